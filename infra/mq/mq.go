@@ -1,0 +1,67 @@
+// Package mq is what GoChat's routers and gateways see of a message queue: a
+// [Transport] with a durable publisher, an all-or-none [Outbox] and consumer
+// groups whose subscribers deliver in order per key through lanes. Drivers are
+// in subfolders; every one passes the suite in mqtest.
+package mq
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// KeyMetadata is the metadata key that holds a message's partition key.
+// Messages of one topic with equal keys are handled in the order in which they
+// were published; a message without a key is its own key (its UUID).
+const KeyMetadata = "partition_key"
+
+var (
+	// ErrClosed is returned by every call on a transport, publisher, outbox or
+	// subscriber after its Close.
+	ErrClosed = errors.New("message queue is closed")
+	// ErrUnknownTopic is returned when a topic was not made by Ensure (or was
+	// deleted): topics are never created by publishing or subscribing.
+	ErrUnknownTopic = errors.New("topic does not exist")
+)
+
+// Topic is one topic to be made by [Transport.Ensure]. Drivers without
+// partitions ignore Partitions.
+type Topic struct {
+	Name       string
+	Partitions int
+}
+
+// Outbound is one message bound for one topic.
+type Outbound struct {
+	Topic   string
+	Message *message.Message
+}
+
+// Outbox publishes messages to several topics, all or none: after a crash at
+// any moment consumers see either every message of a call or not one of them.
+// Publish returns once the messages are durable. Safe for concurrent use.
+type Outbox interface {
+	Publish(ctx context.Context, out ...Outbound) error
+}
+
+// Transport is a message queue.
+//
+//   - Publisher returns the shared publisher; Publish returns nil only when
+//     every message of the call is durable, keeps the order of its arguments,
+//     and groups concurrent calls. Closing it is the transport's business.
+//   - Outbox returns a transactional publisher; id is stable for one replica
+//     of one router, so that a successor can fence it.
+//   - Subscriber returns a subscriber of a consumer group; see SubscriberConfig.
+//   - Ensure makes topics that do not exist yet; it is idempotent.
+//   - Delete removes topics with all that groups remember of them; a missing
+//     topic is not an error.
+//   - Close drains and closes every subscriber, then the publisher.
+type Transport interface {
+	Publisher() message.Publisher
+	Outbox(id string) (Outbox, error)
+	Subscriber(cfg SubscriberConfig) (message.Subscriber, error)
+	Ensure(ctx context.Context, topics ...Topic) error
+	Delete(ctx context.Context, names ...string) error
+	Close() error
+}
