@@ -1,0 +1,30 @@
+package contracts
+
+import "fmt"
+
+// WebSocket close codes of the client contract. After 4001 a client logs in
+// again; after 4002 it stays away; after the others it comes back, where the
+// reason names a delay not before it.
+const (
+	CloseTokenRevoked    = 4001
+	CloseReplaced        = 4002
+	CloseTooSlow         = 4003
+	CloseNoPing          = 4004
+	CloseFlooding        = 4008
+	CloseFrameTooLarge   = 1009
+	CloseServerRestart   = 1012
+	SubprotocolV1        = "gochat.v1"
+	CloseReasonRevoked   = "revoked"
+	CloseReasonExpired   = "expired"
+	CloseReasonReplaced  = "replaced"
+	CloseReasonTooSlow   = "slow"
+	CloseReasonNoPing    = "idle"
+	CloseReasonFlooding  = "flooding"
+	CloseReasonTooLarge  = "too-large"
+	CloseReasonRestarted = "restarting"
+)
+
+// CloseReasonWithRetry appends the delay after which this client may come back.
+func CloseReasonWithRetry(word string, afterMillis int64) string {
+	return fmt.Sprintf("%s retry-after-ms=%d", word, afterMillis)
+}

@@ -1,0 +1,163 @@
+package contracts
+
+import (
+	"encoding/json"
+	"strconv"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Frame types of the WebSocket.
+const (
+	FrameSend     = "send-message"
+	FramePing     = "ping"
+	FrameRead     = "read"
+	FrameTyping   = "typing"
+	FrameHello    = "hello"
+	FrameAck      = "message-ack"
+	FrameStored   = "message-stored"
+	FrameRejected = "message-rejected"
+	FrameNew      = "new-message"
+	FrameGroup    = "group-event"
+	FrameSyncHint = "sync-hint"
+	FramePong     = "pong"
+	FrameError    = "error"
+)
+
+// Frame is the envelope of every frame.
+type Frame struct {
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data"`
+}
+
+// SendData is the data of send-message, and the body of POST /api/messages.
+type SendData struct {
+	ConversationID string `json:"conversationId"`
+	ReceiverID     string `json:"receiverId"`
+	Content        string `json:"content"`
+	MessageType    string `json:"messageType"`
+	TempMessageID  string `json:"tempMessageId"`
+}
+
+// HelloData is the data of hello.
+type HelloData struct {
+	ConnectionID string `json:"connectionId"`
+	UserID       string `json:"userId"`
+	GatewayID    string `json:"gatewayId"`
+	// PingInterval is in milliseconds.
+	PingInterval int64 `json:"pingInterval"`
+	ServerTime   int64 `json:"serverTime"`
+}
+
+// AckData is the data of message-ack.
+type AckData struct {
+	TempMessageID string `json:"tempMessageId"`
+	MessageID     string `json:"messageId"`
+	Status        string `json:"status"`
+}
+
+// StoredData is the data of message-stored.
+type StoredData struct {
+	TempMessageID  string `json:"tempMessageId"`
+	MessageID      string `json:"messageId"`
+	ConversationID string `json:"conversationId"`
+	SeqID          uint64 `json:"seqId"`
+	Timestamp      int64  `json:"timestamp"`
+}
+
+// RejectedData is the data of message-rejected.
+type RejectedData struct {
+	TempMessageID string `json:"tempMessageId"`
+	Code          Code   `json:"code"`
+	Message       string `json:"message"`
+}
+
+// MessageData is a stored message, in pushes and in history.
+type MessageData struct {
+	MessageID      string `json:"messageId"`
+	ConversationID string `json:"conversationId"`
+	SeqID          uint64 `json:"seqId"`
+	SenderID       string `json:"senderId"`
+	Content        string `json:"content"`
+	MessageType    string `json:"messageType"`
+	TempMessageID  string `json:"tempMessageId"`
+	Timestamp      int64  `json:"timestamp"`
+}
+
+// ReadData is the data of a client's read.
+type ReadData struct {
+	ConversationID string `json:"conversationId"`
+	SeqID          uint64 `json:"seqId"`
+}
+
+// ReadEventData is the data of the server's read.
+type ReadEventData struct {
+	ConversationID string `json:"conversationId"`
+	UserID         string `json:"userId"`
+	ReadSeq        uint64 `json:"readSeq"`
+}
+
+// TypingData is the data of a client's typing.
+type TypingData struct {
+	ConversationID string `json:"conversationId"`
+}
+
+// TypingEventData is the data of the server's typing.
+type TypingEventData struct {
+	ConversationID string `json:"conversationId"`
+	UserID         string `json:"userId"`
+}
+
+// SyncHintData is the data of sync-hint.
+type SyncHintData struct {
+	ConversationID string `json:"conversationId"`
+	LastSeq        uint64 `json:"lastSeq"`
+}
+
+// ErrorData is the data of an error frame; Ref is the tempMessageId or frame
+// type that it is about.
+type ErrorData struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	Ref     string `json:"ref,omitempty"`
+}
+
+// EncodeFrame returns the text of one frame. It panics when data cannot be
+// encoded, which no type of this package can bring about.
+func EncodeFrame(typ string, data any) []byte {
+	d, err := json.Marshal(data)
+	if err != nil {
+		panic("encode frame " + typ + ": " + err.Error())
+	}
+	out := make([]byte, 0, len(d)+len(typ)+24)
+	out = append(out, `{"type":`...)
+	out = strconv.AppendQuote(out, typ)
+	out = append(out, `,"data":`...)
+	out = append(out, d...)
+	return append(out, '}')
+}
+
+// NewMessageData renders a stored message for clients.
+func NewMessageData(m *pb.Message) MessageData {
+	return MessageData{
+		MessageID:      MessageID(m.GetMessageId()).String(),
+		ConversationID: m.GetConversationId(),
+		SeqID:          m.GetSeqId(),
+		SenderID:       UserID(m.GetSenderId()).String(),
+		Content:        m.GetContent(),
+		MessageType:    m.GetMessageType(),
+		TempMessageID:  m.GetTempMessageId(),
+		Timestamp:      m.GetTimestamp(),
+	}
+}
+
+// NewStoredData renders what the sender is told of a stored message.
+func NewStoredData(m *pb.Message) StoredData {
+	return StoredData{
+		TempMessageID:  m.GetTempMessageId(),
+		MessageID:      MessageID(m.GetMessageId()).String(),
+		ConversationID: m.GetConversationId(),
+		SeqID:          m.GetSeqId(),
+		Timestamp:      m.GetTimestamp(),
+	}
+}

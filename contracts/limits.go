@@ -1,0 +1,98 @@
+package contracts
+
+import (
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+)
+
+// Limits are the limits of the client contract; all are configurable.
+type Limits struct {
+	UsernameMin     int `mapstructure:"username_min"`
+	UsernameMax     int `mapstructure:"username_max"`
+	PasswordMin     int `mapstructure:"password_min"` // bytes
+	PasswordMax     int `mapstructure:"password_max"` // bytes; bcrypt reads no more than 72
+	NicknameMax     int `mapstructure:"nickname_max"` // characters
+	AvatarURLMax    int `mapstructure:"avatar_url_max"`
+	ContentMax      int `mapstructure:"content_max"`       // bytes
+	TempMessageID   int `mapstructure:"temp_message_id"`   // characters
+	HistoryMax      int `mapstructure:"history_max"`       // messages a page
+	HistoryDefault  int `mapstructure:"history_default"`   // messages a page
+	DeviceIDMax     int `mapstructure:"device_id_max"`     // characters
+	SyncConversations int `mapstructure:"sync_conversations"` // conversations named in one sync
+}
+
+// DefaultLimits are the limits that the client contract names.
+func DefaultLimits() Limits {
+	return Limits{
+		UsernameMin: 3, UsernameMax: 32, PasswordMin: 8, PasswordMax: 72, NicknameMax: 64,
+		AvatarURLMax: 2048, ContentMax: 8192, TempMessageID: 64, HistoryMax: 200, HistoryDefault: 50,
+		DeviceIDMax: 64, SyncConversations: 10000,
+	}
+}
+
+var (
+	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+	tempIDPattern   = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
+)
+
+// Message types that clients may send; TypeSystem is the server's own.
+const (
+	TypeText   = "text"
+	TypeSystem = "system"
+)
+
+var clientTypes = map[string]bool{
+	TypeText: true, "image": true, "audio": true, "video": true, "file": true, "location": true, "custom": true,
+}
+
+// CheckUsername returns what a username must be, or "" when it is.
+func (l Limits) CheckUsername(s string) string {
+	if len(s) < l.UsernameMin || len(s) > l.UsernameMax || !usernamePattern.MatchString(s) {
+		return fmt.Sprintf("%d to %d of a-z, A-Z, 0-9, _ . -", l.UsernameMin, l.UsernameMax)
+	}
+	return ""
+}
+
+// CheckPassword returns what a password must be, or "" when it is.
+func (l Limits) CheckPassword(s string) string {
+	if len(s) < l.PasswordMin || len(s) > l.PasswordMax {
+		return fmt.Sprintf("%d to %d bytes", l.PasswordMin, l.PasswordMax)
+	}
+	return ""
+}
+
+// CheckNickname returns what a nickname must be, or "" when it is.
+func (l Limits) CheckNickname(s string) string {
+	if n := utf8.RuneCountInString(s); n < 1 || n > l.NicknameMax || !utf8.ValidString(s) {
+		return fmt.Sprintf("1 to %d characters", l.NicknameMax)
+	}
+	return ""
+}
+
+// CheckTempMessageID returns what an idempotency key must be, or "" when it is.
+func (l Limits) CheckTempMessageID(s string) string {
+	if len(s) < 1 || len(s) > l.TempMessageID || !tempIDPattern.MatchString(s) {
+		return fmt.Sprintf("1 to %d of a-z, A-Z, 0-9, _ . : -", l.TempMessageID)
+	}
+	return ""
+}
+
+// CheckContent returns what a message's content must be, or "" when it is.
+func (l Limits) CheckContent(s string) string {
+	if len(s) < 1 || len(s) > l.ContentMax {
+		return fmt.Sprintf("1 to %d bytes", l.ContentMax)
+	}
+	if !utf8.ValidString(s) {
+		return "valid UTF-8"
+	}
+	return ""
+}
+
+// CheckMessageType returns what a client's message type must be, or "" when it is.
+func (l Limits) CheckMessageType(s string) string {
+	if !clientTypes[s] {
+		return "one of text, image, audio, video, file, location, custom"
+	}
+	return ""
+}
