@@ -8,17 +8,17 @@ import (
 
 // Limits are the limits of the client contract; all are configurable.
 type Limits struct {
-	UsernameMin     int `mapstructure:"username_min"`
-	UsernameMax     int `mapstructure:"username_max"`
-	PasswordMin     int `mapstructure:"password_min"` // bytes
-	PasswordMax     int `mapstructure:"password_max"` // bytes; bcrypt reads no more than 72
-	NicknameMax     int `mapstructure:"nickname_max"` // characters
-	AvatarURLMax    int `mapstructure:"avatar_url_max"`
-	ContentMax      int `mapstructure:"content_max"`       // bytes
-	TempMessageID   int `mapstructure:"temp_message_id"`   // characters
-	HistoryMax      int `mapstructure:"history_max"`       // messages a page
-	HistoryDefault  int `mapstructure:"history_default"`   // messages a page
-	DeviceIDMax     int `mapstructure:"device_id_max"`     // characters
+	UsernameMin       int `mapstructure:"username_min"`
+	UsernameMax       int `mapstructure:"username_max"`
+	PasswordMin       int `mapstructure:"password_min"` // bytes
+	PasswordMax       int `mapstructure:"password_max"` // bytes; bcrypt reads no more than 72
+	NicknameMax       int `mapstructure:"nickname_max"` // characters
+	AvatarURLMax      int `mapstructure:"avatar_url_max"`
+	ContentMax        int `mapstructure:"content_max"`        // bytes
+	TempMessageID     int `mapstructure:"temp_message_id"`    // characters
+	HistoryMax        int `mapstructure:"history_max"`        // messages a page
+	HistoryDefault    int `mapstructure:"history_default"`    // messages a page
+	DeviceIDMax       int `mapstructure:"device_id_max"`      // characters
 	SyncConversations int `mapstructure:"sync_conversations"` // conversations named in one sync
 }
 
