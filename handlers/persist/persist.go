@@ -1,0 +1,93 @@
+// Package persist is the pipeline stage that stores messages.
+package persist
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+)
+
+// Store saves a run of messages in one transaction and has the last word on
+// ids and numbers. Saving the same message again answers with what was stored.
+type Store interface {
+	SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest, opts ...grpc.CallOption) (*pb.SaveMessagesResponse, error)
+}
+
+// IDs makes message ids. It fails rather than repeat one.
+type IDs interface {
+	Next() (int64, error)
+}
+
+// Timeout is the deadline of one save.
+const Timeout = 5 * time.Second
+
+// New returns the stage.
+func New(store Store, ids IDs) handlers.Stage {
+	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {
+		open := env.Open()
+		if len(open) == 0 {
+			return nil
+		}
+		req, err := request(open, ids)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, Timeout)
+		defer cancel()
+		resp, err := store.SaveMessages(ctx, req)
+		if err != nil {
+			return fmt.Errorf("save %d messages: %w", len(open), err)
+		}
+		if len(resp.GetResults()) != len(open) {
+			return fmt.Errorf("save messages: %d results for %d messages", len(resp.GetResults()), len(open))
+		}
+		for i, res := range resp.GetResults() {
+			if err := settle(open[i], res); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func request(open []*handlers.Item, ids IDs) (*pb.SaveMessagesRequest, error) {
+	req := &pb.SaveMessagesRequest{Messages: make([]*pb.Message, len(open))}
+	for i, it := range open {
+		id, err := ids.Next()
+		if err != nil {
+			return nil, fmt.Errorf("make a message id: %w", err)
+		}
+		up := it.Upstream
+		req.Messages[i] = &pb.Message{
+			MessageId:      id,
+			ConversationId: up.GetConversationId(),
+			SeqId:          it.SeqID,
+			SenderId:       up.GetSenderId(),
+			Content:        up.GetContent(),
+			MessageType:    up.GetMessageType(),
+			TempMessageId:  up.GetTempMessageId(),
+			Timestamp:      up.GetAcceptedAt(),
+		}
+	}
+	return req, nil
+}
+
+func settle(it *handlers.Item, res *pb.SaveResult) error {
+	switch res.GetOutcome() {
+	case pb.SaveResult_OUTCOME_STORED, pb.SaveResult_OUTCOME_DUPLICATE:
+		it.Stored = res.GetMessage()
+	case pb.SaveResult_OUTCOME_NOT_MEMBER:
+		it.Rejected = contracts.NewError(contracts.CodeNotFound, "There is no such conversation.")
+	case pb.SaveResult_OUTCOME_DISSOLVED:
+		it.Rejected = contracts.NewError(contracts.CodeConflict, "This group was dissolved.")
+	default:
+		return fmt.Errorf("save message %q: unknown outcome %v", it.Upstream.GetTempMessageId(), res.GetOutcome())
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+// Package recipients is the pipeline stage that finds out who gets a stored
+// message and through which gateways.
+package recipients
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+)
+
+// Locator knows through which gateways users are connected.
+type Locator interface {
+	Locate(ctx context.Context, in *pb.LocateRequest, opts ...grpc.CallOption) (*pb.LocateResponse, error)
+	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest, opts ...grpc.CallOption) (*pb.LiveGatewaysResponse, error)
+}
+
+// Members lists who is in a group.
+type Members interface {
+	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, opts ...grpc.CallOption) (*pb.ListMemberIDsResponse, error)
+}
+
+// DefaultGroupLimit is the size up to which a group is delivered to at once.
+const DefaultGroupLimit = 500
+
+type stage struct {
+	locator Locator
+	members Members
+	limit   int64
+}
+
+// New returns the stage. Groups with more than groupLimit members are left to
+// the fanout role; 0 is DefaultGroupLimit. World gets one copy per live gateway,
+// never work per user.
+func New(locator Locator, members Members, groupLimit int) handlers.Stage {
+	if groupLimit <= 0 {
+		groupLimit = DefaultGroupLimit
+	}
+	s := &stage{locator: locator, members: members, limit: int64(groupLimit)}
+	return handlers.Before(s.handle)
+}
+
+func (s *stage) handle(ctx context.Context, env *handlers.Envelope) error {
+	stored := deliverable(env)
+	users := make([][]int64, len(stored))
+	var world []*handlers.Item
+	for i, it := range stored {
+		m := it.Membership
+		switch {
+		case m.GetType() == pb.ConversationType_CONVERSATION_TYPE_WORLD:
+			world = append(world, it)
+		case m.GetType() == pb.ConversationType_CONVERSATION_TYPE_SINGLE:
+			users[i] = m.GetUserIds()
+		case m.GetMemberCount() > s.limit:
+			it.Fanout = true
+		default:
+			ids, err := s.groupMembers(ctx, m.GetGroupId())
+			if err != nil {
+				return err
+			}
+			users[i] = ids
+		}
+	}
+	if err := s.routeUsers(ctx, stored, users); err != nil {
+		return err
+	}
+	return s.routeWorld(ctx, world)
+}
+
+// deliverable leaves out a send whose idempotency key was used for a message
+// of another conversation: its sender is answered with that message, but this
+// conversation's members must not see it.
+func deliverable(env *handlers.Envelope) []*handlers.Item {
+	items := env.Stored()
+	out := items[:0]
+	for _, it := range items {
+		if it.Stored.GetConversationId() == it.Upstream.GetConversationId() {
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
+func (s *stage) groupMembers(ctx context.Context, group int64) ([]int64, error) {
+	req := &pb.ListMemberIDsRequest{GroupId: group, Limit: int32(s.limit)} //nolint:gosec // a small configured number
+	var all []int64
+	for {
+		resp, err := s.members.ListMemberIDs(ctx, req)
+		if err != nil {
+			return nil, fmt.Errorf("list members of group %d: %w", group, err)
+		}
+		all = append(all, resp.GetUserIds()...)
+		if !resp.GetHasMore() || len(resp.GetUserIds()) == 0 {
+			return all, nil
+		}
+		req.AfterUserId = all[len(all)-1]
+	}
+}
+
+// routeUsers asks for all users of the envelope in one call, each once.
+func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users [][]int64) error {
+	seen := map[int64]struct{}{}
+	var ask []int64
+	for _, ids := range users {
+		for _, id := range ids {
+			if _, ok := seen[id]; !ok {
+				seen[id] = struct{}{}
+				ask = append(ask, id)
+			}
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	resp, err := s.locator.Locate(ctx, &pb.LocateRequest{UserIds: ask})
+	if err != nil {
+		return fmt.Errorf("locate %d users: %w", len(ask), err)
+	}
+	gateways := newRouting(resp)
+	for i, it := range items {
+		it.Routes = gateways.routes(users[i])
+	}
+	return nil
+}
+
+func (s *stage) routeWorld(ctx context.Context, items []*handlers.Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	resp, err := s.locator.LiveGateways(ctx, &pb.LiveGatewaysRequest{})
+	if err != nil {
+		return fmt.Errorf("list live gateways: %w", err)
+	}
+	for _, it := range items {
+		for _, gw := range resp.GetGatewayIds() {
+			it.Routes = append(it.Routes, handlers.Route{GatewayID: gw, Everyone: true})
+		}
+	}
+	return nil
+}
+
+// routing is the answer to one Locate, by user.
+type routing struct {
+	byUser map[int64][]string
+	every  []string
+}
+
+func newRouting(resp *pb.LocateResponse) routing {
+	r := routing{byUser: map[int64][]string{}, every: resp.GetEveryGateway()}
+	for _, g := range resp.GetGateways() {
+		for _, u := range g.GetUserIds() {
+			r.byUser[u] = append(r.byUser[u], g.GetGatewayId())
+		}
+	}
+	return r
+}
+
+// routes groups users by gateway. A gateway whose sessions may be incomplete
+// gets a copy for all of them and takes what it has.
+func (r routing) routes(users []int64) []handlers.Route {
+	if len(users) == 0 {
+		return nil
+	}
+	var out []handlers.Route
+	at := map[string]int{}
+	for _, gw := range r.every {
+		at[gw] = len(out)
+		out = append(out, handlers.Route{GatewayID: gw, Users: users})
+	}
+	complete := len(out)
+	for _, u := range users {
+		for _, gw := range r.byUser[u] {
+			i, ok := at[gw]
+			switch {
+			case !ok:
+				at[gw] = len(out)
+				out = append(out, handlers.Route{GatewayID: gw, Users: []int64{u}})
+			case i >= complete:
+				out[i].Users = append(out[i].Users, u)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,125 @@
+// Package idgen makes Snowflake ids: positive 63-bit numbers that grow with
+// time and are unique among workers with different worker ids.
+package idgen
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+var (
+	// ErrClockBackwards is returned when the clock is further behind the last id
+	// than the generator is willing to wait.
+	ErrClockBackwards = errors.New("the clock went backwards")
+	// ErrExhausted is returned when the epoch's time bits are used up.
+	ErrExhausted = errors.New("snowflake time bits are exhausted")
+)
+
+// Config is the layout of an id: 1 unused bit, time, worker, sequence. All
+// generators of one system must agree on Epoch and widths.
+type Config struct {
+	// Epoch is the time at which ids start; default 2026-01-01 UTC.
+	Epoch time.Time
+	// WorkerBits and SequenceBits; defaults 10 and 12. The rest of 63 is milliseconds.
+	WorkerBits   uint8
+	SequenceBits uint8
+	// Worker is this generator's worker id.
+	Worker int64
+	// MaxWait is how long Next waits for a clock that went back; default 50 ms.
+	MaxWait time.Duration
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+}
+
+func (c *Config) setDefaults() {
+	if c.Epoch.IsZero() {
+		c.Epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if c.WorkerBits == 0 {
+		c.WorkerBits = 10
+	}
+	if c.SequenceBits == 0 {
+		c.SequenceBits = 12
+	}
+	if c.MaxWait == 0 {
+		c.MaxWait = 50 * time.Millisecond
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+func (c *Config) validate() error {
+	if c.WorkerBits+c.SequenceBits > 30 {
+		return fmt.Errorf("worker bits %d + sequence bits %d: at most 30 together", c.WorkerBits, c.SequenceBits)
+	}
+	if c.Worker < 0 || c.Worker >= 1<<c.WorkerBits {
+		return fmt.Errorf("worker id %d: must be 0 to %d", c.Worker, 1<<c.WorkerBits-1)
+	}
+	return nil
+}
+
+// Generator makes ids. Safe for concurrent use.
+type Generator struct {
+	cfg  Config
+	mu   sync.Mutex
+	last int64 // milliseconds since the epoch of the newest id
+	seq  int64
+}
+
+// New returns a generator, or an error that names the setting which is wrong.
+func New(cfg Config) (*Generator, error) {
+	cfg.setDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("snowflake: %w", err)
+	}
+	return &Generator{cfg: cfg, last: -1}, nil
+}
+
+// Next returns the next id. When a millisecond's numbers are used up, or the
+// clock went back by at most MaxWait, it waits; beyond that it returns
+// ErrClockBackwards rather than risk a repeated id.
+func (g *Generator) Next() (int64, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	if now < g.last {
+		behind := time.Duration(g.last-now) * time.Millisecond
+		if behind > g.cfg.MaxWait {
+			return 0, fmt.Errorf("%w by %s", ErrClockBackwards, behind)
+		}
+		now = g.waitUntil(g.last)
+	}
+	if now == g.last {
+		g.seq = (g.seq + 1) & (1<<g.cfg.SequenceBits - 1)
+		if g.seq == 0 {
+			now = g.waitUntil(g.last + 1)
+		}
+	} else {
+		g.seq = 0
+	}
+	g.last = now
+	if now < 0 || now>>(63-g.cfg.WorkerBits-g.cfg.SequenceBits) != 0 {
+		return 0, ErrExhausted
+	}
+	return now<<(g.cfg.WorkerBits+g.cfg.SequenceBits) | g.cfg.Worker<<g.cfg.SequenceBits | g.seq, nil
+}
+
+func (g *Generator) now() int64 { return g.cfg.Now().Sub(g.cfg.Epoch).Milliseconds() }
+
+func (g *Generator) waitUntil(ms int64) int64 {
+	for {
+		now := g.now()
+		if now >= ms {
+			return now
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+// Time returns when an id of this layout was made.
+func (g *Generator) Time(id int64) time.Time {
+	return g.cfg.Epoch.Add(time.Duration(id>>(g.cfg.WorkerBits+g.cfg.SequenceBits)) * time.Millisecond)
+}

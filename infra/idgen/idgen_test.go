@@ -1,0 +1,88 @@
+package idgen
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestIDsAreUniqueAndGrow(t *testing.T) {
+	g, err := New(Config{Worker: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const workers, each = 8, 20000
+	got := make([][]int64, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for range each {
+				id, err := g.Next()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got[w] = append(got[w], id)
+			}
+		})
+	}
+	wg.Wait()
+	seen := make(map[int64]bool, workers*each)
+	for _, ids := range got {
+		for i, id := range ids {
+			if seen[id] {
+				t.Fatalf("id %d was given twice", id)
+			}
+			seen[id] = true
+			if i > 0 && id <= ids[i-1] {
+				t.Fatalf("id %d follows %d", id, ids[i-1])
+			}
+		}
+	}
+}
+
+func TestClockGoesBack(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	g, err := New(Config{Now: func() time.Time { now = now.Add(time.Millisecond); return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := g.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(-20 * time.Millisecond)
+	second, err := g.Next()
+	if err != nil || second <= first {
+		t.Fatalf("after a small step back: id %d after %d, error %v", second, first, err)
+	}
+	now = now.Add(-time.Minute)
+	if _, err := g.Next(); !errors.Is(err, ErrClockBackwards) {
+		t.Fatalf("after a minute back: error %v, want ErrClockBackwards", err)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"worker too large": {Worker: 1024},
+		"negative worker":  {Worker: -1},
+		"too many bits":    {WorkerBits: 16, SequenceBits: 16},
+	} {
+		if _, err := New(cfg); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func BenchmarkNext(b *testing.B) {
+	g, err := New(Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := g.Next(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
