@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gochat/gochat/"
+
+// rooms says which of our own rooms each room may import (itself always).
+var rooms = map[string][]string{
+	"contracts": {},
+	"handlers":  {"contracts"},
+	"routers":   {"handlers", "contracts", "infra"},
+	"gateway":   {"contracts", "infra"},
+	"repo":      {"contracts", "infra"},
+	"infra":     {},
+	"deploy":    {"contracts"},
+}
+
+// owners says where a library may be imported, by the start of its path.
+var owners = []struct {
+	library string
+	rooms   []string
+}{
+	{"github.com/gofiber/fiber", []string{"gateway"}},
+	{"github.com/valyala/fasthttp", []string{"gateway"}},
+	// deploy's load generator and black-box tests are WebSocket clients.
+	{"github.com/gorilla/websocket", []string{"gateway", "deploy"}},
+	{"github.com/uptrace/bun", []string{"repo/store/sql", "infra/db"}},
+	{"github.com/redis/go-redis", []string{"repo/cache/redis", "infra/kv", "infra/mq/redisstream"}},
+	{"github.com/IBM/sarama", []string{"infra/mq/kafka"}},
+	{"github.com/ThreeDotsLabs/watermill", []string{"routers", "gateway", "infra"}},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+// TestWalls keeps the rooms of the house apart: who may import whom is a
+// decision, and this is where it is written.
+func TestWalls(t *testing.T) {
+	for _, p := range packages(t) {
+		from, ours := strings.CutPrefix(p.ImportPath, module)
+		if !ours {
+			continue // package main knows all rooms
+		}
+		room, _, _ := strings.Cut(from, "/")
+		allowed, known := rooms[room]
+		if !known {
+			t.Errorf("package %s is in no room of the house", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if to, ours := strings.CutPrefix(imp, module); ours {
+				target, _, _ := strings.Cut(to, "/")
+				if target != room && !contains(allowed, target) {
+					t.Errorf("%s imports %s across a wall", from, to)
+				}
+			}
+			for _, o := range owners {
+				if strings.HasPrefix(imp, o.library) && !within(from, o.rooms) {
+					t.Errorf("%s imports %s, which belongs to %v", from, imp, o.rooms)
+				}
+			}
+		}
+	}
+}
+
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []goPackage
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p goPackage
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+func within(pkg string, places []string) bool {
+	for _, p := range places {
+		if pkg == p || strings.HasPrefix(pkg, p+"/") {
+			return true
+		}
+	}
+	return false
+}
