@@ -1,0 +1,134 @@
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+)
+
+type fakeOutbox struct {
+	records []Record
+	err     error
+}
+
+func (f *fakeOutbox) Publish(_ context.Context, r ...Record) error {
+	f.records = append(f.records, r...)
+	return f.err
+}
+
+func upstream(temp string) *pb.Upstream {
+	return &pb.Upstream{SenderId: 1, ConversationId: "c", TempMessageId: temp, Content: "hi", MessageType: "text"}
+}
+
+func stored(temp string, seq uint64) *pb.Message {
+	return &pb.Message{MessageId: int64(seq) + 100, ConversationId: "c", SeqId: seq, SenderId: 1, Content: "hi", MessageType: "text", TempMessageId: temp}
+}
+
+func TestOneRecordPerGatewayInOrder(t *testing.T) {
+	origin := handlers.Origin{GatewayID: "a", ConnectionID: "a-1"}
+	env := &handlers.Envelope{Items: []*handlers.Item{
+		{Upstream: upstream("t1"), Origin: origin, Stored: stored("t1", 1), Routes: []handlers.Route{{GatewayID: "a", Users: []int64{1}}, {GatewayID: "b", Users: []int64{2}}}},
+		{Upstream: upstream("t2"), Origin: origin, Rejected: contracts.NewError(contracts.CodeNotFound, "no")},
+		{Upstream: upstream("t3"), Origin: origin, Stored: stored("t3", 2), Routes: []handlers.Route{{GatewayID: "b", Everyone: true}}},
+	}}
+	box := &fakeOutbox{}
+	if err := New(box)(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
+		t.Fatal(err)
+	}
+	byTopic := map[string][]Record{}
+	for _, r := range box.records {
+		byTopic[r.Topic] = append(byTopic[r.Topic], r)
+	}
+	if n := len(byTopic[contracts.TopicStored]); n != 2 {
+		t.Errorf("%d stored events, want 2", n)
+	}
+	if len(box.records) != 4 {
+		t.Errorf("%d records, want 2 stored events and 2 gateways", len(box.records))
+	}
+	for gw, want := range map[string][]string{
+		"a": {"message-stored", "new-message", "message-rejected", "message-stored"},
+		"b": {"new-message", "new-message"},
+	} {
+		var down pb.Downstream
+		if err := proto.Unmarshal(byTopic[contracts.TopicDownstream(gw)][0].Payload, &down); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range down.GetDeliveries() {
+			var f contracts.Frame
+			if err := json.Unmarshal(d.GetFrame(), &f); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, f.Type)
+			if f.Type == contracts.FrameNew && d.GetExceptConnectionId() != "a-1" {
+				t.Error("the sending socket would get its own message")
+			}
+			if f.Type != contracts.FrameNew && d.GetOnlyConnectionId() != "a-1" {
+				t.Errorf("%s goes to more than the sending socket", f.Type)
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("gateway %s gets %v, want %v", gw, got, want)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("gateway %s gets %v, want %v", gw, got, want)
+			}
+		}
+	}
+}
+
+func TestLargeGroupBecomesATask(t *testing.T) {
+	env := &handlers.Envelope{Items: []*handlers.Item{{
+		Upstream: upstream("t"), Stored: stored("t", 1), Fanout: true, Membership: &pb.Membership{GroupId: 8},
+	}}}
+	records, err := Records(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var task pb.FanoutTask
+	for _, r := range records {
+		if r.Topic == contracts.TopicFanout {
+			if err := proto.Unmarshal(r.Payload, &task); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if task.GetGroupId() != 8 || task.GetMessage().GetSeqId() != 1 {
+		t.Errorf("task %v", &task)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	away := errors.New("away")
+	env := &handlers.Envelope{Items: []*handlers.Item{{Upstream: upstream("t"), Stored: stored("t", 1)}}}
+	if err := New(&fakeOutbox{err: away})(nil)(t.Context(), env); !errors.Is(err, away) {
+		t.Errorf("error %v, want the outbox's", err)
+	}
+	if _, err := Records(&handlers.Envelope{Items: []*handlers.Item{{Upstream: upstream("t")}}}); err == nil {
+		t.Error("an item that is neither stored nor rejected was delivered")
+	}
+}
+
+func BenchmarkRecords(b *testing.B) {
+	env := &handlers.Envelope{}
+	for i := range 64 {
+		env.Items = append(env.Items, &handlers.Item{
+			Upstream: upstream("t"), Origin: handlers.Origin{GatewayID: "a", ConnectionID: "a-1"}, Stored: stored("t", uint64(i+1)),
+			Routes: []handlers.Route{{GatewayID: "a", Users: []int64{1, 2}}},
+		})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Records(env); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

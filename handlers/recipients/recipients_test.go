@@ -1,0 +1,158 @@
+package recipients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+)
+
+type fakeLocator struct {
+	at      map[int64][]string
+	every   []string
+	asked   []int64
+	err     error
+	members []int64
+	page    int
+}
+
+func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+	f.asked = append(f.asked, in.GetUserIds()...)
+	by := map[string][]int64{}
+	var order []string
+	for _, u := range in.GetUserIds() {
+		for _, gw := range f.at[u] {
+			if by[gw] == nil {
+				order = append(order, gw)
+			}
+			by[gw] = append(by[gw], u)
+		}
+	}
+	out := &pb.LocateResponse{EveryGateway: f.every}
+	for _, gw := range order {
+		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: gw, UserIds: by[gw]})
+	}
+	return out, f.err
+}
+
+func (f *fakeLocator) LiveGateways(context.Context, *pb.LiveGatewaysRequest, ...grpc.CallOption) (*pb.LiveGatewaysResponse, error) {
+	return &pb.LiveGatewaysResponse{GatewayIds: []string{"a", "b"}}, f.err
+}
+
+func (f *fakeLocator) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+	out := &pb.ListMemberIDsResponse{}
+	for _, u := range f.members {
+		if u <= in.GetAfterUserId() {
+			continue
+		}
+		if len(out.GetUserIds()) == f.page {
+			out.HasMore = true
+			break
+		}
+		out.UserIds = append(out.UserIds, u)
+	}
+	return out, nil
+}
+
+func single(users ...int64) *pb.Membership {
+	return &pb.Membership{Exists: true, Member: true, Type: pb.ConversationType_CONVERSATION_TYPE_SINGLE, UserIds: users}
+}
+
+func group(id, size int64) *pb.Membership {
+	return &pb.Membership{Exists: true, Member: true, Type: pb.ConversationType_CONVERSATION_TYPE_GROUP, GroupId: id, MemberCount: size}
+}
+
+func item(m *pb.Membership) *handlers.Item {
+	return &handlers.Item{
+		Upstream: &pb.Upstream{ConversationId: "c"}, Stored: &pb.Message{ConversationId: "c"}, Membership: m,
+	}
+}
+
+func TestRecipients(t *testing.T) {
+	other := item(single(1, 2))
+	other.Stored = &pb.Message{ConversationId: "elsewhere"}
+	for name, tc := range map[string]struct {
+		locator fakeLocator
+		item    *handlers.Item
+		want    string
+		fanout  bool
+	}{
+		"both users of a single chat": {
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}}, item: item(single(1, 2)), want: "a[1] b[2]",
+		},
+		"one gateway gets one copy": {
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"a"}}}, item: item(single(1, 2)), want: "a[1 2]",
+		},
+		"a user on two gateways": {
+			locator: fakeLocator{at: map[int64][]string{2: {"a", "b"}}}, item: item(single(1, 2)), want: "a[2] b[2]",
+		},
+		"nobody online": {item: item(single(1, 2))},
+		"a gateway that lost its sessions gets all": {
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}, every: []string{"b"}}, item: item(single(1, 2)), want: "b[1 2] a[1]",
+		},
+		"small group, members in pages": {
+			locator: fakeLocator{at: map[int64][]string{3: {"a"}, 5: {"a"}}, members: []int64{3, 4, 5}, page: 2}, item: item(group(8, 3)), want: "a[3 5]",
+		},
+		"large group is left to fan-out": {item: item(group(8, 501)), fanout: true},
+		"world is one copy a gateway": {
+			item: item(&pb.Membership{Type: pb.ConversationType_CONVERSATION_TYPE_WORLD}), want: "a* b*",
+		},
+		"a key used in another conversation is shown to nobody here": {
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}}, item: other,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := New(&tc.locator, &tc.locator, 0)(func(context.Context, *handlers.Envelope) error { return nil })(
+				t.Context(), &handlers.Envelope{Items: []*handlers.Item{tc.item}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := show(tc.item.Routes); got != tc.want || tc.item.Fanout != tc.fanout {
+				t.Errorf("routes %q fan-out %v, want %q %v", got, tc.item.Fanout, tc.want, tc.fanout)
+			}
+		})
+	}
+}
+
+func TestOneCallForAWholeRun(t *testing.T) {
+	loc := &fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"a"}, 3: {"b"}}}
+	env := &handlers.Envelope{Items: []*handlers.Item{item(single(1, 2)), item(single(2, 3)), item(single(1, 2))}}
+	if err := New(loc, loc, 0)(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(loc.asked, []int64{1, 2, 3}) {
+		t.Errorf("asked for %v, want each user once", loc.asked)
+	}
+	for i, want := range []string{"a[1 2]", "a[2] b[3]", "a[1 2]"} {
+		if got := show(env.Items[i].Routes); got != want {
+			t.Errorf("item %d: routes %q, want %q", i, got, want)
+		}
+	}
+}
+
+func TestLocatorAway(t *testing.T) {
+	loc := &fakeLocator{err: errors.New("away")}
+	err := New(loc, loc, 0)(nil)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{item(single(1, 2))}})
+	if !errors.Is(err, loc.err) {
+		t.Errorf("error %v, want the locator's", err)
+	}
+}
+
+func show(routes []handlers.Route) string {
+	var out []string
+	for _, r := range routes {
+		if r.Everyone {
+			out = append(out, r.GatewayID+"*")
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s%v", r.GatewayID, r.Users))
+	}
+	return strings.Join(out, " ")
+}
