@@ -48,6 +48,10 @@ func New(out Outbox) handlers.Stage {
 func Records(env *handlers.Envelope) ([]Record, error) {
 	b := builder{at: map[string]int{}}
 	for _, it := range env.Items {
+		if it.Rejected != nil {
+			b.reject(it)
+			continue
+		}
 		if err := b.add(it); err != nil {
 			return nil, err
 		}
@@ -62,15 +66,15 @@ type builder struct {
 	records    []Record
 }
 
+func (b *builder) reject(it *handlers.Item) {
+	b.reply(it, contracts.EncodeFrame(contracts.FrameRejected, contracts.RejectedData{
+		TempMessageID: it.Upstream.GetTempMessageId(),
+		Code:          it.Rejected.Code,
+		Message:       it.Rejected.Message,
+	}))
+}
+
 func (b *builder) add(it *handlers.Item) error {
-	if it.Rejected != nil {
-		b.reply(it, contracts.EncodeFrame(contracts.FrameRejected, contracts.RejectedData{
-			TempMessageID: it.Upstream.GetTempMessageId(),
-			Code:          it.Rejected.Code,
-			Message:       it.Rejected.Message,
-		}))
-		return nil
-	}
 	m := it.Stored
 	if m == nil {
 		return fmt.Errorf("deliver message %q: it is neither stored nor rejected", it.Upstream.GetTempMessageId())
