@@ -1,0 +1,197 @@
+// Package auth makes accounts and tokens: register, login, logout, and the
+// check of a token that stands before every other call.
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Accounts stores accounts.
+type Accounts interface {
+	CreateUser(ctx context.Context, in *pb.CreateUserRequest, opts ...grpc.CallOption) (*pb.CreateUserResponse, error)
+	GetCredentials(ctx context.Context, in *pb.GetCredentialsRequest, opts ...grpc.CallOption) (*pb.GetCredentialsResponse, error)
+}
+
+// Revocations remembers the tokens that are refused before they expire.
+type Revocations interface {
+	RevokeToken(ctx context.Context, in *pb.RevokeTokenRequest, opts ...grpc.CallOption) (*pb.RevokeTokenResponse, error)
+	IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest, opts ...grpc.CallOption) (*pb.IsTokenRevokedResponse, error)
+}
+
+// Notifier hands a delivery to the gateways that hold sockets of the users in
+// to; it fills in the user ids. It is best effort: no error does not mean that
+// a socket was reached.
+type Notifier interface {
+	Notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error
+}
+
+// IDs hands out ids that nobody else has.
+type IDs interface {
+	Next() (int64, error)
+}
+
+// Config configures the service. Zero values are replaced by DefaultConfig's,
+// except the keys, which have no default.
+type Config struct {
+	// Keys are the secrets that sign tokens, by key id; each has at least 32
+	// bytes. All of them are accepted, so that a key can be rotated: add the new
+	// one everywhere, make it active, remove the old one after TokenTTL. Key ids
+	// are lower case, as configuration files do not tell case.
+	Keys map[string]string `mapstructure:"keys" secret:"true"`
+	// ActiveKey is the id of the key that signs new tokens.
+	ActiveKey string `mapstructure:"active_key"`
+	// TokenTTL is how long a token is valid; whole seconds.
+	TokenTTL time.Duration `mapstructure:"token_ttl"`
+	// BcryptCost is the cost of new password hashes, 4 to 16; each step doubles
+	// the time of a login.
+	BcryptCost int `mapstructure:"bcrypt_cost"`
+	// HashWorkers is how many passwords are hashed at the same time.
+	HashWorkers int `mapstructure:"hash_workers"`
+	// HashQueue is how many more may wait; beyond it the answer is unavailable.
+	HashQueue int `mapstructure:"hash_queue"`
+	// LoginAttempts is how many wrong passwords an account takes at once; it
+	// regains as many in a minute.
+	LoginAttempts int `mapstructure:"login_attempts"`
+	// NotifyTimeout bounds the notification of sockets.
+	NotifyTimeout time.Duration `mapstructure:"notify_timeout"`
+	// Limits are the contract's limits, which several services share.
+	Limits contracts.Limits `mapstructure:"-"`
+}
+
+// DefaultConfig returns the defaults; it has no keys.
+func DefaultConfig() Config { return Config{}.withDefaults() }
+
+func (c Config) withDefaults() Config {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&c.BcryptCost, 10)
+	def(&c.HashWorkers, runtime.GOMAXPROCS(0))
+	def(&c.HashQueue, 64*c.HashWorkers)
+	def(&c.LoginAttempts, 20)
+	if c.TokenTTL == 0 {
+		c.TokenTTL = 7 * 24 * time.Hour
+	}
+	if c.NotifyTimeout == 0 {
+		c.NotifyTimeout = 2 * time.Second
+	}
+	if c.Limits == (contracts.Limits{}) {
+		c.Limits = contracts.DefaultLimits()
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	positive := []struct {
+		name  string
+		value int64
+	}{
+		{"hash_workers", int64(c.HashWorkers)}, {"hash_queue", int64(c.HashQueue)},
+		{"login_attempts", int64(c.LoginAttempts)}, {"notify_timeout", int64(c.NotifyTimeout)},
+	}
+	for _, p := range positive {
+		if p.value < 1 {
+			return fmt.Errorf("%s is %d: it must be positive", p.name, p.value)
+		}
+	}
+	if c.TokenTTL < time.Second {
+		return fmt.Errorf("token_ttl is %s: it must be at least 1s", c.TokenTTL)
+	}
+	// bcrypt reads no more: a longer password would be cut without a word.
+	if c.Limits.PasswordMax > bcryptMax || c.Limits.PasswordMin < 1 {
+		return fmt.Errorf("password limits are %d to %d bytes: they must be within 1 to %d",
+			c.Limits.PasswordMin, c.Limits.PasswordMax, bcryptMax)
+	}
+	return nil
+}
+
+// Deps is what the service works with. Hasher may be nil: bcrypt at
+// Config.BcryptCost.
+type Deps struct {
+	Accounts    Accounts
+	Revocations Revocations
+	Notifier    Notifier
+	IDs         IDs
+	Hasher      Hasher
+}
+
+// Service implements pb.AuthServiceServer. Its errors are *contracts.Error. It
+// is safe for concurrent use.
+type Service struct {
+	pb.UnimplementedAuthServiceServer
+	cfg      Config
+	deps     Deps
+	keys     *keyring
+	forms    *forms
+	pool     *hashPool
+	throttle *throttle
+	// dummy is compared with when there is no such account, so that a wrong
+	// name takes as long as a wrong password.
+	dummy string
+}
+
+var _ pb.AuthServiceServer = (*Service)(nil)
+
+// New returns the service. It hashes one password, which takes as long as a
+// login.
+func New(cfg Config, deps Deps) (*Service, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("configure auth: %w", err)
+	}
+	if deps.Accounts == nil || deps.Revocations == nil || deps.Notifier == nil || deps.IDs == nil {
+		return nil, errors.New("configure auth: a dependency is missing")
+	}
+	if deps.Hasher == nil {
+		hasher, err := NewBcrypt(cfg.BcryptCost)
+		if err != nil {
+			return nil, fmt.Errorf("configure auth: %w", err)
+		}
+		deps.Hasher = hasher
+	}
+	keys, err := newKeyring(cfg.Keys, cfg.ActiveKey, cfg.TokenTTL)
+	if err != nil {
+		return nil, fmt.Errorf("configure auth: %w", err)
+	}
+	forms, err := newForms(cfg.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("configure auth: %w", err)
+	}
+	throttle, err := newThrottle(cfg.LoginAttempts)
+	if err != nil {
+		return nil, fmt.Errorf("configure auth: %w", err)
+	}
+	dummy, err := deps.Hasher.Hash(rand.Text())
+	if err != nil {
+		return nil, fmt.Errorf("configure auth: make the stand-in hash: %w", err)
+	}
+	return &Service{
+		cfg: cfg, deps: deps, keys: keys, forms: forms, throttle: throttle, dummy: dummy,
+		pool: newHashPool(cfg.HashWorkers, cfg.HashQueue),
+	}, nil
+}
+
+// storeError is what the client is told when the store failed in a way that no
+// verb expects. Whatever else the store says (invalid_argument, unauthenticated)
+// is about our call, not about the client's.
+func storeError(err error, doing string) error {
+	code := contracts.CodeInternal
+	if hasCode(err, contracts.CodeUnavailable) {
+		code = contracts.CodeUnavailable
+	}
+	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
+}
+
+func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }

@@ -1,0 +1,166 @@
+package conversation
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Read moves the caller's read position forward and tells the caller's other
+// sockets and, in a single chat, the peer. Errors: not_found.
+func (s *Service) Read(ctx context.Context, in *pb.ReadRequest) (*pb.ReadResponse, error) {
+	caller := in.GetCallerId()
+	if err := checkCaller(caller); err != nil {
+		return nil, err
+	}
+	if !contracts.ConversationID(in.GetConversationId()).Valid() {
+		return nil, noSuchConversation(nil)
+	}
+	resp, err := s.deps.Conversations.MarkRead(ctx, &pb.MarkReadRequest{
+		ConversationId: in.GetConversationId(), UserId: caller, SeqId: storable(in.GetSeqId()),
+	})
+	switch {
+	case err == nil:
+	case hasCode(err, contracts.CodeNotFound):
+		return nil, noSuchConversation(err)
+	default:
+		return nil, storeError(err, fmt.Sprintf("move the read position of user %d in %s", caller, in.GetConversationId()))
+	}
+	if resp.GetMoved() {
+		if err := s.tellRead(ctx, in, resp); err != nil {
+			// The position is moved, and clients learn it with their next sync: not
+			// a failure of the call.
+			trace.SpanFromContext(ctx).RecordError(err)
+		}
+	}
+	return &pb.ReadResponse{ReadSeq: resp.GetReadSeq(), Unread: unread(resp.GetLastSeq(), resp.GetReadSeq())}, nil
+}
+
+func (s *Service) tellRead(ctx context.Context, in *pb.ReadRequest, moved *pb.MarkReadResponse) error {
+	caller := contracts.UserID(in.GetCallerId())
+	to := []contracts.UserID{caller}
+	if moved.GetType() == pb.ConversationType_CONVERSATION_TYPE_SINGLE && moved.GetPeerId() > 0 {
+		to = append(to, contracts.UserID(moved.GetPeerId()))
+	}
+	return s.notify(ctx, to, &pb.Delivery{
+		ExceptConnectionId: in.GetConnectionId(),
+		Frame: contracts.EncodeFrame(contracts.FrameRead, contracts.ReadEventData{
+			ConversationID: in.GetConversationId(), UserID: caller.String(), ReadSeq: moved.GetReadSeq(),
+		}),
+	})
+}
+
+// unread never wraps around, whatever the store says.
+func unread(last, read uint64) uint64 { return last - min(last, read) }
+
+// Typing passes a typing frame on to the other members of a single chat or a
+// small group. In world and in large groups nothing is passed on, which is not
+// an error. Errors: not_found, conflict (a dissolved group), unavailable.
+func (s *Service) Typing(ctx context.Context, in *pb.TypingRequest) (*pb.TypingResponse, error) {
+	caller := in.GetCallerId()
+	if err := checkCaller(caller); err != nil {
+		return nil, err
+	}
+	member, err := s.membership(ctx, contracts.ConversationID(in.GetConversationId()), caller)
+	if err != nil {
+		return nil, err
+	}
+	others, err := s.others(ctx, member, caller)
+	if err != nil {
+		return nil, err
+	}
+	if len(others) == 0 {
+		return &pb.TypingResponse{}, nil
+	}
+	err = s.notify(ctx, others, &pb.Delivery{
+		ExceptConnectionId: in.GetConnectionId(),
+		Frame: contracts.EncodeFrame(contracts.FrameTyping, contracts.TypingEventData{
+			ConversationID: in.GetConversationId(), UserID: contracts.UserID(caller).String(),
+		}),
+	})
+	if err != nil {
+		return nil, contracts.NewError(contracts.CodeUnavailable, "").WithCause(err)
+	}
+	return &pb.TypingResponse{}, nil
+}
+
+// membership returns the caller's membership; not_found for outsiders.
+func (s *Service) membership(ctx context.Context, conv contracts.ConversationID, caller int64) (*pb.Membership, error) {
+	if !conv.Valid() {
+		return nil, noSuchConversation(nil)
+	}
+	resp, err := s.deps.Directory.Memberships(ctx, &pb.MembershipsRequest{
+		Keys: []*pb.MembershipKey{{ConversationId: string(conv), UserId: caller}},
+	})
+	if err != nil {
+		return nil, storeError(err, fmt.Sprintf("read the membership of user %d in %s", caller, conv))
+	}
+	facts := resp.GetMemberships()
+	switch {
+	case len(facts) != 1 || !facts[0].GetExists() || !facts[0].GetMember():
+		return nil, noSuchConversation(nil)
+	case facts[0].GetDissolved():
+		return nil, contracts.NewError(contracts.CodeConflict, "This group was dissolved.")
+	}
+	return facts[0], nil
+}
+
+// others returns the members who are told that the caller types.
+func (s *Service) others(ctx context.Context, m *pb.Membership, caller int64) ([]contracts.UserID, error) {
+	switch m.GetType() {
+	case pb.ConversationType_CONVERSATION_TYPE_SINGLE:
+		return without(m.GetUserIds(), caller), nil
+	case pb.ConversationType_CONVERSATION_TYPE_GROUP:
+		if m.GetMemberCount() > int64(s.cfg.TypingGroupMax) {
+			return nil, nil
+		}
+		ids, err := s.groupMembers(ctx, m.GetGroupId())
+		if err != nil {
+			return nil, err
+		}
+		return without(ids, caller), nil
+	default:
+		return nil, nil
+	}
+}
+
+// groupMembers returns nobody for a group that turns out larger than its
+// cached size.
+func (s *Service) groupMembers(ctx context.Context, group int64) ([]int64, error) {
+	most := s.cfg.TypingGroupMax
+	req := &pb.ListMemberIDsRequest{GroupId: group, Limit: int32(most)} //nolint:gosec // validated at start
+	var all []int64
+	for {
+		resp, err := s.deps.Members.ListMemberIDs(ctx, req)
+		switch {
+		case err == nil:
+		case hasCode(err, contracts.CodeNotFound):
+			return nil, noSuchConversation(err)
+		default:
+			return nil, storeError(err, fmt.Sprintf("list the members of group %d", group))
+		}
+		page := resp.GetUserIds()
+		all = append(all, page...)
+		if len(all) > most {
+			return nil, nil
+		}
+		if !resp.GetHasMore() || len(page) == 0 {
+			return all, nil
+		}
+		req = &pb.ListMemberIDsRequest{GroupId: group, Limit: req.GetLimit(), AfterUserId: page[len(page)-1]}
+	}
+}
+
+func without(ids []int64, caller int64) []contracts.UserID {
+	out := make([]contracts.UserID, 0, len(ids))
+	for _, id := range ids {
+		if id != caller {
+			out = append(out, contracts.UserID(id))
+		}
+	}
+	return out
+}

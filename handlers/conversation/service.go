@@ -1,0 +1,173 @@
+// Package conversation serves a caller's conversations: reading them, read
+// positions, typing, and the one call after a reconnect.
+package conversation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Conversations stores conversations as their members see them.
+type Conversations interface {
+	EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest, opts ...grpc.CallOption) (*pb.EnsureSingleResponse, error)
+	GetConversation(ctx context.Context, in *pb.GetConversationRequest, opts ...grpc.CallOption) (*pb.GetConversationResponse, error)
+	ListConversations(ctx context.Context, in *pb.ListConversationsRequest, opts ...grpc.CallOption) (*pb.ListConversationsResponse, error)
+	MarkRead(ctx context.Context, in *pb.MarkReadRequest, opts ...grpc.CallOption) (*pb.MarkReadResponse, error)
+	Sync(ctx context.Context, in *pb.SyncRequest, opts ...grpc.CallOption) (*pb.SyncResponse, error)
+}
+
+// Directory knows who is in which conversation; its facts may come from a cache.
+type Directory interface {
+	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
+}
+
+// Members lists who is in a group.
+type Members interface {
+	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, opts ...grpc.CallOption) (*pb.ListMemberIDsResponse, error)
+}
+
+// Notifier hands a delivery to the gateways that hold sockets of the users in
+// to; it fills in the user ids. It is best effort: no error does not mean that
+// a socket was reached.
+type Notifier interface {
+	Notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error
+}
+
+// Config configures the service. Zero values are replaced by DefaultConfig's.
+type Config struct {
+	// ListMax and ListDefault are conversations a page.
+	ListMax     int `mapstructure:"list_max"`
+	ListDefault int `mapstructure:"list_default"`
+	// TypingGroupMax is the size of group, in members, up to which typing is
+	// passed on.
+	TypingGroupMax int `mapstructure:"typing_group_max"`
+	// NotifyTimeout bounds the notification of sockets.
+	NotifyTimeout time.Duration `mapstructure:"notify_timeout"`
+	// Limits are the contract's limits, which several services share.
+	Limits contracts.Limits `mapstructure:"-"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config { return Config{}.withDefaults() }
+
+func (c Config) withDefaults() Config {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&c.ListMax, 100)
+	def(&c.ListDefault, min(50, c.ListMax))
+	def(&c.TypingGroupMax, 500)
+	if c.NotifyTimeout == 0 {
+		c.NotifyTimeout = 2 * time.Second
+	}
+	if c.Limits == (contracts.Limits{}) {
+		c.Limits = contracts.DefaultLimits()
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	switch {
+	case c.ListMax < 1 || c.ListMax > math.MaxInt32:
+		return fmt.Errorf("list_max is %d: it must be positive", c.ListMax)
+	case c.ListDefault < 1 || c.ListDefault > c.ListMax:
+		return fmt.Errorf("list_default is %d: it must be within 1 to list_max (%d)", c.ListDefault, c.ListMax)
+	case c.TypingGroupMax < 1 || c.TypingGroupMax > math.MaxInt32:
+		return fmt.Errorf("typing_group_max is %d: it must be positive", c.TypingGroupMax)
+	case c.NotifyTimeout < 0:
+		return fmt.Errorf("notify_timeout is %s: it must be positive", c.NotifyTimeout)
+	}
+	return nil
+}
+
+// Deps is what the service works with; one client of the repo role's
+// ConversationRepo is Conversations and Directory.
+type Deps struct {
+	Conversations Conversations
+	Directory     Directory
+	Members       Members
+	Notifier      Notifier
+}
+
+// Service implements pb.ConversationServiceServer. Its errors are
+// *contracts.Error; of what the caller is not in all verbs say not_found. It is
+// safe for concurrent use.
+type Service struct {
+	pb.UnimplementedConversationServiceServer
+	cfg  Config
+	deps Deps
+}
+
+var _ pb.ConversationServiceServer = (*Service)(nil)
+
+// New returns the service.
+func New(cfg Config, deps Deps) (*Service, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("configure conversation: %w", err)
+	}
+	if deps.Conversations == nil || deps.Directory == nil || deps.Members == nil || deps.Notifier == nil {
+		return nil, errors.New("configure conversation: a dependency is missing")
+	}
+	return &Service{cfg: cfg, deps: deps}, nil
+}
+
+// notify is bounded on its own, so that a slow broker does not use up the
+// caller's deadline.
+func (s *Service) notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.NotifyTimeout)
+	defer cancel()
+	if err := s.deps.Notifier.Notify(ctx, to, d); err != nil {
+		return fmt.Errorf("notify %d users: %w", len(to), err)
+	}
+	return nil
+}
+
+// pageSize reads a limit of which 0 is the default.
+func pageSize(asked int32, def, most int) (int32, error) {
+	if asked == 0 {
+		return int32(def), nil //nolint:gosec // a small configured number
+	}
+	if asked < 0 || int(asked) > most {
+		return 0, contracts.Invalid("limit", fmt.Sprintf("1 to %d", most))
+	}
+	return asked, nil
+}
+
+// storable cuts a number to what a database's signed integer holds; no
+// conversation gets there.
+func storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }
+
+func checkCaller(id int64) error {
+	if id <= 0 {
+		return contracts.NewError(contracts.CodeUnauthenticated, "")
+	}
+	return nil
+}
+
+func noSuchConversation(cause error) error {
+	return contracts.NewError(contracts.CodeNotFound, "There is no such conversation.").WithCause(cause)
+}
+
+// storeError is what the client is told when the store failed in a way that no
+// verb expects. Whatever else the store says (invalid_argument, unauthenticated)
+// is about our call, not about the client's.
+func storeError(err error, doing string) error {
+	code := contracts.CodeInternal
+	if hasCode(err, contracts.CodeUnavailable) {
+		code = contracts.CodeUnavailable
+	}
+	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
+}
+
+func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }

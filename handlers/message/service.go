@@ -1,0 +1,177 @@
+// Package message reads messages: a conversation's history, and what became of
+// one's own sends.
+package message
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Conversations knows who is in which conversation.
+type Conversations interface {
+	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
+	GetConversation(ctx context.Context, in *pb.GetConversationRequest, opts ...grpc.CallOption) (*pb.GetConversationResponse, error)
+}
+
+// Messages stores messages. It knows no permissions.
+type Messages interface {
+	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
+	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest, opts ...grpc.CallOption) (*pb.FindOutcomeResponse, error)
+}
+
+// Config configures the service.
+type Config struct {
+	// Limits are the contract's limits, which several services share; the zero
+	// value is contracts.DefaultLimits.
+	Limits contracts.Limits `mapstructure:"-"`
+}
+
+// Service implements pb.MessageServiceServer. Its errors are *contracts.Error.
+// It is safe for concurrent use.
+type Service struct {
+	pb.UnimplementedMessageServiceServer
+	limits        contracts.Limits
+	conversations Conversations
+	messages      Messages
+}
+
+var _ pb.MessageServiceServer = (*Service)(nil)
+
+// New returns the service.
+func New(cfg Config, conversations Conversations, messages Messages) (*Service, error) {
+	if conversations == nil || messages == nil {
+		return nil, errors.New("configure message: a dependency is missing")
+	}
+	if cfg.Limits == (contracts.Limits{}) {
+		cfg.Limits = contracts.DefaultLimits()
+	}
+	return &Service{limits: cfg.Limits, conversations: conversations, messages: messages}, nil
+}
+
+// ListMessages reads a page of a conversation that the caller is in, ascending;
+// in a group only what came after the caller joined. Errors: invalid_argument,
+// not_found.
+func (s *Service) ListMessages(ctx context.Context, in *pb.ListMessagesRequest) (*pb.ListMessagesResponse, error) {
+	if err := checkCaller(in.GetCallerId()); err != nil {
+		return nil, err
+	}
+	limit, err := s.pageSize(in.GetLimit())
+	if err != nil {
+		return nil, err
+	}
+	conv := contracts.ConversationID(in.GetConversationId())
+	floor, err := s.floor(ctx, conv, in.GetCallerId())
+	if err != nil {
+		return nil, err
+	}
+	page := &pb.HistoryRequest{
+		ConversationId: in.GetConversationId(), Limit: limit, FloorSeq: floor,
+		AfterSeq: storable(in.GetAfterSeq()), HasAfter: in.AfterSeq != nil,
+	}
+	if in.BeforeSeq != nil {
+		// Nothing is before 0, and nothing is before 1 either; but to the store 0
+		// is no bound at all.
+		page.BeforeSeq = max(storable(in.GetBeforeSeq()), 1)
+	}
+	resp, err := s.messages.History(ctx, page)
+	if err != nil {
+		return nil, storeError(err, "read the history of "+in.GetConversationId())
+	}
+	return &pb.ListMessagesResponse{
+		Messages: resp.GetMessages(), LastSeq: resp.GetLastSeq(), HasMore: resp.GetHasMore(),
+	}, nil
+}
+
+// floor returns the number up to which the caller may not read, or not_found.
+func (s *Service) floor(ctx context.Context, conv contracts.ConversationID, caller int64) (uint64, error) {
+	if !conv.Valid() {
+		return 0, noSuchConversation(nil)
+	}
+	if _, isGroup := conv.GroupID(); isGroup {
+		resp, err := s.conversations.GetConversation(ctx, &pb.GetConversationRequest{ConversationId: string(conv), UserId: caller})
+		switch {
+		case err == nil:
+			return resp.GetConversation().GetJoinSeq(), nil
+		case hasCode(err, contracts.CodeNotFound):
+			return 0, noSuchConversation(err)
+		}
+		return 0, storeError(err, fmt.Sprintf("read conversation %s of user %d", conv, caller))
+	}
+	// Who is in a single chat or in world never changes: the cached fact will do.
+	resp, err := s.conversations.Memberships(ctx, &pb.MembershipsRequest{
+		Keys: []*pb.MembershipKey{{ConversationId: string(conv), UserId: caller}},
+	})
+	if err != nil {
+		return 0, storeError(err, fmt.Sprintf("read the membership of user %d in %s", caller, conv))
+	}
+	if facts := resp.GetMemberships(); len(facts) != 1 || !facts[0].GetExists() || !facts[0].GetMember() {
+		return 0, noSuchConversation(nil)
+	}
+	return 0, nil
+}
+
+func (s *Service) pageSize(asked int32) (int32, error) {
+	if asked == 0 {
+		return int32(s.limits.HistoryDefault), nil //nolint:gosec // a small configured number
+	}
+	if asked < 0 || int(asked) > s.limits.HistoryMax {
+		return 0, contracts.Invalid("limit", fmt.Sprintf("1 to %d", s.limits.HistoryMax))
+	}
+	return asked, nil
+}
+
+// GetOutcome tells what became of a send of the caller's own. Errors:
+// invalid_argument.
+func (s *Service) GetOutcome(ctx context.Context, in *pb.GetOutcomeRequest) (*pb.GetOutcomeResponse, error) {
+	if err := checkCaller(in.GetCallerId()); err != nil {
+		return nil, err
+	}
+	if must := s.limits.CheckTempMessageID(in.GetTempMessageId()); must != "" {
+		return nil, contracts.Invalid("tempMessageId", must)
+	}
+	resp, err := s.messages.FindOutcome(ctx, &pb.FindOutcomeRequest{
+		SenderId: in.GetCallerId(), TempMessageId: in.GetTempMessageId(),
+	})
+	if err != nil {
+		return nil, storeError(err, fmt.Sprintf("read the outcome of a send of user %d", in.GetCallerId()))
+	}
+	if !resp.GetStored() {
+		return &pb.GetOutcomeResponse{}, nil
+	}
+	return &pb.GetOutcomeResponse{Stored: true, Message: resp.GetMessage()}, nil
+}
+
+// storable cuts a number to what a database's signed integer holds; no
+// conversation gets there.
+func storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }
+
+func checkCaller(id int64) error {
+	if id <= 0 {
+		return contracts.NewError(contracts.CodeUnauthenticated, "")
+	}
+	return nil
+}
+
+func noSuchConversation(cause error) error {
+	return contracts.NewError(contracts.CodeNotFound, "There is no such conversation.").WithCause(cause)
+}
+
+// storeError is what the client is told when the store failed in a way that no
+// verb expects. Whatever else the store says (invalid_argument, unauthenticated)
+// is about our call, not about the client's.
+func storeError(err error, doing string) error {
+	code := contracts.CodeInternal
+	if hasCode(err, contracts.CodeUnavailable) {
+		code = contracts.CodeUnavailable
+	}
+	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
+}
+
+func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }

@@ -1,0 +1,215 @@
+// Package user reads and changes profiles.
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Profiles stores what others see of a user.
+type Profiles interface {
+	GetUser(ctx context.Context, in *pb.GetUserRequest, opts ...grpc.CallOption) (*pb.GetUserResponse, error)
+	FindUser(ctx context.Context, in *pb.FindUserRequest, opts ...grpc.CallOption) (*pb.FindUserResponse, error)
+	UpdateUser(ctx context.Context, in *pb.UpdateUserRequest, opts ...grpc.CallOption) (*pb.UpdateUserResponse, error)
+}
+
+// Config configures the service.
+type Config struct {
+	// Limits are the contract's limits, which several services share; the zero
+	// value is contracts.DefaultLimits.
+	Limits contracts.Limits `mapstructure:"-"`
+}
+
+// Service implements pb.UserServiceServer. Its errors are *contracts.Error. It
+// is safe for concurrent use.
+type Service struct {
+	pb.UnimplementedUserServiceServer
+	limits   contracts.Limits
+	profiles Profiles
+}
+
+var _ pb.UserServiceServer = (*Service)(nil)
+
+// New returns the service.
+func New(cfg Config, profiles Profiles) (*Service, error) {
+	if profiles == nil {
+		return nil, errors.New("configure user: profiles are missing")
+	}
+	if cfg.Limits == (contracts.Limits{}) {
+		cfg.Limits = contracts.DefaultLimits()
+	}
+	return &Service{limits: cfg.Limits, profiles: profiles}, nil
+}
+
+// GetProfile reads any user's public profile. Errors: not_found.
+func (s *Service) GetProfile(ctx context.Context, in *pb.GetProfileRequest) (*pb.GetProfileResponse, error) {
+	if err := checkCaller(in.GetCallerId()); err != nil {
+		return nil, err
+	}
+	user, err := s.read(ctx, in.GetUserId())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.GetProfileResponse{User: user}, nil
+}
+
+func (s *Service) read(ctx context.Context, id int64) (*pb.User, error) {
+	if id <= 0 {
+		return nil, noSuchUser(nil)
+	}
+	resp, err := s.profiles.GetUser(ctx, &pb.GetUserRequest{UserId: id})
+	switch {
+	case err == nil:
+		return resp.GetUser(), nil
+	case hasCode(err, contracts.CodeNotFound):
+		return nil, noSuchUser(err)
+	}
+	return nil, storeError(err, fmt.Sprintf("read user %d", id))
+}
+
+// FindByName returns the user with this name, or nobody. Errors:
+// invalid_argument when there is no name.
+func (s *Service) FindByName(ctx context.Context, in *pb.FindByNameRequest) (*pb.FindByNameResponse, error) {
+	if err := checkCaller(in.GetCallerId()); err != nil {
+		return nil, err
+	}
+	name := in.GetUsername()
+	switch {
+	case name == "":
+		return nil, contracts.Invalid("username", "the name to look for")
+	case anyUsername.CheckUsername(name) != "":
+		return &pb.FindByNameResponse{}, nil // nobody can be called that
+	}
+	resp, err := s.profiles.FindUser(ctx, &pb.FindUserRequest{Username: name})
+	switch {
+	case err == nil:
+		return &pb.FindByNameResponse{Users: []*pb.User{resp.GetUser()}}, nil
+	case hasCode(err, contracts.CodeNotFound):
+		return &pb.FindByNameResponse{}, nil
+	}
+	return nil, storeError(err, "find a user by name")
+}
+
+// anyUsername takes every name that any limits could have allowed at the time
+// its user registered.
+var anyUsername = contracts.Limits{UsernameMin: 1, UsernameMax: 255}
+
+// UpdateProfile changes what is set and returns the profile after it. Errors:
+// invalid_argument with fields.
+func (s *Service) UpdateProfile(ctx context.Context, in *pb.UpdateProfileRequest) (*pb.UpdateProfileResponse, error) {
+	if err := checkCaller(in.GetCallerId()); err != nil {
+		return nil, err
+	}
+	if err := s.checkUpdate(in); err != nil {
+		return nil, err
+	}
+	if in.Nickname == nil && in.AvatarUrl == nil {
+		user, err := s.read(ctx, in.GetCallerId())
+		if err != nil {
+			return nil, err
+		}
+		return &pb.UpdateProfileResponse{User: user}, nil
+	}
+	resp, err := s.profiles.UpdateUser(ctx, &pb.UpdateUserRequest{
+		UserId: in.GetCallerId(), Nickname: in.Nickname, AvatarUrl: in.AvatarUrl,
+	})
+	switch {
+	case err == nil:
+		return &pb.UpdateProfileResponse{User: resp.GetUser()}, nil
+	case hasCode(err, contracts.CodeNotFound):
+		return nil, noSuchUser(err)
+	}
+	return nil, storeError(err, fmt.Sprintf("update user %d", in.GetCallerId()))
+}
+
+func (s *Service) checkUpdate(in *pb.UpdateProfileRequest) error {
+	var lines []string
+	fields := map[string]string{}
+	note := func(field, must string) {
+		if must != "" {
+			fields[field] = must
+			lines = append(lines, field+": "+must)
+		}
+	}
+	if in.Nickname != nil {
+		note("nickname", s.checkNickname(in.GetNickname()))
+	}
+	if in.AvatarUrl != nil {
+		note("avatarUrl", s.checkAvatarURL(in.GetAvatarUrl()))
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return &contracts.Error{Code: contracts.CodeInvalidArgument, Message: strings.Join(lines, "; "), Fields: fields}
+}
+
+func (s *Service) checkNickname(name string) string {
+	if must := s.limits.CheckNickname(name); must != "" {
+		return must
+	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return "no control characters"
+	}
+	return ""
+}
+
+// checkAvatarURL lets through what a browser may load as a picture; empty
+// clears the picture. Other schemes (javascript:, data:) end up in other
+// people's clients.
+func (s *Service) checkAvatarURL(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	if len(raw) > s.limits.AvatarURLMax {
+		return fmt.Sprintf("at most %d bytes", s.limits.AvatarURLMax)
+	}
+	const must = "empty, or an http or https address"
+	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, notInURL) {
+		return must
+	}
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		return must
+	}
+	return ""
+}
+
+// notInURL reports characters that a URL has only in escaped form, but that
+// url.Parse lets through.
+func notInURL(r rune) bool {
+	return unicode.IsControl(r) || unicode.IsSpace(r) || strings.ContainsRune("\"<>\\^`{|}", r)
+}
+
+func checkCaller(id int64) error {
+	if id <= 0 {
+		return contracts.NewError(contracts.CodeUnauthenticated, "")
+	}
+	return nil
+}
+
+func noSuchUser(cause error) error {
+	return contracts.NewError(contracts.CodeNotFound, "There is no such user.").WithCause(cause)
+}
+
+// storeError is what the client is told when the store failed in a way that no
+// verb expects. Whatever else the store says (invalid_argument, unauthenticated)
+// is about our call, not about the client's.
+func storeError(err error, doing string) error {
+	code := contracts.CodeInternal
+	if hasCode(err, contracts.CodeUnavailable) {
+		code = contracts.CodeUnavailable
+	}
+	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
+}
+
+func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }
