@@ -1,0 +1,220 @@
+package mq
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// Record is one message of a queue with its place in it. Offsets of one
+// subscription grow from record to record.
+type Record struct {
+	Offset  uint64
+	Message *message.Message
+}
+
+// Lanes delivers records in order per key and in parallel over keys: a record
+// goes to the lane of its key's hash, and a lane has one message, or one run of
+// consecutive messages, in flight. A nacked one is delivered again before
+// anything behind it in its lane. Offsets are marked up to the low-water mark,
+// below which everything is acknowledged.
+//
+// Feed is called by one goroutine; everything else is safe for concurrent use.
+type Lanes struct {
+	cfg  SubscriberConfig
+	out  chan<- *message.Message
+	mark func(offset uint64)
+	seed maphash.Seed
+
+	lanes   []lane
+	tracker tracker
+	workers sync.WaitGroup
+
+	draining chan struct{} // closed: no new deliveries
+	stopped  chan struct{} // closed: in-flight ones are given up
+	base     context.Context
+}
+
+type lane struct {
+	mu    sync.Mutex
+	queue []*tracked
+	busy  bool
+}
+
+// NewLanes returns an engine that delivers to out. mark is called with each new
+// low-water mark, one call at a time and never with a lower one; it must be
+// quick. Values of ctx are in the messages' contexts; its end is not theirs.
+func NewLanes(ctx context.Context, cfg SubscriberConfig, out chan<- *message.Message, mark func(offset uint64)) *Lanes {
+	return &Lanes{
+		cfg: cfg, out: out, mark: mark, seed: maphash.MakeSeed(),
+		lanes:    make([]lane, cfg.Lanes),
+		tracker:  tracker{slots: make(chan struct{}, cfg.Window)},
+		draining: make(chan struct{}), stopped: make(chan struct{}),
+		base: context.WithoutCancel(ctx),
+	}
+}
+
+// Feed hands a record over. It blocks while Window records are beyond the
+// low-water mark, which is the backpressure on the queue; it returns false when
+// ctx is done or the engine is draining, and then the record was not taken.
+func (l *Lanes) Feed(ctx context.Context, r Record) bool {
+	select {
+	case l.tracker.slots <- struct{}{}:
+	default:
+		select {
+		case l.tracker.slots <- struct{}{}:
+		case <-ctx.Done():
+			return false
+		case <-l.draining:
+			return false
+		}
+	}
+	t := l.tracker.add(r)
+	ln := &l.lanes[l.laneOf(r.Message)]
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	ln.queue = append(ln.queue, t)
+	if !ln.busy {
+		ln.busy = true
+		l.workers.Add(1)
+		go l.work(ln)
+	}
+	return true
+}
+
+// Skip tells the engine that the queue was read up to offset and held nothing
+// to deliver since the last record, so that the mark can move on when nothing is
+// in flight.
+func (l *Lanes) Skip(offset uint64) { l.tracker.skip(offset, l.mark) }
+
+func (l *Lanes) laneOf(m *message.Message) int {
+	key := m.Metadata[KeyMetadata]
+	if key == "" {
+		key = m.UUID
+	}
+	return int(maphash.String(l.seed, key) % uint64(len(l.lanes)))
+}
+
+// work delivers what is in a lane and ends when the lane is empty, so that idle
+// lanes cost no goroutine.
+func (l *Lanes) work(ln *lane) {
+	defer l.workers.Done()
+	for {
+		run := ln.take(l.cfg.Run)
+		if run == nil {
+			return
+		}
+		if !l.deliver(run) {
+			// Draining: what is left stays in the queue. The lane stays busy, so
+			// that nobody starts on it again.
+			return
+		}
+		l.tracker.done(run, l.mark)
+	}
+}
+
+func (ln *lane) take(most int) []*tracked {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	n := min(most, len(ln.queue))
+	if n == 0 {
+		ln.busy, ln.queue = false, nil
+		return nil
+	}
+	run := ln.queue[:n:n]
+	ln.queue = ln.queue[n:]
+	return run
+}
+
+// deliver brings a run to its acknowledgement, however often it is nacked.
+func (l *Lanes) deliver(run []*tracked) bool {
+	for {
+		select {
+		case <-l.draining:
+			return false
+		default:
+		}
+		ctx, cancel := context.WithCancel(l.base)
+		msg := compose(ctx, run)
+		select {
+		case l.out <- msg:
+		case <-l.draining:
+			cancel()
+			return false
+		}
+		acked := false
+		select {
+		case <-msg.Acked():
+			acked = true
+		case <-msg.Nacked():
+		case <-l.stopped:
+		}
+		cancel()
+		if acked {
+			return true
+		}
+		if !l.pause() {
+			return false
+		}
+	}
+}
+
+func (l *Lanes) pause() bool {
+	timer := time.NewTimer(l.cfg.NackDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.draining:
+		return false
+	}
+}
+
+// compose makes the message of one delivery. Metadata is copied, since a
+// handler may write to it; payloads are shared and must not be written to.
+func compose(ctx context.Context, run []*tracked) *message.Message {
+	if len(run) == 1 {
+		msg := copyOf(run[0].record.Message)
+		msg.SetContext(ctx)
+		return msg
+	}
+	msgs := make([]*message.Message, len(run))
+	for i, t := range run {
+		msgs[i] = copyOf(t.record.Message)
+	}
+	first := message.NewMessage(msgs[0].UUID, msgs[0].Payload)
+	first.Metadata = msgs[0].Metadata
+	first.SetContext(WithRun(ctx, msgs...))
+	return first
+}
+
+func copyOf(m *message.Message) *message.Message {
+	c := message.NewMessage(m.UUID, m.Payload)
+	for k, v := range m.Metadata {
+		c.Metadata[k] = v
+	}
+	return c
+}
+
+// Drain stops deliveries, waits up to DrainTimeout for those in flight, and
+// returns when no delivery is left. What was not acknowledged was not marked and
+// is delivered again to whoever reads the group next.
+func (l *Lanes) Drain() {
+	close(l.draining)
+	idle := make(chan struct{})
+	go func() {
+		l.workers.Wait()
+		close(idle)
+	}()
+	timer := time.NewTimer(l.cfg.DrainTimeout)
+	defer timer.Stop()
+	select {
+	case <-idle:
+	case <-timer.C:
+	}
+	close(l.stopped)
+	<-idle
+}
