@@ -1,0 +1,23 @@
+package routers
+
+import (
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Logic are the services of the logic role.
+type Logic struct {
+	Auth          pb.AuthServiceServer
+	Users         pb.UserServiceServer
+	Conversations pb.ConversationServiceServer
+	Messages      pb.MessageServiceServer
+}
+
+// Mount registers them on a gRPC server or an in-process channel.
+func (l Logic) Mount(on grpc.ServiceRegistrar) {
+	pb.RegisterAuthServiceServer(on, l.Auth)
+	pb.RegisterUserServiceServer(on, l.Users)
+	pb.RegisterConversationServiceServer(on, l.Conversations)
+	pb.RegisterMessageServiceServer(on, l.Messages)
+}

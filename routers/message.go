@@ -1,0 +1,96 @@
+package routers
+
+import (
+	"context"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/handlers/authorize"
+	"github.com/gochat/gochat/handlers/dedup"
+	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/persist"
+	"github.com/gochat/gochat/handlers/recipients"
+	"github.com/gochat/gochat/handlers/sequence"
+)
+
+// Messages is what the pipeline needs of the message store.
+type Messages interface {
+	dedup.Index
+	sequence.Allocator
+	persist.Store
+}
+
+// Pipeline is what the message router needs beside the shared parts.
+type Pipeline struct {
+	Messages      Messages
+	Conversations authorize.Directory
+	Groups        recipients.Members
+	Sessions      recipients.Locator
+	IDs           persist.IDs
+	Outbox        deliver.Outbox
+}
+
+// NamedStage is a stage with the name that metrics know it by.
+type NamedStage struct {
+	Name  string
+	Stage handlers.Stage
+}
+
+// Stages is the order of the pipeline, outermost first. It is written here and
+// nowhere else.
+func (p Pipeline) Stages(cfg Config) []NamedStage {
+	return []NamedStage{
+		{"dedup", dedup.New(p.Messages)},
+		{"authorize", authorize.New(p.Conversations, p.Messages)},
+		{"sequence", sequence.New(p.Messages, sequence.Config{})},
+		{"persist", persist.New(p.Messages, p.IDs)},
+		{"recipients", recipients.New(p.Sessions, p.Groups, cfg.GroupLimit)},
+		{"deliver", deliver.New(p.Outbox)},
+	}
+}
+
+// NewMessageRouter returns the router of the message pipeline.
+func NewMessageRouter(cfg Config, deps Deps, p Pipeline) (*Router, error) {
+	return build(cfg, deps, contracts.TopicPoison, work{
+		name:  "message",
+		topic: contracts.TopicUpstream,
+		group: contracts.GroupMessage,
+		tell:  p.tellPoisoned,
+		inner: middlewares(deps, p.Stages(cfg)),
+		last:  func(*message.Message) error { return nil },
+	})
+}
+
+func middlewares(deps Deps, stages []NamedStage) []message.HandlerMiddleware {
+	out := []message.HandlerMiddleware{decode}
+	for _, s := range stages {
+		out = append(out, lift(s.Stage, deps.Metrics.Stage(s.Name)))
+	}
+	return out
+}
+
+// tellPoisoned tells the sender of a record that breaks its handler. A record
+// that cannot be decoded has no sender to tell.
+func (p Pipeline) tellPoisoned(ctx context.Context, msg *message.Message) error {
+	it, err := decodeItem(msg)
+	if err != nil {
+		return nil //nolint:nilerr // nobody to tell, as the comment says
+	}
+	it.Rejected = contracts.NewError(contracts.CodeInternal, "The server cannot store this message.")
+	records, err := deliver.Records(&handlers.Envelope{Items: []*handlers.Item{it}})
+	if err != nil || len(records) == 0 {
+		return err
+	}
+	return p.Outbox.Publish(ctx, records...)
+}
+
+// conformance: the generated clients are what the pipeline takes.
+var (
+	_ Messages            = pb.MessageRepoClient(nil)
+	_ authorize.Directory = pb.ConversationRepoClient(nil)
+	_ recipients.Members  = pb.GroupRepoClient(nil)
+	_ recipients.Locator  = pb.SessionRepoClient(nil)
+)

@@ -1,0 +1,81 @@
+package middleware
+
+import (
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// Metrics measures runs and stages of the routers. Safe for concurrent use.
+type Metrics struct {
+	runs     *prometheus.HistogramVec
+	length   *prometheus.HistogramVec
+	messages *prometheus.CounterVec
+	stages   *prometheus.HistogramVec
+}
+
+// NewMetrics registers the routers' metrics; it panics when they are registered
+// already, which is a mistake of the wiring.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	latency := prometheus.ExponentialBuckets(0.0001, 2.5, 14)
+	m := &Metrics{
+		runs: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gochat_router_run_seconds", Help: "Time to handle one run, retries included.", Buckets: latency,
+		}, []string{"router", "outcome"}),
+		length: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gochat_router_run_messages", Help: "Messages that went through together.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 9),
+		}, []string{"router"}),
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gochat_router_messages_total", Help: "Messages by outcome.",
+		}, []string{"router", "outcome"}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gochat_pipeline_stage_seconds", Help: "Time spent in one stage for one run, without the stages after it.",
+			Buckets: latency,
+		}, []string{"stage", "outcome"}),
+	}
+	reg.MustRegister(m.runs, m.length, m.messages, m.stages)
+	return m
+}
+
+// Router measures every run of one router.
+func (m *Metrics) Router(name string) message.HandlerMiddleware {
+	length := m.length.WithLabelValues(name)
+	return func(h message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			n := len(mq.Run(msg))
+			length.Observe(float64(n))
+			start := time.Now()
+			out, err := h(msg)
+			o := outcome(err)
+			m.runs.WithLabelValues(name, o).Observe(time.Since(start).Seconds())
+			m.messages.WithLabelValues(name, o).Add(float64(n))
+			return out, err
+		}
+	}
+}
+
+// Stage returns a function that records the time of one stage.
+func (m *Metrics) Stage(name string) func(d time.Duration, err error) {
+	ok, failed := m.stages.WithLabelValues(name, "ok"), m.stages.WithLabelValues(name, "error")
+	return func(d time.Duration, err error) {
+		if err != nil {
+			failed.Observe(d.Seconds())
+			return
+		}
+		ok.Observe(d.Seconds())
+	}
+}
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case IsPermanent(err):
+		return "permanent"
+	}
+	return "transient"
+}

@@ -1,0 +1,23 @@
+// Package middleware holds the router middlewares that Watermill's own do not
+// serve: the split of errors into transient and permanent, poison that loses
+// nothing, tracing and metrics of runs.
+package middleware
+
+import (
+	"errors"
+
+	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+// ErrUndecodable marks a record whose payload is not what its topic carries.
+var ErrUndecodable = errors.New("record cannot be decoded")
+
+// IsPermanent reports whether handling the same record again is useless: it
+// cannot be decoded, its handler panics, or the error table says so. Everything
+// else is a dependency that will come back.
+func IsPermanent(err error) bool {
+	var panicked wmiddleware.RecoveredPanicError
+	return errors.Is(err, ErrUndecodable) || errors.As(err, &panicked) || contracts.IsPermanent(err)
+}

@@ -1,0 +1,77 @@
+package routers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// outbox gives handlers the transport's outbox without Watermill's types.
+type outbox struct {
+	out    mq.Outbox
+	prefix string
+	count  atomic.Uint64
+}
+
+// NewOutbox returns a [deliver.Outbox] on a transport; id is stable for one
+// replica of one router.
+func NewOutbox(t mq.Transport, id string) (deliver.Outbox, error) {
+	out, err := t.Outbox(id)
+	if err != nil {
+		return nil, fmt.Errorf("open the outbox of %s: %w", id, err)
+	}
+	return &outbox{out: out, prefix: id + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}, nil
+}
+
+// Publish publishes all records or none. When a gateway's topic is gone, its
+// users are gone from it too: the rest is published without it.
+func (o *outbox) Publish(ctx context.Context, records ...deliver.Record) error {
+	msgs := make([]mq.Outbound, len(records))
+	for i, r := range records {
+		msgs[i] = mq.Outbound{Topic: r.Topic, Message: o.message(ctx, r)}
+	}
+	err := o.out.Publish(ctx, msgs...)
+	if !errors.Is(err, mq.ErrUnknownTopic) {
+		return err
+	}
+	return o.publishKnown(ctx, msgs)
+}
+
+func (o *outbox) publishKnown(ctx context.Context, msgs []mq.Outbound) error {
+	var durable []mq.Outbound
+	for _, m := range msgs {
+		if _, ok := contracts.GatewayOfTopic(m.Topic); !ok {
+			durable = append(durable, m)
+			continue
+		}
+		if err := o.out.Publish(ctx, m); err != nil && !errors.Is(err, mq.ErrUnknownTopic) {
+			return err
+		}
+	}
+	if len(durable) == 0 {
+		return nil
+	}
+	return o.out.Publish(ctx, durable...)
+}
+
+func (o *outbox) message(ctx context.Context, r deliver.Record) *message.Message {
+	m := message.NewMessage(o.prefix+strconv.FormatUint(o.count.Add(1), 36), r.Payload)
+	m.Metadata[mq.KeyMetadata] = r.Key
+	m.Metadata[contracts.MetaSchema] = contracts.SchemaVersion
+	if trace.SpanContextFromContext(ctx).IsSampled() {
+		otel.GetTextMapPropagator().Inject(ctx, propagation.MapCarrier(m.Metadata))
+	}
+	return m
+}

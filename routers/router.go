@@ -1,0 +1,132 @@
+// Package routers says how handlers are chained and deployed: one file a
+// router, and here the one order of the middlewares that all of them share.
+package routers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/routers/middleware"
+)
+
+// Config tunes a router.
+type Config struct {
+	// Lanes is how many conversations are worked on at the same time.
+	Lanes int `mapstructure:"lanes"`
+	// Run is how many queued messages of a lane go through together.
+	Run int `mapstructure:"run"`
+	// Retries before a run goes back to its lane, which tries again for ever.
+	Retries int `mapstructure:"retries"`
+	// RetryPause is before the first retry; it doubles up to RetryPauseMax.
+	RetryPause    time.Duration `mapstructure:"retry_pause"`
+	RetryPauseMax time.Duration `mapstructure:"retry_pause_max"`
+	// DrainTimeout bounds how long Close waits for work in flight.
+	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
+	// GroupLimit is the group size up to which the message router delivers itself.
+	GroupLimit int `mapstructure:"group_limit"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Lanes: 16, Run: 128, Retries: 5, RetryPause: 20 * time.Millisecond, RetryPauseMax: time.Second,
+		DrainTimeout: 5 * time.Second, GroupLimit: 500,
+	}
+}
+
+// Deps are what every router needs.
+type Deps struct {
+	Transport mq.Transport
+	Metrics   *middleware.Metrics
+	Log       *zap.Logger
+	// Watermill is the logger handed to the library.
+	Watermill watermill.LoggerAdapter
+}
+
+// work describes one router.
+type work struct {
+	name, topic, group string
+	// tell tells a sender that its record is poisoned; may be nil.
+	tell func(context.Context, *message.Message) error
+	// inner follows the shared middlewares, outermost first.
+	inner []message.HandlerMiddleware
+	// last ends the chain.
+	last message.NoPublishHandlerFunc
+}
+
+// Router is one consumer of one topic. Run blocks until Close.
+type Router struct {
+	router *message.Router
+	name   string
+}
+
+// build makes a router with the one order of middlewares: trace → metrics →
+// poison → retry → recover → what the router itself does.
+func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: cfg.DrainTimeout + time.Second}, deps.Watermill)
+	if err != nil {
+		return nil, fmt.Errorf("make router %s: %w", w.name, err)
+	}
+	sub, err := deps.Transport.Subscriber(mq.SubscriberConfig{
+		Group: w.group, Lanes: cfg.Lanes, Run: cfg.Run, DrainTimeout: cfg.DrainTimeout,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the subscriber of router %s: %w", w.name, err)
+	}
+	h := router.AddConsumerHandler(w.name, w.topic, sub, w.last)
+	h.AddMiddleware(
+		middleware.Trace(w.name),
+		deps.Metrics.Router(w.name),
+		middleware.Poison{Publisher: deps.Transport.Publisher(), Topic: poisonTopic, Tell: w.tell, Log: deps.Log}.Middleware,
+		wmiddleware.Retry{
+			MaxRetries: cfg.Retries, InitialInterval: cfg.RetryPause, MaxInterval: cfg.RetryPauseMax,
+			Multiplier: 2, RandomizationFactor: 0.3, ResetContextOnRetry: true,
+			ShouldRetry: func(p wmiddleware.RetryParams) bool { return !middleware.IsPermanent(p.Err) },
+			OnRetryHook: func(n int, delay time.Duration) {
+				deps.Log.Warn("retrying a run", zap.String("router", w.name), zap.Int("retry", n), zap.Duration("pause", delay))
+			},
+		}.Middleware,
+		wmiddleware.Recoverer,
+	)
+	h.AddMiddleware(w.inner...)
+	return &Router{router: router, name: w.name}, nil
+}
+
+// Run handles messages until ctx is done, then drains: what is in flight is
+// finished, the rest stays in the queue. It returns nil after a clean drain.
+func (r *Router) Run(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- r.router.Run(context.WithoutCancel(ctx)) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("run router %s: %w", r.name, err)
+		}
+		return nil
+	case <-ctx.Done():
+	}
+	// Close before Run has started would be lost.
+	select {
+	case <-r.router.Running():
+	case err := <-done:
+		return err
+	}
+	closeErr := r.router.Close()
+	if err := <-done; err != nil {
+		return fmt.Errorf("run router %s: %w", r.name, err)
+	}
+	if closeErr != nil {
+		return fmt.Errorf("drain router %s: %w", r.name, closeErr)
+	}
+	return nil
+}
+
+// Running is closed when the router has subscribed.
+func (r *Router) Running() <-chan struct{} { return r.router.Running() }

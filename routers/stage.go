@@ -1,0 +1,92 @@
+package routers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/routers/middleware"
+)
+
+// carrier takes the decoded envelope from middleware to middleware.
+type carrier struct {
+	msg *message.Message
+	env *handlers.Envelope
+	// below is how long the stages after the present one took.
+	below time.Duration
+}
+
+type carrierKey struct{}
+
+func carrierOf(ctx context.Context) *carrier {
+	c, _ := ctx.Value(carrierKey{}).(*carrier)
+	return c
+}
+
+// decode reads the records of a run once; the stages after it share the
+// envelope.
+func decode(h message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		run := mq.Run(msg)
+		env := &handlers.Envelope{Items: make([]*handlers.Item, len(run))}
+		for i, m := range run {
+			it, err := decodeItem(m)
+			if err != nil {
+				return nil, err
+			}
+			env.Items[i] = it
+		}
+		before := msg.Context()
+		msg.SetContext(context.WithValue(before, carrierKey{}, &carrier{msg: msg, env: env}))
+		// A retry decodes again, from the context as it was.
+		defer msg.SetContext(before)
+		return h(msg)
+	}
+}
+
+func decodeItem(m *message.Message) (*handlers.Item, error) {
+	up := &pb.Upstream{}
+	if err := proto.Unmarshal(m.Payload, up); err != nil {
+		return nil, fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
+	}
+	if v := m.Metadata.Get(contracts.MetaSchema); v != contracts.SchemaVersion {
+		return nil, fmt.Errorf("%w: record %s: schema version %q, this worker reads %q",
+			middleware.ErrUndecodable, m.UUID, v, contracts.SchemaVersion)
+	}
+	if up.GetSenderId() <= 0 || up.GetConversationId() == "" || up.GetTempMessageId() == "" {
+		return nil, fmt.Errorf("%w: record %s: sender, conversation or tempMessageId is missing", middleware.ErrUndecodable, m.UUID)
+	}
+	return &handlers.Item{Upstream: up, Origin: handlers.Origin{
+		GatewayID:    m.Metadata.Get(contracts.MetaOriginGateway),
+		ConnectionID: m.Metadata.Get(contracts.MetaOriginConnection),
+	}}, nil
+}
+
+// lift makes a stage a router middleware, measured without the stages below it.
+func lift(stage handlers.Stage, observe func(time.Duration, error)) message.HandlerMiddleware {
+	return func(h message.HandlerFunc) message.HandlerFunc {
+		run := stage(func(ctx context.Context, _ *handlers.Envelope) error {
+			c := carrierOf(ctx)
+			start := time.Now()
+			c.msg.SetContext(ctx)
+			_, err := h(c.msg)
+			c.below = time.Since(start)
+			return err
+		})
+		return func(msg *message.Message) ([]*message.Message, error) {
+			c := carrierOf(msg.Context())
+			c.below = 0
+			start := time.Now()
+			err := run(msg.Context(), c.env)
+			observe(time.Since(start)-c.below, err)
+			return nil, err
+		}
+	}
+}
