@@ -1,0 +1,131 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/uptrace/bun"
+	"go.uber.org/zap"
+)
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	driver   Driver
+	name     string
+	writer   *bun.DB
+	primary  *bun.DB
+	replicas []*bun.DB
+	turn     atomic.Uint64
+	hook     *slowHook
+}
+
+// Open opens the database and checks that it answers. ErrDamaged when an
+// SQLite file is there but cannot be read as a database.
+func Open(ctx context.Context, cfg Config, log *zap.Logger) (*DB, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("database configuration: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	d := &DB{driver: cfg.Driver, hook: &slowHook{threshold: cfg.SlowQuery, backslash: cfg.Driver == MySQL, log: log}}
+	open := d.openSQLite
+	if cfg.Driver == MySQL {
+		open = d.openMySQL
+	}
+	if err := open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Driver tells which SQL the database speaks.
+func (d *DB) Driver() Driver { return d.driver }
+
+// Writer is the pool for everything that writes. With SQLite it is one
+// connection, whose transactions take the write lock when they begin.
+func (d *DB) Writer() *bun.DB { return d.writer }
+
+// Primary is for reads that must see everything that is committed.
+func (d *DB) Primary() *bun.DB { return d.primary }
+
+// Replica is for reads that may be behind; the primary where there is none.
+func (d *DB) Replica() *bun.DB {
+	if len(d.replicas) == 0 {
+		return d.primary
+	}
+	return d.replicas[d.turn.Add(1)%uint64(len(d.replicas))]
+}
+
+// HasReplicas reports whether Replica may be behind.
+func (d *DB) HasReplicas() bool { return len(d.replicas) > 0 }
+
+// Tx runs fn in one transaction of the writer and commits it; what fn or the
+// commit fails with comes back, rolled back.
+func (d *DB) Tx(ctx context.Context, fn func(context.Context, bun.Tx) error) error {
+	tx, err := d.writer.BeginTx(ctx, &sql.TxOptions{Isolation: d.isolation()})
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := fn(ctx, tx); err != nil {
+		if rb := tx.Rollback(); rb != nil && !errors.Is(rb, sql.ErrTxDone) {
+			return errors.Join(err, fmt.Errorf("roll back: %w", rb))
+		}
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// isolation is read committed on MySQL: rows are locked where they are read
+// to be written, and a snapshot taken before the lock would hide what was
+// committed while waiting for it. SQLite has one writer and one level.
+func (d *DB) isolation() sql.IsolationLevel {
+	if d.driver == MySQL {
+		return sql.LevelReadCommitted
+	}
+	return sql.LevelDefault
+}
+
+// Observe logs a raw statement that was slow; what names it, without values.
+func (d *DB) Observe(what string, start time.Time) {
+	d.hook.observe(what, time.Since(start))
+}
+
+// Check asks each pool for an answer; the keys are "database" and
+// "database-replica-N". ErrDamaged is among the errors when it applies.
+func (d *DB) Check(ctx context.Context) map[string]error {
+	out := map[string]error{"database": d.ping(ctx, d.primary)}
+	for i, r := range d.replicas {
+		out[fmt.Sprintf("database-replica-%d", i+1)] = d.ping(ctx, r)
+	}
+	return out
+}
+
+func (d *DB) ping(ctx context.Context, pool *bun.DB) error {
+	var one int
+	if err := pool.DB.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("ask the database: %w", d.classify(err))
+	}
+	return nil
+}
+
+// Close closes all pools.
+func (d *DB) Close() error {
+	var errs []error
+	closed := map[*bun.DB]bool{}
+	for _, pool := range append([]*bun.DB{d.writer, d.primary}, d.replicas...) {
+		if pool == nil || closed[pool] {
+			continue
+		}
+		closed[pool] = true
+		if err := pool.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the database: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}

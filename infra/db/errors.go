@@ -1,0 +1,113 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// ErrDamaged says that an SQLite file is no database or is malformed; the
+// error's text names the file.
+var ErrDamaged = errors.New("the database file is damaged")
+
+// classify marks an error that means a damaged file.
+func (d *DB) classify(err error) error {
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		switch se.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return fmt.Errorf("%w: %s: %w", ErrDamaged, d.name, err)
+		}
+	}
+	return err
+}
+
+// MySQL error numbers.
+const (
+	myDuplicate    = 1062
+	myTooMany      = 1040
+	myShutdown     = 1053
+	myLockWait     = 1205
+	myDeadlock     = 1213
+	myReadOnly     = 1290
+	myReadOnlyTrx  = 1792
+	myInterrupted  = 1317
+	myReadOnlyMode = 1836
+)
+
+// IsUniqueViolation reports whether err says that a row is there already, and
+// by which key: on SQLite its columns ("users.username_key"), on MySQL the
+// name of the index without the table.
+func IsUniqueViolation(err error) (key string, ok bool) {
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		switch se.Code() {
+		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+			_, key, _ = strings.Cut(se.Error(), "UNIQUE constraint failed: ")
+			key, _, _ = strings.Cut(key, " (")
+			return key, true
+		}
+		return "", false
+	}
+	var me *mysql.MySQLError
+	if errors.As(err, &me) && me.Number == myDuplicate {
+		_, key, _ = strings.Cut(me.Message, "for key '")
+		key = strings.TrimSuffix(key, "'")
+		if i := strings.LastIndexByte(key, '.'); i >= 0 {
+			key = key[i+1:]
+		}
+		return key, true
+	}
+	return "", false
+}
+
+// IsTransient reports whether the same may succeed when it is tried again:
+// locks, lost connections, a full disk, an expired deadline.
+func IsTransient(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	var ne net.Error
+	if errors.As(err, &ne) {
+		return true
+	}
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		switch se.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_INTERRUPT:
+			return true
+		}
+		return false
+	}
+	return IsConflict(err) || isAway(err)
+}
+
+// IsConflict reports whether the database gave up a transaction because of
+// another one; it can be run again at once.
+func IsConflict(err error) bool {
+	var me *mysql.MySQLError
+	return errors.As(err, &me) && (me.Number == myDeadlock || me.Number == myLockWait)
+}
+
+func isAway(err error) bool {
+	var me *mysql.MySQLError
+	if !errors.As(err, &me) {
+		return false
+	}
+	switch me.Number {
+	case myTooMany, myShutdown, myReadOnly, myReadOnlyTrx, myReadOnlyMode, myInterrupted:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// quickCheckMax is up to which file size the whole file is checked at the
+// start: at this size it takes a fraction of a second.
+const quickCheckMax = 32 << 20
+
+func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
+	d.name = cfg.Path
+	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
+		return fmt.Errorf("make the folder of the database: %w", err)
+	}
+	writer, err := sql.Open("sqlite", sqliteDSN(cfg, false))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", cfg.Path, err)
+	}
+	writer.SetMaxOpenConns(1)
+	d.writer = d.wrapSQLite(writer)
+	if err := d.probeSQLite(ctx); err != nil {
+		return err
+	}
+	readers, err := sql.Open("sqlite", sqliteDSN(cfg, true))
+	if err != nil {
+		return fmt.Errorf("open %s to read: %w", cfg.Path, err)
+	}
+	readers.SetMaxOpenConns(cfg.Readers)
+	readers.SetMaxIdleConns(cfg.Readers)
+	d.primary = d.wrapSQLite(readers)
+	return d.ping(ctx, d.primary)
+}
+
+func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
+	b := bun.NewDB(pool, sqlitedialect.New())
+	return b.WithQueryHook(d.hook)
+}
+
+// sqliteDSN sets what each connection needs. synchronous=FULL makes a commit
+// in the write-ahead log durable; the log is folded back in larger steps than
+// by default, since each step stops the writer.
+func sqliteDSN(cfg Config, readOnly bool) string {
+	q := url.Values{}
+	q.Set("_busy_timeout", fmt.Sprint(cfg.BusyTimeout.Milliseconds()))
+	for _, p := range []string{
+		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(8000)",
+		fmt.Sprintf("mmap_size(%d)", 256<<20), fmt.Sprintf("cache_size(-%d)", 64<<10),
+	} {
+		q.Add("_pragma", p)
+	}
+	if readOnly {
+		q.Add("_pragma", "query_only(1)")
+	} else {
+		q.Set("_txlock", "immediate")
+	}
+	return "file:" + (&url.URL{Path: cfg.Path}).EscapedPath() + "?" + q.Encode()
+}
+
+// probeSQLite finds a damaged file before anything is written to it.
+func (d *DB) probeSQLite(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var tables int
+	if err := d.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
+		return fmt.Errorf("read %s: %w", d.name, d.classify(err))
+	}
+	info, err := os.Stat(d.name)
+	if err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	if info.Size() > quickCheckMax {
+		return nil
+	}
+	var verdict string
+	if err := d.writer.DB.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return fmt.Errorf("check %s: %w", d.name, d.classify(err))
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("%w: %s: %s", ErrDamaged, d.name, verdict)
+	}
+	return nil
+}

@@ -1,0 +1,239 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"database/sql"
+
+	"github.com/uptrace/bun"
+
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/store"
+)
+
+type conversationRow struct {
+	bun.BaseModel `bun:"table:conversations,alias:c"`
+
+	ID            string     `bun:"conversation_id,pk"`
+	Type          store.Type `bun:"type"`
+	UserA         int64      `bun:"user_a"`
+	UserB         int64      `bun:"user_b"`
+	GroupID       int64      `bun:"group_id"`
+	LastSeq       uint64     `bun:"last_seq"`
+	LastMessageAt int64      `bun:"last_message_at"`
+	CreatedAt     int64      `bun:"created_at"`
+	DissolvedAt   int64      `bun:"dissolved_at"`
+}
+
+type memberRow struct {
+	bun.BaseModel `bun:"table:conversation_members,alias:m"`
+
+	ConversationID string        `bun:"conversation_id,pk"`
+	UserID         int64         `bun:"user_id,pk"`
+	JoinSeq        uint64        `bun:"join_seq"`
+	ReadSeq        uint64        `bun:"read_seq"`
+	LeftSeq        sql.NullInt64 `bun:"left_seq"`
+}
+
+// seenRow is a conversation together with one member's positions.
+type seenRow struct {
+	conversationRow `bun:",extend"`
+
+	JoinSeq uint64 `bun:"join_seq"`
+	ReadSeq uint64 `bun:"read_seq"`
+}
+
+func (r *seenRow) view(userID int64) store.Conversation {
+	return store.Conversation{
+		ID: r.ID, Type: r.Type, PeerID: r.peer(userID), GroupID: r.GroupID,
+		LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, LastMessageAt: r.LastMessageAt,
+	}
+}
+
+func (r *conversationRow) peer(userID int64) int64 {
+	if r.Type != store.Single {
+		return 0
+	}
+	return r.UserA + r.UserB - userID
+}
+
+// seen selects the conversations that a user is in.
+func (s *Store) seen(rows any, userID int64) *bun.SelectQuery {
+	return s.db.Primary().NewSelect().Model(rows).
+		ColumnExpr("c.*").ColumnExpr("m.join_seq").ColumnExpr("m.read_seq").
+		Join("JOIN conversation_members AS m ON m.conversation_id = c.conversation_id").
+		Where("m.user_id = ?", userID).Where("m.left_seq IS NULL")
+}
+
+// EnsureSingle implements store.Conversations. The primary key decides
+// between two that make it at the same time.
+func (s *Store) EnsureSingle(ctx context.Context, userID, peerID int64) (string, bool, error) {
+	if userID == peerID {
+		return "", false, store.ErrSelf
+	}
+	a, b := min(userID, peerID), max(userID, peerID)
+	id := string(contracts.SingleConversation(contracts.UserID(a), contracts.UserID(b)))
+	there, err := s.isSingle(ctx, id, a, b)
+	if err != nil || there {
+		return id, false, err
+	}
+	created := false
+	err = s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		n, err := tx.NewSelect().Model((*userRow)(nil)).Where("user_id IN (?, ?)", a, b).Count(ctx)
+		if err != nil {
+			return err
+		}
+		if n != 2 {
+			return store.ErrNotFound
+		}
+		now := time.Now().UnixMilli()
+		res, err := tx.NewInsert().Ignore().
+			Model(&conversationRow{ID: id, Type: store.Single, UserA: a, UserB: b, LastMessageAt: now, CreatedAt: now}).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		created = true
+		members := []memberRow{{ConversationID: id, UserID: a}, {ConversationID: id, UserID: b}}
+		_, err = tx.NewInsert().Model(&members).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return "", false, fmt.Errorf("make the single chat of users %d and %d: %w", a, b, transient(err))
+	}
+	if !created {
+		_, err = s.isSingle(ctx, id, a, b)
+	}
+	return id, created, err
+}
+
+// isSingle reports whether the chat exists. The id is 64 bits of a hash: that
+// it is indeed the chat of these two is checked, not believed.
+func (s *Store) isSingle(ctx context.Context, id string, a, b int64) (bool, error) {
+	var row conversationRow
+	err := s.db.Primary().NewSelect().Model(&row).Where("conversation_id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for conversation %s: %w", id, transient(err))
+	}
+	if row.UserA != a || row.UserB != b {
+		return false, fmt.Errorf("conversation %s is of other users: %w", id, store.ErrExists)
+	}
+	return true, nil
+}
+
+// Conversation implements store.Conversations.
+func (s *Store) Conversation(ctx context.Context, id string, userID int64) (store.Conversation, error) {
+	var row seenRow
+	err := s.seen(&row, userID).Where("c.conversation_id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.Conversation{}, store.ErrNotFound
+	}
+	if err != nil {
+		return store.Conversation{}, fmt.Errorf("read conversation %s: %w", id, transient(err))
+	}
+	return row.view(userID), nil
+}
+
+// List implements store.Conversations.
+func (s *Store) List(ctx context.Context, userID int64, cursor string, limit int) ([]store.Conversation, string, error) {
+	var rows []seenRow
+	q := s.seen(&rows, userID).Order("c.last_message_at DESC", "c.conversation_id").Limit(int64(limit) + 1)
+	if cursor != "" {
+		at, id, err := parseCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		q = q.Where("(c.last_message_at < ? OR (c.last_message_at = ? AND c.conversation_id > ?))", at, at, id)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("list conversations of user %d: %w", userID, transient(err))
+	}
+	next := ""
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next = formatCursor(rows[limit-1].LastMessageAt, rows[limit-1].ID)
+	}
+	out := make([]store.Conversation, len(rows))
+	for i := range rows {
+		out[i] = rows[i].view(userID)
+	}
+	return out, next, nil
+}
+
+func formatCursor(at int64, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at, 10) + "." + id))
+}
+
+func parseCursor(cursor string) (int64, string, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return 0, "", fmt.Errorf("%w: %w", store.ErrBadCursor, err)
+	}
+	at, id, ok := strings.Cut(string(raw), ".")
+	n, err := strconv.ParseInt(at, 10, 64)
+	if !ok || err != nil || !contracts.ConversationID(id).Valid() {
+		return 0, "", store.ErrBadCursor
+	}
+	return n, id, nil
+}
+
+// MarkRead implements store.Conversations. A read that moves nothing does not
+// trouble the writer.
+func (s *Store) MarkRead(ctx context.Context, id string, userID int64, seq uint64) (store.Read, error) {
+	before, err := s.Conversation(ctx, id, userID)
+	if err != nil {
+		return store.Read{}, err
+	}
+	out := store.Read{ReadSeq: before.ReadSeq, LastSeq: before.LastSeq, Type: before.Type, PeerID: before.PeerID}
+	if min(seq, before.LastSeq) <= before.ReadSeq {
+		return out, nil
+	}
+	least := "min"
+	if s.db.Driver() == db.MySQL {
+		least = "LEAST"
+	}
+	goal := least + "(?, (SELECT c.last_seq FROM conversations c WHERE c.conversation_id = conversation_members.conversation_id))"
+	res, err := s.db.Writer().NewUpdate().Table("conversation_members").Set("read_seq = "+goal, seq).
+		Where("conversation_id = ?", id).Where("user_id = ?", userID).Where("left_seq IS NULL").
+		Where("read_seq < "+goal, seq).Exec(ctx)
+	if err != nil {
+		return store.Read{}, fmt.Errorf("move the read position of user %d in %s: %w", userID, id, transient(err))
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return store.Read{}, fmt.Errorf("move the read position of user %d in %s: %w", userID, id, err)
+	}
+	after, err := s.Conversation(ctx, id, userID)
+	if err != nil {
+		return store.Read{}, err
+	}
+	out.ReadSeq, out.LastSeq, out.Moved = after.ReadSeq, after.LastSeq, n > 0
+	return out, nil
+}
+
+// Memberships implements store.Conversations.
+func (s *Store) Memberships(ctx context.Context, userID int64) ([]store.News, error) {
+	var rows []seenRow
+	err := s.seen(&rows, userID).Where("c.last_seq > m.join_seq").
+		Order("c.last_message_at DESC", "c.conversation_id").Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the memberships of user %d: %w", userID, transient(err))
+	}
+	out := make([]store.News, len(rows))
+	for i, r := range rows {
+		out[i] = store.News{ConversationID: r.ID, LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq}
+	}
+	return out, nil
+}

@@ -1,0 +1,192 @@
+// Package sqlstore keeps the repositories' data in SQLite, MySQL or MariaDB.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/store"
+)
+
+// messageColumns are in the order of scanMessage and of the insert.
+const messageColumns = "conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at"
+
+// Store reads and changes everything but messages, which Saver writes. It is
+// safe for concurrent use.
+type Store struct {
+	db *db.DB
+}
+
+// New returns a store over a migrated database.
+func New(d *db.DB) *Store { return &Store{db: d} }
+
+func scanMessage(rows *sql.Rows) (store.Message, error) {
+	var m store.Message
+	err := rows.Scan(&m.ConversationID, &m.Seq, &m.ID, &m.SenderID, &m.ClientID, &m.Content, &m.Type, &m.Timestamp)
+	return m, err
+}
+
+// read runs a raw query, with bound values, and logs it when it is slow.
+func (s *Store) read(ctx context.Context, pool *sql.DB, query string, args []any, scan func(*sql.Rows) error) error {
+	start := time.Now()
+	defer s.db.Observe(query, start)
+	rows, err := pool.QueryContext(ctx, query, args...)
+	if err != nil {
+		return transient(err)
+	}
+	return transient(each(rows, scan))
+}
+
+// transient marks what may be tried again.
+func transient(err error) error {
+	if err == nil || errors.Is(err, store.ErrUnavailable) || !db.IsTransient(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}
+
+// marks is n placeholders.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+func anys[T any](in []T) []any {
+	out := make([]any, len(in))
+	for i, v := range in {
+		out[i] = v
+	}
+	return out
+}
+
+// maxIn is how many values one IN list holds.
+const maxIn = 500
+
+// LastSeqs implements store.Messages.
+func (s *Store) LastSeqs(ctx context.Context, conversations []string) (map[string]uint64, error) {
+	out := make(map[string]uint64, len(conversations))
+	for chunk := range slices.Chunk(conversations, maxIn) {
+		err := s.read(ctx, s.db.Primary().DB,
+			"SELECT conversation_id, last_seq FROM conversations WHERE conversation_id IN ("+marks(len(chunk))+")", anys(chunk),
+			func(rows *sql.Rows) error {
+				var id string
+				var last uint64
+				if err := rows.Scan(&id, &last); err != nil {
+					return err
+				}
+				out[id] = last
+				return nil
+			})
+		if err != nil {
+			return nil, fmt.Errorf("read the last numbers of %d conversations: %w", len(chunk), err)
+		}
+	}
+	return out, nil
+}
+
+// Page implements store.Messages. It reads the primary.
+func (s *Store) Page(ctx context.Context, p store.Page) ([]store.Message, error) {
+	query := "SELECT " + messageColumns + " FROM messages WHERE conversation_id = ? AND seq_id > ?"
+	args := []any{p.ConversationID, int64(p.After)}
+	if p.Before > 0 {
+		query += " AND seq_id < ?"
+		args = append(args, int64(p.Before))
+	}
+	order := " ORDER BY seq_id DESC LIMIT ?"
+	if p.Oldest {
+		order = " ORDER BY seq_id LIMIT ?"
+	}
+	out := make([]store.Message, 0, min(p.Limit, 256))
+	err := s.read(ctx, s.db.Primary().DB, query+order, append(args, p.Limit), collect(&out))
+	if err != nil {
+		return nil, fmt.Errorf("read messages of %s: %w", p.ConversationID, err)
+	}
+	if !p.Oldest {
+		slices.Reverse(out)
+	}
+	return out, nil
+}
+
+func collect(out *[]store.Message) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		m, err := scanMessage(rows)
+		if err != nil {
+			return err
+		}
+		*out = append(*out, m)
+		return nil
+	}
+}
+
+// spansAQuery is how many spans one query reads; SQLite takes at most 500
+// parts of a UNION.
+const spansAQuery = 100
+
+// Spans implements store.Messages. A replica is asked first: numbers have no
+// holes, so a span that is not whole shows that the replica is behind, and is
+// read from the primary.
+func (s *Store) Spans(ctx context.Context, spans []store.Span) ([][]store.Message, error) {
+	out, err := s.spans(ctx, s.db.Replica().DB, spans)
+	if err != nil || !s.db.HasReplicas() {
+		return out, err
+	}
+	var behind []int
+	var again []store.Span
+	for i, sp := range spans {
+		if uint64(len(out[i])) < sp.To-sp.From {
+			behind = append(behind, i)
+			again = append(again, sp)
+		}
+	}
+	fresh, err := s.spans(ctx, s.db.Primary().DB, again)
+	if err != nil {
+		return nil, err
+	}
+	for j, i := range behind {
+		out[i] = fresh[j]
+	}
+	return out, nil
+}
+
+func (s *Store) spans(ctx context.Context, pool *sql.DB, spans []store.Span) ([][]store.Message, error) {
+	out := make([][]store.Message, len(spans))
+	const part = "SELECT ? AS span, " + messageColumns + " FROM messages WHERE conversation_id = ? AND seq_id > ? AND seq_id <= ?"
+	for from := 0; from < len(spans); from += spansAQuery {
+		chunk := spans[from:min(from+spansAQuery, len(spans))]
+		args := make([]any, 0, 4*len(chunk))
+		for i, sp := range chunk {
+			args = append(args, from+i, sp.ConversationID, int64(sp.From), int64(sp.To))
+		}
+		query := part + strings.Repeat(" UNION ALL "+part, len(chunk)-1)
+		err := s.read(ctx, pool, query+" ORDER BY span, seq_id", args, func(rows *sql.Rows) error {
+			var i int
+			var m store.Message
+			if err := rows.Scan(&i, &m.ConversationID, &m.Seq, &m.ID, &m.SenderID, &m.ClientID, &m.Content, &m.Type, &m.Timestamp); err != nil {
+				return err
+			}
+			out[i] = append(out[i], m)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read messages of %d conversations: %w", len(chunk), err)
+		}
+	}
+	return out, nil
+}
+
+// ByClientID implements store.Messages.
+func (s *Store) ByClientID(ctx context.Context, senderID int64, clientID string) (store.Message, error) {
+	var found []store.Message
+	err := s.read(ctx, s.db.Primary().DB,
+		"SELECT "+messageColumns+" FROM messages WHERE sender_id = ? AND client_msg_id = ?", []any{senderID, clientID}, collect(&found))
+	if err != nil {
+		return store.Message{}, fmt.Errorf("look for a message of user %d: %w", senderID, err)
+	}
+	if len(found) == 0 {
+		return store.Message{}, store.ErrNotFound
+	}
+	return found[0], nil
+}

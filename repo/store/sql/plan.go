@@ -1,0 +1,216 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/gochat/gochat/repo/store"
+)
+
+// plan is one attempt to store a group of calls.
+type plan struct {
+	tx      *sql.Tx
+	stmts   *statements
+	careful bool
+
+	calls   []*call
+	results [][]store.SaveResult
+	failed  map[*call]error
+
+	convs   map[string]*conv
+	order   []*conv
+	members map[store.MembershipKey]bool
+	known   map[sendKey]store.Message
+	taken   map[int64]sendKey
+	reads   map[store.MembershipKey]uint64
+	rows    []any
+}
+
+// sendKey is what is unique for ever.
+type sendKey struct {
+	sender int64
+	client string
+}
+
+// conv is a conversation of the group.
+type conv struct {
+	store.Committed
+	exists, dissolved bool
+	lastAt            int64
+}
+
+// attempt runs one transaction. Nothing of the calls is touched when it fails.
+func (s *Saver) attempt(ctx context.Context, calls []*call, careful bool) ([]store.Committed, error) {
+	p := newPlan(calls, s.stmts, careful)
+	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		p.tx = tx.Tx
+		for _, step := range []struct {
+			what string
+			do   func(context.Context) error
+		}{
+			{"load conversations", p.loadConversations}, {"load members", p.loadMembers},
+			{"look for duplicates", p.lookUp}, {"find the newest numbers", p.loadTops},
+			{"insert messages", p.insert}, {"advance conversations", p.advance}, {"raise read positions", p.raise},
+		} {
+			if err := step.do(ctx); err != nil {
+				return fmt.Errorf("%s: %w", step.what, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.publish(), nil
+}
+
+func newPlan(calls []*call, stmts *statements, careful bool) *plan {
+	n := 0
+	for _, c := range calls {
+		n += len(c.run)
+	}
+	p := &plan{
+		stmts: stmts, careful: careful, calls: calls,
+		results: make([][]store.SaveResult, len(calls)), failed: map[*call]error{},
+		convs: map[string]*conv{}, members: make(map[store.MembershipKey]bool, n),
+		known: map[sendKey]store.Message{}, taken: map[int64]sendKey{},
+		reads: make(map[store.MembershipKey]uint64, n), rows: make([]any, 0, n*stmts.insert.width),
+	}
+	for i, c := range calls {
+		p.results[i] = make([]store.SaveResult, len(c.run))
+		for j := range c.run {
+			m := &c.run[j]
+			cv := p.convs[m.ConversationID]
+			if cv == nil {
+				cv = &conv{Committed: store.Committed{ConversationID: m.ConversationID}}
+				p.convs[m.ConversationID] = cv
+				p.order = append(p.order, cv)
+			}
+			cv.TopProposed = max(cv.TopProposed, m.Seq)
+		}
+	}
+	// One order for all processes, so that they do not lock each other out.
+	slices.SortFunc(p.order, func(a, b *conv) int { return strings.Compare(a.ConversationID, b.ConversationID) })
+	return p
+}
+
+func (p *plan) loadConversations(ctx context.Context) error {
+	args := make([]any, len(p.order))
+	for i, c := range p.order {
+		args[i] = c.ConversationID
+	}
+	return p.stmts.conversations.query(ctx, p.tx, args, func(rows *sql.Rows) error {
+		var id string
+		var last uint64
+		var dissolved int64
+		if err := rows.Scan(&id, &last, &dissolved); err != nil {
+			return err
+		}
+		if c := p.convs[id]; c != nil {
+			c.exists, c.dissolved, c.LastSeq = true, dissolved != 0, last
+		}
+		return nil
+	})
+}
+
+func (p *plan) loadMembers(ctx context.Context) error {
+	var args []any
+	for _, c := range p.calls {
+		for i := range c.run {
+			m := &c.run[i]
+			key := store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}
+			if _, asked := p.members[key]; asked || !p.convs[m.ConversationID].exists {
+				continue
+			}
+			p.members[key] = false
+			args = append(args, key.ConversationID, key.UserID)
+		}
+	}
+	return p.stmts.members.query(ctx, p.tx, args, func(rows *sql.Rows) error {
+		var key store.MembershipKey
+		if err := rows.Scan(&key.ConversationID, &key.UserID); err != nil {
+			return err
+		}
+		p.members[key] = true
+		return nil
+	})
+}
+
+// refusal says why the message cannot be stored; 0 when it can.
+func (p *plan) refusal(m *store.Message) store.Outcome {
+	c := p.convs[m.ConversationID]
+	switch {
+	case !c.exists:
+		return store.NotMember
+	case c.dissolved:
+		return store.Dissolved
+	case !p.members[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}]:
+		return store.NotMember
+	}
+	return 0
+}
+
+// lookUp finds what is stored already: of all messages when a unique key said
+// that something is, else only of those that would be refused, since a
+// message that was stored is never refused later.
+func (p *plan) lookUp(ctx context.Context) error {
+	var keys, ids []any
+	for _, c := range p.calls {
+		for i := range c.run {
+			m := &c.run[i]
+			if p.careful || p.refusal(m) != 0 {
+				keys = append(keys, m.SenderID, m.ClientID)
+			}
+			if p.careful {
+				ids = append(ids, m.ID)
+			}
+		}
+	}
+	err := p.stmts.known.query(ctx, p.tx, keys, func(rows *sql.Rows) error {
+		m, err := scanMessage(rows)
+		if err != nil {
+			return err
+		}
+		p.known[sendKey{m.SenderID, m.ClientID}] = m
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.stmts.ids.query(ctx, p.tx, ids, func(rows *sql.Rows) error {
+		var id int64
+		var owner sendKey
+		if err := rows.Scan(&id, &owner.sender, &owner.client); err != nil {
+			return err
+		}
+		p.taken[id] = owner
+		return nil
+	})
+}
+
+// loadTops makes sure, when in doubt, that last_seq is not behind the messages.
+func (p *plan) loadTops(ctx context.Context) error {
+	if !p.careful {
+		return nil
+	}
+	args := make([]any, len(p.order))
+	for i, c := range p.order {
+		args[i] = c.ConversationID
+	}
+	return p.stmts.tops.query(ctx, p.tx, args, func(rows *sql.Rows) error {
+		var id string
+		var top uint64
+		if err := rows.Scan(&id, &top); err != nil {
+			return err
+		}
+		if c := p.convs[id]; c != nil {
+			c.LastSeq = max(c.LastSeq, top)
+		}
+		return nil
+	})
+}

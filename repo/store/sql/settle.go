@@ -1,0 +1,105 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gochat/gochat/repo/store"
+)
+
+// insert decides about each message, in order, and writes the new ones.
+func (p *plan) insert(ctx context.Context) error {
+	for i, c := range p.calls {
+		if err := p.clash(c); err != nil {
+			p.failed[c] = err
+			continue
+		}
+		for j := range c.run {
+			p.results[i][j] = p.settle(&c.run[j])
+		}
+	}
+	return p.stmts.insert.exec(ctx, p.tx, p.rows)
+}
+
+// clash finds a message id that belongs to another message: two processes
+// made ids with the same worker number. The call fails before anything of it
+// is numbered, and is tried again with new ids.
+func (p *plan) clash(c *call) error {
+	if !p.careful {
+		return nil
+	}
+	for i := range c.run {
+		m := &c.run[i]
+		key := sendKey{m.SenderID, m.ClientID}
+		if owner, taken := p.taken[m.ID]; taken && owner != key {
+			return fmt.Errorf("%w: message id %d belongs to another message", store.ErrUnavailable, m.ID)
+		}
+		p.taken[m.ID] = key
+	}
+	return nil
+}
+
+// settle gives one message its outcome and, when it is new, its number: the
+// next one of its conversation, whatever was proposed.
+func (p *plan) settle(m *store.Message) store.SaveResult {
+	c := p.convs[m.ConversationID]
+	key := sendKey{m.SenderID, m.ClientID}
+	if old, ok := p.known[key]; ok {
+		c.Known = append(c.Known, old)
+		return store.SaveResult{Outcome: store.Duplicate, Message: old}
+	}
+	if why := p.refusal(m); why != 0 {
+		c.Refused = append(c.Refused, m.Key())
+		return store.SaveResult{Outcome: why}
+	}
+	saved := *m
+	c.LastSeq++
+	saved.Seq = c.LastSeq
+	c.lastAt = max(c.lastAt, saved.Timestamp)
+	c.Stored = append(c.Stored, saved)
+	p.known[key] = saved
+	p.reads[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}] = saved.Seq
+	p.rows = append(p.rows, saved.ConversationID, int64(saved.Seq), saved.ID, saved.SenderID,
+		saved.ClientID, saved.Content, saved.Type, saved.Timestamp)
+	return store.SaveResult{Outcome: store.Stored, Message: saved}
+}
+
+func (p *plan) advance(ctx context.Context) error {
+	args := make([]any, 0, len(p.order)*p.stmts.advance.width)
+	for _, c := range p.order {
+		if len(c.Stored) > 0 {
+			args = append(args, c.ConversationID, int64(c.LastSeq), c.lastAt)
+		}
+	}
+	return p.stmts.advance.exec(ctx, p.tx, args)
+}
+
+// raise moves each sender's read position to the sender's newest message.
+func (p *plan) raise(ctx context.Context) error {
+	args := make([]any, 0, len(p.reads)*p.stmts.read.width)
+	for _, c := range p.order {
+		for i := range c.Stored {
+			m := &c.Stored[i]
+			if p.reads[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}] == m.Seq {
+				args = append(args, m.ConversationID, m.SenderID, int64(m.Seq))
+			}
+		}
+	}
+	return p.stmts.read.exec(ctx, p.tx, args)
+}
+
+// publish hands the results over, once the transaction is committed.
+func (p *plan) publish() []store.Committed {
+	for i, c := range p.calls {
+		if err := p.failed[c]; err != nil {
+			c.results, c.err = nil, err
+			continue
+		}
+		c.results = p.results[i]
+	}
+	effects := make([]store.Committed, len(p.order))
+	for i, c := range p.order {
+		effects[i] = c.Committed
+	}
+	return effects
+}
