@@ -1,0 +1,216 @@
+// Package stream is a message queue over one journal: every topic's messages go
+// into the same sequence of entries, one entry for each group commit, so that an
+// outbox over several topics is atomic by nature. What keeps the entries is a
+// [Journal]: on disk for the durable embedded queue, in memory for tests.
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+var (
+	// ErrDamaged is wrapped when entries that were confirmed cannot be read.
+	ErrDamaged = errors.New("the message log is damaged")
+	// ErrTooLarge is wrapped when one call publishes more than MaxCallBytes.
+	ErrTooLarge = errors.New("too much for one call to the message queue")
+)
+
+// Journal keeps entries. Indexes start at 1 and have no holes. Append returns
+// when the entry is durable; Read returns an error that wraps [ErrDamaged] for
+// an entry that was confirmed and cannot be read. Entries below the argument of
+// Truncate may go. Append and Truncate are called by one goroutine each; Read by many.
+type Journal interface {
+	Append(index uint64, data []byte) error
+	Read(index uint64) ([]byte, error)
+	Bounds() (first, last uint64, err error)
+	Truncate(before uint64) error
+	Close() error
+}
+
+// Ledger keeps the little that is not in entries: the topics and the groups'
+// offsets. Save is atomic and durable.
+type Ledger interface {
+	Load() ([]byte, error)
+	Save(state []byte) error
+}
+
+// MaxCallBytes bounds what one Publish call may carry.
+const MaxCallBytes = 8 << 20
+
+// Config tunes a stream. Zero values are replaced by defaults.
+type Config struct {
+	// RingBytes is how much of the newest entries stays decoded in memory.
+	RingBytes int
+	// RetainBytes of the newest entries are kept even when every group has
+	// acknowledged them.
+	RetainBytes int
+	// FlushEvery is how often changed offsets are saved; a crash delivers again
+	// what was acknowledged since.
+	FlushEvery time.Duration
+	// TruncateEvery is how often entries that nobody needs are dropped.
+	TruncateEvery time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.RingBytes == 0 {
+		c.RingBytes = 16 << 20
+	}
+	if c.RetainBytes == 0 {
+		c.RetainBytes = 64 << 20
+	}
+	if c.FlushEvery == 0 {
+		c.FlushEvery = 200 * time.Millisecond
+	}
+	if c.TruncateEvery == 0 {
+		c.TruncateEvery = 5 * time.Second
+	}
+	return c
+}
+
+// Stream is an [mq.Transport] over a journal. Publish keeps references to the
+// messages' payloads and metadata, which must not be written to afterwards.
+type Stream struct {
+	cfg     Config
+	journal Journal
+	ledger  Ledger
+	log     *zap.Logger
+
+	ring     *ring
+	keep     *retention
+	commit   *committer
+	catalog  *catalog
+	closing  chan struct{}
+	chores   sync.WaitGroup
+	closeErr error
+	once     sync.Once
+
+	mu   sync.Mutex
+	subs map[*Subscriber]struct{} // nil after Close
+}
+
+// Open makes a transport of a journal and a ledger, both of which it closes.
+func Open(cfg Config, journal Journal, ledger Ledger, log *zap.Logger) (*Stream, error) {
+	cfg = cfg.withDefaults()
+	first, last, err := journal.Bounds()
+	if err != nil {
+		return nil, fmt.Errorf("read the bounds of the message log: %w", err)
+	}
+	if last == 0 {
+		first = 1
+	}
+	cat, err := loadCatalog(ledger)
+	if err != nil {
+		return nil, err
+	}
+	cat.clamp(first, last)
+	s := &Stream{
+		cfg: cfg, journal: journal, ledger: ledger, log: log,
+		ring: newRing(first, last+1, cfg.RingBytes), catalog: cat,
+		closing: make(chan struct{}), subs: map[*Subscriber]struct{}{},
+	}
+	s.keep = newRetention(cfg.RetainBytes, last+1)
+	s.commit = newCommitter(journal, s.ring, s.keep, last+1)
+	s.chores.Add(1)
+	go s.housekeep()
+	return s, nil
+}
+
+// Publisher returns the shared publisher. It has an order: messages of one call,
+// and calls that follow each other, keep theirs.
+func (s *Stream) Publisher() message.Publisher { return publisher{s} }
+
+// Outbox returns a publisher of calls that are whole or not there: a call is
+// never split over entries. There is one process, so nothing is to be fenced.
+func (s *Stream) Outbox(string) (mq.Outbox, error) { return outbox{s}, nil }
+
+// Ensure makes topics that are missing; they are durable when it returns.
+func (s *Stream) Ensure(_ context.Context, topics ...mq.Topic) error {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.Name
+	}
+	return s.catalog.ensure(names)
+}
+
+// Delete removes topics and what groups remember of them.
+func (s *Stream) Delete(_ context.Context, names ...string) error { return s.catalog.remove(names) }
+
+// Topics lists the topics by name, in order.
+func (s *Stream) Topics() []string { return s.catalog.names() }
+
+// Health returns the error that stopped the log, if one did: after a failed
+// fsync nothing more is accepted, since nobody can say what is on the disk.
+func (s *Stream) Health(context.Context) error { return s.commit.failure() }
+
+// Close drains and closes all subscribers, saves offsets and closes the journal.
+func (s *Stream) Close() error {
+	s.once.Do(func() {
+		s.mu.Lock()
+		subs := s.subs
+		s.subs = nil
+		s.mu.Unlock()
+		var drains sync.WaitGroup
+		for sub := range subs {
+			drains.Go(func() { _ = sub.Close() }) // cannot fail
+		}
+		drains.Wait()
+		s.commit.close()
+		close(s.closing)
+		s.chores.Wait()
+		s.closeErr = errors.Join(s.catalog.flush(), s.journal.Close())
+	})
+	return s.closeErr
+}
+
+// housekeep saves offsets and drops entries that nobody needs any more.
+func (s *Stream) housekeep() {
+	defer s.chores.Done()
+	flush := time.NewTicker(s.cfg.FlushEvery)
+	defer flush.Stop()
+	truncate := time.NewTicker(s.cfg.TruncateEvery)
+	defer truncate.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-flush.C:
+			if err := s.catalog.flush(); err != nil {
+				s.log.Error("offsets of the message log were not saved; a restart delivers again", zap.Error(err))
+			}
+		case <-truncate.C:
+			if err := s.truncate(); err != nil {
+				s.log.Error("the message log was not truncated; it keeps growing", zap.Error(err))
+			}
+		}
+	}
+}
+
+// truncate drops what every group has acknowledged and RetainBytes do not cover.
+func (s *Stream) truncate() error {
+	first := s.ring.first()
+	before := s.catalog.needed(s.ring.end())
+	if before <= first {
+		return nil
+	}
+	floor, err := s.keep.floor(s.journal, first)
+	if err != nil {
+		return fmt.Errorf("size the message log: %w", err)
+	}
+	if before = min(before, floor); before <= first {
+		return nil
+	}
+	s.ring.forget(before)
+	if err := s.journal.Truncate(before); err != nil {
+		return fmt.Errorf("truncate the message log below entry %d: %w", before, err)
+	}
+	return nil
+}
