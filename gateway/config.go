@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is what an operator can set of a gateway.
+type Config struct {
+	// IDPrefix starts the gateway's id; the rest is made anew at every start.
+	IDPrefix string `mapstructure:"id_prefix"`
+	// AllowedOrigins are the origins (scheme://host[:port]) beside the gateway's own
+	// from which browsers may open WebSockets.
+	AllowedOrigins []string `mapstructure:"allowed_origins"`
+	// TrustedProxies are addresses or CIDRs whose X-Forwarded-For is believed.
+	TrustedProxies []string `mapstructure:"trusted_proxies"`
+
+	// PingInterval is how often a client pings; it is told so in hello. After three
+	// intervals without a sign of life the socket is closed with 4004.
+	PingInterval time.Duration `mapstructure:"ping_interval"`
+	// SlowTimeout is how long a socket's queue may stay full without any progress.
+	SlowTimeout time.Duration `mapstructure:"slow_timeout"`
+	// CloseGrace is how long a socket that is being closed may take to say goodbye.
+	CloseGrace time.Duration `mapstructure:"close_grace"`
+	// DrainTimeout bounds the whole of a stop.
+	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
+	// RetrySpread is the width of the random delay that a closed client is told.
+	RetrySpread time.Duration `mapstructure:"retry_spread"`
+
+	// RPCTimeout bounds every call to a service.
+	RPCTimeout time.Duration `mapstructure:"rpc_timeout"`
+	// SendTimeout is how long POST /api/messages waits for its outcome.
+	SendTimeout time.Duration `mapstructure:"send_timeout"`
+	// PublishTimeout bounds one batch of sends to the queue.
+	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
+	// StartTimeout bounds the wait for the session registry at start.
+	StartTimeout time.Duration `mapstructure:"start_timeout"`
+	// ReadTimeout bounds the reading of one HTTP request, headers and body.
+	ReadTimeout  time.Duration `mapstructure:"read_timeout"`
+	WriteTimeout time.Duration `mapstructure:"write_timeout"`
+	IdleTimeout  time.Duration `mapstructure:"idle_timeout"`
+
+	// BodyLimit and FrameLimit are in bytes.
+	BodyLimit  int `mapstructure:"body_limit"`
+	FrameLimit int `mapstructure:"frame_limit"`
+	// QueueFrames and QueueBytes bound what waits for one socket.
+	QueueFrames int `mapstructure:"queue_frames"`
+	QueueBytes  int `mapstructure:"queue_bytes"`
+	// KernelBuffer is a socket's send buffer in the kernel, in bytes: together with
+	// the queue it bounds what a slow client costs.
+	KernelBuffer int `mapstructure:"kernel_buffer"`
+	// UnackedSends is how many sends of one socket may wait for their ack; beyond it
+	// the socket is not read.
+	UnackedSends int `mapstructure:"unacked_sends"`
+	// UpstreamQueue is how many sends of all sockets may wait for the queue.
+	UpstreamQueue int `mapstructure:"upstream_queue"`
+
+	// BeatInterval is how often the gateway says that it lives; the registry forgets
+	// it after 15 s.
+	BeatInterval time.Duration `mapstructure:"beat_interval"`
+	// SessionRefresh is how often sessions are put again; they expire after 30 min.
+	SessionRefresh time.Duration `mapstructure:"session_refresh"`
+
+	// Rates are the rate limits; they are a section of their own in the file.
+	Rates Rates `mapstructure:"-"`
+}
+
+// Rates are the limits on how much one client may do.
+type Rates struct {
+	// FramesPerSecond and FramesBurst limit what one socket sends.
+	FramesPerSecond int `mapstructure:"frames_per_second"`
+	FramesBurst     int `mapstructure:"frames_burst"`
+	// FloodFrames is how many frames in a row may be refused before the socket is
+	// closed with 4008.
+	FloodFrames int `mapstructure:"flood_frames"`
+	// AuthPerMinute limits registrations and logins of one address.
+	AuthPerMinute int `mapstructure:"auth_per_minute"`
+	// HandshakesPerSecond limits WebSocket handshakes of one address.
+	HandshakesPerSecond int `mapstructure:"handshakes_per_second"`
+	// SocketsPerUser limits open sockets of one user on this gateway.
+	SocketsPerUser int `mapstructure:"sockets_per_user"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		IDPrefix:     "gw",
+		PingInterval: 25 * time.Second, SlowTimeout: 10 * time.Second, CloseGrace: 2 * time.Second,
+		DrainTimeout: 8 * time.Second, RetrySpread: 5 * time.Second,
+		RPCTimeout: 5 * time.Second, SendTimeout: 5 * time.Second, PublishTimeout: 10 * time.Second,
+		StartTimeout: 30 * time.Second,
+		ReadTimeout:  10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		BodyLimit: 1 << 20, FrameLimit: 64 << 10,
+		QueueFrames: 256, QueueBytes: 1 << 20, KernelBuffer: 64 << 10,
+		UnackedSends: 64, UpstreamQueue: 4096,
+		BeatInterval: 5 * time.Second, SessionRefresh: 10 * time.Minute,
+		Rates: DefaultRates(),
+	}
+}
+
+// DefaultRates returns the defaults.
+func DefaultRates() Rates {
+	return Rates{
+		FramesPerSecond: 1000, FramesBurst: 2000, FloodFrames: 200,
+		AuthPerMinute: 30, HandshakesPerSecond: 1000, SocketsPerUser: 50,
+	}
+}
+
+// Validate says everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"ping_interval": c.PingInterval, "slow_timeout": c.SlowTimeout, "close_grace": c.CloseGrace,
+		"drain_timeout": c.DrainTimeout, "retry_spread": c.RetrySpread, "rpc_timeout": c.RPCTimeout,
+		"send_timeout": c.SendTimeout, "publish_timeout": c.PublishTimeout, "start_timeout": c.StartTimeout,
+		"read_timeout": c.ReadTimeout, "write_timeout": c.WriteTimeout, "idle_timeout": c.IdleTimeout,
+		"beat_interval": c.BeatInterval, "session_refresh": c.SessionRefresh,
+	} {
+		check(d > 0, "gateway.%s %v: must be more than 0", name, d)
+	}
+	for name, n := range map[string]int{
+		"body_limit": c.BodyLimit, "frame_limit": c.FrameLimit, "queue_frames": c.QueueFrames,
+		"queue_bytes": c.QueueBytes, "kernel_buffer": c.KernelBuffer, "unacked_sends": c.UnackedSends,
+		"upstream_queue":    c.UpstreamQueue,
+		"frames_per_second": c.Rates.FramesPerSecond, "frames_burst": c.Rates.FramesBurst,
+		"flood_frames": c.Rates.FloodFrames, "auth_per_minute": c.Rates.AuthPerMinute,
+		"handshakes_per_second": c.Rates.HandshakesPerSecond, "sockets_per_user": c.Rates.SocketsPerUser,
+	} {
+		check(n > 0, "gateway: %s %d: must be more than 0", name, n)
+	}
+	check(c.IDPrefix != "" && plainName(c.IDPrefix), "gateway.id_prefix %q: must be of a-z, A-Z, 0-9, _ -", c.IDPrefix)
+	check(c.BeatInterval < 15*time.Second, "gateway.beat_interval %v: must be less than 15s", c.BeatInterval)
+	if _, err := parseNetworks(c.TrustedProxies); err != nil {
+		errs = append(errs, fmt.Errorf("gateway.trusted_proxies: %w", err))
+	}
+	if _, err := parseOrigins(c.AllowedOrigins); err != nil {
+		errs = append(errs, fmt.Errorf("gateway.allowed_origins: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// plainName reports whether s may be part of a topic's name.
+func plainName(s string) bool {
+	for _, r := range s {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-') {
+			return false
+		}
+	}
+	return true
+}

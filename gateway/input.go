@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"strconv"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+// body is a request body that was read into its members. The methods note what is
+// wrong; err tells it all at once.
+type body struct {
+	members map[string]value
+	wrong   map[string]string
+}
+
+// parseBody reads a body, which must be one JSON object.
+func parseBody(text []byte) (*body, error) {
+	b := &body{members: map[string]value{}}
+	err := walkText(text, func(name []byte, v value) error {
+		if _, twice := b.members[string(name)]; twice {
+			return errJSONDuplicate
+		}
+		b.members[string(name)] = v
+		return nil
+	})
+	if err != nil {
+		return nil, contracts.NewError(contracts.CodeInvalidArgument, "The body must be one JSON object: "+err.Error()+".")
+	}
+	return b, nil
+}
+
+func (b *body) bad(name, must string) {
+	if b.wrong == nil {
+		b.wrong = map[string]string{}
+	}
+	b.wrong[name] = must
+}
+
+// err returns invalid_argument with every field that is wrong, or nil.
+func (b *body) err() error {
+	if len(b.wrong) == 0 {
+		return nil
+	}
+	e := contracts.NewError(contracts.CodeInvalidArgument, "")
+	e.Fields = b.wrong
+	return e
+}
+
+func (b *body) get(name string) (value, bool) {
+	v, ok := b.members[name]
+	return v, ok && !v.isNull()
+}
+
+// optional returns the string of that name, nil when there is none.
+func (b *body) optional(name string) *string {
+	v, ok := b.get(name)
+	if !ok {
+		return nil
+	}
+	s, ok := v.str()
+	if !ok {
+		b.bad(name, "a string")
+		return nil
+	}
+	return &s
+}
+
+// required returns the string of that name, which must be there.
+func (b *body) required(name string) string {
+	if _, ok := b.get(name); !ok {
+		b.bad(name, "a string is required")
+		return ""
+	}
+	if s := b.optional(name); s != nil {
+		return *s
+	}
+	return ""
+}
+
+// plain returns the string of that name, "" when there is none.
+func (b *body) plain(name string) string {
+	if s := b.optional(name); s != nil {
+		return *s
+	}
+	return ""
+}
+
+// requiredCount returns the whole number of that name, which must be there.
+func (b *body) requiredCount(name string) uint64 {
+	v, ok := b.get(name)
+	if ok {
+		if n, ok := v.count(); ok {
+			return n
+		}
+	}
+	b.bad(name, "a whole number is required")
+	return 0
+}
+
+// limit returns a page size from 1 to most, 0 when none is named.
+func (b *body) limit(name string, most int) int32 {
+	v, ok := b.get(name)
+	if !ok {
+		return 0
+	}
+	n, ok := v.count()
+	if !ok || n < 1 || n > uint64(most) {
+		b.bad(name, limitText(most))
+		return 0
+	}
+	return int32(n) //nolint:gosec // bounded by most
+}
+
+// counts returns an object of whole numbers with at most most members; nil when there is none.
+func (b *body) counts(name string, most int) map[string]uint64 {
+	v, ok := b.get(name)
+	if !ok {
+		return nil
+	}
+	if !v.isObject() {
+		b.bad(name, "an object of whole numbers")
+		return nil
+	}
+	out := map[string]uint64{}
+	err := walkValue(v, func(key []byte, v value) error {
+		n, ok := v.count()
+		if _, twice := out[string(key)]; twice || !ok {
+			return errJSONDuplicate
+		}
+		out[string(key)] = n
+		return nil
+	})
+	if err != nil || len(out) > most {
+		b.bad(name, "an object of at most "+strconv.Itoa(most)+" whole numbers, each name once")
+		return nil
+	}
+	return out
+}
+
+func limitText(most int) string { return "a whole number from 1 to " + strconv.Itoa(most) }
+
+// query reads numbers of a query string and notes what is wrong with them.
+type query struct {
+	get func(name string) string
+	body
+}
+
+// limit returns a page size from 1 to most, 0 when none is named.
+func (q *query) limit(name string, most int) int32 {
+	s := q.get(name)
+	if s == "" {
+		return 0
+	}
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || n < 1 || n > uint64(most) {
+		q.bad(name, limitText(most))
+		return 0
+	}
+	return int32(n)
+}
+
+// count returns a whole number, nil when none is named.
+func (q *query) count(name string) *uint64 {
+	s := q.get(name)
+	if s == "" {
+		return nil
+	}
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil {
+		q.bad(name, "a whole number")
+		return nil
+	}
+	return &n
+}

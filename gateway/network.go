@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// parseNetworks reads addresses and CIDRs.
+func parseNetworks(texts []string) ([]netip.Prefix, error) {
+	out := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			out = append(out, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a CIDR", text)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
+
+// parseOrigins reads origins; browsers send them in lower case and without a path.
+func parseOrigins(texts []string) (map[string]bool, error) {
+	out := make(map[string]bool, len(texts))
+	for _, text := range texts {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+			return nil, fmt.Errorf("%q is not an origin such as https://chat.example.com", text)
+		}
+		out[strings.ToLower(u.Scheme+"://"+u.Host)] = true
+	}
+	return out, nil
+}
+
+// originAllowed takes no origin (not a browser), the host's own, and the listed ones.
+func originAllowed(origin, host string, listed map[string]bool) bool {
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	return strings.EqualFold(u.Host, host) || listed[strings.ToLower(u.Scheme+"://"+u.Host)]
+}
+
+// clientAddress returns the address that limits count against: the peer's, or, behind
+// trusted proxies, the last address in X-Forwarded-For that no trusted proxy added.
+func clientAddress(peer netip.Addr, forwarded string, trusted []netip.Prefix) netip.Addr {
+	peer = peer.Unmap()
+	if len(trusted) == 0 || !contains(trusted, peer) {
+		return peer
+	}
+	hops := strings.Split(forwarded, ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			return peer
+		}
+		peer = hop.Unmap()
+		if !contains(trusted, peer) {
+			return peer
+		}
+	}
+	return peer
+}
+
+func contains(networks []netip.Prefix, a netip.Addr) bool {
+	for _, p := range networks {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// limitKey is what addresses are counted by: one IPv6 client has a whole /64.
+func limitKey(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}

@@ -1,0 +1,222 @@
+package gateway
+
+import (
+	"sync"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+const (
+	// gatherBytes is how much goes out in one write when frames have queued up.
+	gatherBytes = 16 << 10
+	// controlFrames and controlBytes are the room that answers to the client's own
+	// frames have beyond a full queue.
+	controlFrames = 256
+	controlBytes  = 256 << 10
+	// maxHints bounds the conversations that one slow socket is behind in.
+	maxHints = 256
+	// idleCap is the capacity that an empty queue may keep.
+	idleCap = 8
+)
+
+// class says what becomes of a frame that does not fit.
+type class uint8
+
+const (
+	// classControl answers the client's own frames: it has room of its own and is never dropped.
+	classControl class = iota
+	// classPush is a message: it collapses to a sync-hint.
+	classPush
+	// classEvent is a read or typing event: it is dropped.
+	classEvent
+)
+
+// verdict is what became of a push to the queue.
+type verdict uint8
+
+const (
+	queued    verdict = iota
+	collapsed         // a sync-hint will tell of it
+	dropped           // the socket is closing, or the frame was a mere event
+	overflow          // it could be neither queued nor dropped: the socket is too slow
+)
+
+// frame is one frame for one socket.
+type frame struct {
+	raw   []byte // shared with other sockets, never changed
+	class class
+	conv  string // of a push
+	seq   uint64 // of a push
+}
+
+// queue holds what waits for one socket. A writer exists only while it is not
+// empty; put tells when one has to be started.
+type queue struct {
+	mu     sync.Mutex
+	frames [][]byte
+	head   int
+	bytes  int
+	hints  map[string]uint64
+	// starved is set from the first frame that did not fit until there is room again.
+	starved bool
+	// writing: a writer is at work, or the queue is corked before hello.
+	writing bool
+	// closed: nothing is taken any more; last is the close frame to end with.
+	closed bool
+	last   []byte
+}
+
+func (q *queue) len() int { return len(q.frames) - q.head }
+
+// put queues a frame; start tells the caller to start a writer.
+func (q *queue) put(f frame, maxFrames, maxBytes int) (v verdict, start bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return dropped, false
+	}
+	if f.class == classPush && q.hints != nil {
+		if _, behind := q.hints[f.conv]; behind {
+			// The hint must not be overtaken by what comes after it.
+			return q.hint(f), false
+		}
+	}
+	if f.class == classControl {
+		maxFrames += controlFrames
+		maxBytes += controlBytes
+	}
+	if q.len() < maxFrames && q.bytes+len(f.raw) <= maxBytes {
+		q.push(f.raw)
+		start = !q.writing
+		q.writing = true
+		return queued, start
+	}
+	q.starved = true
+	switch f.class {
+	case classPush:
+		return q.hint(f), false
+	case classEvent:
+		return dropped, false
+	default:
+		return overflow, false
+	}
+}
+
+func (q *queue) push(raw []byte) {
+	if q.head > 0 && len(q.frames) == cap(q.frames) {
+		q.compact()
+	}
+	q.frames = append(q.frames, raw)
+	q.bytes += len(raw)
+}
+
+func (q *queue) compact() {
+	n := copy(q.frames, q.frames[q.head:])
+	clear(q.frames[n:])
+	q.frames, q.head = q.frames[:n], 0
+}
+
+func (q *queue) hint(f frame) verdict {
+	if _, ok := q.hints[f.conv]; !ok && len(q.hints) >= maxHints {
+		return overflow
+	}
+	if q.hints == nil {
+		q.hints = map[string]uint64{}
+	}
+	q.hints[f.conv] = max(q.hints[f.conv], f.seq)
+	return collapsed
+}
+
+// gatherPool holds the buffers in which queued frames are gathered; a writer has
+// one only while a write of several frames is under way.
+var gatherPool = sync.Pool{New: func() any { b := make([]byte, 0, gatherBytes); return &b }}
+
+// chunk is what one write sends: one shared frame, or several gathered in a buffer.
+type chunk struct {
+	raw    []byte
+	pooled *[]byte
+}
+
+func (c chunk) free() {
+	if c.pooled != nil {
+		gatherPool.Put(c.pooled)
+	}
+}
+
+// next returns what to write next; false ends the writer. hinted is the number of
+// sync-hints that were queued.
+func (q *queue) next(maxFrames, maxBytes int) (c chunk, hinted int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		hinted = q.flushHints(maxFrames, maxBytes)
+	}
+	if q.len() == 0 {
+		if q.last != nil {
+			c.raw, q.last = q.last, nil
+			return c, hinted, true
+		}
+		q.writing = false
+		q.head, q.frames = 0, q.frames[:0]
+		if cap(q.frames) > idleCap {
+			q.frames = nil
+		}
+		return c, hinted, false
+	}
+	if q.len() == 1 || len(q.frames[q.head])+len(q.frames[q.head+1]) > gatherBytes {
+		return chunk{raw: q.pop()}, hinted, true
+	}
+	c.pooled = gatherPool.Get().(*[]byte)
+	c.raw = (*c.pooled)[:0]
+	for q.len() > 0 && len(c.raw)+len(q.frames[q.head]) <= gatherBytes {
+		c.raw = append(c.raw, q.pop()...)
+	}
+	return c, hinted, true
+}
+
+func (q *queue) pop() []byte {
+	raw := q.frames[q.head]
+	q.frames[q.head] = nil
+	q.head++
+	q.bytes -= len(raw)
+	return raw
+}
+
+// flushHints queues the hints once half of the queue is free again.
+func (q *queue) flushHints(maxFrames, maxBytes int) int {
+	if q.len() > maxFrames/2 || q.bytes > maxBytes/2 {
+		return 0
+	}
+	q.starved = false
+	n := len(q.hints)
+	for conv, seq := range q.hints {
+		q.push(textFrame(contracts.FrameSyncHint, contracts.SyncHintData{ConversationID: conv, LastSeq: seq}))
+	}
+	q.hints = nil
+	return n
+}
+
+// isStarved reports whether frames did not fit since there was room the last time.
+func (q *queue) isStarved() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.starved
+}
+
+// close takes no more frames and ends with last (nil: with nothing). What is queued
+// already goes out before it, unless discard is set. It returns whether it was the
+// first call, and whether a writer has to be started.
+func (q *queue) close(last []byte, discard bool) (first, start bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false, false
+	}
+	q.closed, q.last, q.hints = true, last, nil
+	if discard {
+		q.frames, q.head, q.bytes = nil, 0, 0
+	}
+	start = !q.writing
+	q.writing = true
+	return true, start
+}
