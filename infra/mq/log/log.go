@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/metadb"
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq/stream"
@@ -59,26 +60,31 @@ func Open(cfg Config, log *zap.Logger) (*stream.Stream, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrInUse, cfg.Dir)
 	}
-	w, err := open(cfg)
+	// The library does not close its meta store, so it gets ours.
+	meta := &metadb.BoltMetaDB{}
+	w, err := open(cfg, meta)
 	if err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, errors.Join(err, meta.Close(), lock.Unlock())
 	}
-	s, err := stream.Open(cfg.Stream, &journal{wal: w, dir: cfg.Dir, lock: lock}, ledger{w}, log)
+	j := &journal{wal: w, meta: meta, dir: cfg.Dir, lock: lock}
+	s, err := stream.Open(cfg.Stream, j, ledger{w}, log)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the message log in %s: %w", cfg.Dir, err), w.Close(), lock.Unlock())
+		return nil, errors.Join(fmt.Errorf("open the message log in %s: %w", cfg.Dir, err), j.Close())
 	}
 	return s, nil
 }
 
 // open turns what the library says of broken files into ErrDamaged; its meta
 // store panics on some of them.
-func open(cfg Config) (w *wal.WAL, err error) {
+func open(cfg Config, meta *metadb.BoltMetaDB) (w *wal.WAL, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %s: %v", ErrDamaged, cfg.Dir, p)
 		}
 	}()
-	w, err = wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes))
+	if err = finishRotation(cfg.Dir, cfg.SegmentBytes); err == nil {
+		w, err = wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithMetaStore(meta))
+	}
 	var path *os.PathError
 	switch {
 	case err == nil:
@@ -92,6 +98,7 @@ func open(cfg Config) (w *wal.WAL, err error) {
 // journal keeps entries in a write-ahead log.
 type journal struct {
 	wal  *wal.WAL
+	meta *metadb.BoltMetaDB
 	dir  string
 	lock *flock.Flock
 }
@@ -127,7 +134,7 @@ func (j *journal) Truncate(before uint64) error {
 }
 
 func (j *journal) Close() error {
-	return errors.Join(j.wal.Close(), j.lock.Unlock())
+	return errors.Join(j.wal.Close(), j.meta.Close(), j.lock.Unlock())
 }
 
 // ledger keeps the stream's state in the log's own meta store.

@@ -62,6 +62,11 @@ func encodeEntry(b []byte, records []record) []byte {
 	for _, r := range records {
 		b = appendRecord(b, r)
 	}
+	return sum(b)
+}
+
+// sum puts the checksum of b behind it.
+func sum(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 

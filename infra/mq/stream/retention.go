@@ -28,7 +28,9 @@ type sized struct {
 // stretch is how many bytes are counted together.
 const stretch = 1 << 20
 
-func newRetention(limit int, opened uint64) *retention { return &retention{limit: limit, opened: opened} }
+func newRetention(limit int, opened uint64) *retention {
+	return &retention{limit: limit, opened: opened}
+}
 
 // add counts an appended entry.
 func (r *retention) add(index uint64, bytes int) {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -91,7 +92,9 @@ type Stream struct {
 	closing  chan struct{}
 	chores   sync.WaitGroup
 	closeErr error
-	once     sync.Once
+	// unreadable is the first error of reading a confirmed entry.
+	unreadable atomic.Pointer[error]
+	once       sync.Once
 
 	mu   sync.Mutex
 	subs map[*Subscriber]struct{} // nil after Close
@@ -148,8 +151,14 @@ func (s *Stream) Delete(_ context.Context, names ...string) error { return s.cat
 func (s *Stream) Topics() []string { return s.catalog.names() }
 
 // Health returns the error that stopped the log, if one did: after a failed
-// fsync nothing more is accepted, since nobody can say what is on the disk.
-func (s *Stream) Health(context.Context) error { return s.commit.failure() }
+// fsync nothing more is accepted, since nobody can say what is on the disk; a
+// confirmed entry that cannot be read stops the groups that need it.
+func (s *Stream) Health(context.Context) error {
+	if err := s.unreadable.Load(); err != nil {
+		return *err
+	}
+	return s.commit.failure()
+}
 
 // Close drains and closes all subscribers, saves offsets and closes the journal.
 func (s *Stream) Close() error {

@@ -137,6 +137,7 @@ func (p *Subscription) deliver(ctx context.Context, mark func(uint64)) {
 		e, wait, err := p.sub.s.entry(index)
 		switch {
 		case err != nil:
+			p.sub.s.unreadable.CompareAndSwap(nil, &err)
 			p.sub.s.log.Error("the message log cannot be read; this subscription stands still until a restart",
 				zap.String("topic", p.topic), zap.Uint64("entry", index), zap.Error(err))
 			<-ctx.Done()

@@ -1,0 +1,65 @@
+package walog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/fs"
+	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/segment"
+	"github.com/hashicorp/raft-wal/types"
+)
+
+// finishRotation completes a rotation that a crash cut off: raft-wal v0.4.0 seals
+// the full segment with its last append and notes it in the metadata a moment
+// later in the background. Killed in between, it opens a tail that it has
+// sealed, and refuses every append from then on ("segment is sealed"). The entry
+// written here is the one that the library's own rotation would have written.
+func finishRotation(dir string, segmentBytes int) (err error) {
+	if _, err := os.Stat(filepath.Join(dir, metadb.FileName)); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	meta := &metadb.BoltMetaDB{}
+	defer func() { err = errors.Join(err, meta.Close()) }()
+	state, err := meta.Load(dir)
+	if err != nil {
+		return fmt.Errorf("load the segments: %w", err)
+	}
+	if len(state.Segments) == 0 {
+		return nil
+	}
+	tail := &state.Segments[len(state.Segments)-1]
+	if !tail.SealTime.IsZero() {
+		return nil
+	}
+	w, err := segment.NewFiler(dir, fs.New()).RecoverTail(*tail)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // the new segment's file was not made yet; the library makes it
+	}
+	if err != nil {
+		return fmt.Errorf("recover the newest segment: %w", err)
+	}
+	sealed, indexStart, sealErr := w.Sealed()
+	last := w.LastIndex()
+	if err := errors.Join(sealErr, w.Close()); err != nil {
+		return fmt.Errorf("look at the newest segment: %w", err)
+	}
+	if !sealed {
+		return nil
+	}
+	now := time.Now()
+	tail.SealTime, tail.MaxIndex, tail.IndexStart = now, last, indexStart
+	state.Segments = append(state.Segments, types.SegmentInfo{
+		ID: state.NextSegmentID, BaseIndex: last + 1, MinIndex: last + 1,
+		SizeLimit: uint32(segmentBytes), Codec: wal.CodecBinaryV1, CreateTime: now, //nolint:gosec // bounded by Config
+	})
+	state.NextSegmentID++
+	if err := meta.CommitState(state); err != nil {
+		return fmt.Errorf("note that the newest segment is sealed: %w", err)
+	}
+	return nil
+}
