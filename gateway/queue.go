@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sync"
+	"time"
 
 	"github.com/gochat/gochat/contracts"
 )
@@ -57,13 +58,15 @@ type queue struct {
 	head   int
 	bytes  int
 	hints  map[string]uint64
-	// starved is set from the first frame that did not fit until there is room again.
-	starved bool
+	// starved is when the first frame did not fit, 0 once there is room again.
+	starved int64
 	// writing: a writer is at work, or the queue is corked before hello.
 	writing bool
 	// closed: nothing is taken any more; last is the close frame to end with.
 	closed bool
 	last   []byte
+	// ended is closed when the queue is closed and its writer has ended; made on demand.
+	ended chan struct{}
 }
 
 func (q *queue) len() int { return len(q.frames) - q.head }
@@ -91,7 +94,9 @@ func (q *queue) put(f frame, maxFrames, maxBytes int) (v verdict, start bool) {
 		q.writing = true
 		return queued, start
 	}
-	q.starved = true
+	if q.starved == 0 {
+		q.starved = time.Now().UnixMilli()
+	}
 	switch f.class {
 	case classPush:
 		return q.hint(f), false
@@ -135,6 +140,7 @@ var gatherPool = sync.Pool{New: func() any { b := make([]byte, 0, gatherBytes); 
 type chunk struct {
 	raw    []byte
 	pooled *[]byte
+	last   bool // the close frame
 }
 
 func (c chunk) free() {
@@ -153,14 +159,10 @@ func (q *queue) next(maxFrames, maxBytes int) (c chunk, hinted int, ok bool) {
 	}
 	if q.len() == 0 {
 		if q.last != nil {
-			c.raw, q.last = q.last, nil
+			c.raw, c.last, q.last = q.last, true, nil
 			return c, hinted, true
 		}
-		q.writing = false
-		q.head, q.frames = 0, q.frames[:0]
-		if cap(q.frames) > idleCap {
-			q.frames = nil
-		}
+		q.stopWriting()
 		return c, hinted, false
 	}
 	if q.len() == 1 || len(q.frames[q.head])+len(q.frames[q.head+1]) > gatherBytes {
@@ -187,7 +189,7 @@ func (q *queue) flushHints(maxFrames, maxBytes int) int {
 	if q.len() > maxFrames/2 || q.bytes > maxBytes/2 {
 		return 0
 	}
-	q.starved = false
+	q.starved = 0
 	n := len(q.hints)
 	for conv, seq := range q.hints {
 		q.push(textFrame(contracts.FrameSyncHint, contracts.SyncHintData{ConversationID: conv, LastSeq: seq}))
@@ -196,8 +198,53 @@ func (q *queue) flushHints(maxFrames, maxBytes int) int {
 	return n
 }
 
-// isStarved reports whether frames did not fit since there was room the last time.
-func (q *queue) isStarved() bool {
+// stopWriting notes that there is no writer any more.
+func (q *queue) stopWriting() {
+	q.writing = false
+	q.head, q.frames = 0, q.frames[:0]
+	if cap(q.frames) > idleCap {
+		q.frames = nil
+	}
+	if q.closed && q.ended != nil {
+		close(q.ended)
+	}
+}
+
+// abandon ends the queue when nothing can be written any more.
+func (q *queue) abandon() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed, q.last, q.hints = true, nil, nil
+	q.frames, q.head, q.bytes = nil, 0, 0
+	q.stopWriting()
+}
+
+// uncork puts the first frame before everything that has gathered. The caller
+// starts the writer.
+func (q *queue) uncork(first []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.frames = append([][]byte{first}, q.frames[q.head:]...)
+	q.head = 0
+	q.bytes += len(first)
+}
+
+// whenEnded returns a channel that is closed once the queue is closed and its
+// writer has ended.
+func (q *queue) whenEnded() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended == nil {
+		q.ended = make(chan struct{})
+		if q.closed && !q.writing {
+			close(q.ended)
+		}
+	}
+	return q.ended
+}
+
+// starvedSince returns when (Unix milliseconds) frames began not to fit, 0 when they do.
+func (q *queue) starvedSince() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.starved

@@ -1,0 +1,236 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// conn is one WebSocket. Its own goroutine reads; a second one writes, and exists
+// only while something is queued.
+type conn struct {
+	g       *Gateway
+	id      string
+	user    int64
+	device  string
+	tokenID string
+	token   string // to be checked once more when the session is known
+	expires int64  // Unix milliseconds
+	opened  int64  // Unix milliseconds
+	shard   uint32 // when the central ticker pings it
+
+	ws  *websocket.Conn // reads only
+	tcp net.Conn
+	q   queue
+
+	// unacked holds a token for each send that waits for its ack.
+	unacked chan struct{}
+	limiter *rate.Limiter
+	refused int              // frames in a row, of the reader
+	stopped bool             // the drain ended the reading, of the reader
+	typed   map[string]int64 // conversation → Unix milliseconds, of the reader
+
+	seen     atomic.Int64 // Unix milliseconds of the last sign of life
+	progress atomic.Int64 // Unix milliseconds of the last byte that went out
+	closing  atomic.Int64 // Unix milliseconds by which it is closed, 0 while open
+}
+
+// grantee is who a token was found to belong to.
+type grantee struct {
+	user    int64
+	token   string
+	tokenID string
+	expires int64
+}
+
+func (g *Gateway) newConn(ws *websocket.Conn, tcp net.Conn, who grantee, device string) *conn {
+	now := time.Now().UnixMilli()
+	c := &conn{
+		g: g, id: g.next(), user: who.user, device: device, token: who.token, tokenID: who.tokenID, expires: who.expires,
+		opened: now, shard: uint32(g.counter.Load()), ws: ws, tcp: tcp, //nolint:gosec // wraps around as it should
+		unacked: make(chan struct{}, g.cfg.UnackedSends),
+		limiter: rate.NewLimiter(rate.Limit(g.cfg.Rates.FramesPerSecond), g.cfg.Rates.FramesBurst),
+	}
+	c.seen.Store(now)
+	c.progress.Store(now)
+	// Nothing goes out before hello.
+	c.q.writing = true
+	return c
+}
+
+func (c *conn) session() *pb.Session {
+	return &pb.Session{
+		UserId: c.user, ConnectionId: c.id, GatewayId: c.g.id, DeviceId: c.device, LoginAt: c.opened,
+	}
+}
+
+// run is the life of a socket from the handshake to the end.
+func (c *conn) run() {
+	g := c.g
+	defer g.conns.Done()
+	defer g.hub.release(c.user)
+	replaced := g.hub.add(c)
+	for _, other := range replaced {
+		other.close(contracts.CloseReplaced, contracts.CloseReasonReplaced)
+	}
+	c.open()
+	c.read()
+	if g.draining.Load() {
+		c.awaitAcks()
+	}
+	g.readers.Done()
+	c.finish()
+	g.hub.remove(c)
+	if !g.draining.Load() { // the drain takes all sessions away at once
+		g.presence.remove(c.session())
+	}
+}
+
+// stopReading ends the reading of a socket when the gateway drains.
+func (c *conn) stopReading() {
+	if c.closing.Load() == 0 {
+		_ = c.tcp.SetReadDeadline(time.Unix(1, 0)) // fails only where reading does
+	}
+}
+
+// awaitAcks returns when every send of the socket is answered.
+func (c *conn) awaitAcks() {
+	for range cap(c.unacked) {
+		c.unacked <- struct{}{}
+	}
+}
+
+// open makes the socket known and says hello. What arrives for it meanwhile waits
+// behind hello.
+func (c *conn) open() {
+	g := c.g
+	ctx, cancel := g.rpc(context.Background())
+	defer cancel()
+	g.presence.put(ctx, c.session())
+	// A logout between the handshake and now did not find this socket.
+	if _, err := g.deps.Auth.Authenticate(ctx, &pb.AuthenticateRequest{Token: c.token}); err != nil &&
+		contracts.AsError(err).Code == contracts.CodeUnauthenticated {
+		c.close(contracts.CloseTokenRevoked, contracts.CloseReasonRevoked)
+	}
+	c.token = ""
+	hello := textFrame(contracts.FrameHello, contracts.HelloData{
+		ConnectionID: c.id, UserID: contracts.UserID(c.user).String(), GatewayID: g.id,
+		PingInterval: g.cfg.PingInterval.Milliseconds(), ServerTime: time.Now().UnixMilli(),
+	})
+	c.q.uncork(hello)
+	go c.write()
+	g.metrics.sent(contracts.FrameHello, 1)
+	if c.device != "" {
+		g.replaceElsewhere(ctx, c)
+	}
+}
+
+// kicks are sockets whose writer is to start once a whole batch is queued, so that
+// each of them writes once.
+type kicks []*conn
+
+func (k *kicks) start() {
+	for i, c := range *k {
+		go c.write()
+		(*k)[i] = nil
+	}
+	*k = (*k)[:0]
+}
+
+// push queues a frame and returns 1 when it will be sent. The caller starts kick.
+func (c *conn) push(f frame, kick *kicks) int {
+	v, start := c.q.put(f, c.g.cfg.QueueFrames, c.g.cfg.QueueBytes)
+	if start {
+		*kick = append(*kick, c)
+	}
+	switch v {
+	case queued:
+		return 1
+	case overflow:
+		c.g.metrics.queueFull.Inc()
+		c.closeRetry(contracts.CloseTooSlow, contracts.CloseReasonTooSlow)
+	case collapsed, dropped:
+		c.g.metrics.queueFull.Inc()
+	}
+	return 0
+}
+
+// reply queues an answer to the client's own frame and starts its writer.
+func (c *conn) reply(raw []byte) {
+	var one [1]*conn
+	kick := kicks(one[:0])
+	c.push(frame{raw: raw, class: classControl}, &kick)
+	kick.start()
+}
+
+// close ends the socket with a close frame; only the first call counts.
+func (c *conn) close(code int, reason string) {
+	// Who is too slow will not read what it has missed, and a flood deserves nothing.
+	discard := code == contracts.CloseTooSlow || code == contracts.CloseFlooding
+	c.end(closeFrame(code, reason), discard, code)
+}
+
+// closeRetry is close with a delay for the client, different for each.
+func (c *conn) closeRetry(code int, reason string) {
+	c.close(code, contracts.CloseReasonWithRetry(reason, c.g.retry.next()))
+}
+
+func (c *conn) end(last []byte, discard bool, code int) {
+	first, start := c.q.close(last, discard)
+	if !first {
+		return
+	}
+	c.g.metrics.closed(code)
+	until := time.Now().Add(c.g.cfg.CloseGrace)
+	c.closing.Store(until.UnixMilli())
+	if code == contracts.CloseTooSlow {
+		// The kernel's buffer is as full as the queue was: make room for the goodbye.
+		if tcp, ok := c.tcp.(*net.TCPConn); ok {
+			_ = tcp.SetWriteBuffer(2*c.g.cfg.KernelBuffer + 2*gatherBytes) // best effort
+		}
+	}
+	// Errors mean that the connection is gone, which the reader finds out as well.
+	_ = c.tcp.SetReadDeadline(until)
+	_ = c.tcp.SetWriteDeadline(until)
+	if start {
+		go c.write()
+	}
+}
+
+// finish releases the connection when the reader has ended; no writer is left when
+// it returns.
+func (c *conn) finish() {
+	if c.stopped && c.goodbye() {
+		return
+	}
+	if first, _ := c.q.close(nil, true); first {
+		// The client has gone without a word: there is nobody to write to.
+		c.g.metrics.closed(websocket.CloseAbnormalClosure)
+		_ = c.tcp.Close() // as above
+	}
+	<-c.q.whenEnded()
+	_ = c.tcp.Close() // as above
+}
+
+// goodbye waits for the drain to close the socket, since nobody reads any more. False:
+// the drain has run out of time.
+func (c *conn) goodbye() bool {
+	select {
+	case <-c.q.whenEnded():
+	case <-c.g.forced:
+		return false
+	}
+	// Closing while the client's bytes are unread would reset the connection, and the
+	// client could miss the close frame.
+	_, _ = io.Copy(io.Discard, c.tcp) // ends with the client's end or the deadline
+	_ = c.tcp.Close()                 // its error could not be told to anybody
+	return true
+}

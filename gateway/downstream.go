@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// downstreamRun is how many records are taken together, so that a socket that
+// several of them are for writes once.
+const downstreamRun = 256
+
+// subscribe makes the gateway's own topic and pins its end: what is published from
+// now on is seen.
+func (g *Gateway) subscribe(ctx context.Context) (message.Subscriber, <-chan *message.Message, error) {
+	topic := contracts.TopicDownstream(g.id)
+	if err := g.deps.Transport.Ensure(ctx, mq.Topic{Name: topic, Partitions: 1}); err != nil {
+		return nil, nil, fmt.Errorf("make topic %s: %w", topic, err)
+	}
+	sub, err := g.deps.Transport.Subscriber(mq.SubscriberConfig{
+		Start: mq.StartNewest, Lanes: 1, Run: downstreamRun,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("make the subscriber of %s: %w", topic, err)
+	}
+	// It ends by its Close, after the drain, and not with the process's context.
+	records, err := sub.Subscribe(context.WithoutCancel(ctx), topic)
+	if err != nil {
+		_ = sub.Close() // the failure to subscribe is what matters
+		return nil, nil, fmt.Errorf("subscribe to %s: %w", topic, err)
+	}
+	return sub, records, nil
+}
+
+// consume hands deliveries to sockets until records is closed.
+func (g *Gateway) consume(records <-chan *message.Message) {
+	var kick kicks
+	for msg := range records {
+		for _, m := range mq.Run(msg) {
+			g.deliver(m, &kick)
+		}
+		kick.start()
+		msg.Ack()
+	}
+}
+
+func (g *Gateway) deliver(m *message.Message, kick *kicks) {
+	var down pb.Downstream
+	if err := proto.Unmarshal(m.Payload, &down); err != nil {
+		// Trying again would not help, and nobody else reads this topic.
+		g.log.Error("a delivery cannot be decoded and is dropped", zap.String("record", m.UUID), zap.Error(err))
+		return
+	}
+	for _, d := range down.GetDeliveries() {
+		if n := g.hub.deliver(d, kick); n > 0 {
+			g.metrics.sent(string(frameType(d.GetFrame())), n)
+		}
+	}
+}

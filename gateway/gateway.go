@@ -1,0 +1,165 @@
+// Package gateway is the edge: the HTTP API and the WebSocket of the client
+// contract on one port. It parses, calls services and renders; it knows no rule of
+// the business.
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// Deps are what a gateway works with. Health, Web, OpenAPI and AsyncAPI may be
+// missing: then nothing is asked, and their pages are not there.
+type Deps struct {
+	Auth          pb.AuthServiceClient
+	Users         pb.UserServiceClient
+	Conversations pb.ConversationServiceClient
+	Messages      pb.MessageServiceClient
+	Sessions      pb.SessionRepoClient
+
+	// Transport carries sends to the message role and deliveries back. The gateway
+	// makes and deletes its own downstream topic; the upstream topic must exist.
+	Transport mq.Transport
+
+	Log      *zap.Logger
+	Metrics  prometheus.Registerer
+	Gatherer prometheus.Gatherer
+	// Health asks every dependency and returns each one's answer by name.
+	Health func(ctx context.Context) map[string]error
+
+	// Web is the web client, with index.html at its root.
+	Web fs.FS
+	// OpenAPI and AsyncAPI are the contract in machine-readable form.
+	OpenAPI  []byte
+	AsyncAPI []byte
+
+	// Limits are the contract's limits; the zero value is contracts.DefaultLimits.
+	Limits contracts.Limits
+}
+
+func (d Deps) missing() error {
+	for name, there := range map[string]bool{
+		"Auth": d.Auth != nil, "Users": d.Users != nil, "Conversations": d.Conversations != nil,
+		"Messages": d.Messages != nil, "Sessions": d.Sessions != nil, "Transport": d.Transport != nil,
+		"Log": d.Log != nil, "Metrics": d.Metrics != nil, "Gatherer": d.Gatherer != nil,
+	} {
+		if !there {
+			return fmt.Errorf("configure gateway: %s is missing", name)
+		}
+	}
+	return nil
+}
+
+// Gateway is one edge process. It serves once.
+type Gateway struct {
+	cfg  Config
+	deps Deps
+	id   string
+	log  *zap.Logger
+
+	app      *fiber.App
+	upgrader websocket.Upgrader
+	origins  map[string]bool
+	proxies  []netip.Prefix
+	metrics  *metrics
+	tracer   trace.Tracer
+	retry    *retrySpread
+	limits   *addressLimits
+
+	hub      *hub
+	upstream *upstream
+	presence *presence
+
+	// counter numbers connections, records and traces of this gateway.
+	counter  atomic.Uint64
+	served   atomic.Bool
+	draining atomic.Bool
+	// forced is closed when the drain has no time left for goodbyes.
+	forced chan struct{}
+	// readers counts sockets that still take frames, conns those that are open.
+	readers sync.WaitGroup
+	conns   sync.WaitGroup
+}
+
+// New returns a gateway with an id of its own that no other gateway ever has.
+func New(cfg Config, deps Deps) (*Gateway, error) {
+	if err := errors.Join(cfg.Validate(), deps.missing()); err != nil {
+		return nil, err
+	}
+	if deps.Limits == (contracts.Limits{}) {
+		deps.Limits = contracts.DefaultLimits()
+	}
+	origins, err := parseOrigins(cfg.AllowedOrigins)
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := parseNetworks(cfg.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := newAddressLimits(cfg.Rates)
+	if err != nil {
+		return nil, err
+	}
+	id, err := newID(cfg.IDPrefix)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		cfg: cfg, deps: deps, id: id, log: deps.Log.With(zap.String("gateway", id)),
+		origins: origins, proxies: proxies, limits: limits,
+		retry: newRetrySpread(cfg.RetrySpread), tracer: newTracer(),
+		hub: newHub(cfg.Rates.SocketsPerUser), forced: make(chan struct{}),
+	}
+	g.upgrader = newUpgrader()
+	if g.metrics, err = newMetrics(deps.Metrics, g.hub.len); err != nil {
+		return nil, err
+	}
+	g.upstream = newUpstream(deps.Transport.Publisher(), cfg, g.metrics)
+	g.presence = newPresence(id, cfg, deps.Sessions, g.hub, g.log)
+	if g.app, err = g.routes(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// ID returns the gateway's id, which names its downstream topic.
+func (g *Gateway) ID() string { return g.id }
+
+// newID makes an id with the time of the start in it, so that it is never used twice.
+func newID(prefix string) (string, error) {
+	var random [4]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", fmt.Errorf("make a gateway id: %w", err)
+	}
+	return prefix + "-" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-" + hex.EncodeToString(random[:]), nil
+}
+
+// next returns an id that is unique in the whole system and cheap.
+func (g *Gateway) next() string {
+	return g.id + "-" + strconv.FormatUint(g.counter.Add(1), 36)
+}
+
+// rpc bounds a call to a service.
+func (g *Gateway) rpc(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, g.cfg.RPCTimeout)
+}

@@ -1,0 +1,169 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+type conversationPage struct {
+	Conversations []conversationView `json:"conversations"`
+	NextCursor    string             `json:"nextCursor,omitempty"`
+}
+
+type historyPage struct {
+	Messages []contracts.MessageData `json:"messages"`
+	LastSeq  uint64                  `json:"lastSeq"`
+	HasMore  bool                    `json:"hasMore"`
+}
+
+type readView struct {
+	ReadSeq uint64 `json:"readSeq"`
+	Unread  uint64 `json:"unread"`
+}
+
+type syncPage struct {
+	Conversations []syncedView `json:"conversations"`
+	More          bool         `json:"more"`
+}
+
+type syncedView struct {
+	ConversationID string                  `json:"conversationId"`
+	LastSeq        uint64                  `json:"lastSeq"`
+	ReadSeq        uint64                  `json:"readSeq"`
+	Messages       []contracts.MessageData `json:"messages"`
+	HasMore        bool                    `json:"hasMore"`
+}
+
+func (g *Gateway) createConversation(r *caller) error {
+	b, err := parseBody(r.Body())
+	if err != nil {
+		return err
+	}
+	text := b.required("peerId")
+	peer, bad := contracts.ParseUserID(text)
+	if text != "" && bad != nil {
+		b.bad("peerId", "a user id in decimal digits")
+	}
+	if err := b.err(); err != nil {
+		return err
+	}
+	resp, err := g.deps.Conversations.CreateSingle(r.ctx, &pb.CreateSingleRequest{CallerId: r.grantee.user, PeerId: int64(peer)})
+	if err != nil {
+		return err
+	}
+	return answer(r.Ctx, http.StatusOK, viewConversation(resp.GetConversation()))
+}
+
+func (g *Gateway) listConversations(r *caller) error {
+	q := query{get: func(name string) string { return r.Query(name) }}
+	req := &pb.ConversationServiceListRequest{
+		CallerId: r.grantee.user, Cursor: strings.Clone(r.Query("cursor")),
+		Limit: q.limit("limit", g.deps.Limits.HistoryMax),
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	resp, err := g.deps.Conversations.List(r.ctx, req)
+	if err != nil {
+		return err
+	}
+	page := conversationPage{
+		Conversations: make([]conversationView, 0, len(resp.GetConversations())), NextCursor: resp.GetNextCursor(),
+	}
+	for _, c := range resp.GetConversations() {
+		page.Conversations = append(page.Conversations, viewConversation(c))
+	}
+	return answer(r.Ctx, http.StatusOK, page)
+}
+
+// conversationID returns the id in the path. Nothing can exist under a malformed one.
+func (r *caller) conversationID() (string, error) {
+	id := strings.Clone(r.Params("id"))
+	if !contracts.ConversationID(id).Valid() {
+		return "", contracts.NewError(contracts.CodeNotFound, "There is no such conversation.")
+	}
+	return id, nil
+}
+
+func (g *Gateway) conversation(r *caller) error {
+	id, err := r.conversationID()
+	if err != nil {
+		return err
+	}
+	resp, err := g.deps.Conversations.Get(r.ctx, &pb.ConversationServiceGetRequest{CallerId: r.grantee.user, ConversationId: id})
+	if err != nil {
+		return err
+	}
+	return answer(r.Ctx, http.StatusOK, viewConversation(resp.GetConversation()))
+}
+
+func (g *Gateway) history(r *caller) error {
+	id, err := r.conversationID()
+	if err != nil {
+		return err
+	}
+	q := query{get: func(name string) string { return r.Query(name) }}
+	req := &pb.ListMessagesRequest{
+		CallerId: r.grantee.user, ConversationId: id, AfterSeq: q.count("afterSeq"), BeforeSeq: q.count("beforeSeq"),
+		Limit: q.limit("limit", g.deps.Limits.HistoryMax),
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	resp, err := g.deps.Messages.ListMessages(r.ctx, req)
+	if err != nil {
+		return err
+	}
+	return answer(r.Ctx, http.StatusOK, historyPage{
+		Messages: viewMessages(resp.GetMessages()), LastSeq: resp.GetLastSeq(), HasMore: resp.GetHasMore(),
+	})
+}
+
+func (g *Gateway) readConversation(r *caller) error {
+	id, err := r.conversationID()
+	if err != nil {
+		return err
+	}
+	b, err := parseBody(r.Body())
+	if err != nil {
+		return err
+	}
+	seq := b.requiredCount("seqId")
+	if err := b.err(); err != nil {
+		return err
+	}
+	resp, err := g.deps.Conversations.Read(r.ctx, &pb.ReadRequest{CallerId: r.grantee.user, ConversationId: id, SeqId: seq})
+	if err != nil {
+		return err
+	}
+	return answer(r.Ctx, http.StatusOK, readView{ReadSeq: resp.GetReadSeq(), Unread: resp.GetUnread()})
+}
+
+func (g *Gateway) sync(r *caller) error {
+	b, err := parseBody(r.Body())
+	if err != nil {
+		return err
+	}
+	req := &pb.SyncAllRequest{
+		CallerId: r.grantee.user, Have: b.counts("conversations", g.deps.Limits.SyncConversations),
+		Limit: b.limit("limit", g.deps.Limits.HistoryMax),
+	}
+	if err := b.err(); err != nil {
+		return err
+	}
+	resp, err := g.deps.Conversations.SyncAll(r.ctx, req)
+	if err != nil {
+		return err
+	}
+	page := syncPage{Conversations: make([]syncedView, 0, len(resp.GetConversations())), More: resp.GetMore()}
+	for _, c := range resp.GetConversations() {
+		page.Conversations = append(page.Conversations, syncedView{
+			ConversationID: c.GetConversationId(), LastSeq: c.GetLastSeq(), ReadSeq: c.GetReadSeq(),
+			Messages: viewMessages(c.GetMessages()), HasMore: c.GetHasMore(),
+		})
+	}
+	return answer(r.Ctx, http.StatusOK, page)
+}

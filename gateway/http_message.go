@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+type outcomeView struct {
+	Status         string `json:"status"`
+	MessageID      string `json:"messageId,omitempty"`
+	ConversationID string `json:"conversationId,omitempty"`
+	SeqID          uint64 `json:"seqId,omitempty"`
+}
+
+// request is an HTTP send that waits for the queue.
+type request chan error
+
+// published implements sender.
+func (r request) published(_ string, err error, _ *kicks) { r <- err }
+
+// sendOverHTTP is a send-message whose outcome is waited for: the request is a
+// socket of its own for the pipeline, which answers it like one.
+func (g *Gateway) sendOverHTTP(r *caller) error {
+	var in sendReader
+	if err := walkText(r.Body(), in.member); err != nil {
+		return contracts.NewError(contracts.CodeInvalidArgument, "The body must be one JSON object: "+err.Error()+".")
+	}
+	up, bad := in.check(g.deps.Limits, contracts.UserID(r.grantee.user))
+	if bad != nil {
+		return bad
+	}
+	origin := "http-" + g.next()
+	outcome, done := g.hub.wait(origin)
+	defer done()
+	msg, err := g.record(r.UserContext(), up, origin)
+	if err != nil {
+		return err
+	}
+	queued := make(request, 1)
+	if err := g.upstream.submit(r.ctx, send{msg: msg, tempID: up.GetTempMessageId(), from: queued}); err != nil {
+		return err
+	}
+	late := time.NewTimer(g.cfg.SendTimeout)
+	defer late.Stop()
+	for {
+		select {
+		case err := <-queued:
+			if err != nil {
+				return contracts.NewError(contracts.CodeUnavailable, "").WithCause(fmt.Errorf("publish a send: %w", err))
+			}
+		case frame := <-outcome:
+			return g.outcomeOf(r, frame)
+		case <-late.C:
+			return contracts.NewError(contracts.CodeUnavailable,
+				"It is not stored yet; send it again with the same tempMessageId.")
+		}
+	}
+}
+
+// outcomeOf answers with the frame that a socket would have got.
+func (g *Gateway) outcomeOf(r *caller, text []byte) error {
+	var f contracts.Frame
+	if err := json.Unmarshal(text, &f); err != nil {
+		return fmt.Errorf("decode an outcome: %w", err)
+	}
+	switch f.Type {
+	case contracts.FrameStored:
+		return answerJSON(r.Ctx, http.StatusOK, f.Data)
+	case contracts.FrameRejected:
+		var d contracts.RejectedData
+		if err := json.Unmarshal(f.Data, &d); err != nil {
+			return fmt.Errorf("decode a rejection: %w", err)
+		}
+		return contracts.NewError(d.Code, d.Message)
+	}
+	return fmt.Errorf("the outcome of a send is a %.32q frame", f.Type)
+}
+
+func (g *Gateway) outcome(r *caller) error {
+	id := strings.Clone(r.Query("tempMessageId"))
+	if must := g.deps.Limits.CheckTempMessageID(id); must != "" {
+		return contracts.Invalid("tempMessageId", must)
+	}
+	resp, err := g.deps.Messages.GetOutcome(r.ctx, &pb.GetOutcomeRequest{CallerId: r.grantee.user, TempMessageId: id})
+	if err != nil {
+		return err
+	}
+	if !resp.GetStored() {
+		return answer(r.Ctx, http.StatusOK, outcomeView{Status: "unknown"})
+	}
+	m := resp.GetMessage()
+	return answer(r.Ctx, http.StatusOK, outcomeView{
+		Status: "stored", MessageID: contracts.MessageID(m.GetMessageId()).String(),
+		ConversationID: m.GetConversationId(), SeqID: m.GetSeqId(),
+	})
+}

@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+func (g *Gateway) register(c *fiber.Ctx) error {
+	b, err := parseBody(c.Body())
+	if err != nil {
+		return err
+	}
+	req := &pb.RegisterRequest{Username: b.required("username"), Password: b.required("password"), Nickname: b.plain("nickname")}
+	if err := b.err(); err != nil {
+		return err
+	}
+	ctx, cancel := g.rpc(c.UserContext())
+	defer cancel()
+	resp, err := g.deps.Auth.Register(ctx, req)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusCreated, viewGrant(resp.GetGrant()))
+}
+
+func (g *Gateway) login(c *fiber.Ctx) error {
+	b, err := parseBody(c.Body())
+	if err != nil {
+		return err
+	}
+	req := &pb.LoginRequest{Username: b.required("username"), Password: b.required("password")}
+	if err := b.err(); err != nil {
+		return err
+	}
+	ctx, cancel := g.rpc(c.UserContext())
+	defer cancel()
+	resp, err := g.deps.Auth.Login(ctx, req)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, viewGrant(resp.GetGrant()))
+}
+
+// logout hands the token on unchecked: the service checks it, and closes the sockets
+// of a token that is revoked already once more.
+func (g *Gateway) logout(c *fiber.Ctx) error {
+	token := bearer(c)
+	if token == "" {
+		return contracts.NewError(contracts.CodeUnauthenticated, "")
+	}
+	ctx, cancel := g.rpc(c.UserContext())
+	defer cancel()
+	if _, err := g.deps.Auth.Logout(ctx, &pb.LogoutRequest{Token: string([]byte(token))}); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+func (g *Gateway) me(r *caller) error { return g.profile(r, r.grantee.user) }
+
+func (g *Gateway) user(r *caller) error {
+	id, err := contracts.ParseUserID(r.Params("userId"))
+	if err != nil {
+		return contracts.NewError(contracts.CodeNotFound, "")
+	}
+	return g.profile(r, int64(id))
+}
+
+func (g *Gateway) profile(r *caller, user int64) error {
+	resp, err := g.deps.Users.GetProfile(r.ctx, &pb.GetProfileRequest{CallerId: r.grantee.user, UserId: user})
+	if err != nil {
+		return err
+	}
+	return answer(r.Ctx, http.StatusOK, viewUser(resp.GetUser()))
+}
+
+func (g *Gateway) updateMe(r *caller) error {
+	b, err := parseBody(r.Body())
+	if err != nil {
+		return err
+	}
+	req := &pb.UpdateProfileRequest{
+		CallerId: r.grantee.user, Nickname: b.optional("nickname"), AvatarUrl: b.optional("avatarUrl"),
+	}
+	if err := b.err(); err != nil {
+		return err
+	}
+	resp, err := g.deps.Users.UpdateProfile(r.ctx, req)
+	if err != nil {
+		return err
+	}
+	return answer(r.Ctx, http.StatusOK, viewUser(resp.GetUser()))
+}
+
+func (g *Gateway) findUser(r *caller) error {
+	name := string([]byte(r.Query("username")))
+	if name == "" {
+		return contracts.Invalid("username", "a name is required")
+	}
+	resp, err := g.deps.Users.FindByName(r.ctx, &pb.FindByNameRequest{CallerId: r.grantee.user, Username: name})
+	if err != nil {
+		return err
+	}
+	users := make([]*userView, 0, len(resp.GetUsers()))
+	for _, u := range resp.GetUsers() {
+		users = append(users, viewUser(u))
+	}
+	return answer(r.Ctx, http.StatusOK, map[string]any{"users": users})
+}

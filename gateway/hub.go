@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// admission is the answer to a wish for one more socket.
+type admission uint8
+
+const (
+	admitted admission = iota
+	tooManySockets
+	shuttingDown
+)
+
+// hub knows every open socket, and every HTTP request that waits for an outcome.
+// Safe for concurrent use.
+type hub struct {
+	perUser int
+
+	mu      sync.RWMutex
+	byID    map[string]*conn
+	byUser  map[int64][]*conn
+	slots   map[int64]int // open sockets and handshakes under way
+	waiters map[string]chan<- []byte
+	closed  bool
+}
+
+func newHub(perUser int) *hub {
+	return &hub{
+		perUser: perUser, byID: map[string]*conn{}, byUser: map[int64][]*conn{}, slots: map[int64]int{},
+		waiters: map[string]chan<- []byte{},
+	}
+}
+
+// reserve takes a slot for a socket that is about to open. admit is called for an
+// admitted one while the hub cannot close.
+func (h *hub) reserve(user int64, admit func()) admission {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		return shuttingDown
+	case h.slots[user] >= h.perUser:
+		return tooManySockets
+	}
+	h.slots[user]++
+	admit()
+	return admitted
+}
+
+// release gives back a slot that reserve took.
+func (h *hub) release(user int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.slots[user]--; h.slots[user] <= 0 {
+		delete(h.slots, user)
+	}
+}
+
+// add makes a socket reachable and returns those of the same user and device.
+func (h *hub) add(c *conn) (replaced []*conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.byID[c.id] = c
+	for _, other := range h.byUser[c.user] {
+		if c.device != "" && other.device == c.device {
+			replaced = append(replaced, other)
+		}
+	}
+	h.byUser[c.user] = append(h.byUser[c.user], c)
+	return replaced
+}
+
+func (h *hub) remove(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.byID, c.id)
+	rest := slices.DeleteFunc(h.byUser[c.user], func(o *conn) bool { return o == c })
+	if len(rest) == 0 {
+		delete(h.byUser, c.user)
+	} else {
+		h.byUser[c.user] = rest
+	}
+}
+
+// wait registers an HTTP request for the one frame that is for it; done ends it.
+func (h *hub) wait(id string) (frame <-chan []byte, done func()) {
+	ch := make(chan []byte, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiters[id] = ch
+	return ch, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.waiters, id)
+	}
+}
+
+// len returns the number of open sockets.
+func (h *hub) len() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.byID)
+}
+
+// all returns the open sockets.
+func (h *hub) all() []*conn {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	out := make([]*conn, 0, len(h.byID))
+	for _, c := range h.byID {
+		out = append(out, c)
+	}
+	return out
+}
+
+// close admits no more sockets.
+func (h *hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+}
+
+// deliver does what a delivery says and returns how many sockets get its frame.
+// Those that need a writer are added to kick.
+func (h *hub) deliver(d *pb.Delivery, kick *kicks) (n int) {
+	if d.GetClose() != nil {
+		h.order(d)
+		return 0
+	}
+	if len(d.GetFrame()) == 0 {
+		return 0
+	}
+	f := frame{class: classOf(d), conv: d.GetConversationId(), seq: d.GetSeqId()}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if only := d.GetOnlyConnectionId(); only != "" {
+		if c := h.byID[only]; c != nil {
+			f.raw = rawFrame(opText, d.GetFrame())
+			return c.push(f, kick)
+		}
+		if w := h.waiters[only]; w != nil {
+			select {
+			case w <- d.GetFrame():
+			default: // a redelivery of what it has already
+			}
+		}
+		return 0
+	}
+	except := d.GetExceptConnectionId()
+	if d.GetEveryone() {
+		f.raw = rawFrame(opText, d.GetFrame())
+		for id, c := range h.byID {
+			if id != except {
+				n += c.push(f, kick)
+			}
+		}
+		return n
+	}
+	for _, user := range d.GetUserIds() {
+		for _, c := range h.byUser[user] {
+			if c.id == except {
+				continue
+			}
+			if f.raw == nil {
+				f.raw = rawFrame(opText, d.GetFrame())
+			}
+			n += c.push(f, kick)
+		}
+	}
+	return n
+}
+
+// order closes the sockets that a delivery names.
+func (h *hub) order(d *pb.Delivery) {
+	o := d.GetClose()
+	for _, c := range h.matching(d.GetUserIds(), o) {
+		c.close(int(o.GetCode()), o.GetReason())
+	}
+}
+
+func (h *hub) matching(users []int64, o *pb.Close) []*conn {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	var out []*conn
+	for _, user := range users {
+		for _, c := range h.byUser[user] {
+			if (o.GetTokenId() == "" || o.GetTokenId() == c.tokenID) &&
+				(o.GetDeviceId() == "" || o.GetDeviceId() == c.device) &&
+				(o.GetExceptConnectionId() == "" || o.GetExceptConnectionId() != c.id) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// classOf says what becomes of a delivery that a socket has no room for.
+func classOf(d *pb.Delivery) class {
+	if d.GetSeqId() > 0 && d.GetConversationId() != "" {
+		return classPush
+	}
+	if d.GetOnlyConnectionId() == "" {
+		switch string(frameType(d.GetFrame())) {
+		case contracts.FrameRead, contracts.FrameTyping:
+			return classEvent
+		}
+	}
+	return classControl
+}

@@ -1,0 +1,121 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+const (
+	in  = "in"
+	out = "out"
+	// otherType stands for every frame type that is not the contract's.
+	otherType = "other"
+)
+
+// metrics are what operators see of the gateway.
+type metrics struct {
+	queueFull prometheus.Counter
+	syncHints prometheus.Counter
+	publishes *prometheus.HistogramVec
+	batches   prometheus.Histogram
+	requests  *prometheus.HistogramVec
+	closes    *prometheus.CounterVec
+
+	// by type, made once: the label look-up would cost more than the counting
+	framesIn, framesOut map[string]prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, error) {
+	m := &metrics{
+		queueFull: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gochat_gateway_queue_full_total", Help: "Frames that a socket's queue had no room for.",
+		}),
+		syncHints: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gochat_gateway_sync_hints_total", Help: "Hints sent in place of pushes to slow sockets.",
+		}),
+		publishes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gochat_gateway_upstream_publish_seconds", Help: "Time until the queue confirmed a batch of sends.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"outcome"}),
+		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "gochat_gateway_upstream_batch_messages", Help: "Sends in one batch.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gochat_gateway_http_request_seconds", Help: "HTTP requests by route and status.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"method", "route", "status"}),
+		closes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gochat_gateway_closes_total", Help: "Closed sockets by close code; 1006 went without a word.",
+		}, []string{"code"}),
+	}
+	frames := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gochat_gateway_frames_total", Help: "Frames by type and direction.",
+	}, []string{"type", "direction"})
+	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gochat_gateway_connections", Help: "Open sockets.",
+	}, func() float64 { return float64(connections()) })
+	m.framesIn = counters(frames, in, contracts.FrameSend, contracts.FramePing, contracts.FrameRead, contracts.FrameTyping)
+	m.framesOut = counters(frames, out, contracts.FrameHello, contracts.FrameAck, contracts.FrameStored,
+		contracts.FrameRejected, contracts.FrameNew, contracts.FrameRead, contracts.FrameTyping,
+		contracts.FrameGroup, contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError)
+	for _, c := range []prometheus.Collector{
+		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, frames, gauge,
+	} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register the gateway's metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func counters(vec *prometheus.CounterVec, direction string, types ...string) map[string]prometheus.Counter {
+	m := map[string]prometheus.Counter{otherType: vec.WithLabelValues(otherType, direction)}
+	for _, t := range types {
+		m[t] = vec.WithLabelValues(t, direction)
+	}
+	return m
+}
+
+func (m *metrics) received(typ string) { count(m.framesIn, typ, 1) }
+
+func (m *metrics) sent(typ string, n int) { count(m.framesOut, typ, n) }
+
+func count(of map[string]prometheus.Counter, typ string, n int) {
+	c, ok := of[typ]
+	if !ok {
+		c = of[otherType]
+	}
+	c.Add(float64(n))
+}
+
+// closed counts a close; codes that clients made up are one.
+func (m *metrics) closed(code int) {
+	label := otherType
+	if code >= 1000 && code <= 1014 || code >= contracts.CloseTokenRevoked && code <= contracts.CloseFlooding {
+		label = strconv.Itoa(code)
+	}
+	m.closes.WithLabelValues(label).Inc()
+}
+
+func (m *metrics) published(n int, took time.Duration, err error) {
+	outcome := "ok"
+	switch {
+	case errors.Is(err, errPublishSlow):
+		outcome = "timeout"
+	case err != nil:
+		outcome = "error"
+	}
+	m.publishes.WithLabelValues(outcome).Observe(took.Seconds())
+	m.batches.Observe(float64(n))
+}
+
+func (m *metrics) request(method, route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+}

@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+const (
+	headerTraceID = "X-Trace-Id"
+	localTraceID  = "trace-id"
+
+	contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: https:; " +
+		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+// prepare gives a response its trace id and the security headers, once.
+func prepare(c *fiber.Ctx) {
+	if c.Locals(localTraceID) != nil {
+		return
+	}
+	id := ""
+	if sc := trace.SpanContextFromContext(c.UserContext()); sc.HasTraceID() {
+		id = sc.TraceID().String()
+	} else {
+		var b [16]byte
+		_, _ = rand.Read(b[:]) // never fails
+		id = hex.EncodeToString(b[:])
+	}
+	c.Locals(localTraceID, id)
+	c.Set(headerTraceID, id)
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	c.Set(fiber.HeaderContentSecurityPolicy, contentPolicy)
+	c.Set(fiber.HeaderXFrameOptions, "DENY")
+}
+
+func traceID(c *fiber.Ctx) string {
+	id, _ := c.Locals(localTraceID).(string)
+	return id
+}
+
+// observe is the outermost middleware: trace, metrics, recovery.
+func (g *Gateway) observe(c *fiber.Ctx) error {
+	begin := time.Now()
+	ctx := context.Background()
+	if parent := c.Get("traceparent"); parent != "" {
+		ctx = otel.GetTextMapPropagator().Extract(ctx, propagation.MapCarrier{"traceparent": strings.Clone(parent)})
+	}
+	ctx, span := g.tracer.Start(ctx, "http", trace.WithSpanKind(trace.SpanKindServer))
+	defer span.End()
+	c.SetUserContext(ctx)
+	prepare(c)
+	if err := g.recovered(c); err != nil {
+		if err := g.fail(c, err); err != nil {
+			return err
+		}
+	}
+	route := c.Route().Path
+	span.SetName(c.Method() + " " + route)
+	// Hijacked handshakes are answered, whatever the response says.
+	g.metrics.request(knownMethod(c.Method()), strings.Clone(route), c.Response().StatusCode(), time.Since(begin))
+	return nil
+}
+
+// knownMethod keeps clients from making up label values.
+func knownMethod(m string) string {
+	switch m {
+	case fiber.MethodGet, fiber.MethodPost, fiber.MethodPatch, fiber.MethodPut, fiber.MethodDelete,
+		fiber.MethodHead, fiber.MethodOptions:
+		return strings.Clone(m)
+	}
+	return otherType
+}
+
+// recovered turns a panic of a handler into an error.
+func (g *Gateway) recovered(c *fiber.Ctx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = contracts.NewError(contracts.CodeInternal, "").
+				WithCause(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return c.Next()
+}
+
+// address returns the client's address for limits.
+func (g *Gateway) address(c *fiber.Ctx) netip.Addr {
+	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	if !ok {
+		return netip.Addr{}
+	}
+	return clientAddress(peer, c.Get(fiber.HeaderXForwardedFor), g.proxies)
+}
+
+// bearer returns the token of the Authorization header. It is not to outlive the request.
+func bearer(c *fiber.Ctx) string {
+	const scheme = "Bearer "
+	h := c.Get(fiber.HeaderAuthorization)
+	if len(h) <= len(scheme) || !strings.EqualFold(h[:len(scheme)], scheme) {
+		return ""
+	}
+	return strings.TrimSpace(h[len(scheme):])
+}
+
+// authenticate asks whose token it is.
+func (g *Gateway) authenticate(c *fiber.Ctx, token string) (grantee, error) {
+	if token == "" {
+		return grantee{}, contracts.NewError(contracts.CodeUnauthenticated, "")
+	}
+	who := grantee{token: strings.Clone(token)}
+	ctx, cancel := g.rpc(c.UserContext())
+	defer cancel()
+	resp, err := g.deps.Auth.Authenticate(ctx, &pb.AuthenticateRequest{Token: who.token})
+	if err != nil {
+		return grantee{}, err
+	}
+	who.user, who.tokenID, who.expires = resp.GetUserId(), resp.GetTokenId(), resp.GetExpiresAt()
+	return who, nil
+}
+
+// caller is an authenticated request.
+type caller struct {
+	*fiber.Ctx
+	grantee
+	// ctx ends with the deadline of calls to services.
+	ctx context.Context
+}
+
+// authenticated runs a handler for the user whose token the request carries.
+func (g *Gateway) authenticated(handle func(r *caller) error) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		who, err := g.authenticate(c, bearer(c))
+		if err != nil {
+			return err
+		}
+		ctx, cancel := g.rpc(c.UserContext())
+		defer cancel()
+		return handle(&caller{Ctx: c, grantee: who, ctx: ctx})
+	}
+}
+
+// limitAuth slows the guessing of passwords and the making of accounts.
+func (g *Gateway) limitAuth(c *fiber.Ctx) error {
+	if wait := g.limits.auth.take(g.address(c)); wait > 0 {
+		g.log.Info("an address registers or logs in too often", zap.Stringer("address", g.address(c)))
+		return rateLimited(wait)
+	}
+	return c.Next()
+}

@@ -1,0 +1,212 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// errFrameTooLarge ends the reading of a socket.
+var errFrameTooLarge = errors.New("the frame is too large")
+
+// textPool holds the buffers that frames are read into; a socket has one only while
+// it reads a frame.
+var textPool = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
+
+// maxPooled keeps rare large frames from staying in the pool.
+const maxPooled = 16 << 10
+
+// read takes frames until the socket ends or the gateway drains.
+func (c *conn) read() {
+	c.ws.SetPingHandler(func(data string) error {
+		c.seen.Store(time.Now().UnixMilli())
+		if c.allowFrame("ping") {
+			c.reply(rawFrame(opPong, []byte(data)))
+		}
+		return nil
+	})
+	c.ws.SetPongHandler(func(string) error {
+		c.seen.Store(time.Now().UnixMilli())
+		return nil
+	})
+	c.ws.SetCloseHandler(func(code int, _ string) error {
+		if code == websocket.CloseNoStatusReceived {
+			code = websocket.CloseNormalClosure
+		}
+		c.end(closeFrame(code, ""), false, code)
+		return nil
+	})
+	for !c.g.draining.Load() || c.closing.Load() != 0 {
+		kind, r, err := c.ws.NextReader()
+		if err != nil {
+			c.stopped = c.g.draining.Load() && errors.Is(err, os.ErrDeadlineExceeded)
+			return
+		}
+		if c.closing.Load() != 0 {
+			continue // NextReader skips what was not read
+		}
+		c.seen.Store(time.Now().UnixMilli())
+		if err := c.frame(kind, r); err != nil {
+			if errors.Is(err, errFrameTooLarge) {
+				c.close(contracts.CloseFrameTooLarge, contracts.CloseReasonTooLarge)
+				continue
+			}
+			c.stopped = c.g.draining.Load() && errors.Is(err, os.ErrDeadlineExceeded)
+			return
+		}
+	}
+	c.stopped = true
+}
+
+// frame reads one frame and does what it says. An error ends the socket.
+func (c *conn) frame(kind int, r io.Reader) error {
+	buf := textPool.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= maxPooled {
+			textPool.Put(buf)
+		}
+	}()
+	text, err := readLimited(r, (*buf)[:0], c.g.cfg.FrameLimit)
+	*buf = text[:0]
+	if err != nil {
+		return err
+	}
+	if kind != websocket.TextMessage {
+		if c.allowFrame("") {
+			c.fail(contracts.NewError(contracts.CodeInvalidArgument, "A frame must be a text message."), "")
+		}
+		return nil
+	}
+	c.handle(text)
+	return nil
+}
+
+// readLimited appends r's bytes to buf, up to limit.
+func readLimited(r io.Reader, buf []byte, limit int) ([]byte, error) {
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if len(buf) > limit {
+			return buf, errFrameTooLarge
+		}
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return buf, err
+		}
+	}
+}
+
+// handle does what one text frame says.
+func (c *conn) handle(text []byte) {
+	typ, data, err := splitFrame(text)
+	if err != nil {
+		if c.allowFrame("") {
+			c.g.metrics.received("")
+			c.fail(contracts.NewError(contracts.CodeInvalidArgument, "The frame is "+err.Error()+"."), "")
+		}
+		return
+	}
+	if typ != contracts.FrameSend && !c.allowFrame(typ) {
+		return
+	}
+	c.g.metrics.received(typ)
+	switch typ {
+	case contracts.FrameSend:
+		c.sendMessage(data)
+	case contracts.FramePing:
+		c.reply(pongFrame)
+		c.g.metrics.sent(contracts.FramePong, 1)
+	case contracts.FrameRead:
+		c.markRead(data)
+	case contracts.FrameTyping:
+		c.typing(data)
+	default:
+		c.fail(contracts.NewError(contracts.CodeInvalidArgument, "There is no such frame type."), printable(typ))
+	}
+}
+
+var pongFrame = textFrame(contracts.FramePong, struct{}{})
+
+// fail answers a bad frame; ref is its tempMessageId or type.
+func (c *conn) fail(e *contracts.Error, ref string) {
+	c.reply(textFrame(contracts.FrameError, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: ref}))
+	c.g.metrics.sent(contracts.FrameError, 1)
+}
+
+// reject tells that a send will never be stored.
+func (c *conn) reject(e *contracts.Error, tempID string) {
+	c.reply(textFrame(contracts.FrameRejected, contracts.RejectedData{
+		TempMessageID: tempID, Code: e.Code, Message: e.Message,
+	}))
+	c.g.metrics.sent(contracts.FrameRejected, 1)
+}
+
+// allowFrame applies the socket's rate limit. Refused frames are answered by an
+// error, and too many in a row close the socket.
+func (c *conn) allowFrame(ref string) bool {
+	if c.limiter.Allow() {
+		c.refused = 0
+		return true
+	}
+	if c.refused++; c.refused > c.g.cfg.Rates.FloodFrames {
+		c.closeRetry(contracts.CloseFlooding, contracts.CloseReasonFlooding)
+		return false
+	}
+	c.fail(contracts.NewError(contracts.CodeRateLimited, ""), printable(ref))
+	return false
+}
+
+func (c *conn) markRead(data value) {
+	d, err := readData(data)
+	if err == nil {
+		ctx, cancel := c.g.rpc(context.Background())
+		defer cancel()
+		_, err = c.g.deps.Conversations.Read(ctx, &pb.ReadRequest{
+			CallerId: c.user, ConversationId: d.ConversationID, SeqId: d.SeqID, ConnectionId: c.id,
+		})
+	}
+	if err != nil {
+		c.fail(c.g.told(err, contracts.FrameRead), contracts.FrameRead)
+	}
+}
+
+// typingInterval is how often a socket's typing in one conversation is passed on.
+const typingInterval = time.Second
+
+// maxTyped bounds the conversations whose typing a socket is remembered for.
+const maxTyped = 64
+
+func (c *conn) typing(data value) {
+	conv, err := typingData(data)
+	if err == nil {
+		now := time.Now().UnixMilli()
+		if now-c.typed[conv] < typingInterval.Milliseconds() {
+			return
+		}
+		if c.typed == nil || len(c.typed) >= maxTyped {
+			c.typed = map[string]int64{}
+		}
+		c.typed[conv] = now
+		ctx, cancel := c.g.rpc(context.Background())
+		defer cancel()
+		_, err = c.g.deps.Conversations.Typing(ctx, &pb.TypingRequest{
+			CallerId: c.user, ConversationId: conv, ConnectionId: c.id,
+		})
+	}
+	if err != nil {
+		c.fail(c.g.told(err, contracts.FrameTyping), contracts.FrameTyping)
+	}
+}

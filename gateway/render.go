@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+type userView struct {
+	UserID    string `json:"userId"`
+	Username  string `json:"username"`
+	Nickname  string `json:"nickname"`
+	AvatarURL string `json:"avatarUrl"`
+	CreatedAt int64  `json:"createdAt"`
+}
+
+type grantView struct {
+	Token     string    `json:"token"`
+	ExpiresAt int64     `json:"expiresAt"`
+	User      *userView `json:"user"`
+}
+
+type groupView struct {
+	GroupID        string `json:"groupId"`
+	ConversationID string `json:"conversationId"`
+	Name           string `json:"name"`
+	Announcement   string `json:"announcement"`
+	OwnerID        string `json:"ownerId"`
+	MemberCount    int64  `json:"memberCount"`
+	JoinPolicy     string `json:"joinPolicy"`
+	CreatedAt      int64  `json:"createdAt"`
+}
+
+type conversationView struct {
+	ConversationID string                 `json:"conversationId"`
+	Type           string                 `json:"type"`
+	Peer           *userView              `json:"peer,omitempty"`
+	Group          *groupView             `json:"group,omitempty"`
+	LastSeq        uint64                 `json:"lastSeq"`
+	ReadSeq        uint64                 `json:"readSeq"`
+	Unread         uint64                 `json:"unread"`
+	LastMessage    *contracts.MessageData `json:"lastMessage,omitempty"`
+	LastMessageAt  int64                  `json:"lastMessageAt"`
+}
+
+type errorView struct {
+	Error errorDetail `json:"error"`
+}
+
+type errorDetail struct {
+	Code    contracts.Code    `json:"code"`
+	Message string            `json:"message"`
+	TraceID string            `json:"traceId"`
+	Fields  map[string]string `json:"fields,omitempty"`
+}
+
+func viewUser(u *pb.User) *userView {
+	if u == nil {
+		return nil
+	}
+	return &userView{
+		UserID: contracts.UserID(u.GetUserId()).String(), Username: u.GetUsername(), Nickname: u.GetNickname(),
+		AvatarURL: u.GetAvatarUrl(), CreatedAt: u.GetCreatedAt(),
+	}
+}
+
+func viewGrant(g *pb.Grant) grantView {
+	return grantView{Token: g.GetToken(), ExpiresAt: g.GetExpiresAt(), User: viewUser(g.GetUser())}
+}
+
+func viewGroup(g *pb.Group) *groupView {
+	if g == nil {
+		return nil
+	}
+	return &groupView{
+		GroupID: contracts.GroupID(g.GetGroupId()).String(), ConversationID: g.GetConversationId(), Name: g.GetName(),
+		Announcement: g.GetAnnouncement(), OwnerID: contracts.UserID(g.GetOwnerId()).String(),
+		MemberCount: g.GetMemberCount(), JoinPolicy: g.GetJoinPolicy(), CreatedAt: g.GetCreatedAt(),
+	}
+}
+
+var conversationTypes = map[pb.ConversationType]string{
+	pb.ConversationType_CONVERSATION_TYPE_SINGLE: "single",
+	pb.ConversationType_CONVERSATION_TYPE_GROUP:  "group",
+	pb.ConversationType_CONVERSATION_TYPE_WORLD:  "world",
+}
+
+func viewConversation(c *pb.Conversation) conversationView {
+	v := conversationView{
+		ConversationID: c.GetConversationId(), Type: conversationTypes[c.GetType()],
+		Peer: viewUser(c.GetPeer()), Group: viewGroup(c.GetGroup()),
+		LastSeq: c.GetLastSeq(), ReadSeq: c.GetReadSeq(), LastMessageAt: c.GetLastMessageAt(),
+	}
+	// What was before the member joined counts as read.
+	if read := max(c.GetReadSeq(), c.GetJoinSeq()); c.GetLastSeq() > read {
+		v.Unread = c.GetLastSeq() - read
+	}
+	if c.GetLastMessage() != nil {
+		m := contracts.NewMessageData(c.GetLastMessage())
+		v.LastMessage = &m
+	}
+	return v
+}
+
+func viewMessages(ms []*pb.Message) []contracts.MessageData {
+	out := make([]contracts.MessageData, len(ms)) // never null in JSON
+	for i, m := range ms {
+		out[i] = contracts.NewMessageData(m)
+	}
+	return out
+}
+
+// answer sends v as JSON.
+func answer(c *fiber.Ctx, status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return answerJSON(c, status, text)
+}
+
+func answerJSON(c *fiber.Ctx, status int, text []byte) error {
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSONCharsetUTF8)
+	return c.Status(status).Send(text)
+}
+
+// fail is Fiber's error handler: it renders every error in the contract's form.
+func (g *Gateway) fail(c *fiber.Ctx, err error) error {
+	prepare(c) // errors of the server itself come without a middleware before them
+	e := clientError(err)
+	status := e.Code.Spec().HTTP
+	if status >= http.StatusInternalServerError {
+		g.log.Error("an HTTP request failed", zap.String("route", c.Route().Path),
+			zap.String("trace_id", traceID(c)), zap.Error(err))
+	}
+	if e.RetryAfterSeconds > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(e.RetryAfterSeconds))
+	} else if e.Code == contracts.CodeRateLimited {
+		c.Set(fiber.HeaderRetryAfter, "1")
+	}
+	return answer(c, status, errorView{errorDetail{
+		Code: e.Code, Message: e.Message, TraceID: traceID(c), Fields: e.Fields,
+	}})
+}
+
+// clientError reads errors of the services, of Fiber and of fasthttp.
+func clientError(err error) *contracts.Error {
+	var f *fiber.Error
+	if !errors.As(err, &f) {
+		return contracts.AsError(err)
+	}
+	switch f.Code {
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return contracts.NewError(contracts.CodeNotFound, "").WithCause(err)
+	case http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge:
+		return contracts.NewError(contracts.CodePayloadTooLarge, "").WithCause(err)
+	case http.StatusInternalServerError:
+		return contracts.NewError(contracts.CodeInternal, "").WithCause(err)
+	}
+	return contracts.NewError(contracts.CodeInvalidArgument, "").WithCause(err)
+}
+
+// told returns what a client is told of an error on its socket, and logs what is the
+// server's own fault.
+func (g *Gateway) told(err error, frame string) *contracts.Error {
+	e := contracts.AsError(err)
+	if e.Code.Spec().HTTP >= http.StatusInternalServerError {
+		g.log.Error("a frame failed", zap.String("frame", frame), zap.Error(err))
+	}
+	return e
+}
+
+func rateLimited(retryAfter int) error {
+	e := contracts.NewError(contracts.CodeRateLimited, "")
+	e.RetryAfterSeconds = retryAfter
+	return e
+}

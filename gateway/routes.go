@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+// headerLimit is how long a request line with its headers may be, in bytes.
+const headerLimit = 8 << 10
+
+// routes makes the HTTP server.
+func (g *Gateway) routes() (*fiber.App, error) {
+	app := fiber.New(fiber.Config{
+		DisableStartupMessage: true,
+		CaseSensitive:         true,
+		BodyLimit:             g.cfg.BodyLimit,
+		ReadTimeout:           g.cfg.ReadTimeout,
+		WriteTimeout:          g.cfg.WriteTimeout,
+		IdleTimeout:           g.cfg.IdleTimeout,
+		ReadBufferSize:        headerLimit,
+		ErrorHandler:          g.fail,
+	})
+	app.Server().KeepHijackedConns = true
+	app.Server().CloseOnShutdown = true
+	app.Use(g.observe)
+
+	app.Get("/ws", g.websocketRoute)
+	api := app.Group("/api")
+	api.Post("/auth/register", g.limitAuth, g.register)
+	api.Post("/auth/login", g.limitAuth, g.login)
+	api.Post("/auth/logout", g.logout)
+
+	api.Get("/users/me", g.authenticated(g.me))
+	api.Patch("/users/me", g.authenticated(g.updateMe))
+	api.Get("/users/:userId", g.authenticated(g.user))
+	api.Get("/users", g.authenticated(g.findUser))
+
+	api.Post("/conversations", g.authenticated(g.createConversation))
+	api.Get("/conversations", g.authenticated(g.listConversations))
+	api.Get("/conversations/:id", g.authenticated(g.conversation))
+	api.Get("/conversations/:id/messages", g.authenticated(g.history))
+	api.Post("/conversations/:id/read", g.authenticated(g.readConversation))
+	api.Post("/sync", g.authenticated(g.sync))
+
+	api.Post("/messages", g.authenticated(g.sendOverHTTP))
+	api.Get("/messages/outcome", g.authenticated(g.outcome))
+	api.Use(notFound)
+
+	g.operations(app)
+	if err := g.website(app); err != nil {
+		return nil, err
+	}
+	app.Use(notFound)
+	return app, nil
+}
+
+func notFound(*fiber.Ctx) error { return contracts.NewError(contracts.CodeNotFound, "") }

@@ -1,0 +1,165 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+// ErrServed is returned by a second Serve: a gateway's id lives once.
+var ErrServed = errors.New("this gateway has served already")
+
+// parts are what runs beside the sockets and the HTTP server.
+type parts struct {
+	downstream message.Subscriber
+	quit       chan struct{} // ends the heartbeat
+	running    sync.WaitGroup
+}
+
+// Serve serves ln until ctx is done, then drains for at most the configured time
+// and returns nil; ln is closed in any case. Before it accepts a connection, the
+// gateway's own topic is there and read, and the session registry knows the gateway.
+func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
+	if !g.served.CompareAndSwap(false, true) {
+		return errors.Join(ErrServed, ln.Close())
+	}
+	p, err := g.start(ctx)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	listening := make(chan error, 1)
+	go func() { listening <- g.app.Listener(ln) }()
+	g.log.Info("the gateway serves", zap.Stringer("address", ln.Addr()))
+	select {
+	case <-ctx.Done():
+		g.drain(ln, p)
+		err = <-listening
+	case err = <-listening:
+		g.drain(ln, p)
+	}
+	g.log.Info("the gateway has stopped")
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// start brings up everything but the listener.
+func (g *Gateway) start(ctx context.Context) (*parts, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.StartTimeout)
+	defer cancel()
+	sub, records, err := g.subscribe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{downstream: sub, quit: make(chan struct{})}
+	p.running.Go(func() { g.consume(records) })
+	if err := g.presence.join(ctx); err != nil {
+		err = errors.Join(err, sub.Close())
+		p.running.Wait()
+		return nil, err
+	}
+	p.running.Go(g.presence.run)
+	p.running.Go(g.upstream.run)
+	p.running.Go(func() { g.heartbeat(p.quit) })
+	return p, nil
+}
+
+// drain ends the service without losing anything: sends that were read are
+// acknowledged, deliveries go out, and every client is told when to come back.
+func (g *Gateway) drain(ln net.Listener, p *parts) {
+	g.draining.Store(true)
+	g.hub.close()
+	_ = ln.Close() // it may be closed already
+
+	// The rest of the time is for the registry and the queue.
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.DrainTimeout*7/8)
+	defer cancel()
+	var web sync.WaitGroup
+	web.Go(func() {
+		if err := g.app.ShutdownWithContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
+			g.log.Warn("some HTTP requests were cut off", zap.Error(err))
+		}
+	})
+	g.drainSockets(ctx)
+	web.Wait()
+	close(g.upstream.quit)
+	close(p.quit)
+	g.stopDownstream(p)
+}
+
+// drainSockets stops reading, waits for the acks of what was read, and closes every
+// socket, spread over time.
+func (g *Gateway) drainSockets(ctx context.Context) {
+	for _, c := range g.hub.all() {
+		c.stopReading()
+	}
+	half, cancel := context.WithTimeout(ctx, g.cfg.DrainTimeout/2)
+	defer cancel()
+	if !waitFor(half, &g.readers) {
+		g.log.Warn("some sends are not acknowledged; their clients send them again")
+	}
+	open := g.hub.all()
+	retry := newRetrySpread(max(g.cfg.RetrySpread, time.Duration(len(open))*time.Millisecond))
+	// A turn closes so many that all are closed within a quarter of the drain.
+	const turn = 5 * time.Millisecond
+	perTurn := 1 + len(open)*int(turn)/int(g.cfg.DrainTimeout/4)
+	ticker := time.NewTicker(turn)
+	defer ticker.Stop()
+	for i, c := range open {
+		if i%perTurn == perTurn-1 {
+			select {
+			case <-ticker.C:
+			case <-ctx.Done(): // no time left: all at once
+			}
+		}
+		c.close(contracts.CloseServerRestart, contracts.CloseReasonWithRetry(contracts.CloseReasonRestarted, retry.next()))
+	}
+	if waitFor(ctx, &g.conns) {
+		return
+	}
+	g.log.Warn("some sockets did not say goodbye and are cut off", zap.Int("sockets", g.hub.len()))
+	close(g.forced)
+	for _, c := range g.hub.all() {
+		_ = c.tcp.Close() // that is all that is left to do
+	}
+}
+
+// stopDownstream ends what runs beside the sockets and takes the gateway's topic away.
+func (g *Gateway) stopDownstream(p *parts) {
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.DrainTimeout/8)
+	defer cancel()
+	close(g.presence.quit)
+	if err := p.downstream.Close(); err != nil {
+		g.log.Warn("the downstream subscriber did not close", zap.Error(err))
+	}
+	if !waitFor(ctx, &p.running) {
+		g.log.Warn("the queue or the session registry holds the gateway up")
+	}
+	if err := g.deps.Transport.Delete(ctx, contracts.TopicDownstream(g.id)); err != nil {
+		g.log.Warn("the gateway's own topic was not deleted", zap.Error(err))
+	}
+}
+
+// waitFor waits for wg until ctx is done. The waiting itself goes on until wg is done.
+func waitFor(ctx context.Context, wg *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

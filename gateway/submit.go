@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// newTracer returns the gateway's tracer.
+func newTracer() trace.Tracer { return otel.Tracer("github.com/gochat/gochat/gateway") }
+
+// sendMessage takes one send-message from the socket.
+func (c *conn) sendMessage(data value) {
+	var r sendReader
+	if !data.isObject() {
+		if c.allowFrame(contracts.FrameSend) {
+			c.fail(contracts.Invalid("data", "an object"), contracts.FrameSend)
+		}
+		return
+	}
+	malformed := walkValue(data, r.member)
+	if !c.allowFrame(r.TempMessageID) {
+		return
+	}
+	if malformed != nil {
+		c.fail(contracts.NewError(contracts.CodeInvalidArgument, "The data is not valid: "+malformed.Error()+"."), printable(r.TempMessageID))
+		return
+	}
+	limits := c.g.deps.Limits
+	up, bad := r.check(limits, contracts.UserID(c.user))
+	if bad != nil {
+		if limits.CheckTempMessageID(r.TempMessageID) == "" {
+			c.reject(bad, r.TempMessageID)
+		} else {
+			c.fail(bad, printable(r.TempMessageID))
+		}
+		return
+	}
+	msg, err := c.g.record(context.Background(), up, c.id)
+	if err != nil {
+		c.fail(c.g.told(err, contracts.FrameSend), r.TempMessageID)
+		return
+	}
+	// While it waits for the queue, its silence is not the client's fault.
+	c.seen.Store(math.MaxInt64)
+	c.unacked <- struct{}{}
+	err = c.g.upstream.submit(context.Background(), send{msg: msg, tempID: up.GetTempMessageId(), from: c})
+	c.seen.Store(time.Now().UnixMilli())
+	if err != nil { // the gateway has stopped
+		<-c.unacked
+		c.fail(contracts.NewError(contracts.CodeUnavailable, ""), up.GetTempMessageId())
+	}
+}
+
+// published implements sender: the ack goes out only after the queue has confirmed.
+func (c *conn) published(tempID string, err error, kick *kicks) {
+	f := frame{class: classControl}
+	typ := contracts.FrameAck
+	if err == nil {
+		f.raw = ackFrame(tempID)
+	} else {
+		typ = contracts.FrameError
+		e := contracts.NewError(contracts.CodeUnavailable, "")
+		f.raw = textFrame(typ, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: tempID})
+	}
+	if c.push(f, kick) > 0 {
+		c.g.metrics.sent(typ, 1)
+	}
+	<-c.unacked
+}
+
+// record makes the upstream record of a send.
+func (g *Gateway) record(ctx context.Context, up *pb.Upstream, origin string) (*message.Message, error) {
+	payload, err := proto.Marshal(up)
+	if err != nil {
+		return nil, errors.Join(contracts.Invalid("content", "valid UTF-8"), err)
+	}
+	msg := message.NewMessage(g.next(), payload)
+	msg.Metadata = message.Metadata{
+		mq.KeyMetadata:                 up.GetConversationId(),
+		contracts.MetaSchema:           contracts.SchemaVersion,
+		contracts.MetaOriginGateway:    g.id,
+		contracts.MetaOriginConnection: origin,
+	}
+	ctx, span := g.tracer.Start(ctx, "send-message", trace.WithSpanKind(trace.SpanKindProducer))
+	if span.SpanContext().IsSampled() {
+		otel.GetTextMapPropagator().Inject(ctx, propagation.MapCarrier(msg.Metadata))
+	}
+	span.End()
+	return msg, nil
+}

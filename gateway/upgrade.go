@@ -1,0 +1,177 @@
+package gateway
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gorilla/websocket"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+const (
+	// readBuffer is what an idle socket keeps for reading; see burstConn.
+	readBuffer = 512
+	// handshakeBuffer holds the answer to a handshake while it is written.
+	handshakeBuffer = 512
+	// handshakeTimeout bounds that writing.
+	handshakeTimeout = 5 * time.Second
+)
+
+// handshakeHeaders are what the upgrader looks at.
+var handshakeHeaders = []string{
+	"Connection", "Upgrade", "Origin", "Sec-Websocket-Version", "Sec-Websocket-Key",
+	"Sec-Websocket-Protocol", "Sec-Websocket-Extensions",
+}
+
+func newUpgrader() websocket.Upgrader {
+	return websocket.Upgrader{
+		HandshakeTimeout: handshakeTimeout,
+		ReadBufferSize:   readBuffer,
+		WriteBufferPool:  &noPool{}, // all that gorilla itself writes are rare control frames
+		Subprotocols:     []string{contracts.SubprotocolV1},
+		// The origin was checked before the token.
+		CheckOrigin: func(*http.Request) bool { return true },
+	}
+}
+
+// noPool keeps gorilla from holding a write buffer for each socket.
+type noPool struct{}
+
+func (*noPool) Get() any { return nil }
+
+func (*noPool) Put(any) {}
+
+// handshake is fasthttp's connection as net/http's upgrader wants to see it.
+type handshake struct {
+	conn   net.Conn
+	header http.Header
+}
+
+func (h *handshake) Header() http.Header { return h.header }
+
+// Write takes the upgrader's own error text: ours is sent in its place.
+func (h *handshake) Write(p []byte) (int, error) { return len(p), nil }
+
+func (h *handshake) WriteHeader(int) {}
+
+// Hijack implements http.Hijacker.
+func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	rw := bufio.NewReadWriter(bufio.NewReaderSize(h.conn, 16), bufio.NewWriterSize(h.conn, handshakeBuffer))
+	return h.conn, rw, nil
+}
+
+// handshakeRequest copies what the upgrader needs: fasthttp's own bytes are used again for
+// other requests.
+func handshakeRequest(c *fiber.Ctx) *http.Request {
+	r := &http.Request{Method: http.MethodGet, Header: make(http.Header, len(handshakeHeaders)), Host: strings.Clone(c.Hostname())}
+	for _, name := range handshakeHeaders {
+		if v := c.Get(name); v != "" {
+			r.Header[name] = []string{strings.Clone(v)}
+		}
+	}
+	return r
+}
+
+// websocketRoute is GET /ws.
+func (g *Gateway) websocketRoute(c *fiber.Ctx) error {
+	if !originAllowed(c.Get(fiber.HeaderOrigin), string(c.Request().Host()), g.origins) {
+		return contracts.NewError(contracts.CodePermissionDenied, "Web pages from elsewhere may not connect here.")
+	}
+	if wait := g.limits.handshakes.take(g.address(c)); wait > 0 {
+		return rateLimited(wait)
+	}
+	device := strings.Clone(c.Query("deviceId"))
+	if n := len([]rune(device)); n > g.deps.Limits.DeviceIDMax {
+		return contracts.Invalid("deviceId", fmt.Sprintf("1 to %d characters", g.deps.Limits.DeviceIDMax))
+	}
+	who, err := g.authenticate(c, socketToken(c))
+	if err != nil {
+		return err
+	}
+	answer := g.hub.reserve(who.user, func() {
+		g.readers.Add(1)
+		g.conns.Add(1)
+	})
+	switch answer {
+	case tooManySockets:
+		return rateLimited(1)
+	case shuttingDown:
+		return contracts.NewError(contracts.CodeUnavailable, "")
+	}
+	if err := g.upgrade(c, who, device); err != nil {
+		g.abandonHandshake(who)
+		return err
+	}
+	return nil
+}
+
+func (g *Gateway) abandonHandshake(who grantee) {
+	g.hub.release(who.user)
+	g.readers.Done()
+	g.conns.Done()
+}
+
+// upgrade answers the handshake within the handler, and takes the connection from
+// fasthttp when the handler has returned.
+func (g *Gateway) upgrade(c *fiber.Ctx, who grantee, device string) error {
+	raw := c.Context().Conn()
+	burst := &burstConn{Conn: raw}
+	header := http.Header{headerTraceID: {traceID(c)}}
+	ws, err := g.upgrader.Upgrade(&handshake{conn: burst, header: header}, handshakeRequest(c), header)
+	if err != nil {
+		var bad websocket.HandshakeError
+		if !errors.As(err, &bad) {
+			c.Context().SetConnectionClose() // the connection is in no known state
+		}
+		return contracts.NewError(contracts.CodeInvalidArgument, "This is not a WebSocket handshake.").WithCause(err)
+	}
+	c.Context().HijackSetNoResponse(true)
+	c.Context().Hijack(func(hijacked net.Conn) {
+		// fasthttp clears the deadlines before it calls this, and must have its buffers
+		// back: the socket runs on a goroutine of its own.
+		if early(hijacked) {
+			g.abandonHandshake(who)
+			_ = raw.Close() // it broke the protocol
+			return
+		}
+		tune(raw, g.cfg.KernelBuffer)
+		go g.newConn(ws, raw, who, device).run()
+	})
+	return nil
+}
+
+// early reports whether the client sent anything before the handshake was answered,
+// which then is in fasthttp's buffer. A connection whose deadline has passed
+// gives out nothing but that.
+func early(c net.Conn) bool {
+	var b [1]byte
+	if err := c.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		return false // the reader finds out
+	}
+	n, _ := c.Read(b[:])
+	_ = c.SetReadDeadline(time.Time{}) // as above
+	return n > 0
+}
+
+// socketToken returns the token of a handshake: from the query, the Authorization
+// header or the second value of the subprotocol.
+func socketToken(c *fiber.Ctx) string {
+	if t := c.Query("token"); t != "" {
+		return t
+	}
+	if t := bearer(c); t != "" {
+		return t
+	}
+	first, second, found := strings.Cut(c.Get("Sec-WebSocket-Protocol"), ",")
+	if found && strings.TrimSpace(first) == contracts.SubprotocolV1 {
+		return strings.TrimSpace(second)
+	}
+	return ""
+}
