@@ -58,10 +58,13 @@ func (g *Gateway) createConversation(r *caller) error {
 }
 
 func (g *Gateway) listConversations(r *caller) error {
+	cursor, err := queryText(r.Ctx, "cursor")
+	if err != nil {
+		return err
+	}
 	q := query{get: func(name string) string { return r.Query(name) }}
 	req := &pb.ConversationServiceListRequest{
-		CallerId: r.grantee.user, Cursor: strings.Clone(r.Query("cursor")),
-		Limit: q.limit("limit", g.deps.Limits.HistoryMax),
+		CallerId: r.grantee.user, Cursor: cursor, Limit: q.limit("limit", g.deps.Limits.HistoryMax),
 	}
 	if err := q.err(); err != nil {
 		return err

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -54,7 +55,7 @@ func (g *Gateway) logout(c *fiber.Ctx) error {
 	}
 	ctx, cancel := g.rpc(c.UserContext())
 	defer cancel()
-	if _, err := g.deps.Auth.Logout(ctx, &pb.LogoutRequest{Token: string([]byte(token))}); err != nil {
+	if _, err := g.deps.Auth.Logout(ctx, &pb.LogoutRequest{Token: strings.Clone(token)}); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
@@ -97,7 +98,10 @@ func (g *Gateway) updateMe(r *caller) error {
 }
 
 func (g *Gateway) findUser(r *caller) error {
-	name := string([]byte(r.Query("username")))
+	name, err := queryText(r.Ctx, "username")
+	if err != nil {
+		return err
+	}
 	if name == "" {
 		return contracts.Invalid("username", "a name is required")
 	}

@@ -2,6 +2,10 @@ package gateway
 
 import (
 	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
 
 	"github.com/gochat/gochat/contracts"
 )
@@ -143,6 +147,15 @@ func limitText(most int) string { return "a whole number from 1 to " + strconv.I
 type query struct {
 	get func(name string) string
 	body
+}
+
+// queryText returns a text of the query string that outlives the request.
+func queryText(c *fiber.Ctx, name string) (string, error) {
+	s := strings.Clone(c.Query(name))
+	if !utf8.ValidString(s) {
+		return "", contracts.Invalid(name, "valid UTF-8")
+	}
+	return s, nil
 }
 
 // limit returns a page size from 1 to most, 0 when none is named.

@@ -263,7 +263,13 @@ func (q *queue) close(last []byte, discard bool) (first, start bool) {
 	if discard {
 		q.frames, q.head, q.bytes = nil, 0, 0
 	}
-	start = !q.writing
+	if q.writing {
+		return true, false
+	}
+	if q.last == nil && q.len() == 0 {
+		q.stopWriting()
+		return true, false
+	}
 	q.writing = true
-	return true, start
+	return true, true
 }

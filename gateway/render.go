@@ -93,13 +93,14 @@ var conversationTypes = map[pb.ConversationType]string{
 }
 
 func viewConversation(c *pb.Conversation) conversationView {
+	// What was before the member joined counts as read.
+	read := max(c.GetReadSeq(), c.GetJoinSeq())
 	v := conversationView{
 		ConversationID: c.GetConversationId(), Type: conversationTypes[c.GetType()],
 		Peer: viewUser(c.GetPeer()), Group: viewGroup(c.GetGroup()),
-		LastSeq: c.GetLastSeq(), ReadSeq: c.GetReadSeq(), LastMessageAt: c.GetLastMessageAt(),
+		LastSeq: c.GetLastSeq(), ReadSeq: read, LastMessageAt: c.GetLastMessageAt(),
 	}
-	// What was before the member joined counts as read.
-	if read := max(c.GetReadSeq(), c.GetJoinSeq()); c.GetLastSeq() > read {
+	if c.GetLastSeq() > read {
 		v.Unread = c.GetLastSeq() - read
 	}
 	if c.GetLastMessage() != nil {

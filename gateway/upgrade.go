@@ -87,7 +87,10 @@ func (g *Gateway) websocketRoute(c *fiber.Ctx) error {
 	if wait := g.limits.handshakes.take(g.address(c)); wait > 0 {
 		return rateLimited(wait)
 	}
-	device := strings.Clone(c.Query("deviceId"))
+	device, err := queryText(c, "deviceId")
+	if err != nil {
+		return err
+	}
 	if n := len([]rune(device)); n > g.deps.Limits.DeviceIDMax {
 		return contracts.Invalid("deviceId", fmt.Sprintf("1 to %d characters", g.deps.Limits.DeviceIDMax))
 	}
