@@ -27,7 +27,13 @@ import (
 	"github.com/gochat/gochat/infra/mq/channel"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// fasthttp's own: one ends within 10 s of its server, one lives with the process.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+	)
+}
 
 // patience is how long a test waits for what must come.
 const patience = 10 * time.Second
@@ -279,4 +285,16 @@ func (h *harness) call(method, path, token, body string) response {
 		require.NoError(h.t, json.Unmarshal(text, &e))
 	}
 	return r
+}
+
+func (h *harness) publishRaw(payload []byte) {
+	h.t.Helper()
+	require.NoError(h.t, h.queue.Transport.Publisher().Publish(contracts.TopicDownstream(h.gw.ID()), message.NewMessage("d", payload)))
+}
+
+func decode(t testing.TB, payload []byte) *pb.Downstream {
+	t.Helper()
+	var d pb.Downstream
+	require.NoError(t, proto.Unmarshal(payload, &d))
+	return &d
 }
