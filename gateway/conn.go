@@ -14,6 +14,9 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
+// goodbyeBuffer is what a closing socket may have in the kernel beyond the usual, in bytes.
+const goodbyeBuffer = 128 << 10
+
 // conn is one WebSocket. Its own goroutine reads; a second one writes, and exists
 // only while something is queued.
 type conn struct {
@@ -191,11 +194,10 @@ func (c *conn) end(last []byte, discard bool, code int) {
 	c.g.metrics.closed(code)
 	until := time.Now().Add(c.g.cfg.CloseGrace)
 	c.closing.Store(until.UnixMilli())
-	if code == contracts.CloseTooSlow {
-		// The kernel's buffer is as full as the queue was: make room for the goodbye.
-		if tcp, ok := c.tcp.(*net.TCPConn); ok {
-			_ = tcp.SetWriteBuffer(2*c.g.cfg.KernelBuffer + 2*gatherBytes) // best effort
-		}
+	if tcp, ok := c.tcp.(*net.TCPConn); ok && !start {
+		// A writer may wait for room in the kernel: make some for the goodbye, which the
+		// kernel goes on delivering when the socket is closed.
+		_ = tcp.SetWriteBuffer(c.g.cfg.KernelBuffer + goodbyeBuffer) // best effort
 	}
 	// Errors mean that the connection is gone, which the reader finds out as well.
 	_ = c.tcp.SetReadDeadline(until)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
@@ -228,3 +229,12 @@ func (f *fakeSessions) forget() {
 	defer f.mu.Unlock()
 	f.sessions, f.known = map[string]*pb.Session{}, map[string]bool{}
 }
+
+// deafSessions never answer well.
+type deafSessions struct{ pb.SessionRepoClient }
+
+func (deafSessions) Beat(context.Context, *pb.BeatRequest, ...grpc.CallOption) (*pb.BeatResponse, error) {
+	return nil, contracts.NewError(contracts.CodeUnavailable, "")
+}
+
+func prometheusNone() prometheus.Registerer { return prometheus.NewRegistry() }

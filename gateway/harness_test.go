@@ -298,3 +298,5 @@ func decode(t testing.TB, payload []byte) *pb.Downstream {
 	require.NoError(t, proto.Unmarshal(payload, &d))
 	return &d
 }
+
+func unmarshal(f contracts.Frame, to any) error { return json.Unmarshal(f.Data, to) }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
+	"net"
 	"sync"
 	"time"
 
@@ -47,7 +47,7 @@ func (c *conn) read() {
 	for !c.g.draining.Load() || c.closing.Load() != 0 {
 		kind, r, err := c.ws.NextReader()
 		if err != nil {
-			c.stopped = c.g.draining.Load() && errors.Is(err, os.ErrDeadlineExceeded)
+			c.stopped = c.g.draining.Load() && timedOut(err)
 			return
 		}
 		if c.closing.Load() != 0 {
@@ -59,11 +59,17 @@ func (c *conn) read() {
 				c.close(contracts.CloseFrameTooLarge, contracts.CloseReasonTooLarge)
 				continue
 			}
-			c.stopped = c.g.draining.Load() && errors.Is(err, os.ErrDeadlineExceeded)
+			c.stopped = c.g.draining.Load() && timedOut(err)
 			return
 		}
 	}
 	c.stopped = true
+}
+
+// timedOut tells the end of a deadline, whatever gorilla wrapped it in.
+func timedOut(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
 }
 
 // frame reads one frame and does what it says. An error ends the socket.
