@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"slices"
+
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"github.com/gochat/gochat/contracts"
 )
@@ -23,6 +26,7 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	})
 	app.Server().KeepHijackedConns = true
 	app.Server().CloseOnShutdown = true
+	g.answerUnknownMethods(app)
 	app.Use(g.observe)
 
 	app.Get("/ws", g.websocketRoute)
@@ -53,6 +57,24 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	}
 	app.Use(notFound)
 	return app, nil
+}
+
+// answerUnknownMethods gives methods that Fiber refuses before its middlewares the
+// contract's error.
+func (g *Gateway) answerUnknownMethods(app *fiber.App) {
+	server := app.Server()
+	known := server.Handler
+	server.Handler = func(ctx *fasthttp.RequestCtx) {
+		if slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
+			known(ctx)
+			return
+		}
+		c := app.AcquireCtx(ctx)
+		defer app.ReleaseCtx(c)
+		if err := g.fail(c, notFound(c)); err != nil {
+			ctx.SetConnectionClose() // no answer could be made
+		}
+	}
 }
 
 func notFound(*fiber.Ctx) error { return contracts.NewError(contracts.CodeNotFound, "") }
