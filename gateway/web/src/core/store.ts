@@ -1,0 +1,206 @@
+// What this client knows about conversations. It changes only by the methods here, and calls nobody
+// but its listener.
+
+import { MessageLog } from "./log";
+import type { Conversation, ConversationType, Group, Message, SyncedConversation, User } from "./types";
+
+/** How long a "typing" is shown, in milliseconds. */
+export const typingShown = 3000;
+
+/** How many messages a conversation keeps that is not looked at. */
+const keptInBackground = 200;
+
+export interface Chat {
+  readonly id: string;
+  type: ConversationType;
+  peer: User | undefined;
+  group: Group | undefined;
+  readonly log: MessageLog;
+  /** The highest number that the server is known to have given. */
+  lastSeq: number;
+  /** How far this user has read; may be ahead of what the server was told. */
+  readSeq: number;
+  /** How far the server knows that this user has read. */
+  serverReadSeq: number;
+  /** How far the peer of a single chat has read, as far as is known. */
+  peerReadSeq: number;
+  lastMessage: Message | undefined;
+  lastMessageAt: number;
+  /** Who types, and until when that is shown. */
+  readonly typing: Map<string, number>;
+}
+
+export class Store {
+  readonly me: User;
+  private readonly chats = new Map<string, Chat>();
+  private readonly changed: () => void;
+
+  constructor(me: User, changed: () => void) {
+    this.me = me;
+    this.changed = changed;
+  }
+
+  get(id: string): Chat | undefined {
+    return this.chats.get(id);
+  }
+
+  /** All conversations, the newest message first. */
+  list(): Chat[] {
+    return [...this.chats.values()].sort((a, b) => b.lastMessageAt - a.lastMessageAt || (a.id < b.id ? -1 : 1));
+  }
+
+  unread(chat: Chat): number {
+    return Math.max(0, chat.lastSeq - chat.readSeq);
+  }
+
+  totalUnread(): number {
+    return [...this.chats.values()].reduce((sum, chat) => sum + this.unread(chat), 0);
+  }
+
+  /** The last number held of every conversation, as a sync wants them. */
+  heads(): Record<string, number> {
+    return Object.fromEntries([...this.chats.values()].map((chat) => [chat.id, chat.log.head]));
+  }
+
+  /** Takes the server's view of a conversation; its messages are another matter. */
+  putConversation(c: Conversation): Chat {
+    // unread says more than readSeq does: in world it counts from the user's registration.
+    const read = Math.max(c.readSeq, c.lastSeq - c.unread);
+    let chat = this.chats.get(c.conversationId);
+    if (!chat) {
+      chat = newChat(c, read);
+      this.chats.set(chat.id, chat);
+    }
+    chat.type = c.type;
+    chat.peer = c.peer ?? chat.peer;
+    chat.group = c.group ?? chat.group;
+    chat.lastSeq = Math.max(chat.lastSeq, c.lastSeq);
+    chat.serverReadSeq = read;
+    chat.readSeq = Math.max(chat.readSeq, read);
+    chat.lastMessageAt = Math.max(chat.lastMessageAt, c.lastMessageAt || 0);
+    if (c.lastMessage) this.see(chat, c.lastMessage);
+    this.changed();
+    return chat;
+  }
+
+  /** Takes one conversation of a sync's answer; false when the conversation is not known yet. */
+  putSynced(s: SyncedConversation): boolean {
+    const chat = this.chats.get(s.conversationId);
+    if (!chat) return false;
+    chat.lastSeq = Math.max(chat.lastSeq, s.lastSeq);
+    chat.serverReadSeq = Math.max(chat.serverReadSeq, s.readSeq);
+    chat.readSeq = Math.max(chat.readSeq, s.readSeq);
+    for (const m of s.messages) this.putMessage(m);
+    this.changed();
+    return true;
+  }
+
+  /** Takes a message from wherever; false when its conversation is not known yet. */
+  putMessage(m: Message): boolean {
+    const chat = this.chats.get(m.conversationId);
+    if (!chat) return false;
+    chat.log.add(m);
+    this.see(chat, m);
+    chat.typing.delete(m.senderId);
+    this.changed();
+    return true;
+  }
+
+  /** Whether there is something to pull. */
+  behind(chat: Chat): boolean {
+    return chat.log.head < chat.lastSeq;
+  }
+
+  putOlder(chat: Chat, page: readonly Message[], hasMore: boolean): void {
+    chat.log.prepend(page, hasMore);
+    this.changed();
+  }
+
+  /** Begins anew with the newest page, where the gap is too wide to be filled. */
+  reset(chat: Chat, page: readonly Message[], lastSeq: number): void {
+    chat.log.reset(page, lastSeq);
+    chat.lastSeq = Math.max(chat.lastSeq, lastSeq);
+    for (const m of page) this.see(chat, m);
+    this.changed();
+  }
+
+  /** The server has numbers up to lastSeq. */
+  hint(chat: Chat, lastSeq: number): void {
+    chat.lastSeq = Math.max(chat.lastSeq, lastSeq);
+    this.changed();
+  }
+
+  /** This user has read up to seq here; true when the server is to be told. */
+  read(chat: Chat, seq: number): boolean {
+    if (seq <= chat.readSeq) return false;
+    chat.readSeq = seq;
+    this.changed();
+    return true;
+  }
+
+  /** Somebody has read, this user elsewhere or the peer. */
+  readBy(chat: Chat, userId: string, seq: number): void {
+    if (userId === this.me.userId) {
+      chat.serverReadSeq = Math.max(chat.serverReadSeq, seq);
+      chat.readSeq = Math.max(chat.readSeq, seq);
+    } else if (chat.type === "single") {
+      chat.peerReadSeq = Math.max(chat.peerReadSeq, seq);
+    }
+    this.changed();
+  }
+
+  typing(chat: Chat, userId: string, now: number): void {
+    if (userId === this.me.userId) return;
+    chat.typing.set(userId, now + typingShown);
+    this.changed();
+  }
+
+  /** Who types now; forgets those who did. */
+  typists(chat: Chat, now: number): string[] {
+    for (const [userId, until] of chat.typing) if (until <= now) chat.typing.delete(userId);
+    return [...chat.typing.keys()];
+  }
+
+  /** The user has left it, or may not know of it any more. */
+  remove(id: string): void {
+    if (this.chats.delete(id)) this.changed();
+  }
+
+  /** Bounds memory: only the conversation being looked at keeps a long history. */
+  trim(except: string | undefined): void {
+    for (const chat of this.chats.values()) if (chat.id !== except) chat.log.trim(keptInBackground);
+  }
+
+  private see(chat: Chat, m: Message): void {
+    chat.lastSeq = Math.max(chat.lastSeq, m.seqId);
+    chat.lastMessageAt = Math.max(chat.lastMessageAt, m.timestamp);
+    if (!chat.lastMessage || m.seqId > chat.lastMessage.seqId) chat.lastMessage = m;
+    // Who sends has read: the server moves the sender's read position too.
+    if (m.senderId === this.me.userId) {
+      chat.readSeq = Math.max(chat.readSeq, m.seqId);
+      chat.serverReadSeq = Math.max(chat.serverReadSeq, m.seqId);
+    } else if (chat.type === "single") {
+      chat.peerReadSeq = Math.max(chat.peerReadSeq, m.seqId);
+    }
+  }
+}
+
+/** A new conversation holds its last message alone; the history before it is paged in when looked at. */
+function newChat(c: Conversation, read: number): Chat {
+  const log = new MessageLog(c.lastSeq);
+  if (c.lastMessage) log.reset([c.lastMessage], c.lastSeq);
+  return {
+    id: c.conversationId,
+    type: c.type,
+    peer: c.peer,
+    group: c.group,
+    log,
+    lastSeq: c.lastSeq,
+    readSeq: read,
+    serverReadSeq: read,
+    peerReadSeq: 0,
+    lastMessage: c.lastMessage,
+    lastMessageAt: c.lastMessageAt || 0,
+    typing: new Map(),
+  };
+}

@@ -1,0 +1,111 @@
+// What crosses the wire, as the server's contract names it. Times are Unix milliseconds.
+
+export interface User {
+  userId: string;
+  username: string;
+  nickname: string;
+  avatarUrl: string;
+  createdAt: number;
+}
+
+export interface Group {
+  groupId: string;
+  conversationId: string;
+  name: string;
+  announcement: string;
+  memberCount: number;
+}
+
+export interface Message {
+  messageId: string;
+  conversationId: string;
+  seqId: number;
+  senderId: string;
+  content: string;
+  messageType: string;
+  tempMessageId: string;
+  timestamp: number;
+}
+
+export type ConversationType = "single" | "group" | "world";
+
+export interface Conversation {
+  conversationId: string;
+  type: ConversationType;
+  peer?: User;
+  group?: Group;
+  lastSeq: number;
+  readSeq: number;
+  unread: number;
+  lastMessage?: Message;
+  lastMessageAt: number;
+}
+
+export interface Grant {
+  token: string;
+  expiresAt: number;
+  user: User;
+}
+
+export interface Page {
+  messages: Message[];
+  lastSeq: number;
+  hasMore: boolean;
+}
+
+export interface SyncedConversation {
+  conversationId: string;
+  lastSeq: number;
+  readSeq: number;
+  messages: Message[];
+  hasMore: boolean;
+}
+
+export interface SyncAnswer {
+  conversations: SyncedConversation[];
+  more: boolean;
+}
+
+export interface Outcome {
+  status: "stored" | "unknown";
+  messageId?: string;
+  conversationId?: string;
+  seqId?: number;
+}
+
+export interface StoredData {
+  tempMessageId: string;
+  messageId: string;
+  conversationId: string;
+  seqId: number;
+  timestamp: number;
+}
+
+/** Every frame that the server sends. */
+export type ServerFrame =
+  | { type: "hello"; data: { connectionId: string; userId: string; gatewayId: string; pingInterval: number; serverTime: number } }
+  | { type: "message-ack"; data: { tempMessageId: string; messageId: string; status: string } }
+  | { type: "message-stored"; data: StoredData }
+  | { type: "message-rejected"; data: { tempMessageId: string; code: string; message: string } }
+  | { type: "new-message"; data: Message }
+  | { type: "read"; data: { conversationId: string; userId: string; readSeq: number } }
+  | { type: "typing"; data: { conversationId: string; userId: string } }
+  | { type: "group-event"; data: { conversationId: string; groupId: string; event: string; actorId: string; userIds?: string[] } }
+  | { type: "sync-hint"; data: { conversationId: string; lastSeq: number } }
+  | { type: "pong"; data: Record<string, never> }
+  | { type: "error"; data: { code: string; message: string; ref?: string } };
+
+/** Every frame that this client sends. */
+export type ClientFrame =
+  | { type: "send-message"; data: { conversationId: string; content: string; messageType: string; tempMessageId: string } }
+  | { type: "ping"; data: Record<string, never> }
+  | { type: "read"; data: { conversationId: string; seqId: number } }
+  | { type: "typing"; data: { conversationId: string } };
+
+/** What the server takes as one message's content, in bytes of UTF-8. */
+export const maxContentBytes = 8192;
+
+/** How many bytes the text takes in UTF-8. */
+export function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
