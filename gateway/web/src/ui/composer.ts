@@ -82,7 +82,7 @@ export class Composer {
   private changed(typed: boolean): void {
     const text = this.text();
     const left = maxContentBytes - utf8Length(text);
-    setText(this.counter, left < counterFrom ? `${left} bytes left` : "");
+    setText(this.counter, left < 0 ? `${-left} bytes too long` : left < counterFrom ? `${left} bytes left` : "");
     set(this.counter, "data-over", left < 0);
     this.button.disabled = text === "" || left < 0;
     this.input.style.height = "auto";
