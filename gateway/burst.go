@@ -34,8 +34,8 @@ func (c *burstConn) Read(p []byte) (int, error) {
 		c.buf = burstPool.Get().(*[]byte)
 	}
 	n, err := c.Conn.Read(*c.buf)
-	// The buffer goes back before the read that finds nothing and waits.
-	c.busy = n > len(p)
+	// Less than it holds: the next read may have to wait, and does so without it.
+	c.busy = n == len(*c.buf)
 	c.data = (*c.buf)[:n]
 	if n == 0 {
 		return 0, err
