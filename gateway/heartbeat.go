@@ -46,7 +46,7 @@ func (c *conn) look(now int64) {
 	if c.closing.Load() != 0 {
 		return
 	}
-	if now >= c.expires {
+	if c.expires > 0 && now >= c.expires {
 		c.close(contracts.CloseTokenRevoked, contracts.CloseReasonExpired)
 		return
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -72,7 +73,6 @@ func (g *Gateway) observe(c *fiber.Ctx) error {
 	}
 	route := c.Route().Path
 	span.SetName(c.Method() + " " + route)
-	// Hijacked handshakes are answered, whatever the response says.
 	g.metrics.request(knownMethod(c.Method()), strings.Clone(route), c.Response().StatusCode(), time.Since(begin))
 	return nil
 }
@@ -104,7 +104,9 @@ func (g *Gateway) address(c *fiber.Ctx) netip.Addr {
 	if !ok {
 		return netip.Addr{}
 	}
-	return clientAddress(peer, c.Get(fiber.HeaderXForwardedFor), g.proxies)
+	// A header in several lines is one list.
+	forwarded := bytes.Join(c.Request().Header.PeekAll(fiber.HeaderXForwardedFor), []byte(","))
+	return clientAddress(peer, string(forwarded), g.proxies)
 }
 
 // bearer returns the token of the Authorization header. It is not to outlive the request.

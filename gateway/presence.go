@@ -95,13 +95,11 @@ func (p *presence) join(ctx context.Context) error {
 }
 
 func (p *presence) beat(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
-	defer cancel()
-	resp, err := p.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: p.id, Ready: !p.stale})
+	fresh, err := p.beatOnce(ctx)
 	if err != nil {
-		return fmt.Errorf("beat: %w", err)
+		return err
 	}
-	p.stale = p.stale || resp.GetFresh()
+	p.stale = p.stale || fresh
 	if !p.stale {
 		return nil
 	}
@@ -109,10 +107,18 @@ func (p *presence) beat(ctx context.Context) error {
 		return err
 	}
 	p.stale = false
-	if _, err := p.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: p.id, Ready: true}); err != nil {
-		return fmt.Errorf("beat after all sessions were put: %w", err)
+	_, err = p.beatOnce(ctx)
+	return err
+}
+
+func (p *presence) beatOnce(ctx context.Context) (fresh bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
+	defer cancel()
+	resp, err := p.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: p.id, Ready: !p.stale})
+	if err != nil {
+		return false, fmt.Errorf("beat: %w", err)
 	}
-	return nil
+	return resp.GetFresh(), nil
 }
 
 // run works until quit, then takes the gateway out of the registry.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -35,6 +36,7 @@ func (c *conn) read() {
 	})
 	c.ws.SetPongHandler(func(string) error {
 		c.seen.Store(time.Now().UnixMilli())
+		c.allowFrame("pong")
 		return nil
 	})
 	c.ws.SetCloseHandler(func(code int, _ string) error {
@@ -117,6 +119,13 @@ func readLimited(r io.Reader, buf []byte, limit int) ([]byte, error) {
 
 // handle does what one text frame says.
 func (c *conn) handle(text []byte) {
+	defer func() {
+		// One frame's fault is not to be everybody's end.
+		if p := recover(); p != nil {
+			c.g.log.Error("a frame caused a panic", zap.String("connection", c.id), zap.Any("panic", p), zap.Stack("stack"))
+			c.fail(contracts.NewError(contracts.CodeInternal, ""), "")
+		}
+	}()
 	typ, data, err := splitFrame(text)
 	if err != nil {
 		if c.allowFrame("") {

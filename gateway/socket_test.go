@@ -256,3 +256,16 @@ func TestReadAndTyping(t *testing.T) {
 	c.expect(contracts.FrameError, &e)
 	require.Equal(t, contracts.ErrorData{Code: "not_found", Message: contracts.CodeNotFound.Spec().Message, Ref: "read"}, e)
 }
+
+func TestPanicIsOneFramesOnly(t *testing.T) {
+	h := start(t)
+	c := h.dial("7:a", "")
+	h.logic.mu.Lock()
+	h.logic.onCall = func(any) error { panic("boom") }
+	h.logic.mu.Unlock()
+	c.write(`{"type":"typing","data":{"conversationId":"world"}}`)
+	var e contracts.ErrorData
+	c.expect(contracts.FrameError, &e)
+	require.Equal(t, contracts.CodeInternal, e.Code)
+	require.Empty(t, c.barrier())
+}

@@ -135,6 +135,7 @@ func (g *Gateway) upgrade(c *fiber.Ctx, who grantee, device string) error {
 		}
 		return contracts.NewError(contracts.CodeInvalidArgument, "This is not a WebSocket handshake.").WithCause(err)
 	}
+	c.Status(http.StatusSwitchingProtocols) // for the metrics: it is sent already
 	c.Context().HijackSetNoResponse(true)
 	c.Context().Hijack(func(hijacked net.Conn) {
 		// fasthttp clears the deadlines before it calls this, and must have its buffers
