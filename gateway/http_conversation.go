@@ -50,7 +50,7 @@ func (g *Gateway) createConversation(r *caller) error {
 	if err := b.err(); err != nil {
 		return err
 	}
-	resp, err := g.deps.Conversations.CreateSingle(r.ctx, &pb.CreateSingleRequest{CallerId: r.grantee.user, PeerId: int64(peer)})
+	resp, err := g.deps.Conversations.CreateSingle(r.ctx, &pb.CreateSingleRequest{CallerId: r.user, PeerId: int64(peer)})
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (g *Gateway) listConversations(r *caller) error {
 	}
 	q := query{get: func(name string) string { return r.Query(name) }}
 	req := &pb.ConversationServiceListRequest{
-		CallerId: r.grantee.user, Cursor: cursor, Limit: q.limit("limit", g.deps.Limits.HistoryMax),
+		CallerId: r.user, Cursor: cursor, Limit: q.limit("limit", g.deps.Limits.HistoryMax),
 	}
 	if err := q.err(); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (g *Gateway) conversation(r *caller) error {
 	if err != nil {
 		return err
 	}
-	resp, err := g.deps.Conversations.Get(r.ctx, &pb.ConversationServiceGetRequest{CallerId: r.grantee.user, ConversationId: id})
+	resp, err := g.deps.Conversations.Get(r.ctx, &pb.ConversationServiceGetRequest{CallerId: r.user, ConversationId: id})
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (g *Gateway) history(r *caller) error {
 	}
 	q := query{get: func(name string) string { return r.Query(name) }}
 	req := &pb.ListMessagesRequest{
-		CallerId: r.grantee.user, ConversationId: id, AfterSeq: q.count("afterSeq"), BeforeSeq: q.count("beforeSeq"),
+		CallerId: r.user, ConversationId: id, AfterSeq: q.count("afterSeq"), BeforeSeq: q.count("beforeSeq"),
 		Limit: q.limit("limit", g.deps.Limits.HistoryMax),
 	}
 	if err := q.err(); err != nil {
@@ -138,7 +138,7 @@ func (g *Gateway) readConversation(r *caller) error {
 	if err := b.err(); err != nil {
 		return err
 	}
-	resp, err := g.deps.Conversations.Read(r.ctx, &pb.ReadRequest{CallerId: r.grantee.user, ConversationId: id, SeqId: seq})
+	resp, err := g.deps.Conversations.Read(r.ctx, &pb.ReadRequest{CallerId: r.user, ConversationId: id, SeqId: seq})
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (g *Gateway) sync(r *caller) error {
 		return err
 	}
 	req := &pb.SyncAllRequest{
-		CallerId: r.grantee.user, Have: b.counts("conversations", g.deps.Limits.SyncConversations),
+		CallerId: r.user, Have: b.counts("conversations", g.deps.Limits.SyncConversations),
 		Limit: b.limit("limit", g.deps.Limits.HistoryMax),
 	}
 	if err := b.err(); err != nil {

@@ -31,7 +31,7 @@ func (g *Gateway) sendOverHTTP(r *caller) error {
 	if err := walkText(r.Body(), in.member); err != nil {
 		return contracts.NewError(contracts.CodeInvalidArgument, "The body must be one JSON object: "+err.Error()+".")
 	}
-	up, bad := in.check(g.deps.Limits, contracts.UserID(r.grantee.user))
+	up, bad := in.check(g.deps.Limits, contracts.UserID(r.user))
 	if bad != nil {
 		return bad
 	}
@@ -87,7 +87,7 @@ func (g *Gateway) outcome(r *caller) error {
 	if must := g.deps.Limits.CheckTempMessageID(id); must != "" {
 		return contracts.Invalid("tempMessageId", must)
 	}
-	resp, err := g.deps.Messages.GetOutcome(r.ctx, &pb.GetOutcomeRequest{CallerId: r.grantee.user, TempMessageId: id})
+	resp, err := g.deps.Messages.GetOutcome(r.ctx, &pb.GetOutcomeRequest{CallerId: r.user, TempMessageId: id})
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func (g *Gateway) logout(c *fiber.Ctx) error {
 	return c.SendStatus(http.StatusNoContent)
 }
 
-func (g *Gateway) me(r *caller) error { return g.profile(r, r.grantee.user) }
+func (g *Gateway) me(r *caller) error { return g.profile(r, r.user) }
 
 func (g *Gateway) user(r *caller) error {
 	id, err := contracts.ParseUserID(r.Params("userId"))
@@ -72,7 +72,7 @@ func (g *Gateway) user(r *caller) error {
 }
 
 func (g *Gateway) profile(r *caller, user int64) error {
-	resp, err := g.deps.Users.GetProfile(r.ctx, &pb.GetProfileRequest{CallerId: r.grantee.user, UserId: user})
+	resp, err := g.deps.Users.GetProfile(r.ctx, &pb.GetProfileRequest{CallerId: r.user, UserId: user})
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (g *Gateway) updateMe(r *caller) error {
 		return err
 	}
 	req := &pb.UpdateProfileRequest{
-		CallerId: r.grantee.user, Nickname: b.optional("nickname"), AvatarUrl: b.optional("avatarUrl"),
+		CallerId: r.user, Nickname: b.optional("nickname"), AvatarUrl: b.optional("avatarUrl"),
 	}
 	if err := b.err(); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (g *Gateway) findUser(r *caller) error {
 	if name == "" {
 		return contracts.Invalid("username", "a name is required")
 	}
-	resp, err := g.deps.Users.FindByName(r.ctx, &pb.FindByNameRequest{CallerId: r.grantee.user, Username: name})
+	resp, err := g.deps.Users.FindByName(r.ctx, &pb.FindByNameRequest{CallerId: r.user, Username: name})
 	if err != nil {
 		return err
 	}

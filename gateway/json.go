@@ -1,9 +1,7 @@
 package gateway
 
 import (
-	"encoding/json"
 	"errors"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -18,50 +16,6 @@ var (
 
 // maxDepth bounds nesting: no frame or body of the contract needs more than four levels.
 const maxDepth = 32
-
-// value is one JSON value in a text that was found to be well formed.
-type value struct {
-	raw     []byte
-	escaped bool // a string with escapes in it
-}
-
-// isNull tells null, which means the same as a name that is not there.
-func (v value) isNull() bool { return len(v.raw) == 4 && v.raw[0] == 'n' }
-
-// isObject tells an object from everything else.
-func (v value) isObject() bool { return len(v.raw) > 0 && v.raw[0] == '{' }
-
-// str returns a JSON string's text; ok is false for every other kind.
-func (v value) str() (s string, ok bool) {
-	if len(v.raw) < 2 || v.raw[0] != '"' {
-		return "", false
-	}
-	if !v.escaped {
-		return string(v.raw[1 : len(v.raw)-1]), true
-	}
-	return s, json.Unmarshal(v.raw, &s) == nil
-}
-
-// bytes is str without a copy where there is nothing to unescape.
-func (v value) bytes() ([]byte, bool) {
-	if len(v.raw) < 2 || v.raw[0] != '"' {
-		return nil, false
-	}
-	if !v.escaped {
-		return v.raw[1 : len(v.raw)-1], true
-	}
-	s, ok := v.str()
-	return []byte(s), ok
-}
-
-// count returns a JSON number that is a plain whole number from 0 to 2^63-1.
-func (v value) count() (uint64, bool) {
-	if len(v.raw) == 0 || v.raw[0] < '0' || v.raw[0] > '9' {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(v.raw), 10, 63)
-	return n, err == nil
-}
 
 // walkText calls member for each member of the one JSON object that text is, in
 // order. It is as strict as encoding/json about form, and stricter about bytes that
@@ -160,16 +114,16 @@ func (s *scanner) value(depth int) (value, error) {
 	}
 	start := s.at
 	var err error
-	switch c := s.text[s.at]; {
-	case c == '"':
+	switch s.text[s.at] {
+	case '"':
 		return s.string()
-	case c == '{' || c == '[':
+	case '{', '[':
 		err = s.nested(depth)
-	case c == 't':
+	case 't':
 		err = s.word("true")
-	case c == 'f':
+	case 'f':
 		err = s.word("false")
-	case c == 'n':
+	case 'n':
 		err = s.word("null")
 	default:
 		err = s.number()
@@ -260,13 +214,17 @@ func escapeLen(b []byte) int {
 			return 0
 		}
 		for _, c := range b[2:6] {
-			if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F') {
+			if !isHex(c) {
 				return 0
 			}
 		}
 		return 6
 	}
 	return 0
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
 func (s *scanner) number() error {

@@ -34,7 +34,7 @@ func prepare(c *fiber.Ctx) {
 	if c.Locals(localTraceID) != nil {
 		return
 	}
-	id := ""
+	var id string
 	if sc := trace.SpanContextFromContext(c.UserContext()); sc.HasTraceID() {
 		id = sc.TraceID().String()
 	} else {

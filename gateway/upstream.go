@@ -128,7 +128,7 @@ func (u *upstream) publish(b *batch) {
 		u.answer(b, errPublishSlow)
 		b.msgs = nil
 		// What comes next must not overtake it.
-		<-answer
+		_ = <-answer // its senders are told already
 	}
 	clear(b.msgs)
 	b.msgs = b.msgs[:0]

@@ -1,0 +1,50 @@
+package gateway
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// value is one JSON value in a text that was found to be well formed.
+type value struct {
+	raw     []byte
+	escaped bool // a string with escapes in it
+}
+
+// isNull tells null, which means the same as a name that is not there.
+func (v value) isNull() bool { return len(v.raw) == 4 && v.raw[0] == 'n' }
+
+// isObject tells an object from everything else.
+func (v value) isObject() bool { return len(v.raw) > 0 && v.raw[0] == '{' }
+
+// str returns a JSON string's text; ok is false for every other kind.
+func (v value) str() (s string, ok bool) {
+	if len(v.raw) < 2 || v.raw[0] != '"' {
+		return "", false
+	}
+	if !v.escaped {
+		return string(v.raw[1 : len(v.raw)-1]), true
+	}
+	return s, json.Unmarshal(v.raw, &s) == nil
+}
+
+// bytes is str without a copy where there is nothing to unescape.
+func (v value) bytes() ([]byte, bool) {
+	if len(v.raw) < 2 || v.raw[0] != '"' {
+		return nil, false
+	}
+	if !v.escaped {
+		return v.raw[1 : len(v.raw)-1], true
+	}
+	s, ok := v.str()
+	return []byte(s), ok
+}
+
+// count returns a JSON number that is a plain whole number from 0 to 2^63-1.
+func (v value) count() (uint64, bool) {
+	if len(v.raw) == 0 || v.raw[0] < '0' || v.raw[0] > '9' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(v.raw), 10, 63)
+	return n, err == nil
+}
