@@ -92,7 +92,7 @@ type Gateway struct {
 	// counter numbers connections, records and traces of this gateway.
 	counter  atomic.Uint64
 	served   atomic.Bool
-	ready    chan struct{}
+	serving  chan struct{}
 	draining atomic.Bool
 	// forced is closed when the drain has no time left for goodbyes.
 	forced chan struct{}
@@ -129,7 +129,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		cfg: cfg, deps: deps, id: id, log: deps.Log.With(zap.String("gateway", id)),
 		origins: origins, proxies: proxies, limits: limits,
 		retry: newRetrySpread(cfg.RetrySpread), tracer: newTracer(),
-		hub: newHub(cfg.Rates.SocketsPerUser), forced: make(chan struct{}), ready: make(chan struct{}),
+		hub: newHub(cfg.Rates.SocketsPerUser), forced: make(chan struct{}), serving: make(chan struct{}),
 	}
 	g.upgrader = newUpgrader()
 	if g.metrics, err = newMetrics(deps.Metrics, g.hub.len); err != nil {
@@ -144,7 +144,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 }
 
 // Ready is closed when the gateway takes connections.
-func (g *Gateway) Ready() <-chan struct{} { return g.ready }
+func (g *Gateway) Ready() <-chan struct{} { return g.serving }
 
 // ID returns the gateway's id, which names its downstream topic.
 func (g *Gateway) ID() string { return g.id }

@@ -37,7 +37,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	listening := make(chan error, 1)
 	go func() { listening <- g.app.Listener(ln) }()
-	close(g.ready)
+	close(g.serving)
 	g.log.Info("the gateway serves", zap.Stringer("address", ln.Addr()))
 	select {
 	case <-ctx.Done():

@@ -5,6 +5,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"google.golang.org/grpc"
@@ -41,4 +42,24 @@ func statusErrors(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler
 		return nil, status.Error(codes.Canceled, err.Error())
 	}
 	return nil, status.Error(codes.Unknown, err.Error())
+}
+
+// WithTimeout returns a connection whose calls end after d unless their context
+// ends earlier, so that no call is without a deadline. Streams keep their context.
+func WithTimeout(conn grpc.ClientConnInterface, d time.Duration) grpc.ClientConnInterface {
+	return timed{conn, d}
+}
+
+type timed struct {
+	grpc.ClientConnInterface
+	timeout time.Duration
+}
+
+func (t timed) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	if _, has := ctx.Deadline(); has {
+		return t.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	return t.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
 }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gochat/gochat/infra/conf"
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+const longHelp = `GoChat is an instant-messaging backend.
+
+Without arguments it is everything in one process, on embedded parts, with
+nothing to install:
+
+    gochat                       start; it prints the address to open in a browser
+    gochat --gateway-listen 127.0.0.1:9000 --data-dir /tmp/chat
+
+Roles (the default is all of them, as "all"):
+
+%s
+Settings come from a file (--config), the environment (GOCHAT_…) and flags, the
+later ones win. "gochat config" prints every one of them with its present value.`
+
+func newCommand(stdout, stderr io.Writer) *cobra.Command {
+	cfg := defaultConfig()
+	root := &cobra.Command{
+		Use:           "gochat [role[,role…]]",
+		Short:         "An instant-messaging backend that starts with one command",
+		Long:          fmt.Sprintf(longHelp, roleHelp()),
+		Args:          cobra.MaximumNArgs(1),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			roles, err := parseRoles(args)
+			if err != nil {
+				return usageError{err}
+			}
+			unknown, err := loadConfig(cmd, cfg)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, roles, unknown, stdout, stderr)
+		},
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.PersistentFlags().String("config", "", "configuration file (YAML, TOML or JSON)")
+	conf.AddFlags(root.PersistentFlags(), envPrefix, cfg)
+	hideAllBut(root, "config", "data-dir", "gateway-listen", "log-level", "log-format")
+	root.AddCommand(configCommand(cfg, stdout), verifyCommand(cfg, stdout))
+	return root
+}
+
+// hideAllBut keeps the help to what a first user needs; "gochat config" lists
+// the rest.
+func hideAllBut(cmd *cobra.Command, shown ...string) {
+	for _, k := range conf.Keys(envPrefix, defaultConfig()) {
+		f := cmd.PersistentFlags().Lookup(k.Flag)
+		if f != nil && !strings.Contains(" "+strings.Join(shown, " ")+" ", " "+k.Flag+" ") {
+			f.Hidden = true
+		}
+	}
+}
+
+func loadConfig(cmd *cobra.Command, cfg *Config) (unknown []string, err error) {
+	file, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return nil, fmt.Errorf("read --config: %w", err)
+	}
+	unknown, err = conf.Load(conf.Source{EnvPrefix: envPrefix, File: file, Flags: cmd.Flags()}, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return unknown, cfg.validate()
+}
+
+func configCommand(cfg *Config, stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "config",
+		Short: "Print every setting, its value and its name in the environment",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := loadConfig(cmd, cfg); err != nil {
+				return err
+			}
+			for _, k := range conf.Keys(envPrefix, cfg) {
+				value := conf.Format(k.Default)
+				if k.Secret && value != "" && value != "map[]" {
+					value = "(set)"
+				}
+				if _, err := fmt.Fprintf(stdout, "%-40s %-24s $%s\n", k.Path, value, k.Env); err != nil {
+					return fmt.Errorf("print the configuration: %w", err)
+				}
+			}
+			return nil
+		},
+	}
+}

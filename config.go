@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/gateway"
+	"github.com/gochat/gochat/handlers/auth"
+	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/infra/obs"
+	"github.com/gochat/gochat/repo"
+	"github.com/gochat/gochat/routers"
+)
+
+// envPrefix starts the names of the settings in the environment.
+const envPrefix = "GOCHAT"
+
+// Config is every setting of every role.
+type Config struct {
+	// DataDir holds the embedded database, the message log and the secrets.
+	DataDir string `mapstructure:"data_dir"`
+	// WorkerID makes this process's ids differ from those of others, 0 to 1023.
+	WorkerID int64 `mapstructure:"worker_id"`
+
+	Gateway struct {
+		// Listen is host:port of the HTTP API, the WebSocket and the web client.
+		Listen         string `mapstructure:"listen"`
+		gateway.Config `mapstructure:",squash"`
+	} `mapstructure:"gateway"`
+	Limits struct {
+		contracts.Limits `mapstructure:",squash"`
+		gateway.Rates    `mapstructure:",squash"`
+	} `mapstructure:"limits"`
+
+	Auth         auth.Config         `mapstructure:"auth"`
+	Conversation conversation.Config `mapstructure:"conversation"`
+	Router       routers.Config      `mapstructure:"router"`
+	repo.Config  `mapstructure:",squash"`
+
+	Log   obs.LogConfig   `mapstructure:"log"`
+	Trace obs.TraceConfig `mapstructure:"trace"`
+	Debug DebugConfig     `mapstructure:"debug"`
+}
+
+func defaultConfig() *Config {
+	c := &Config{
+		DataDir: "data",
+		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(),
+		Router: routers.DefaultConfig(), Config: repo.DefaultConfig(),
+		Log: obs.DefaultLogConfig(), Trace: obs.DefaultTraceConfig(),
+	}
+	c.Gateway.Listen = "127.0.0.1:8080"
+	c.Gateway.Config = gateway.DefaultConfig()
+	c.Limits.Limits = contracts.DefaultLimits()
+	c.Limits.Rates = gateway.DefaultRates()
+	return c
+}
+
+// validate looks at what needs no server, and hands shared settings to those
+// who share them.
+func (c *Config) validate() error {
+	c.Gateway.Rates = c.Limits.Rates
+	c.Auth.Limits = c.Limits.Limits
+	c.Conversation.Limits = c.Limits.Limits
+	var errs []error
+	if c.DataDir == "" {
+		errs = append(errs, errors.New("data_dir: must name a directory"))
+	}
+	if c.Gateway.Listen == "" {
+		errs = append(errs, errors.New("gateway.listen: must be host:port"))
+	}
+	if err := c.Gateway.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// dataDir is the folder that belongs to one running process.
+type dataDir struct {
+	path string
+	lock *flock.Flock
+}
+
+// openDataDir makes the folder when it is missing and takes it for this
+// process. It changes nothing in a folder that it cannot have.
+func openDataDir(path string) (*dataDir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", path, err)
+	}
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the data directory %s (%w); name another one by --data-dir or GOCHAT_DATA_DIR", abs, cause(err))
+	}
+	lock := flock.New(filepath.Join(abs, "LOCK"), flock.SetPermissions(0o600))
+	got, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("cannot write to the data directory %s (%w); name another one by --data-dir or GOCHAT_DATA_DIR", abs, cause(err))
+	}
+	if !got {
+		return nil, fmt.Errorf("the data directory %s is in use by another gochat; stop it, or name another one by --data-dir or GOCHAT_DATA_DIR", abs)
+	}
+	return &dataDir{path: abs, lock: lock}, nil
+}
+
+// cause leaves the path out of a file error that the sentence names already.
+func cause(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
+
+func (d *dataDir) close() error {
+	if err := d.lock.Unlock(); err != nil {
+		return fmt.Errorf("unlock the data directory: %w", err)
+	}
+	return nil
+}
+
+// secrets are what a laptop's process makes for itself.
+type secrets struct {
+	// TokenKeys sign and check tokens, by key id; ActiveKey signs.
+	TokenKeys map[string]string `json:"tokenKeys"`
+	ActiveKey string            `json:"activeKey"`
+}
+
+// secrets reads the generated secrets, or makes them on the first start.
+func (d *dataDir) secrets() (secrets, error) {
+	file := d.file("secrets.json")
+	raw, err := os.ReadFile(file) //nolint:gosec // our own data directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.makeSecrets(file)
+	}
+	var s secrets
+	if err == nil {
+		err = json.Unmarshal(raw, &s)
+	}
+	if err == nil && s.TokenKeys[s.ActiveKey] == "" {
+		err = errors.New("it names no active key")
+	}
+	if err != nil {
+		return s, fmt.Errorf("read the generated secrets in %s (%w); when the file is damaged, remove it: everybody has to log in again", file, cause(err))
+	}
+	return s, nil
+}
+
+func (d *dataDir) makeSecrets(file string) (secrets, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // crypto/rand.Read never fails
+	s := secrets{TokenKeys: map[string]string{"k1": base64.RawURLEncoding.EncodeToString(key)}, ActiveKey: "k1"}
+	raw, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return s, fmt.Errorf("encode the secrets: %w", err)
+	}
+	if err := writeDurably(file, raw); err != nil {
+		return s, fmt.Errorf("write the generated secrets to %s: %w", file, err)
+	}
+	return s, nil
+}
+
+// writeDurably leaves either the whole file or none, whenever it is killed.
+func writeDurably(file string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already after the rename
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if closeErr := tmp.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), file)
+	}
+	return err
+}

@@ -1,0 +1,36 @@
+-- Lets the cache follow a transaction. ARGV: seconds a stored message's ids are
+-- remembered, seconds hot messages are kept, how many of them; then for each
+-- conversation its last number, the highest number that was proposed, and how
+-- many dedup values, refused keys and hot messages follow; then these. KEYS: for
+-- each conversation counter, hot messages, dedup keys, refused keys.
+local remember, keep, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local k, a = 0, 3
+while k < #KEYS do
+  local seq, hot = KEYS[k + 1], KEYS[k + 2]
+  local last, top = tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
+  local known, refused, messages = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
+  k, a = k + 2, a + 5
+  for i = 1, known do
+    redis.call('SET', KEYS[k + i], ARGV[a + i], 'EX', remember)
+  end
+  k, a = k + known, a + known
+  for i = 1, refused do
+    redis.call('DEL', KEYS[k + i])
+  end
+  k = k + refused
+  for i = 1, messages do
+    redis.call('ZADD', hot, ARGV[a + 1], ARGV[a + 2])
+    a = a + 2
+  end
+  if messages > 0 then
+    redis.call('ZREMRANGEBYRANK', hot, 0, -most - 1)
+    redis.call('EXPIRE', hot, keep)
+  end
+  -- The counter is never below the database. What was proposed and not used is
+  -- given back when nothing was proposed since.
+  local now = tonumber(redis.call('GET', seq) or '-1')
+  if now >= 0 and (now < last or (now == top and now > last)) then
+    redis.call('SET', seq, last)
+  end
+end
+return 1

@@ -1,0 +1,101 @@
+// Package repo is the storage role: the repository services over a SQL database
+// and a Redis cache, which nothing else touches.
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/infra/kv"
+	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/service"
+	sqlstore "github.com/gochat/gochat/repo/store/sql"
+)
+
+// Config says where the data is.
+type Config struct {
+	DB db.Config `mapstructure:"db"`
+	KV kv.Config `mapstructure:"kv"`
+}
+
+// DefaultConfig is SQLite and an embedded cache; DB.Path is left to the caller.
+func DefaultConfig() Config { return Config{DB: db.DefaultConfig(), KV: kv.DefaultConfig()} }
+
+// Repo is an open storage role.
+type Repo struct {
+	db      *db.DB
+	kv      *kv.Client
+	saver   *sqlstore.Saver
+	service *service.Repo
+}
+
+// openTimeout bounds the wait for servers; migrations have their own.
+const openTimeout = 10 * time.Second
+
+// Open opens the database, brings its schema up to date, and connects the cache.
+// Errors wrap db.ErrDamaged and store.ErrNewerSchema, and then nothing was
+// changed.
+func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Repo, error) {
+	r := &Repo{}
+	if err := r.open(ctx, cfg, log); err != nil {
+		return nil, errors.Join(err, r.Close(context.WithoutCancel(ctx)))
+	}
+	return r, nil
+}
+
+func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error) {
+	opening, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	if r.db, err = db.Open(opening, cfg.DB, log); err != nil {
+		return err
+	}
+	applied, err := sqlstore.Migrate(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	if len(applied) > 0 {
+		log.Info("the schema was brought up to date", zap.Strings("migrations", applied))
+	}
+	if r.kv, err = kv.Open(opening, cfg.KV); err != nil {
+		return err
+	}
+	cache := rediscache.New(r.kv.UniversalClient)
+	if r.saver, err = sqlstore.NewSaver(opening, r.db, service.Follow(cache, log), log); err != nil {
+		return err
+	}
+	r.service, err = service.New(sqlstore.New(r.db), r.saver, cache, rediscache.NewSessions(r.kv.UniversalClient, time.Now), log)
+	return err
+}
+
+// Register mounts the services on a gRPC server or an in-process channel.
+func (r *Repo) Register(on grpc.ServiceRegistrar) { r.service.Register(on) }
+
+// Health asks the database and the cache, and answers by name.
+func (r *Repo) Health(ctx context.Context) map[string]error {
+	out := r.db.Check(ctx)
+	out["cache"] = r.kv.Health(ctx)
+	return out
+}
+
+// Close stores what was handed over, then closes everything.
+func (r *Repo) Close(ctx context.Context) error {
+	var errs []error
+	if r.saver != nil {
+		errs = append(errs, r.saver.Close(ctx))
+	}
+	if r.kv != nil {
+		if err := r.kv.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the cache: %w", err))
+		}
+	}
+	if r.db != nil {
+		errs = append(errs, r.db.Close())
+	}
+	return errors.Join(errs...)
+}

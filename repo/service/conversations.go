@@ -1,0 +1,256 @@
+package service
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/store"
+)
+
+type conversations struct {
+	pb.UnimplementedConversationRepoServer
+	*Repo
+}
+
+// Memberships implements pb.ConversationRepoServer. What never changes is kept in
+// this process; the rest is read each time, in two queries for all keys.
+func (r conversations) Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error) {
+	facts, err := r.facts(ctx, in.GetKeys())
+	if err != nil {
+		return nil, answer(err)
+	}
+	members, err := r.areMembers(ctx, in.GetKeys(), facts)
+	if err != nil {
+		return nil, answer(err)
+	}
+	out := &pb.MembershipsResponse{Memberships: make([]*pb.Membership, len(in.GetKeys()))}
+	for i, k := range in.GetKeys() {
+		f, exists := facts[k.GetConversationId()]
+		if !exists {
+			out.Memberships[i] = &pb.Membership{}
+			continue
+		}
+		member := members[store.MembershipKey{ConversationID: k.GetConversationId(), UserID: k.GetUserId()}]
+		if f.Type == store.Single {
+			member = slices.Contains(f.UserIDs, k.GetUserId())
+		}
+		out.Memberships[i] = &pb.Membership{
+			Exists: true, Type: pb.ConversationType(f.Type), Member: member, Dissolved: f.Dissolved,
+			UserIds: f.UserIDs, GroupId: f.GroupID, MemberCount: f.MemberCount,
+		}
+	}
+	return out, nil
+}
+
+func (r conversations) facts(ctx context.Context, keys []*pb.MembershipKey) (map[string]store.Facts, error) {
+	out := make(map[string]store.Facts, len(keys))
+	var ask []string
+	for _, k := range keys {
+		id := k.GetConversationId()
+		if _, done := out[id]; done {
+			continue
+		}
+		if f, kept := r.singles.Get(id); kept {
+			out[id] = f
+		} else if !slices.Contains(ask, id) {
+			ask = append(ask, id)
+		}
+	}
+	if len(ask) == 0 {
+		return out, nil
+	}
+	found, err := r.store.Facts(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	for id, f := range found {
+		out[id] = f
+		if f.Type == store.Single {
+			r.singles.Add(id, f)
+		}
+	}
+	return out, nil
+}
+
+func (r conversations) areMembers(ctx context.Context, keys []*pb.MembershipKey, facts map[string]store.Facts) (map[store.MembershipKey]bool, error) {
+	out := map[store.MembershipKey]bool{}
+	var ask []store.MembershipKey
+	for _, k := range keys {
+		f, exists := facts[k.GetConversationId()]
+		if !exists || f.Type == store.Single {
+			continue
+		}
+		key := store.MembershipKey{ConversationID: k.GetConversationId(), UserID: k.GetUserId()}
+		if f.Type == store.World && r.worldly.Contains(key.UserID) {
+			out[key] = true
+			continue
+		}
+		ask = append(ask, key)
+	}
+	if len(ask) == 0 {
+		return out, nil
+	}
+	found, err := r.store.AreMembers(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	for key, member := range found {
+		out[key] = member
+		if member && key.ConversationID == string(contracts.World) {
+			r.worldly.Add(key.UserID, struct{}{})
+		}
+	}
+	return out, nil
+}
+
+// EnsureSingle implements pb.ConversationRepoServer.
+func (r conversations) EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error) {
+	id := string(contracts.SingleConversation(contracts.UserID(in.GetUserId()), contracts.UserID(in.GetPeerId())))
+	if f, kept := r.singles.Get(id); kept && slices.Contains(f.UserIDs, in.GetUserId()) && slices.Contains(f.UserIDs, in.GetPeerId()) {
+		return &pb.EnsureSingleResponse{ConversationId: id}, nil
+	}
+	id, created, err := r.store.EnsureSingle(ctx, in.GetUserId(), in.GetPeerId())
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &pb.EnsureSingleResponse{ConversationId: id, Created: created}, nil
+}
+
+// GetConversation implements pb.ConversationRepoServer.
+func (r conversations) GetConversation(ctx context.Context, in *pb.GetConversationRequest) (*pb.GetConversationResponse, error) {
+	c, err := r.store.Conversation(ctx, in.GetConversationId(), in.GetUserId())
+	if err != nil {
+		return nil, answer(err)
+	}
+	list, err := r.dress(ctx, []store.Conversation{c})
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &pb.GetConversationResponse{Conversation: list[0]}, nil
+}
+
+// ListConversations implements pb.ConversationRepoServer.
+func (r conversations) ListConversations(ctx context.Context, in *pb.ListConversationsRequest) (*pb.ListConversationsResponse, error) {
+	page, next, err := r.store.List(ctx, in.GetUserId(), in.GetCursor(), int(in.GetLimit()))
+	if err != nil {
+		return nil, answer(err)
+	}
+	list, err := r.dress(ctx, page)
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &pb.ListConversationsResponse{Conversations: list, NextCursor: next}, nil
+}
+
+// dress adds last messages, peers and groups, in one query each.
+func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]*pb.Conversation, error) {
+	spans := make([]store.Span, 0, len(list))
+	var peers, groupIDs []int64
+	for _, c := range list {
+		if c.LastSeq > 0 {
+			spans = append(spans, store.Span{ConversationID: c.ID, From: c.LastSeq - 1, To: c.LastSeq})
+		}
+		if c.PeerID != 0 {
+			peers = append(peers, c.PeerID)
+		}
+		if c.GroupID != 0 {
+			groupIDs = append(groupIDs, c.GroupID)
+		}
+	}
+	lasts := map[string]store.Message{}
+	found, err := r.store.Spans(ctx, spans)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range found {
+		for _, m := range one {
+			lasts[m.ConversationID] = m
+		}
+	}
+	people, err := r.users(ctx, peers)
+	if err != nil {
+		return nil, err
+	}
+	infos, err := r.store.Groups(ctx, groupIDs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*pb.Conversation, len(list))
+	for i, c := range list {
+		out[i] = &pb.Conversation{
+			ConversationId: c.ID, Type: pb.ConversationType(c.Type), PeerId: c.PeerID, GroupId: c.GroupID,
+			LastSeq: c.LastSeq, ReadSeq: c.ReadSeq, JoinSeq: c.JoinSeq, LastMessageAt: c.LastMessageAt,
+		}
+		if m, has := lasts[c.ID]; has {
+			out[i].LastMessage = rediscache.Proto(&m)
+		}
+		if u, has := people[c.PeerID]; has {
+			out[i].Peer = userProto(u)
+		}
+		if g, has := infos[c.GroupID]; has {
+			out[i].Group = groupProto(g)
+		}
+	}
+	return out, nil
+}
+
+// MarkRead implements pb.ConversationRepoServer.
+func (r conversations) MarkRead(ctx context.Context, in *pb.MarkReadRequest) (*pb.MarkReadResponse, error) {
+	read, err := r.store.MarkRead(ctx, in.GetConversationId(), in.GetUserId(), in.GetSeqId())
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &pb.MarkReadResponse{
+		ReadSeq: read.ReadSeq, LastSeq: read.LastSeq, Moved: read.Moved, Type: pb.ConversationType(read.Type), PeerId: read.PeerID,
+	}, nil
+}
+
+// Bounds of one answer to Sync.
+const (
+	syncConversations = 500
+	syncMessages      = 5000
+)
+
+// Sync implements pb.ConversationRepoServer: one query for the memberships, and
+// range reads for those with news.
+func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncResponse, error) {
+	all, err := r.store.Memberships(ctx, in.GetUserId())
+	if err != nil {
+		return nil, answer(err)
+	}
+	out := &pb.SyncResponse{}
+	var spans []store.Span
+	total := uint64(0)
+	for _, n := range all {
+		from := n.JoinSeq
+		if have, named := in.GetHave()[n.ConversationID]; named {
+			// World and single chats are readable from the start, so a client may
+			// go back further than where it joined.
+			from = have
+		}
+		if from >= n.LastSeq {
+			continue
+		}
+		if len(spans) == syncConversations || total >= syncMessages {
+			out.More = true
+			break
+		}
+		to := min(n.LastSeq, from+uint64(in.GetLimit()), from+syncMessages-total)
+		total += to - from
+		spans = append(spans, store.Span{ConversationID: n.ConversationID, From: from, To: to})
+		out.Conversations = append(out.Conversations, &pb.SyncConversation{
+			ConversationId: n.ConversationID, LastSeq: n.LastSeq, ReadSeq: n.ReadSeq, HasMore: to < n.LastSeq,
+		})
+	}
+	lists, err := r.store.Spans(ctx, spans)
+	if err != nil {
+		return nil, answer(err)
+	}
+	for i, list := range lists {
+		out.Conversations[i].Messages = protos(list)
+	}
+	return out, nil
+}

@@ -1,0 +1,193 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/store"
+)
+
+type messages struct {
+	pb.UnimplementedMessageRepoServer
+	*Repo
+}
+
+func clientKeys(in []*pb.ClientKey) []store.ClientKey {
+	keys := make([]store.ClientKey, len(in))
+	for i, k := range in {
+		keys[i] = store.ClientKey{ConversationID: k.GetConversationId(), SenderID: k.GetSenderId(), ClientID: k.GetTempMessageId()}
+	}
+	return keys
+}
+
+// LookupDedup implements pb.MessageRepoServer. A cache that does not answer is a
+// miss.
+func (r messages) LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*pb.LookupDedupResponse, error) {
+	keys := clientKeys(in.GetKeys())
+	out := &pb.LookupDedupResponse{Stored: make([]*pb.Message, len(keys))}
+	found, err := r.cache.Stored(ctx, keys)
+	r.missed("look for sends that are stored already", err)
+	for i := range keys {
+		out.Stored[i] = &pb.Message{}
+		if err == nil && found[i].ID != 0 {
+			out.Stored[i] = rediscache.Proto(&found[i])
+		}
+	}
+	return out, nil
+}
+
+// AllocateSeq implements pb.MessageRepoServer. A conversation that does not exist
+// gets 0, and the store's refusal later.
+func (r messages) AllocateSeq(ctx context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error) {
+	keys := clientKeys(in.GetKeys())
+	ids, err := r.cache.Allocate(ctx, keys)
+	if err != nil {
+		return nil, contracts.NewError(contracts.CodeUnavailable, "The cache gives no numbers right now.").WithCause(err)
+	}
+	missing := map[string]bool{}
+	for i, id := range ids {
+		if id == 0 {
+			missing[keys[i].ConversationID] = true
+		}
+	}
+	if len(missing) > 0 && r.seed(ctx, missing) {
+		if ids, err = r.cache.Allocate(ctx, keys); err != nil {
+			return nil, contracts.NewError(contracts.CodeUnavailable, "The cache gives no numbers right now.").WithCause(err)
+		}
+	}
+	return &pb.AllocateSeqResponse{SeqIds: ids}, nil
+}
+
+// seed loads counters from the database, once for all who miss the same.
+func (r messages) seed(ctx context.Context, missing map[string]bool) bool {
+	convs := make([]string, 0, len(missing))
+	for c := range missing {
+		convs = append(convs, c)
+	}
+	slices.Sort(convs)
+	_, err, _ := r.flights.Do("seed "+strings.Join(convs, " "), func() (any, error) {
+		last, err := r.store.LastSeqs(ctx, convs)
+		if err != nil || len(last) == 0 {
+			return nil, err
+		}
+		return nil, r.cache.Seed(ctx, last)
+	})
+	r.missed("seed counters", err)
+	return err == nil
+}
+
+var outcomes = map[store.Outcome]pb.SaveResult_Outcome{
+	store.Stored:    pb.SaveResult_OUTCOME_STORED,
+	store.Duplicate: pb.SaveResult_OUTCOME_DUPLICATE,
+	store.NotMember: pb.SaveResult_OUTCOME_NOT_MEMBER,
+	store.Dissolved: pb.SaveResult_OUTCOME_DISSOLVED,
+}
+
+// SaveMessages implements pb.MessageRepoServer.
+func (r messages) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) (*pb.SaveMessagesResponse, error) {
+	run := make([]store.Message, len(in.GetMessages()))
+	for i, m := range in.GetMessages() {
+		run[i] = rediscache.FromProto(m)
+	}
+	results, err := r.saver.Save(ctx, run)
+	if err != nil {
+		return nil, answer(err)
+	}
+	out := &pb.SaveMessagesResponse{Results: make([]*pb.SaveResult, len(results))}
+	for i := range results {
+		res := &pb.SaveResult{Outcome: outcomes[results[i].Outcome]}
+		if results[i].Message.ID != 0 {
+			res.Message = rediscache.Proto(&results[i].Message)
+		}
+		out.Results[i] = res
+	}
+	return out, nil
+}
+
+// History implements pb.MessageRepoServer. Numbers have no holes, so a page is a
+// span whose ends are known before it is read; that is also how it is seen
+// whether the cache has all of it.
+func (r messages) History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error) {
+	conv := in.GetConversationId()
+	lasts, err := r.store.LastSeqs(ctx, []string{conv})
+	if err != nil {
+		return nil, answer(err)
+	}
+	last, there := lasts[conv]
+	if !there {
+		return nil, answer(store.ErrNotFound)
+	}
+	span, more := page(in, last)
+	list, err := r.span(ctx, span, last)
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &pb.HistoryResponse{Messages: protos(list), LastSeq: last, HasMore: more}, nil
+}
+
+// page computes the span of a page and whether there is more beyond it.
+func page(in *pb.HistoryRequest, last uint64) (s store.Span, more bool) {
+	limit := uint64(max(in.GetLimit(), 1))
+	low := max(in.GetAfterSeq(), in.GetFloorSeq())
+	high := last
+	if in.GetBeforeSeq() > 0 {
+		high = min(high, in.GetBeforeSeq()-1)
+	}
+	s = store.Span{ConversationID: in.GetConversationId()}
+	switch {
+	case high <= low || low > math.MaxInt64:
+		return s, false
+	case high-low <= limit:
+		s.From, s.To = low, high
+		return s, false
+	case in.GetHasAfter():
+		s.From, s.To = low, low+limit
+	default:
+		s.From, s.To = high-limit, high
+	}
+	return s, true
+}
+
+// span reads one span, from the cache when all of it is there.
+func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Message, error) {
+	if s.To == s.From {
+		return nil, nil
+	}
+	if hot, all := r.cache.Hot(ctx, s); all {
+		return hot, nil
+	}
+	lists, err := r.store.Spans(ctx, []store.Span{s})
+	if err != nil {
+		return nil, err
+	}
+	if s.To == last {
+		r.missed("warm a conversation", r.cache.Warm(ctx, s.ConversationID, lists[0]))
+	}
+	return lists[0], nil
+}
+
+func protos(list []store.Message) []*pb.Message {
+	out := make([]*pb.Message, len(list))
+	for i := range list {
+		out[i] = rediscache.Proto(&list[i])
+	}
+	return out
+}
+
+// FindOutcome implements pb.MessageRepoServer.
+func (r messages) FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error) {
+	m, err := r.store.ByClientID(ctx, in.GetSenderId(), in.GetTempMessageId())
+	if errors.Is(err, store.ErrNotFound) {
+		return &pb.FindOutcomeResponse{}, nil
+	}
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &pb.FindOutcomeResponse{Stored: true, Message: rediscache.Proto(&m)}, nil
+}

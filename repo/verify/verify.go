@@ -1,0 +1,166 @@
+// Package verify reads the store and says whether what GoChat promises is true of
+// it. It only reads, and may run beside a live system.
+package verify
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/gochat/gochat/infra/db"
+)
+
+// Report is what was found.
+type Report struct {
+	Conversations int64 `json:"conversations"`
+	Messages      int64 `json:"messages"`
+	// Problems are violations in words, at most MaxProblems of them.
+	Problems []string `json:"problems"`
+	// Violations counts all of them.
+	Violations int64 `json:"violations"`
+}
+
+// Whole reports whether nothing is wrong.
+func (r *Report) Whole() bool { return r.Violations == 0 }
+
+// MaxProblems bounds the list of a report.
+const MaxProblems = 50
+
+// pageSize is how many conversations one query looks at.
+const pageSize = 500
+
+func (r *Report) add(format string, args ...any) {
+	r.Violations++
+	if len(r.Problems) < MaxProblems {
+		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// Verify checks that each conversation's numbers are 1..last_seq without a hole,
+// that ids and idempotency keys are unique, that read positions are within the
+// conversation, and that nothing refers to what does not exist. The error is of
+// reading; what is wrong in the data is in the report.
+func Verify(ctx context.Context, d *db.DB) (*Report, error) {
+	r := &Report{}
+	if err := r.sequences(ctx, d); err != nil {
+		return nil, err
+	}
+	for _, c := range checks {
+		if err := r.rows(ctx, d, c); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// sequences: (conversation_id, seq_id) is the primary key, so as many numbers as
+// the highest, from 1 on, are all of them. One statement sees one moment, so a
+// live system does not look broken.
+func (r *Report) sequences(ctx context.Context, d *db.DB) error {
+	const query = `SELECT c.conversation_id, c.last_seq, COUNT(m.seq_id), COALESCE(MIN(m.seq_id), 1), COALESCE(MAX(m.seq_id), 0)
+		FROM (SELECT conversation_id, last_seq FROM conversations WHERE conversation_id > ? ORDER BY conversation_id LIMIT ?) c
+		LEFT JOIN messages m ON m.conversation_id = c.conversation_id
+		GROUP BY c.conversation_id, c.last_seq ORDER BY c.conversation_id`
+	after := ""
+	for {
+		n := 0
+		err := each(ctx, d, query, []any{after, pageSize}, func(rows *sql.Rows) error {
+			var last, count, low, high int64
+			if err := rows.Scan(&after, &last, &count, &low, &high); err != nil {
+				return err
+			}
+			n++
+			r.Conversations++
+			r.Messages += count
+			if low != 1 || count != high {
+				r.add("%s has a hole: %d messages from %d to %d", after, count, low, high)
+			}
+			if high != last {
+				r.add("%s: the newest message is %d and last_seq %d", after, high, last)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("verify sequences: %w", err)
+		}
+		if n < pageSize {
+			return nil
+		}
+	}
+}
+
+// check is a query that finds nothing in a whole store; its columns fill the
+// sentence.
+type check struct {
+	what, query, sentence string
+	columns               int
+}
+
+var checks = []check{
+	{
+		"message ids", "SELECT message_id, COUNT(*) FROM messages GROUP BY message_id HAVING COUNT(*) > 1",
+		"message id %v is there %v times", 2,
+	},
+	{
+		"idempotency keys", "SELECT sender_id, client_msg_id, COUNT(*) FROM messages GROUP BY sender_id, client_msg_id HAVING COUNT(*) > 1",
+		"user %v stored tempMessageId %v %v times", 3,
+	},
+	{
+		"read positions", `SELECT m.user_id, m.conversation_id, m.read_seq, m.join_seq, c.last_seq FROM conversation_members m
+			JOIN conversations c ON c.conversation_id = m.conversation_id WHERE m.read_seq > c.last_seq OR m.join_seq > c.last_seq`,
+		"user %v in %v: read_seq %v or join_seq %v is beyond last_seq %v", 5,
+	},
+	{
+		"senders", `SELECT DISTINCT m.sender_id, m.conversation_id FROM messages m LEFT JOIN conversation_members cm
+			ON cm.conversation_id = m.conversation_id AND cm.user_id = m.sender_id WHERE cm.user_id IS NULL AND m.message_type <> 'system'`,
+		"user %v has messages in %v and was never in it", 2,
+	},
+	{
+		"conversations of messages", `SELECT DISTINCT m.conversation_id FROM messages m LEFT JOIN conversations c
+			ON c.conversation_id = m.conversation_id WHERE c.conversation_id IS NULL`,
+		"%v has messages and does not exist", 1,
+	},
+	{
+		"members", `SELECT m.user_id, m.conversation_id FROM conversation_members m LEFT JOIN users u ON u.user_id = m.user_id
+			WHERE u.user_id IS NULL`,
+		"user %v is in %v and does not exist", 2,
+	},
+}
+
+func (r *Report) rows(ctx context.Context, d *db.DB, c check) error {
+	err := each(ctx, d, c.query, nil, func(rows *sql.Rows) error {
+		values := make([]any, c.columns)
+		into := make([]any, c.columns)
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		for i, v := range values {
+			if b, raw := v.([]byte); raw {
+				values[i] = string(b)
+			}
+		}
+		r.add(c.sentence, values...)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", c.what, err)
+	}
+	return nil
+}
+
+func each(ctx context.Context, d *db.DB, query string, args []any, do func(*sql.Rows) error) error {
+	rows, err := d.Primary().DB.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // what it would say, Err says
+	for rows.Next() {
+		if err := do(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
