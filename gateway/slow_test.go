@@ -3,6 +3,8 @@ package gateway
 import (
 	"bytes"
 	"fmt"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -190,4 +192,37 @@ func TestClientCloses(t *testing.T) {
 	require.NoError(t, c.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, "bye")))
 	require.Equal(t, websocket.CloseNormalClosure, c.closed().Code)
 	h.eventually(func() bool { return h.sessions.count() == 0 }, "removed")
+}
+
+// lazyConn takes a few bytes a write, and then lets the deadline pass.
+type lazyConn struct {
+	net.Conn
+	got     []byte
+	refuses bool
+}
+
+func (l *lazyConn) SetWriteDeadline(time.Time) error { return nil }
+
+func (l *lazyConn) Write(p []byte) (int, error) {
+	if l.refuses {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n := min(7, len(p))
+	l.got = append(l.got, p[:n]...)
+	if n < len(p) {
+		return n, os.ErrDeadlineExceeded
+	}
+	return n, nil
+}
+
+// TestSendGoesOn: a deadline in the middle of a frame neither repeats nor loses bytes.
+func TestSendGoesOn(t *testing.T) {
+	lazy := &lazyConn{}
+	c := &conn{g: &Gateway{cfg: DefaultConfig()}, tcp: lazy}
+	text := []byte(strings.Repeat("0123456789", 10))
+	require.NoError(t, c.send(text))
+	require.Equal(t, text, lazy.got)
+	lazy.refuses = true
+	c.closing.Store(time.Now().UnixMilli())
+	require.ErrorIs(t, c.send(text), os.ErrDeadlineExceeded, "a closing socket is given up in time")
 }
