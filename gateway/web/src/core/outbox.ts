@@ -114,7 +114,6 @@ export class Outbox {
       if (entry) this.entries.set(entry.tempMessageId, entry);
       else this.storage.removeItem(key);
     }
-    this.requeue(0);
   }
 }
 
