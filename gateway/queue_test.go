@@ -206,3 +206,23 @@ func TestBurstConn(t *testing.T) {
 		_ = b.Close()
 	}
 }
+
+// TestNothingOvertakesHint: a push behind a hint of its conversation joins it, though
+// there is room again; what comes through is never older than what a hint told of.
+func TestNothingOvertakesHint(t *testing.T) {
+	var q queue
+	big := strings.Repeat("x", gatherBytes)
+	put := func(conv string) verdict {
+		v, _ := q.put(frame{raw: []byte(big), class: classPush, conv: conv, seq: 1}, 4, 1<<20)
+		return v
+	}
+	for range 4 {
+		require.Equal(t, queued, put("a"))
+	}
+	require.Equal(t, collapsed, put("a"))
+	_, hints, ok := q.next(4, 1<<20)
+	require.True(t, ok)
+	require.Zero(t, hints, "too early: only one place is free")
+	require.Equal(t, collapsed, put("a"))
+	require.Equal(t, queued, put("b"))
+}
