@@ -40,7 +40,7 @@ type Config struct {
 
 // DefaultConfig returns the defaults: embedded.
 func DefaultConfig() Config {
-	return Config{Timeout: 500 * time.Millisecond, EmbeddedBytes: 256 << 20}
+	return Config{Timeout: 500 * time.Millisecond, EmbeddedBytes: 64 << 20}
 }
 
 // Client is a connected client. Safe for concurrent use.

@@ -18,7 +18,9 @@ import (
 type engine struct {
 	state   *lua.LState
 	scripts map[string]*lua.FunctionProto
-	libs    *lua.LTable
+	// fine is the table that stands for OK: one for all, since nearly every write
+	// answers it and no script writes to it.
+	fine *lua.LTable
 }
 
 func newEngine(s *Server) *engine {
@@ -31,6 +33,8 @@ func newEngine(s *Server) *engine {
 		l.Call(1, 0)
 	}
 	e := &engine{state: l, scripts: map[string]*lua.FunctionProto{}}
+	e.fine = l.NewTable()
+	e.fine.RawSetString("ok", lua.LString(ok))
 	redis := l.NewTable()
 	redis.RawSetString("call", l.NewFunction(func(l *lua.LState) int { return s.luaCall(l, true) }))
 	redis.RawSetString("pcall", l.NewFunction(func(l *lua.LState) int { return s.luaCall(l, false) }))
@@ -207,7 +211,11 @@ func (s *Server) luaCall(l *lua.LState, raise bool) int {
 		l.Push(t)
 		return 1
 	}
-	l.Push(toLua(l, r))
+	if r == ok {
+		l.Push(s.lua.fine)
+	} else {
+		l.Push(toLua(l, r))
+	}
 	return 1
 }
 

@@ -23,7 +23,7 @@ import (
 // Config tunes a server. Zero values are replaced by defaults.
 type Config struct {
 	// MaxBytes is about how much memory keys may take; beyond it keys that
-	// expire are evicted, those that are due soonest first. Default 256 MiB.
+	// expire are evicted, those that are due soonest first. Default 64 MiB.
 	MaxBytes int
 	// Now is the clock; default time.Now.
 	Now func() time.Time
@@ -47,7 +47,7 @@ const connBuffer = 64 << 10
 // Start starts a server; Close ends it.
 func Start(cfg Config) *Server {
 	if cfg.MaxBytes == 0 {
-		cfg.MaxBytes = 256 << 20
+		cfg.MaxBytes = 64 << 20
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -18,10 +18,11 @@ while k < #KEYS do
     redis.call('DEL', KEYS[k + i])
   end
   k = k + refused
-  for i = 1, messages do
-    redis.call('ZADD', hot, ARGV[a + 1], ARGV[a + 2])
-    a = a + 2
+  -- unpack is bounded by Lua's stack, so a hundred at a time.
+  for from = a + 1, a + 2 * messages, 200 do
+    redis.call('ZADD', hot, unpack(ARGV, from, math.min(from + 199, a + 2 * messages)))
   end
+  a = a + 2 * messages
   if messages > 0 then
     redis.call('ZREMRANGEBYRANK', hot, 0, -most - 1)
     redis.call('EXPIRE', hot, keep)
