@@ -116,6 +116,15 @@ func (m *metrics) published(n int, took time.Duration, err error) {
 	m.batches.Observe(float64(n))
 }
 
+// late counts how a batch ended whose senders had been told that it took too long.
+func (m *metrics) late(took time.Duration, err error) {
+	outcome := "late"
+	if err != nil {
+		outcome = "error"
+	}
+	m.publishes.WithLabelValues(outcome).Observe(took.Seconds())
+}
+
 func (m *metrics) request(method, route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
 }

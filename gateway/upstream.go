@@ -128,7 +128,7 @@ func (u *upstream) publish(b *batch) {
 		u.answer(b, errPublishSlow)
 		b.msgs = nil
 		// What comes next must not overtake it.
-		_ = <-answer // its senders are told already
+		u.metrics.late(time.Since(begin), <-answer)
 	}
 	clear(b.msgs)
 	b.msgs = b.msgs[:0]
