@@ -24,10 +24,16 @@ async function scenery(scene, options) {
   for (const [who, text] of dialogue) {
     if (who === "ada") await ada.send(withAda, text);
     else await bob.say(text);
-    await bob.page.locator(".message", { hasText: text.split("\n")[0] }).waitFor();
+    const shown = bob.page.locator(".message", { hasText: text.split("\n")[0] });
+    await shown.and(bob.page.locator(":not([data-state=queued], [data-state=sending], [data-state=accepted])")).waitFor();
   }
   await bob.states("stored", "read");
   return bob;
+}
+
+/** Takes a picture of a page that has come to rest. */
+function picture(scene, person, name) {
+  return person.page.screenshot({ path: scene.shot(name), animations: "disabled" });
 }
 
 /** Nothing sticks out to the side. */
@@ -39,11 +45,11 @@ async function fits(person) {
 async function desktop(scene) {
   for (const colorScheme of ["light", "dark"]) {
     const stranger = await scene.stranger("Nobody", { colorScheme });
-    await stranger.page.screenshot({ path: scene.shot(`login-${colorScheme}`) });
+    await picture(scene, stranger, `login-${colorScheme}`);
     const newcomer = await scene.person("Newcomer", { colorScheme });
-    await newcomer.page.screenshot({ path: scene.shot(`empty-${colorScheme}`) });
+    await picture(scene, newcomer, `empty-${colorScheme}`);
     const bob = await scenery(scene, { colorScheme });
-    await bob.page.screenshot({ path: scene.shot(`chat-${colorScheme}`) });
+    await picture(scene, bob, `chat-${colorScheme}`);
     await fits(bob);
   }
 }
@@ -52,12 +58,12 @@ async function phone(scene) {
   const bob = await scenery(scene, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   assert.equal(await bob.page.locator(".sidebar").isVisible(), false);
   await fits(bob);
-  await bob.page.screenshot({ path: scene.shot("phone-chat") });
+  await picture(scene, bob, "phone-chat");
   await bob.page.getByLabel("Back to the conversations").click();
   await bob.page.locator(".sidebar").waitFor();
   assert.equal(await bob.page.locator(".pane").isVisible(), false);
   await fits(bob);
-  await bob.page.screenshot({ path: scene.shot("phone-list") });
+  await picture(scene, bob, "phone-list");
   await bob.openChat("Grace");
   await bob.page.goBack(); // the phone's own way back
   await bob.page.locator(".sidebar").waitFor();

@@ -78,6 +78,32 @@ async function newMessagesLine(scene) {
   assert.deepEqual(order, ["day", "old", "new", "new"]); // the third is the line, the fourth the message
 }
 
+/** More news than fit on the screen: read from their beginning, and unread until their end was seen. */
+async function screenfulOfNews(scene) {
+  const bob = await scene.person("Bob");
+  const ada = await ApiUser.register(scene.url, "ada", "Ada");
+  const chat = await ada.chatWith(bob.username);
+  await ada.send(chat, "old");
+  await bob.openChat("Ada");
+  await bob.sees(["old"]);
+  await bob.openChat("World");
+  const news = numbered("news", 40);
+  for (const text of news) await ada.send(chat, text);
+  await bob.openChat("Ada");
+  await bob.sees(["old", ...news]);
+  const line = bob.page.locator(".note-new");
+  await eventually(async () => assert.ok(await line.evaluate((li) => {
+    const { top, bottom } = li.closest(".scroll").getBoundingClientRect();
+    return li.getBoundingClientRect().top > top && li.getBoundingClientRect().bottom < bottom;
+  })), "the line before the news is in sight");
+  const badge = bob.conversation("Ada").locator(".badge");
+  assert.equal(await badge.textContent(), "40");
+  await ada.send(chat, "one more");
+  await eventually(async () => assert.equal(await badge.textContent(), "41"), "the badge counts on");
+  await bob.page.getByLabel("Jump to the newest message").click();
+  await badge.waitFor({ state: "hidden" });
+}
+
 async function longHistory(scene) {
   const bob = await scene.person("Bob");
   const ada = await ApiUser.register(scene.url, "ada", "Ada");
@@ -171,7 +197,7 @@ async function accounts(scene) {
   await ada.page.reload();
   await ada.online(); // still logged in
   await ada.page.getByRole("button", { name: "Log out" }).click();
-  await ada.page.getByRole("heading", { name: "Welcome back" }).waitFor();
+  await ada.page.getByRole("heading", { name: "Log in" }).waitFor();
   ada.expectsTrouble = true; // the browser itself notes each 401 on the console
   await ada.page.getByLabel("User name").fill(ada.username);
   await ada.page.getByLabel("Password").fill("not the password");
@@ -191,6 +217,7 @@ export const tests = {
   "reloads in the middle lose and repeat nothing": reloadInTheMiddle,
   "the unread badge appears and clears, in every tab": unreadBadge,
   "a line stands before the new messages": newMessagesLine,
+  "more news than fit on the screen": screenfulOfNews,
   "180 messages of history by scrolling up": longHistory,
   "World shows who speaks": world,
   "typing is shown and ends": typing,

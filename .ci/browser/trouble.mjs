@@ -32,14 +32,31 @@ async function networkAway(scene) {
   await bob.sees(["before"]);
   ada.expectsTrouble = true;
   await ada.context.setOffline(true);
+  await ada.offline(); // by the missing answer to a ping: nobody has closed the connection
   for (const text of ["away 1", "away 2"]) await ada.say(text);
   await ada.sees(["before", "away 1", "away 2"]);
   await bob.say("are you there?");
+  await bob.sees(["before", "are you there?"]);
   await ada.context.setOffline(false);
   const all = ["are you there?", "away 1", "away 2", "before"];
   for (const p of [ada, bob]) await eventually(async () => assert.deepEqual((await p.texts()).sort(), all), `${p.nickname} has everything once`);
   await ada.states("stored", "read");
   await bob.sees(await ada.texts());
+}
+
+/** Gone and back before anybody notices: what was written in between arrives all the same. */
+async function networkBlip(scene) {
+  const [ada, bob] = await scene.pair();
+  ada.expectsTrouble = true;
+  const texts = Array.from({ length: 5 }, (_, i) => `blip ${i + 1}`);
+  for (const text of texts) {
+    await ada.context.setOffline(true);
+    await ada.say(text);
+    await ada.context.setOffline(false);
+  }
+  await bob.sees(texts);
+  await ada.sees(texts);
+  await ada.states("stored", "read");
 }
 
 /** Returns when the person's page has noticed that its server is gone. */
@@ -111,7 +128,7 @@ async function loggedOutElsewhere(scene) {
   const ada = await scene.person("Ada");
   const second = await ada.anotherTab(scene.url);
   await ada.page.getByRole("button", { name: "Log out" }).click();
-  await second.page.getByRole("heading", { name: "Welcome back" }).waitFor();
+  await second.page.getByRole("heading", { name: "Log in" }).waitFor();
 }
 
 /** The same device id twice: the first stays away until it is clicked. */
@@ -145,6 +162,7 @@ async function nobodyElse(scene) {
 export const tests = {
   "text stays text": literalText,
   "the network goes away and comes back": networkAway,
+  "the network blinks": networkBlip,
   "the server is killed and comes back": { run: serverKilled, ownServer: true },
   "what was written offline outlives a reload": { run: outboxOutlivesReload, ownServer: true },
   "the server is killed again and again": { run: killedAgainAndAgain, ownServer: true },

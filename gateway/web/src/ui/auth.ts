@@ -7,8 +7,8 @@ import { h, set, setText } from "./dom";
 type Mode = "login" | "register";
 
 const words = {
-  login: { title: "Welcome back", submit: "Log in", other: "New here?", switch: "Create an account" },
-  register: { title: "Create your account", submit: "Register", other: "Already registered?", switch: "Log in" },
+  login: { title: "Log in", submit: "Log in", other: "New here?", switch: "Create an account" },
+  register: { title: "Create an account", submit: "Register", other: "Already registered?", switch: "Log in" },
 } as const;
 
 /** Shows the form in root until onGrant is called; notice says why the user is here again. */
@@ -43,6 +43,7 @@ class AuthForm {
         "form",
         { class: "auth-card", novalidate: true, submit: (e: SubmitEvent) => void this.send(e) },
         h("div", { class: "brand" }, h("span", { class: "brand-mark", "aria-hidden": "true" }, h("i"), h("i"), h("i")), h("span", {}, "GoChat")),
+        h("p", { class: "tagline" }, "Every message arrives. Once, and in order."),
         this.title,
         this.notice,
         this.username.node,
