@@ -1,0 +1,132 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Build compiles the program of the module that dir is in and returns its path.
+func Build(ctx context.Context, dir string) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	bin := filepath.Join(dir, "gochat")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, ".")
+	cmd.Dir = strings.TrimSpace(string(out))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the server: %w\n%s", err, out)
+	}
+	return bin, nil
+}
+
+// Server is a server process that can be killed and started again on the same
+// data and the same address.
+type Server struct {
+	Binary  string
+	DataDir string
+	Address string
+	// Env is added to the environment.
+	Env []string
+
+	mu  sync.Mutex
+	cmd *exec.Cmd
+	log bytes.Buffer
+}
+
+// FreeAddress returns an address on loopback that nobody listens on right now.
+func FreeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String(), nil
+}
+
+// URL is where clients go.
+func (s *Server) URL() string { return "http://" + s.Address }
+
+// Write takes the process's output; what it said is in Output.
+func (s *Server) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Write(p)
+}
+
+// Output is what all processes so far have printed.
+func (s *Server) Output() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
+// Start starts the process and waits until it is ready.
+func (s *Server) Start(ctx context.Context) error {
+	s.cmd = exec.Command(s.Binary) //nolint:gosec,noctx // it outlives ctx; Kill and Term end it
+	s.cmd.Env = append(os.Environ(), append([]string{
+		"GOCHAT_DATA_DIR=" + s.DataDir, "GOCHAT_GATEWAY_LISTEN=" + s.Address,
+		"GOCHAT_LIMITS_AUTH_PER_MINUTE=100000", "GOCHAT_AUTH_BCRYPT_COST=4",
+	}, s.Env...)...)
+	s.cmd.Stdout, s.cmd.Stderr = s, s
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	for {
+		if s.ready(ctx) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("the server is not ready: %w\n%s", ctx.Err(), s.Output()), s.Kill())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Server) ready(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// Kill ends the process as a power failure of the process would (SIGKILL).
+func (s *Server) Kill() error {
+	if err := s.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill the server: %w", err)
+	}
+	_ = s.cmd.Wait() // it says that it was killed
+	return nil
+}
+
+// Term asks the process to stop and returns its exit code and how long it took.
+func (s *Server) Term() (code int, took time.Duration, err error) {
+	start := time.Now()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return 0, 0, fmt.Errorf("ask the server to stop: %w", err)
+	}
+	err = s.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, 0, fmt.Errorf("wait for the server: %w", err)
+	}
+	return s.cmd.ProcessState.ExitCode(), time.Since(start), nil
+}
