@@ -4,9 +4,11 @@ import type { OutboxEntry } from "../src/core/outbox";
 import { Store } from "../src/core/store";
 import type { Message } from "../src/core/types";
 import { utf8Length } from "../src/core/types";
+import { Users } from "../src/core/users";
+import { chatName } from "../src/ui/avatar";
 import { badge, daysBetween, initials, pieces, typeLabel } from "../src/ui/format";
 import { chatRows } from "../src/ui/rows";
-import { message, user } from "./fakes";
+import { message, settle, user } from "./fakes";
 
 for (const [text, want] of [["", 0], ["abc", 3], ["ä€", 5], ["👋", 4]] as const) {
   test(`utf8Length(${text})`, () => assert.equal(utf8Length(text), want));
@@ -48,7 +50,7 @@ test("daysBetween counts midnights, not hours", () => {
 const noon = new Date(2026, 4, 5, 12).getTime();
 const at = (minutes: number) => noon + minutes * 60_000;
 
-function rowsOf(messages: Message[], options: { outbox?: Partial<OutboxEntry>[]; dividerAfter?: number; peerReadSeq?: number; type?: "single" | "world" } = {}) {
+function rowsOf(messages: Message[], options: { outbox?: Partial<OutboxEntry>[]; dividerAfter?: number; peerReadSeq?: number; type?: "single" | "group" | "world" } = {}) {
   const store = new Store(user("1", "ada"), () => {});
   const chat = store.putConversation({ conversationId: "world", type: options.type ?? "world", lastSeq: 0, readSeq: 0, unread: 0, lastMessageAt: 0 });
   chat.peerReadSeq = options.peerReadSeq ?? 0;
@@ -75,6 +77,11 @@ const cases: { name: string; rows: ReturnType<typeof rowsOf>; want: string[] }[]
     name: "new messages",
     rows: rowsOf([message(1, { timestamp: at(0) }), message(2, { timestamp: at(0) }), message(3, { timestamp: at(0) })], { dividerAfter: 1 }),
     want: ["day:Today", "text 1 by user 2", "new:New messages", "text 2 by user 2", "text 3 joined"],
+  },
+  {
+    name: "a group names who speaks, and knows no reader",
+    rows: rowsOf([message(1, { timestamp: at(0) }), message(2, { timestamp: at(0), senderId: "1" })], { type: "group" }),
+    want: ["day:Today", "text 1 by user 2", "text 2 stored"],
   },
   {
     name: "own ones are not new",
@@ -109,4 +116,46 @@ test("rows: a message keeps its key when it moves from the outbox to the log", (
   const waiting = rowsOf([], { outbox: [{ tempMessageId: "a", content: "x" }] }).at(-1)?.key;
   const stored = rowsOf([message(1, { senderId: "1", tempMessageId: "a" })]).at(-1)?.key;
   assert.equal(waiting, stored);
+});
+
+test("chatName", () => {
+  const store = new Store(user("1", "ada"), () => {});
+  const users = new Users(async (id) => user(id, "x"), () => {}, () => 0);
+  const numbers = { lastSeq: 0, readSeq: 0, unread: 0, lastMessageAt: 0 };
+  const group = { groupId: "5", conversationId: "group_5", name: "Team", announcement: "", memberCount: 3 };
+  const names = [
+    store.putConversation({ conversationId: "world", type: "world", ...numbers }),
+    store.putConversation({ conversationId: "group_5", type: "group", group, ...numbers }),
+    store.putConversation({ conversationId: "single_a", type: "single", peer: user("2", "bob"), ...numbers }),
+    store.putConversation({ conversationId: "single_b", type: "single", peer: { ...user("3", "eve"), nickname: "Eve" }, ...numbers }),
+  ].map((chat) => chatName(chat, users));
+  assert.deepEqual(names, ["World", "Team", "bob", "Eve"]);
+});
+
+test("users: each is asked for once, a few at a time, and a failure not at once again", async () => {
+  let now = 0;
+  const asked: string[] = [];
+  const answers: (() => void)[] = [];
+  const users = new Users(
+    (id) => {
+      asked.push(id);
+      return new Promise((resolve, reject) => answers.push(() => (id === "9" ? reject(new Error("away")) : resolve(user(id, `name${id}`)))));
+    },
+    () => {},
+    () => now,
+  );
+  const ids = ["9", "1", "2", "3", "4", "5"];
+  for (const id of [...ids, ...ids]) assert.equal(users.name(id), "…");
+  assert.deepEqual(asked, ids.slice(0, 4));
+  while (answers.length > 0) {
+    answers.shift()?.();
+    await settle();
+  }
+  assert.deepEqual(asked, ids);
+  assert.equal(users.name("5"), "name5");
+  assert.equal(users.name("9"), "…");
+  assert.equal(asked.length, ids.length);
+  now = 30_000;
+  assert.equal(users.name("9"), "…");
+  assert.equal(asked.length, ids.length + 1);
 });
