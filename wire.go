@@ -244,7 +244,7 @@ func (a *app) startGateway(ctx context.Context) error {
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
 		Sessions: pb.NewSessionRepoClient(a.calls), Transport: a.transport,
 		Log: a.log, Metrics: a.registry, Gatherer: a.registry, Health: a.checks.Run,
-		Web: web.FS(), Limits: a.cfg.Limits.Limits,
+		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,
 	})
 	if err != nil {
 		return err
