@@ -93,6 +93,17 @@ test("session: a sync-hint pulls", async () => {
   assert.equal(t.seqs().length, 451);
 });
 
+test("session: what is announced before it can be read is looked for again", async () => {
+  const t = setup();
+  t.server.fill(1);
+  await t.online();
+  t.wire().receive({ type: "sync-hint", data: { conversationId: "world", lastSeq: 2 } });
+  await settle();
+  t.server.fill(1);
+  await t.clock.advance(5000);
+  assert.deepEqual(t.seqs(), [1, 2]);
+});
+
 test("session: a very wide gap shows the newest page, and the rest is paged in", async () => {
   const t = setup();
   t.server.fill(1);
@@ -327,6 +338,23 @@ test("session: a message of an unknown conversation brings the conversation", as
   await settle();
   assert.deepEqual(t.seqs(), [3]);
 });
+
+// The answer that brings the conversation was made before the second message was stored.
+for (const what of ["new-message", "sync-hint"] as const) {
+  test(`session: a ${what} during the loading of its conversation is not forgotten`, async () => {
+    const t = setup();
+    t.server.failure = new ApiError(404, "not_found", "no");
+    await t.online();
+    t.server.failure = undefined;
+    t.server.fill(1);
+    t.wire().receive({ type: "new-message", data: t.server.messages[0] ?? message(1) }); // asks, and is answered in memory at once
+    t.server.fill(1);
+    if (what === "new-message") t.wire().receive({ type: "new-message", data: t.server.messages[1] ?? message(2) });
+    else t.wire().receive({ type: "sync-hint", data: { conversationId: "world", lastSeq: 2 } });
+    await settle();
+    assert.deepEqual(t.seqs(), [1, 2]);
+  });
+}
 
 test("session: a full storage is told of, and the message goes out all the same", async () => {
   const t = setup();

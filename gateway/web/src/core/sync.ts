@@ -16,6 +16,8 @@ const pullSize = 200;
 /** A gap that is wider is not filled: the newest page is shown, the rest comes by scrolling. */
 const widestGap = 1000;
 const maxSyncRounds = 50;
+/** When to look again for what the server has announced but does not show yet. */
+const behindRetry = 5000;
 const retryBase = 1000;
 const retryCap = 20_000;
 
@@ -68,7 +70,8 @@ export class Sync {
   /** Takes a message from wherever, and fetches what is missing before it. */
   message(m: Message): void {
     if (!this.deps.store.putMessage(m)) {
-      void this.load(m.conversationId).then(() => this.settle(m.conversationId));
+      // The answer may have been on its way before this message was stored.
+      void this.load(m.conversationId).then((chat) => chat && this.message(m));
       return;
     }
     this.settle(m.conversationId);
@@ -78,7 +81,7 @@ export class Sync {
   hint(conversationId: string, lastSeq: number): void {
     const chat = this.deps.store.get(conversationId);
     if (!chat) {
-      void this.load(conversationId).then(() => this.settle(conversationId));
+      void this.load(conversationId).then((found) => found && this.hint(conversationId, lastSeq));
       return;
     }
     this.deps.store.hint(chat, lastSeq);
@@ -119,7 +122,10 @@ export class Sync {
         const page = await this.deps.api.messages(chat.id, { afterSeq: head, limit: pullSize });
         this.deps.store.putSynced({ ...page, conversationId: chat.id, readSeq: 0 });
       }
-      if (chat.log.head === head) return; // the server does not have it yet; its push or the idle sync brings it
+      if (chat.log.head === head) {
+        this.arm("retryTimer", behindRetry); // it was read where it is not visible yet
+        return;
+      }
       this.settle(chat.id);
     }
   }
@@ -185,7 +191,7 @@ export class Sync {
     for (let round = 0, more = true; more && round < maxSyncRounds && !this.stopped; round++) {
       const answer = await this.deps.api.sync(this.deps.store.heads());
       for (const s of answer.conversations) {
-        if (!this.deps.store.putSynced(s)) await this.load(s.conversationId);
+        if (!this.deps.store.putSynced(s) && (await this.load(s.conversationId))) this.deps.store.putSynced(s);
       }
       more = answer.more;
     }
