@@ -100,7 +100,7 @@ func typingData(data value) (string, error) {
 // conversation returns the required conversation id.
 func (b *body) conversation() string {
 	id := b.required("conversationId")
-	if id != "" && !contracts.ConversationID(id).Valid() {
+	if _, there := b.get("conversationId"); there && !contracts.ConversationID(id).Valid() {
 		b.bad("conversationId", "a conversation id")
 	}
 	return id

@@ -115,14 +115,11 @@ func (b *body) limit(name string, most int) int32 {
 	return int32(n) //nolint:gosec // bounded by most
 }
 
-// counts returns an object of whole numbers with at most most members; nil when there is none.
+// counts returns an object of whole numbers with at most most members, which must be there.
 func (b *body) counts(name string, most int) map[string]uint64 {
 	v, ok := b.get(name)
-	if !ok {
-		return nil
-	}
-	if !v.isObject() {
-		b.bad(name, "an object of whole numbers")
+	if !ok || !v.isObject() {
+		b.bad(name, "an object of whole numbers is required; empty when you have nothing")
 		return nil
 	}
 	out := map[string]uint64{}

@@ -142,6 +142,11 @@ func (c *conn) handle(text []byte) {
 	case contracts.FrameSend:
 		c.sendMessage(data)
 	case contracts.FramePing:
+		// Clients may leave the empty data out.
+		if len(data.raw) > 0 && !data.isObject() {
+			c.fail(contracts.Invalid("data", "an object"), contracts.FramePing)
+			return
+		}
 		c.reply(pongFrame)
 		c.g.metrics.sent(contracts.FramePong, 1)
 	case contracts.FrameRead:

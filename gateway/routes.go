@@ -12,12 +12,17 @@ import (
 // headerLimit is how long a request line with its headers may be, in bytes.
 const headerLimit = 8 << 10
 
+// bodySlack times the limit is read of a body that is too large: a server that
+// closes while the client still writes resets the connection, and the client
+// never sees its 413.
+const bodySlack = 4
+
 // routes makes the HTTP server.
 func (g *Gateway) routes() (*fiber.App, error) {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		CaseSensitive:         true,
-		BodyLimit:             g.cfg.BodyLimit,
+		BodyLimit:             bodySlack * g.cfg.BodyLimit,
 		ReadTimeout:           g.cfg.ReadTimeout,
 		WriteTimeout:          g.cfg.WriteTimeout,
 		IdleTimeout:           g.cfg.IdleTimeout,
@@ -27,7 +32,7 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	app.Server().KeepHijackedConns = true
 	app.Server().CloseOnShutdown = true
 	g.answerUnknownMethods(app)
-	app.Use(g.observe)
+	app.Use(g.observe, g.limitBody)
 
 	app.Get("/ws", g.websocketRoute)
 	api := app.Group("/api")
@@ -57,6 +62,14 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	}
 	app.Use(notFound)
 	return app, nil
+}
+
+// limitBody refuses what is over the limit.
+func (g *Gateway) limitBody(c *fiber.Ctx) error {
+	if len(c.Request().Body()) > g.cfg.BodyLimit {
+		return contracts.NewError(contracts.CodePayloadTooLarge, "")
+	}
+	return c.Next()
 }
 
 // answerUnknownMethods gives methods that Fiber refuses before its middlewares the

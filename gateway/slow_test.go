@@ -178,9 +178,9 @@ func TestFlooding(t *testing.T) {
 func TestFrameTooLarge(t *testing.T) {
 	h := start(t)
 	c := h.dial("7:a", "")
-	c.write(`{"type":"ping","data":"` + strings.Repeat("x", 60<<10) + `"}`)
+	c.write(`{"type":"ping","data":{"x":"` + strings.Repeat("x", 60<<10) + `"}}`)
 	c.expect(contracts.FramePong, nil)
-	c.write(`{"type":"ping","data":"` + strings.Repeat("x", 64<<10) + `"}`)
+	c.write(`{"type":"ping","data":{"x":"` + strings.Repeat("x", 64<<10) + `"}}`)
 	ce := c.closed()
 	require.Equal(t, websocket.CloseMessageTooBig, ce.Code)
 	require.Equal(t, "too-large", ce.Text)
