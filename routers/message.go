@@ -79,7 +79,18 @@ func (p Pipeline) tellPoisoned(ctx context.Context, msg *message.Message) error 
 	if err != nil {
 		return nil //nolint:nilerr // nobody to tell, as the comment says
 	}
-	it.Rejected = contracts.NewError(contracts.CodeInternal, "The server cannot store this message.")
+	// It may have broken its handler after it was stored.
+	found, err := p.Messages.FindOutcome(ctx, &pb.FindOutcomeRequest{
+		SenderId: it.Upstream.GetSenderId(), TempMessageId: it.Upstream.GetTempMessageId(),
+	})
+	switch {
+	case err != nil:
+		return err
+	case found.GetStored():
+		it.Stored = found.GetMessage()
+	default:
+		it.Rejected = contracts.NewError(contracts.CodeInternal, "The server cannot store this message.")
+	}
 	records, err := deliver.Records(&handlers.Envelope{Items: []*handlers.Item{it}})
 	if err != nil || len(records) == 0 {
 		return err

@@ -88,7 +88,7 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 		wmiddleware.Retry{
 			MaxRetries: cfg.Retries, InitialInterval: cfg.RetryPause, MaxInterval: cfg.RetryPauseMax,
 			Multiplier: 2, RandomizationFactor: 0.3, ResetContextOnRetry: true,
-			ShouldRetry: func(p wmiddleware.RetryParams) bool { return !middleware.IsPermanent(p.Err) },
+			ShouldRetry: func(p wmiddleware.RetryParams) bool { return !middleware.IsPermanent(p.Err) || middleware.IsPanic(p.Err) },
 			OnRetryHook: func(n int, delay time.Duration) {
 				deps.Log.Warn("retrying a run", zap.String("router", w.name), zap.Int("retry", n), zap.Duration("pause", delay))
 			},

@@ -18,6 +18,12 @@ var ErrUndecodable = errors.New("record cannot be decoded")
 // cannot be decoded, its handler panics, or the error table says so. Everything
 // else is a dependency that will come back.
 func IsPermanent(err error) bool {
+	return errors.Is(err, ErrUndecodable) || IsPanic(err) || contracts.IsPermanent(err)
+}
+
+// IsPanic reports whether a handler panicked. That is tried again a few times
+// before it counts as permanent.
+func IsPanic(err error) bool {
 	var panicked wmiddleware.RecoveredPanicError
-	return errors.Is(err, ErrUndecodable) || errors.As(err, &panicked) || contracts.IsPermanent(err)
+	return errors.As(err, &panicked)
 }

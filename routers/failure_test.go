@@ -1,0 +1,322 @@
+package routers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/mq/channel"
+	"github.com/gochat/gochat/infra/mq/stream"
+	"github.com/gochat/gochat/routers/middleware"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is a message router on a queue in memory, with a tap on what it sends.
+type bench struct {
+	t        *testing.T
+	queue    *stream.Stream
+	repo     *fakeRepo
+	toGW     <-chan *message.Message
+	poisoned <-chan *message.Message
+}
+
+const patience = 10 * time.Second
+
+// newBench starts the pipeline with an extra middleware after the first `after`
+// stages; nil adds none.
+func newBench(t *testing.T, after int, extra message.HandlerMiddleware) *bench {
+	t.Helper()
+	queue, err := channel.Open(zap.NewNop())
+	require.NoError(t, err)
+	b := &bench{t: t, queue: queue, repo: newFakeRepo(1, 2)}
+	for _, topic := range []string{contracts.TopicUpstream, contracts.TopicStored, contracts.TopicFanout, contracts.TopicPoison, contracts.TopicDownstream("gw")} {
+		require.NoError(t, queue.Ensure(t.Context(), mq.Topic{Name: topic}))
+	}
+	b.toGW, b.poisoned = b.tap(contracts.TopicDownstream("gw")), b.tap(contracts.TopicPoison)
+
+	out, err := NewOutbox(queue, "message")
+	require.NoError(t, err)
+	p := Pipeline{
+		Messages: b.repo, Conversations: b.repo, Groups: b.repo, Sessions: b.repo, IDs: &counterIDs{}, Outbox: out,
+	}
+	cfg := DefaultConfig()
+	cfg.Retries, cfg.RetryPause, cfg.RetryPauseMax, cfg.Lanes = 1, time.Millisecond, time.Millisecond, 2
+	deps := Deps{Transport: queue, Metrics: middleware.NewMetrics(prometheus.NewRegistry()), Log: zap.NewNop(), Watermill: watermill.NopLogger{}}
+	inner := middlewares(deps, p.Stages(cfg))
+	if extra != nil {
+		at := after + 1 // decode comes first
+		inner = append(inner[:at:at], append([]message.HandlerMiddleware{extra}, inner[at:]...)...)
+	}
+	r, err := build(cfg, deps, contracts.TopicPoison, work{
+		name: "message", topic: contracts.TopicUpstream, group: contracts.GroupMessage, tell: p.tellPoisoned,
+		inner: inner, last: func(*message.Message) error { return nil },
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		assert.NoError(t, <-done)
+		assert.NoError(t, queue.Close())
+	})
+	<-r.Running()
+	return b
+}
+
+func (b *bench) tap(topic string) <-chan *message.Message {
+	b.t.Helper()
+	sub, err := b.queue.Subscriber(mq.SubscriberConfig{Start: mq.StartNewest, Lanes: 1, DrainTimeout: time.Millisecond})
+	require.NoError(b.t, err)
+	ch, err := sub.Subscribe(context.WithoutCancel(b.t.Context()), topic)
+	require.NoError(b.t, err)
+	return ch
+}
+
+// send publishes a send of user 1 to user 2.
+func (b *bench) send(tempIDs ...string) {
+	b.t.Helper()
+	msgs := make([]*message.Message, len(tempIDs))
+	for i, id := range tempIDs {
+		conv := string(contracts.SingleConversation(1, 2))
+		payload, err := proto.Marshal(&pb.Upstream{
+			SenderId: 1, ReceiverId: 2, ConversationId: conv, Content: "hello " + id, MessageType: "text", TempMessageId: id, AcceptedAt: 1,
+		})
+		require.NoError(b.t, err)
+		msgs[i] = message.NewMessage("u-"+id, payload)
+		msgs[i].Metadata = message.Metadata{
+			mq.KeyMetadata: conv, contracts.MetaSchema: contracts.SchemaVersion,
+			contracts.MetaOriginGateway: "gw", contracts.MetaOriginConnection: "conn",
+		}
+	}
+	require.NoError(b.t, b.queue.Publisher().Publish(contracts.TopicUpstream, msgs...))
+}
+
+// seen is what a gateway was told about one send.
+type seen struct {
+	stored, rejected, pushes int
+	ids                      map[string]bool // messageId@seqId
+}
+
+// collect reads deliveries until done says that it is enough.
+func (b *bench) collect(done func(map[string]*seen) bool) map[string]*seen {
+	b.t.Helper()
+	all := map[string]*seen{}
+	deadline := time.After(patience)
+	for !done(all) {
+		select {
+		case m := <-b.toGW:
+			b.note(all, m.Payload)
+			m.Ack()
+		case <-deadline:
+			require.FailNow(b.t, "not everything was delivered", "%+v", all)
+		}
+	}
+	return all
+}
+
+func (b *bench) note(all map[string]*seen, payload []byte) {
+	b.t.Helper()
+	var down pb.Downstream
+	require.NoError(b.t, proto.Unmarshal(payload, &down))
+	for _, d := range down.GetDeliveries() {
+		var f struct {
+			Type string
+			Data struct {
+				TempMessageID, MessageID string
+				SeqID                    uint64
+			}
+		}
+		require.NoError(b.t, json.Unmarshal(d.GetFrame(), &f))
+		s := all[f.Data.TempMessageID]
+		if s == nil {
+			s = &seen{ids: map[string]bool{}}
+			all[f.Data.TempMessageID] = s
+		}
+		switch f.Type {
+		case contracts.FrameStored:
+			require.Equal(b.t, "conn", d.GetOnlyConnectionId())
+			s.stored++
+			s.ids[fmt.Sprintf("%s@%d", f.Data.MessageID, f.Data.SeqID)] = true
+		case contracts.FrameNew:
+			s.pushes++
+			s.ids[fmt.Sprintf("%s@%d", f.Data.MessageID, f.Data.SeqID)] = true
+		case contracts.FrameRejected:
+			s.rejected++
+		}
+	}
+}
+
+func acked(ids ...string) func(map[string]*seen) bool {
+	return func(all map[string]*seen) bool {
+		for _, id := range ids {
+			if s := all[id]; s == nil || s.stored == 0 || s.pushes == 0 {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// failing breaks down a number of times before the stages after it run.
+func failing(times int, how func() error, hits *atomic.Int64) message.HandlerMiddleware {
+	return func(h message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			if hits.Add(1) <= int64(times) {
+				return nil, how()
+			}
+			return h(msg)
+		}
+	}
+}
+
+// TestEveryStageHeals breaks the pipeline after each stage (the work before it is
+// done, the rest not), lets the record come again, and expects as if nothing had
+// happened: stored once, whole numbers, one id each, ack and push.
+func TestEveryStageHeals(t *testing.T) {
+	t.Parallel()
+	stages := append([]NamedStage{{Name: "decode"}}, Pipeline{}.Stages(DefaultConfig())...)
+	kinds := map[string]struct {
+		times int
+		how   func() error
+	}{
+		"an error that passes at the first retry": {1, func() error { return errors.New("a dependency is away") }},
+		"an error that outlasts the retries":      {5, func() error { return errors.New("a dependency is away") }},
+		"unavailable":                             {3, func() error { return contracts.NewError(contracts.CodeUnavailable, "") }},
+		"a panic":                                 {1, func() error { panic("boom") }},
+	}
+	for after, stage := range stages {
+		for kind, k := range kinds {
+			t.Run(kind+" after "+stage.Name, func(t *testing.T) {
+				t.Parallel()
+				var hits atomic.Int64
+				b := newBench(t, after, failing(k.times, k.how, &hits))
+				b.send("a", "b", "c")
+				all := b.collect(acked("a", "b", "c"))
+				require.Eventually(t, func() bool { return hits.Load() > int64(k.times) }, patience, time.Millisecond, "it did break")
+				history := b.repo.history[string(contracts.SingleConversation(1, 2))]
+				require.Len(t, history, 3)
+				for i, id := range []string{"a", "b", "c"} {
+					assert.EqualValues(t, i+1, history[i].GetSeqId())
+					assert.Equal(t, id, history[i].GetTempMessageId(), "order holds")
+					assert.Len(t, all[id].ids, 1, "one id, however often it is said")
+					assert.Zero(t, all[id].rejected)
+				}
+				b.nothingPoisoned()
+			})
+		}
+	}
+}
+
+// nothingPoisoned publishes a mark and expects it to be the first record there.
+func (b *bench) nothingPoisoned() {
+	b.t.Helper()
+	require.NoError(b.t, b.queue.Publisher().Publish(contracts.TopicPoison, message.NewMessage("mark", nil)))
+	m := <-b.poisoned
+	assert.Equal(b.t, "mark", m.UUID)
+	m.Ack()
+}
+
+// A resend long after gets the same ids again.
+func TestAResendGetsTheSameIDs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 0, nil)
+	b.send("a")
+	first := b.collect(acked("a"))["a"]
+	b.send("a", "b")
+	again := b.collect(acked("a", "b"))
+	assert.Equal(t, first.ids, again["a"].ids)
+	assert.Len(t, b.repo.history[string(contracts.SingleConversation(1, 2))], 2)
+}
+
+// What can never be handled goes out of the way, alone, and its lane goes on.
+func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
+	t.Parallel()
+	guilty := func(h message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			for _, it := range carrierOf(msg.Context()).env.Items {
+				if it.Upstream.GetTempMessageId() == "bad" {
+					panic("this message breaks the handler")
+				}
+			}
+			return h(msg)
+		}
+	}
+	for name, after := range map[string]int{"before it is stored": 0, "after it was stored": 4} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, after, guilty)
+			b.send("a", "bad", "c")
+			all := b.collect(func(all map[string]*seen) bool {
+				return acked("a", "c")(all) && all["bad"] != nil && all["bad"].stored+all["bad"].rejected > 0
+			})
+			if after == 0 {
+				assert.Positive(t, all["bad"].rejected)
+			} else {
+				assert.Zero(t, all["bad"].rejected, "what is stored is not rejected")
+				assert.Positive(t, all["bad"].stored)
+			}
+			m := <-b.poisoned
+			assert.Equal(t, "u-bad", m.UUID)
+			assert.Contains(t, m.Metadata.Get(contracts.MetaPoisonReason), "this message breaks the handler")
+			m.Ack()
+		})
+	}
+}
+
+func TestUndecodableRecordsArePoisoned(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 0, nil)
+	garbage := message.NewMessage("garbage", []byte{0xff, 0xff})
+	garbage.Metadata = message.Metadata{mq.KeyMetadata: "world", contracts.MetaSchema: contracts.SchemaVersion}
+	newer := message.NewMessage("newer", nil)
+	newer.Metadata = message.Metadata{mq.KeyMetadata: "world", contracts.MetaSchema: "99"}
+	require.NoError(t, b.queue.Publisher().Publish(contracts.TopicUpstream, garbage, newer))
+	for _, want := range []string{"garbage", "newer"} {
+		m := <-b.poisoned
+		assert.Equal(t, want, m.UUID)
+		assert.NotEmpty(t, m.Metadata.Get(contracts.MetaPoisonReason))
+		m.Ack()
+	}
+	b.send("a")
+	b.collect(acked("a"))
+}
+
+// Without its cache the pipeline gives numbers from the database.
+func TestTheCacheMayBeAway(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 0, nil)
+	b.repo.noCache = true
+	b.send("a", "b")
+	b.collect(acked("a", "b"))
+	assert.Len(t, b.repo.history[string(contracts.SingleConversation(1, 2))], 2)
+}
+
+// A receiver who does not exist is an outcome, not an error.
+func TestRefusalsReachTheSender(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 0, nil)
+	delete(b.repo.users, 2)
+	b.send("a")
+	all := b.collect(func(all map[string]*seen) bool { return all["a"] != nil && all["a"].rejected > 0 })
+	assert.Zero(t, all["a"].stored)
+	assert.Empty(t, b.repo.history)
+	b.nothingPoisoned()
+}
