@@ -2,7 +2,7 @@ package contracts
 
 import (
 	"fmt"
-	"regexp"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -31,10 +31,19 @@ func DefaultLimits() Limits {
 	}
 }
 
-var (
-	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-	tempIDPattern   = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
-)
+// plain reports whether s consists of a-z, A-Z, 0-9, _ . - and the bytes of more.
+// A loop, since it runs for every message: a regular expression took 40 % of
+// decoding one.
+func plain(s, more string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-' ||
+			strings.IndexByte(more, c) >= 0) {
+			return false
+		}
+	}
+	return true
+}
 
 // Message types that clients may send; TypeSystem is the server's own.
 const (
@@ -48,7 +57,7 @@ var clientTypes = map[string]bool{
 
 // CheckUsername returns what a username must be, or "" when it is.
 func (l Limits) CheckUsername(s string) string {
-	if len(s) < l.UsernameMin || len(s) > l.UsernameMax || !usernamePattern.MatchString(s) {
+	if len(s) < l.UsernameMin || len(s) > l.UsernameMax || !plain(s, "") {
 		return fmt.Sprintf("%d to %d of a-z, A-Z, 0-9, _ . -", l.UsernameMin, l.UsernameMax)
 	}
 	return ""
@@ -72,7 +81,7 @@ func (l Limits) CheckNickname(s string) string {
 
 // CheckTempMessageID returns what an idempotency key must be, or "" when it is.
 func (l Limits) CheckTempMessageID(s string) string {
-	if len(s) < 1 || len(s) > l.TempMessageID || !tempIDPattern.MatchString(s) {
+	if len(s) < 1 || len(s) > l.TempMessageID || !plain(s, ":") {
 		return fmt.Sprintf("1 to %d of a-z, A-Z, 0-9, _ . : -", l.TempMessageID)
 	}
 	return ""

@@ -36,7 +36,7 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Lanes: 16, Run: 128, Retries: 5, RetryPause: 20 * time.Millisecond, RetryPauseMax: time.Second,
+		Lanes: 8, Run: 256, Retries: 5, RetryPause: 20 * time.Millisecond, RetryPauseMax: time.Second,
 		DrainTimeout: 5 * time.Second, GroupLimit: 500,
 	}
 }
@@ -88,7 +88,9 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 		wmiddleware.Retry{
 			MaxRetries: cfg.Retries, InitialInterval: cfg.RetryPause, MaxInterval: cfg.RetryPauseMax,
 			Multiplier: 2, RandomizationFactor: 0.3, ResetContextOnRetry: true,
-			ShouldRetry: func(p wmiddleware.RetryParams) bool { return !middleware.IsPermanent(p.Err) || middleware.IsPanic(p.Err) },
+			ShouldRetry: func(p wmiddleware.RetryParams) bool {
+				return !middleware.IsPermanent(p.Err) || middleware.IsPanic(p.Err)
+			},
 			OnRetryHook: func(n int, delay time.Duration) {
 				deps.Log.Warn("retrying a run", zap.String("router", w.name), zap.Int("retry", n), zap.Duration("pause", delay))
 			},

@@ -54,7 +54,7 @@ func sqliteDSN(cfg Config, readOnly bool) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", fmt.Sprint(cfg.BusyTimeout.Milliseconds()))
 	for _, p := range []string{
-		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(8000)",
+		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(16000)",
 		fmt.Sprintf("mmap_size(%d)", 256<<20), fmt.Sprintf("cache_size(-%d)", 64<<10),
 	} {
 		q.Add("_pragma", p)
