@@ -37,8 +37,8 @@ func DefaultLimits() Limits {
 func plain(s, more string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-' ||
-			strings.IndexByte(more, c) >= 0) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '_' && c != '.' && c != '-' && strings.IndexByte(more, c) < 0 {
 			return false
 		}
 	}

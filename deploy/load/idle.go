@@ -22,7 +22,7 @@ const pingEvery = 20 * time.Second
 // and after.
 func idle(ctx context.Context, cfg Config, s *client.Server, r *Report, progress io.Writer) error {
 	users := max(min(cfg.Users, cfg.Idle), 1)
-	fmt.Fprintf(progress, "registering %d users…\n", users)
+	_, _ = fmt.Fprintf(progress, "registering %d users…\n", users)
 	accounts := make([]*client.Account, users)
 	prefix := "idle" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
 	group, gctx := errgroup.WithContext(ctx)
@@ -43,13 +43,13 @@ func idle(ctx context.Context, cfg Config, s *client.Server, r *Report, progress
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(progress, "opening %d sockets…\n", cfg.Idle)
+	_, _ = fmt.Fprintf(progress, "opening %d sockets…\n", cfg.Idle)
 	h := &herd{}
 	defer h.close()
 	if err := h.open(ctx, cfg.Idle, accounts); err != nil {
 		return err
 	}
-	fmt.Fprintf(progress, "idle for %s…\n", cfg.Duration)
+	_, _ = fmt.Fprintf(progress, "idle for %s…\n", cfg.Duration)
 	if err := h.keep(ctx, cfg.Duration); err != nil {
 		return err
 	}

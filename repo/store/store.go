@@ -27,7 +27,7 @@ var (
 	ErrClosed = errors.New("the store is closed")
 )
 
-// ErrNewerSchema: the database was migrated by a newer version of the program,
+// ErrNewerSchema says that the database was migrated by a newer version of the program,
 // which this one would corrupt.
 var ErrNewerSchema = errors.New("the schema is newer than this program")
 

@@ -15,7 +15,7 @@ func hset(s *Server, args []string) (reply, error) {
 	}
 	var added int64
 	for i := 1; i < len(args); i += 2 {
-		field, value := args[i], args[i+1]
+		field, value := args[i], args[i+1] //nolint:gosec // their number is odd, checked above
 		old, had := it.hash[field]
 		if had {
 			s.ks.grow(it, len(value)-len(old))

@@ -65,9 +65,6 @@ func takeOver(t *testing.T, d Driver) {
 }
 
 func drainOnClose(t *testing.T, d Driver) {
-	if !d.Durable {
-		t.Skip("a queue in memory has no second life: covered by the durable drivers")
-	}
 	dir := t.TempDir()
 	tr := d.Open(t, dir)
 	ensure(t, tr, "topic")
@@ -78,8 +75,8 @@ func drainOnClose(t *testing.T, d Driver) {
 	closed := make(chan error, 1)
 	go func() { closed <- tr.Close() }()
 	select {
-	case <-closed:
-		require.FailNow(t, "closed with a delivery in flight")
+	case err := <-closed:
+		require.FailNow(t, "closed with a delivery in flight", "%v", err)
 	case <-time.After(20 * time.Millisecond):
 	}
 	require.NoError(t, m.Context().Err(), "work in flight is not cancelled by a drain")
@@ -97,9 +94,6 @@ func drainOnClose(t *testing.T, d Driver) {
 }
 
 func resume(t *testing.T, d Driver) {
-	if !d.Durable {
-		t.Skip("a queue in memory has no second life: covered by the durable drivers")
-	}
 	dir := t.TempDir()
 	cfg := mq.SubscriberConfig{Group: "g", Lanes: 4, DrainTimeout: 10 * time.Millisecond}
 	tr := d.Open(t, dir)

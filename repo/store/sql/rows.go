@@ -34,7 +34,7 @@ func (s *statement) text(rows int) string {
 func (s *statement) prepare(ctx context.Context, pool *sql.DB) error {
 	s.prepared = make(map[int]*sql.Stmt, len(sizes))
 	for _, n := range sizes {
-		stmt, err := pool.PrepareContext(ctx, s.text(n))
+		stmt, err := pool.PrepareContext(ctx, s.text(n)) //nolint:sqlclosecheck // close closes it
 		if err != nil {
 			return fmt.Errorf("prepare %q: %w", s.head, err)
 		}
@@ -58,7 +58,7 @@ func (s *statement) exec(ctx context.Context, tx *sql.Tx, args []any) error {
 		n := s.fit(args)
 		var err error
 		if s.prepared != nil {
-			_, err = tx.StmtContext(ctx, s.prepared[n]).ExecContext(ctx, args[:n*s.width]...)
+			_, err = tx.StmtContext(ctx, s.prepared[n]).ExecContext(ctx, args[:n*s.width]...) //nolint:sqlclosecheck // the transaction closes it
 		} else {
 			_, err = tx.ExecContext(ctx, s.text(n), args[:n*s.width]...)
 		}
@@ -104,7 +104,7 @@ func (s *statement) query(ctx context.Context, tx *sql.Tx, args []any, scan func
 		var err error
 		if s.prepared != nil {
 			n, chunk = s.pad(args)
-			rows, err = tx.StmtContext(ctx, s.prepared[n]).QueryContext(ctx, chunk...)
+			rows, err = tx.StmtContext(ctx, s.prepared[n]).QueryContext(ctx, chunk...) //nolint:sqlclosecheck // the transaction closes it
 		} else {
 			rows, err = tx.QueryContext(ctx, s.text(n), chunk...)
 		}

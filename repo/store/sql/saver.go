@@ -68,7 +68,7 @@ func NewSaver(ctx context.Context, d *db.DB, after AfterCommit, log *zap.Logger)
 		}
 	}
 	go s.commitLoop()
-	go s.answerLoop()
+	go s.answerLoop() //nolint:gosec // it outlives the call that starts it; Close ends it
 	return s, nil
 }
 
@@ -212,7 +212,7 @@ func (s *Saver) transact(calls []*call) ([]store.Committed, error) {
 			return effects, nil
 		}
 		_, taken := db.IsUniqueViolation(err)
-		if try == maxTries || !(taken || db.IsConflict(err)) {
+		if try == maxTries || (!taken && !db.IsConflict(err)) {
 			return nil, fmt.Errorf("save %d calls in one transaction: %w", len(calls), err)
 		}
 		careful = careful || taken
