@@ -31,9 +31,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "gochat: %v\nTry `gochat --help`.\n", err)
+		_, _ = fmt.Fprintf(stderr, "gochat: %v\nTry `gochat --help`.\n", err)
 		return 2
 	}
-	fmt.Fprintf(stderr, "gochat: %v\n", err)
+	_, _ = fmt.Fprintf(stderr, "gochat: %v\n", err)
 	return 1
 }

@@ -58,7 +58,7 @@ func ownCPU() (time.Duration, error) {
 // measure waits out the warm-up and the measured time.
 func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progress io.Writer) error {
 	cfg := f.run.cfg
-	fmt.Fprintf(progress, "warming up for %s, then measuring for %s…\n", cfg.Warmup, cfg.Duration)
+	_, _ = fmt.Fprintf(progress, "warming up for %s, then measuring for %s…\n", cfg.Warmup, cfg.Duration)
 	if err := pause(ctx, cfg.Warmup); err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func (f *fleet) settle() {
 func setUp(ctx context.Context, cfg Config, s *client.Server, progress io.Writer) (*fleet, error) {
 	f := &fleet{run: &run{cfg: cfg, storedIn: newHistogram(), reachedIn: newHistogram()}, pairs: make([]*pair, cfg.Pairs)}
 	prefix := "load" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
-	fmt.Fprintf(progress, "registering %d users…\n", 2*cfg.Pairs)
+	_, _ = fmt.Fprintf(progress, "registering %d users…\n", 2*cfg.Pairs)
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range f.pairs {
