@@ -36,8 +36,8 @@ func TestAsyncAPIKnowsEveryFrame(t *testing.T) {
 		contracts.FrameAck, contracts.FrameStored, contracts.FrameRejected, contracts.FrameNew, contracts.FrameGroup,
 		contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError,
 	} {
-		assert.Contains(t, text, "{type: string, const: "+frame+"}")
-		assert.Contains(t, text, `payload: {"type": "`+frame+`", "data": {`)
+		assert.True(t, strings.Contains(text, "{type: string, const: "+frame+"}"), "a message: %s", frame)
+		assert.True(t, strings.Contains(text, `payload: {"type": "`+frame+`", "data": {`), "an example: %s", frame)
 	}
 	assert.Equal(t, strings.Count(text, "      payload:\n"), strings.Count(text, "      examples:\n"), "an example for each message")
 }
