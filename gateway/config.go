@@ -72,7 +72,7 @@ type Rates struct {
 	// FramesPerSecond and FramesBurst limit what one socket sends.
 	FramesPerSecond int `mapstructure:"frames_per_second"`
 	FramesBurst     int `mapstructure:"frames_burst"`
-	// FloodFrames is how many frames in a row may be refused before the socket is
+	// FloodFrames is how many frames may be refused within 10 s before the socket is
 	// closed with 4008.
 	FloodFrames int `mapstructure:"flood_frames"`
 	// AuthPerMinute limits registrations and logins of one address.

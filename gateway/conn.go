@@ -37,9 +37,11 @@ type conn struct {
 	// unacked holds a token for each send that waits for its ack.
 	unacked chan struct{}
 	limiter *rate.Limiter
-	refused int              // frames in a row, of the reader
-	stopped bool             // the drain ended the reading, of the reader
-	typed   map[string]int64 // conversation → Unix milliseconds, of the reader
+	refused int // frames since refusedAt, of the reader
+	// refusedAt begins the window in which refused frames are counted, Unix ms.
+	refusedAt int64
+	stopped   bool             // the drain ended the reading, of the reader
+	typed     map[string]int64 // conversation → Unix milliseconds, of the reader
 
 	seen     atomic.Int64 // Unix milliseconds of the last sign of life
 	progress atomic.Int64 // Unix milliseconds of the last byte that went out
@@ -167,10 +169,13 @@ func (c *conn) push(f frame, kick *kicks) int {
 }
 
 // reply queues an answer to the client's own frame and starts its writer.
-func (c *conn) reply(raw []byte) {
+func (c *conn) reply(raw []byte) { c.answer(raw, classControl) }
+
+// answer is reply with a class of its own.
+func (c *conn) answer(raw []byte, as class) {
 	var one [1]*conn
 	kick := kicks(one[:0])
-	c.push(frame{raw: raw, class: classControl}, &kick)
+	c.push(frame{raw: raw, class: as}, &kick)
 	kick.start()
 }
 

@@ -30,6 +30,10 @@ const (
 	classPush
 	// classEvent is a read or typing event: it is dropped.
 	classEvent
+	// classCourtesy answers the client's own frames as classControl does, but one
+	// of many is as good as all of them (pong, rate_limited): it is dropped where
+	// that would be the socket's end.
+	classCourtesy
 )
 
 // verdict is what became of a push to the queue.
@@ -84,7 +88,7 @@ func (q *queue) put(f frame, maxFrames, maxBytes int) (v verdict, start bool) {
 			return q.hint(f), false
 		}
 	}
-	if f.class == classControl {
+	if f.class == classControl || f.class == classCourtesy {
 		maxFrames += controlFrames
 		maxBytes += controlBytes
 	}
@@ -100,7 +104,7 @@ func (q *queue) put(f frame, maxFrames, maxBytes int) (v verdict, start bool) {
 	switch f.class {
 	case classPush:
 		return q.hint(f), false
-	case classEvent:
+	case classEvent, classCourtesy:
 		return dropped, false
 	default:
 		return overflow, false

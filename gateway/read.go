@@ -147,7 +147,7 @@ func (c *conn) handle(text []byte) {
 			c.fail(contracts.Invalid("data", "an object"), contracts.FramePing)
 			return
 		}
-		c.reply(pongFrame)
+		c.answer(pongFrame, classCourtesy)
 		c.g.metrics.sent(contracts.FramePong, 1)
 	case contracts.FrameRead:
 		c.markRead(data)
@@ -178,16 +178,25 @@ func (c *conn) reject(e *contracts.Error, tempID string) {
 // error, and too many in a row close the socket.
 func (c *conn) allowFrame(ref string) bool {
 	if c.limiter.Allow() {
-		c.refused = 0
 		return true
+	}
+	// Frames that are let through in between are no excuse: a bucket that refills
+	// all the time would let a flood go on for ever.
+	if now := time.Now().UnixMilli(); now-c.refusedAt > floodWindow.Milliseconds() {
+		c.refused, c.refusedAt = 0, now
 	}
 	if c.refused++; c.refused > c.g.cfg.Rates.FloodFrames {
 		c.closeRetry(contracts.CloseFlooding, contracts.CloseReasonFlooding)
 		return false
 	}
-	c.fail(contracts.NewError(contracts.CodeRateLimited, ""), printable(ref))
+	e := contracts.NewError(contracts.CodeRateLimited, "")
+	c.answer(textFrame(contracts.FrameError, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: printable(ref)}), classCourtesy)
+	c.g.metrics.sent(contracts.FrameError, 1)
 	return false
 }
+
+// floodWindow is the time in which FloodFrames may be refused.
+const floodWindow = 10 * time.Second
 
 func (c *conn) markRead(data value) {
 	d, err := readData(data)

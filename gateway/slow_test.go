@@ -226,3 +226,28 @@ func TestSendGoesOn(t *testing.T) {
 	c.closing.Store(time.Now().UnixMilli())
 	require.ErrorIs(t, c.send(text), os.ErrDeadlineExceeded, "a closing socket is given up in time")
 }
+
+// A flood whose frames are let through now and then is a flood.
+func TestFloodingWithPauses(t *testing.T) {
+	h := start(t, func(c *Config, _ *Deps) {
+		c.Rates.FramesPerSecond, c.Rates.FramesBurst, c.Rates.FloodFrames = 100, 5, 20
+	})
+	c := h.dial("7:a", "")
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		tick := time.NewTicker(2 * time.Millisecond) // five times the limit
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				if c.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping","data":{}}`)) != nil {
+					return
+				}
+			}
+		}
+	}()
+	require.Equal(t, contracts.CloseFlooding, c.closed().Code)
+}

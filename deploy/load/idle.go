@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/gochat/gochat/deploy/client"
 )
@@ -79,10 +80,17 @@ type herd struct {
 // 28,000 ports for each.
 const perSource = 20_000
 
+// openPerSecond stays below the server's default limit of handshakes an address.
+const openPerSecond = 800
+
 func (h *herd) open(ctx context.Context, n int, accounts []*client.Account) error {
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(32)
+	pace := rate.NewLimiter(openPerSecond, 1)
 	for i := range n {
+		if err := pace.Wait(gctx); err != nil {
+			break // the group knows why
+		}
 		group.Go(func() error {
 			source := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i/perSource))}
 			d := &websocket.Dialer{

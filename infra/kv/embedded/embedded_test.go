@@ -101,7 +101,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		require.NoError(t, c.Set(t.Context(), fmt.Sprint(i), "value", time.Hour).Err())
 	}
 	assert.LessOrEqual(t, s.Bytes(), 100_000)
-	assert.NoError(t, c.Get(t.Context(), "for ever").Err(), "what does not expire stays")
+	assert.NoError(t, c.Get(t.Context(), "for ever").Err(), "what does not expire goes last")
+	for i := range 2000 {
+		require.NoError(t, c.Set(t.Context(), fmt.Sprint("for ever", i), "value", 0).Err())
+	}
+	assert.LessOrEqual(t, s.Bytes(), 100_000, "even when nothing expires")
 }
 
 func TestScriptsAreAtomic(t *testing.T) {

@@ -165,10 +165,18 @@ func (ks *keyspace) expireSlice() (more bool) {
 	return true
 }
 
-// evict removes keys that expire, of a few the one that is due first, until the
-// memory is within its limit. Keys without expiry stay.
+// evict removes keys until the memory is within its limit: of a few that expire
+// the one that is due first, or any key where few expire. It is a cache: whoever
+// misses a key asks the database.
 func (ks *keyspace) evict() {
-	for ks.bytes > ks.limit && len(ks.volatile) > 0 {
+	for ks.bytes > ks.limit && len(ks.items) > 0 {
+		if len(ks.volatile)*4 < len(ks.items) {
+			for key := range ks.items { // starts anywhere
+				ks.remove(key)
+				break
+			}
+			continue
+		}
 		victim, first, seen := "", int64(0), 0
 		for key, it := range ks.volatile {
 			if first == 0 || it.expire < first {

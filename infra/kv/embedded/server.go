@@ -22,8 +22,8 @@ import (
 
 // Config tunes a server. Zero values are replaced by defaults.
 type Config struct {
-	// MaxBytes is about how much memory keys may take; beyond it keys that
-	// expire are evicted, those that are due soonest first. Default 64 MiB.
+	// MaxBytes is about how much memory keys may take; beyond it keys
+	// are evicted, those first that expire soonest. Default 64 MiB.
 	MaxBytes int
 	// Now is the clock; default time.Now.
 	Now func() time.Time
