@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -86,7 +87,11 @@ func (c *conn) run() {
 	for _, other := range replaced {
 		other.close(contracts.CloseReplaced, contracts.CloseReasonReplaced)
 	}
-	c.open()
+	// In a goroutine of its own: its calls need a deep stack, which this one would
+	// keep for the life of the socket.
+	var opening sync.WaitGroup
+	opening.Go(c.open)
+	opening.Wait()
 	c.read()
 	if g.draining.Load() {
 		c.awaitAcks()
