@@ -1,10 +1,12 @@
 package routers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,6 +37,8 @@ type bench struct {
 	repo     *fakeRepo
 	toGW     <-chan *message.Message
 	poisoned <-chan *message.Message
+	// content of what send sends; empty: a greeting.
+	content string
 }
 
 const patience = 10 * time.Second
@@ -97,7 +101,7 @@ func (b *bench) send(tempIDs ...string) {
 	for i, id := range tempIDs {
 		conv := string(contracts.SingleConversation(1, 2))
 		payload, err := proto.Marshal(&pb.Upstream{
-			SenderId: 1, ReceiverId: 2, ConversationId: conv, Content: "hello " + id, MessageType: "text", TempMessageId: id, AcceptedAt: 1,
+			SenderId: 1, ReceiverId: 2, ConversationId: conv, Content: cmp.Or(b.content, "hello "+id), MessageType: "text", TempMessageId: id, AcceptedAt: 1,
 		})
 		require.NoError(b.t, err)
 		msgs[i] = message.NewMessage("u-"+id, payload)
@@ -319,4 +323,19 @@ func TestRefusalsReachTheSender(t *testing.T) {
 	assert.Zero(t, all["a"].stored)
 	assert.Empty(t, b.repo.history)
 	b.nothingPoisoned()
+}
+
+// What a run of the largest messages becomes fits into one call of the outbox: a
+// control character takes six bytes in a frame.
+func TestLargeRunsFitTheOutbox(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 0, nil)
+	b.content = strings.Repeat("\x01", contracts.DefaultLimits().ContentMax)
+	ids := make([]string, 300)
+	for i := range ids {
+		ids[i] = fmt.Sprint("m", i)
+	}
+	b.send(ids...)
+	b.collect(acked(ids...))
+	assert.Len(t, b.repo.history[string(contracts.SingleConversation(1, 2))], len(ids))
 }

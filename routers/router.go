@@ -18,7 +18,9 @@ import (
 
 // Config tunes a router.
 type Config struct {
-	// Lanes is how many conversations are worked on at the same time.
+	// Lanes is how many conversations are worked on at the same time. Few lanes
+	// with long runs are the fastest where everything is in one process: each run is
+	// one round of scripts, one part of a group commit and one outbox.
 	Lanes int `mapstructure:"lanes"`
 	// Run is how many queued messages of a lane go through together.
 	Run int `mapstructure:"run"`
@@ -36,7 +38,7 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Lanes: 8, Run: 256, Retries: 5, RetryPause: 20 * time.Millisecond, RetryPauseMax: time.Second,
+		Lanes: 3, Run: 1024, Retries: 5, RetryPause: 20 * time.Millisecond, RetryPauseMax: time.Second,
 		DrainTimeout: 5 * time.Second, GroupLimit: 500,
 	}
 }

@@ -103,7 +103,7 @@ func (l *Lanes) laneOf(m *message.Message) int {
 func (l *Lanes) work(ln *lane) {
 	defer l.workers.Done()
 	for {
-		run := ln.take(l.cfg.Run)
+		run := ln.take(l.cfg.Run, l.cfg.RunBytes)
 		if run == nil {
 			return
 		}
@@ -116,13 +116,20 @@ func (l *Lanes) work(ln *lane) {
 	}
 }
 
-func (ln *lane) take(most int) []*tracked {
+func (ln *lane) take(most, mostBytes int) []*tracked {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
-	n := min(most, len(ln.queue))
-	if n == 0 {
+	if len(ln.queue) == 0 {
 		ln.busy, ln.queue = false, nil
 		return nil
+	}
+	n, bytes := 0, 0
+	for n < min(most, len(ln.queue)) {
+		bytes += len(ln.queue[n].record.Message.Payload)
+		if n > 0 && bytes > mostBytes {
+			break
+		}
+		n++
 	}
 	run := ln.queue[:n:n]
 	ln.queue = ln.queue[n:]

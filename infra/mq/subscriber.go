@@ -31,6 +31,9 @@ type SubscriberConfig struct {
 	// Run is how many queued messages of a lane are delivered together at most;
 	// default 1.
 	Run int
+	// RunBytes bounds the payloads of a run together, except for a run of one;
+	// default 512 KiB. What a handler publishes for a run has to fit into one call.
+	RunBytes int
 	// Window is how many messages are taken beyond the low-water mark; default
 	// 8192.
 	Window int
@@ -49,6 +52,9 @@ func (c SubscriberConfig) WithDefaults() SubscriberConfig {
 	if c.Run == 0 {
 		c.Run = 1
 	}
+	if c.RunBytes == 0 {
+		c.RunBytes = 512 << 10
+	}
 	if c.Window == 0 {
 		c.Window = 8192
 	}
@@ -65,6 +71,9 @@ func (c SubscriberConfig) WithDefaults() SubscriberConfig {
 func (c SubscriberConfig) Validate() error {
 	if c.Lanes < 1 || c.Run < 1 || c.Window < c.Run {
 		return fmt.Errorf("subscriber: lanes %d and run %d must be at least 1, window %d at least run", c.Lanes, c.Run, c.Window)
+	}
+	if c.RunBytes < 0 {
+		return fmt.Errorf("subscriber: run bytes %d must not be negative", c.RunBytes)
 	}
 	if c.DrainTimeout < 0 || c.NackDelay < 0 {
 		return fmt.Errorf("subscriber: drain timeout %s and nack delay %s must not be negative", c.DrainTimeout, c.NackDelay)

@@ -32,6 +32,7 @@ func Run(t *testing.T, d Driver) {
 	cases := map[string]func(*testing.T, Driver){
 		"order per key holds under nacks":                    orderUnderNack,
 		"order per key holds in runs":                        orderInRuns,
+		"a run is bounded in bytes":                          runBytes,
 		"a nack holds back what is behind it":                nackHolds,
 		"a group starts with the oldest message":             groupStartsOldest,
 		"every group gets everything":                        everyGroup,

@@ -139,3 +139,30 @@ func backpressure(t *testing.T, d Driver) {
 	assert.Positive(t, unacked)
 	assert.LessOrEqual(t, unacked, 8)
 }
+
+func runBytes(t *testing.T, d Driver) {
+	tr := open(t, d)
+	ensure(t, tr, "topic")
+	const small, large = 100, 1500
+	for n := 1; n <= 20; n++ {
+		m := numbered("a", n)
+		m.Payload = make([]byte, small)
+		if n%7 == 0 {
+			m.Payload = make([]byte, large)
+		}
+		publish(t, tr, "topic", m)
+	}
+	ch, _ := subscribe(t, tr, "topic", mq.SubscriberConfig{Group: "g", Lanes: 1, Run: 100, RunBytes: 1000})
+	for got := 0; got < 20; {
+		m := receive(t, ch)
+		bytes := 0
+		for _, one := range mq.Run(m) {
+			bytes += len(one.Payload)
+		}
+		if n := len(mq.Run(m)); n > 1 {
+			assert.LessOrEqual(t, bytes, 1000)
+		}
+		got += len(mq.Run(m))
+		m.Ack()
+	}
+}
