@@ -89,7 +89,6 @@ type fakeHasher struct {
 	compared         []string
 	err              error
 	gate             chan struct{}
-	entered          chan struct{}
 }
 
 func (h *fakeHasher) Hash(password string) (string, error) {
@@ -106,7 +105,6 @@ func (h *fakeHasher) Matches(hash, password string) (bool, error) {
 	err := h.err
 	h.mu.Unlock()
 	if h.gate != nil {
-		h.entered <- struct{}{}
 		<-h.gate
 	}
 	if !strings.HasPrefix(hash, "hash of ") {
