@@ -44,9 +44,13 @@ func (r *Repo) users(ctx context.Context, ids []int64) (map[int64]store.User, er
 	if err != nil {
 		return nil, err
 	}
+	fresh := make([]store.User, 0, len(found))
 	for id, u := range found {
 		out[id] = u
-		r.missed("remember a user", r.cache.PutUser(ctx, u))
+		fresh = append(fresh, u)
+	}
+	if len(fresh) > 0 {
+		r.missed("remember users", r.cache.PutUsers(ctx, fresh...))
 	}
 	return out, nil
 }
@@ -101,7 +105,7 @@ func (r users) UpdateUser(ctx context.Context, in *pb.UpdateUserRequest) (*pb.Up
 	if err != nil {
 		return nil, answer(err)
 	}
-	r.missed("remember a changed user", r.cache.PutUser(ctx, u))
+	r.missed("remember a changed user", r.cache.PutUsers(ctx, u))
 	return &pb.UpdateUserResponse{User: userProto(u)}, nil
 }
 

@@ -3,6 +3,7 @@ package rediscache
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,15 +12,22 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// Users returns those of the users that are in the cache.
+// Users returns those of the users that are in the cache. Errors are misses.
 func (c *Cache) Users(ctx context.Context, ids []int64) map[int64]store.User {
-	pipe := c.rdb.Pipeline()
 	cmds := make([]*redis.StringCmd, len(ids))
-	for i, id := range ids {
-		cmds[i] = pipe.HGet(ctx, userKey(id), "data")
+	err := c.guard.do(ctx, func(ctx context.Context) error {
+		pipe := c.rdb.Pipeline()
+		for i, id := range ids {
+			cmds[i] = pipe.HGet(ctx, userKey(id), "data")
+		}
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return map[int64]store.User{}
 	}
-	// Errors are misses: each command has its own.
-	_, _ = pipe.Exec(ctx)
 	out := make(map[int64]store.User, len(ids))
 	for i, cmd := range cmds {
 		var u store.User
@@ -30,14 +38,21 @@ func (c *Cache) Users(ctx context.Context, ids []int64) map[int64]store.User {
 	return out
 }
 
-// PutUser remembers a user unless a newer version is there.
-func (c *Cache) PutUser(ctx context.Context, u store.User) error {
-	data, err := json.Marshal(u)
-	if err != nil {
-		return fmt.Errorf("encode user %d: %w", u.ID, err)
+// PutUsers remembers users, each unless a newer version is there.
+func (c *Cache) PutUsers(ctx context.Context, users ...store.User) error {
+	calls := make([]scriptCall, len(users))
+	for i, u := range users {
+		data, err := json.Marshal(u)
+		if err != nil {
+			return fmt.Errorf("encode user %d: %w", u.ID, err)
+		}
+		calls[i] = scriptCall{[]string{userKey(u.ID)}, []any{u.Version, data, int(userTTL.Seconds())}}
 	}
-	if err := newerScript.Run(ctx, c.rdb, []string{userKey(u.ID)}, u.Version, data, int(userTTL.Seconds())).Err(); err != nil {
-		return fmt.Errorf("remember user %d: %w", u.ID, err)
+	err := c.guard.do(ctx, func(ctx context.Context) error {
+		return runAll(ctx, c.rdb, newerScript, calls, func(_ int, cmd *redis.Cmd) error { return cmd.Err() })
+	})
+	if err != nil {
+		return fmt.Errorf("remember %d users: %w", len(users), err)
 	}
 	return nil
 }
@@ -51,23 +66,34 @@ const (
 // TokenRevoked says what is known of a token; known is false when the database
 // has to be asked.
 func (c *Cache) TokenRevoked(ctx context.Context, id string) (revoked, known bool) {
-	v, err := c.rdb.Get(ctx, tokenKey(id)).Result()
+	var v string
+	err := c.guard.do(ctx, func(ctx context.Context) (err error) {
+		v, err = c.rdb.Get(ctx, tokenKey(id)).Result()
+		return err
+	})
 	return v == tokenRevoked, err == nil
 }
 
 // PutTokenFine remembers for a while that a token was not revoked, unless it is
 // by now.
 func (c *Cache) PutTokenFine(ctx context.Context, id string) error {
-	if err := c.rdb.SetNX(ctx, tokenKey(id), tokenFine, tokenTTL).Err(); err != nil {
+	err := c.guard.do(ctx, func(ctx context.Context) error {
+		return c.rdb.SetNX(ctx, tokenKey(id), tokenFine, tokenTTL).Err()
+	})
+	if err != nil {
 		return fmt.Errorf("remember a token: %w", err)
 	}
 	return nil
 }
 
-// PutTokenRevoked overrides everything. expiresAt is in Unix milliseconds.
+// PutTokenRevoked overrides everything, and is tried even when Redis did not
+// answer a moment ago: what it remembers otherwise is wrong. expiresAt is in Unix milliseconds.
 func (c *Cache) PutTokenRevoked(ctx context.Context, id string, expiresAt int64) error {
 	ttl := max(time.Until(time.UnixMilli(expiresAt)), tokenTTL)
-	if err := c.rdb.Set(ctx, tokenKey(id), tokenRevoked, ttl).Err(); err != nil {
+	err := bounded(ctx, func(ctx context.Context) error {
+		return c.rdb.Set(ctx, tokenKey(id), tokenRevoked, ttl).Err()
+	})
+	if err != nil {
 		return fmt.Errorf("remember that a token is revoked: %w", err)
 	}
 	return nil
