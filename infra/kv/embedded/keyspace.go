@@ -141,6 +141,8 @@ func (ks *keyspace) flush() {
 const (
 	sampleSize = 64
 	sampleMost = 16 // samples in one slice, so that nobody waits for long
+	// evictSample is how many keys a victim is chosen from.
+	evictSample = 2
 )
 
 // expireSlice removes some expired keys; more says that another slice is worth
@@ -182,7 +184,7 @@ func (ks *keyspace) evict() {
 			if first == 0 || it.expire < first {
 				victim, first = key, it.expire
 			}
-			if seen++; seen == 8 {
+			if seen++; seen == evictSample {
 				break
 			}
 		}
