@@ -134,7 +134,7 @@ func (r conversations) GetConversation(ctx context.Context, in *pb.GetConversati
 
 // ListConversations implements pb.ConversationRepoServer.
 func (r conversations) ListConversations(ctx context.Context, in *pb.ListConversationsRequest) (*pb.ListConversationsResponse, error) {
-	page, next, err := r.store.List(ctx, in.GetUserId(), in.GetCursor(), int(in.GetLimit()))
+	page, next, err := r.store.List(ctx, in.GetUserId(), in.GetCursor(), min(max(int(in.GetLimit()), 1), listMax))
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -214,6 +214,9 @@ const (
 	syncMessages      = 5000
 )
 
+// listMax bounds one page of conversations.
+const listMax = 500
+
 // Sync implements pb.ConversationRepoServer: one query for the memberships, and
 // range reads for those with news.
 func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncResponse, error) {
@@ -227,9 +230,12 @@ func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncRe
 	for _, n := range all {
 		from := n.JoinSeq
 		if have, named := in.GetHave()[n.ConversationID]; named {
-			// World and single chats are readable from the start, so a client may
-			// go back further than where it joined.
 			from = have
+			if n.Type == store.Group {
+				// World and single chats are readable from the start, groups from where
+				// one joined.
+				from = max(have, n.JoinSeq)
+			}
 		}
 		if from >= n.LastSeq {
 			continue
@@ -238,7 +244,7 @@ func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncRe
 			out.More = true
 			break
 		}
-		to := min(n.LastSeq, from+uint64(in.GetLimit()), from+syncMessages-total)
+		to := min(n.LastSeq, from+uint64(max(in.GetLimit(), 1)), from+syncMessages-total)
 		total += to - from
 		spans = append(spans, store.Span{ConversationID: n.ConversationID, From: from, To: to})
 		out.Conversations = append(out.Conversations, &pb.SyncConversation{

@@ -71,7 +71,7 @@ func (r messages) seed(ctx context.Context, missing map[string]bool) bool {
 		convs = append(convs, c)
 	}
 	slices.Sort(convs)
-	_, err, _ := r.flights.Do("seed "+strings.Join(convs, " "), func() (any, error) {
+	_, err := r.once(ctx, "seed "+strings.Join(convs, " "), func(ctx context.Context) (any, error) {
 		last, err := r.store.LastSeqs(ctx, convs)
 		if err != nil || len(last) == 0 {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/singleflight"
 	"google.golang.org/grpc"
 
@@ -42,25 +43,52 @@ type Repo struct {
 	singles *lru.Cache[string, store.Facts]
 	// worldly are users known to be in world, which nobody leaves.
 	worldly *lru.Cache[int64, struct{}]
+	// revoked are tokens that were revoked through this process: what the cache says
+	// of them may be old when it could not be told.
+	revoked *lru.Cache[string, struct{}]
 }
 
 const (
 	singlesKept = 100_000
 	worldlyKept = 200_000
+	revokedKept = 10_000
+
+	// onceTimeout bounds a read that is made once for all who want it.
+	onceTimeout = 2 * time.Second
+	// quiet is how long after a failure of the cache the next is not logged.
+	quiet = 5 * time.Second
 )
 
-// New returns the services. saver's transactions are to be followed by
-// [Repo.Follow].
+// New returns the services. saver's transactions are to be followed by [Follow].
 func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, log *zap.Logger) (*Repo, error) {
-	singles, err := lru.New[string, store.Facts](singlesKept)
-	if err != nil {
-		return nil, fmt.Errorf("make the cache of single chats: %w", err)
+	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, log: seldom(log)}
+	var err [3]error
+	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
+	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
+	r.revoked, err[2] = lru.New[string, struct{}](revokedKept)
+	if err := errors.Join(err[:]...); err != nil {
+		return nil, fmt.Errorf("make the caches of this process: %w", err)
 	}
-	worldly, err := lru.New[int64, struct{}](worldlyKept)
-	if err != nil {
-		return nil, fmt.Errorf("make the cache of members of world: %w", err)
-	}
-	return &Repo{store: s, saver: saver, cache: cache, sessions: sessions, log: log, singles: singles, worldly: worldly}, nil
+	return r, nil
+}
+
+// seldom returns a logger that repeats a line only now and then: a cache that is
+// away fails every request.
+func seldom(log *zap.Logger) *zap.Logger {
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, quiet, 1, 0)
+	}))
+}
+
+// once makes a read once for all who want the same at the same time. It does not
+// end with the first of them.
+func (r *Repo) once(ctx context.Context, what string, read func(context.Context) (any, error)) (any, error) {
+	v, err, _ := r.flights.Do(what, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), onceTimeout)
+		defer cancel()
+		return read(ctx)
+	})
+	return v, err
 }
 
 // Register mounts the services on a gRPC server or an in-process channel.
@@ -75,17 +103,13 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 // Follow returns what a saver calls after each of its transactions. A cache that
 // cannot follow is behind, which the database corrects.
 func Follow(cache *rediscache.Cache, log *zap.Logger) func(ctx context.Context, done []store.Committed) {
+	log = seldom(log)
 	return func(ctx context.Context, done []store.Committed) {
-		ctx, cancel := context.WithTimeout(ctx, cacheTimeout)
-		defer cancel()
 		if err := cache.Follow(ctx, done); err != nil {
 			log.Warn("the cache is behind the database", zap.Error(err))
 		}
 	}
 }
-
-// cacheTimeout bounds each detour to the cache.
-const cacheTimeout = 500 * time.Millisecond
 
 func (r *Repo) missed(what string, err error) {
 	if err != nil {

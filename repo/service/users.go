@@ -2,6 +2,9 @@ package service
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -40,19 +43,23 @@ func (r *Repo) users(ctx context.Context, ids []int64) (map[int64]store.User, er
 	if len(ask) == 0 {
 		return out, nil
 	}
-	found, err := r.store.ByID(ctx, ask)
+	slices.Sort(ask)
+	found, err := r.once(ctx, fmt.Sprint("users ", ask), func(ctx context.Context) (any, error) { return r.load(ctx, ask) })
 	if err != nil {
 		return nil, err
 	}
-	fresh := make([]store.User, 0, len(found))
-	for id, u := range found {
-		out[id] = u
-		fresh = append(fresh, u)
-	}
-	if len(fresh) > 0 {
-		r.missed("remember users", r.cache.PutUsers(ctx, fresh...))
-	}
+	maps.Copy(out, found.(map[int64]store.User)) //nolint:errcheck,forcetypeassert // load returns nothing else
 	return out, nil
+}
+
+// load reads users from the database into the cache.
+func (r *Repo) load(ctx context.Context, ids []int64) (map[int64]store.User, error) {
+	found, err := r.store.ByID(ctx, ids)
+	if err != nil || len(found) == 0 {
+		return found, err
+	}
+	r.missed("remember users", r.cache.PutUsers(ctx, slices.Collect(maps.Values(found))...))
+	return found, nil
 }
 
 // CreateUser implements pb.UserRepoServer.
@@ -114,12 +121,16 @@ func (r users) RevokeToken(ctx context.Context, in *pb.RevokeTokenRequest) (*pb.
 	if err := r.store.Revoke(ctx, in.GetTokenId(), in.GetUserId(), in.GetExpiresAt()); err != nil {
 		return nil, answer(err)
 	}
+	r.revoked.Add(in.GetTokenId(), struct{}{})
 	r.missed("remember a revoked token", r.cache.PutTokenRevoked(ctx, in.GetTokenId(), in.GetExpiresAt()))
 	return &pb.RevokeTokenResponse{}, nil
 }
 
 // IsTokenRevoked implements pb.UserRepoServer.
 func (r users) IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest) (*pb.IsTokenRevokedResponse, error) {
+	if r.revoked.Contains(in.GetTokenId()) {
+		return &pb.IsTokenRevokedResponse{Revoked: true}, nil
+	}
 	if revoked, known := r.cache.TokenRevoked(ctx, in.GetTokenId()); known {
 		return &pb.IsTokenRevokedResponse{Revoked: revoked}, nil
 	}

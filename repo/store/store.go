@@ -178,6 +178,7 @@ type Facts struct {
 // News is a conversation in which a user may have unseen messages.
 type News struct {
 	ConversationID string
+	Type           Type
 	LastSeq        uint64
 	ReadSeq        uint64
 	JoinSeq        uint64

@@ -233,7 +233,7 @@ func (s *Store) Memberships(ctx context.Context, userID int64) ([]store.News, er
 	}
 	out := make([]store.News, len(rows))
 	for i, r := range rows {
-		out[i] = store.News{ConversationID: r.ID, LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq}
+		out[i] = store.News{ConversationID: r.ID, Type: r.Type, LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq}
 	}
 	return out, nil
 }
