@@ -62,6 +62,7 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	if len(applied) > 0 {
 		log.Info("the schema was brought up to date", zap.Strings("migrations", applied))
 	}
+	cfg.KV.EmbeddedKeep = rediscache.SessionKeys
 	if r.kv, err = kv.Open(opening, cfg.KV); err != nil {
 		return err
 	}

@@ -36,6 +36,9 @@ type Config struct {
 	PoolSize int `mapstructure:"pool_size"`
 	// EmbeddedBytes bounds the embedded server's memory.
 	EmbeddedBytes int `mapstructure:"embedded_bytes"`
+	// EmbeddedKeep are prefixes of keys that the embedded server does not evict; it
+	// is the program's to set.
+	EmbeddedKeep []string `mapstructure:"-"`
 }
 
 // DefaultConfig returns the defaults: embedded.
@@ -63,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	var server *embedded.Server
 	if len(cfg.Addrs) == 0 {
-		server = embedded.Start(embedded.Config{MaxBytes: cfg.EmbeddedBytes})
+		server = embedded.Start(embedded.Config{MaxBytes: cfg.EmbeddedBytes, Keep: cfg.EmbeddedKeep})
 		opts.Addrs = []string{"embedded"}
 		opts.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }
 		if opts.PoolSize == 0 {

@@ -95,8 +95,9 @@ func TestExpiredKeysGoAndAreFreed(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	s, c := connect(t, embedded.Config{MaxBytes: 100_000})
+	s, c := connect(t, embedded.Config{MaxBytes: 100_000, Keep: []string{"kept:"}})
 	require.NoError(t, c.Set(t.Context(), "for ever", "v", 0).Err())
+	require.NoError(t, c.Set(t.Context(), "kept:1", "v", time.Minute).Err())
 	for i := range 2000 {
 		require.NoError(t, c.Set(t.Context(), fmt.Sprint(i), "value", time.Hour).Err())
 	}
@@ -106,6 +107,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		require.NoError(t, c.Set(t.Context(), fmt.Sprint("for ever", i), "value", 0).Err())
 	}
 	assert.LessOrEqual(t, s.Bytes(), 100_000, "even when nothing expires")
+	assert.NoError(t, c.Get(t.Context(), "kept:1").Err(), "what is to be kept is kept, soon due or not")
 }
 
 func TestScriptsAreAtomic(t *testing.T) {

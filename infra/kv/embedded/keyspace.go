@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidwall/btree"
@@ -27,6 +29,7 @@ type item struct {
 	zset   *zset
 	expire int64 // Unix ms; 0: never
 	cost   int   // approximate bytes, with what bookkeeping costs
+	kept   bool  // never evicted
 }
 
 // keyCost is about what an empty key costs: two map cells, the item, headers.
@@ -38,11 +41,19 @@ type keyspace struct {
 	volatile map[string]*item // those that expire
 	bytes    int
 	limit    int
+	keep     []string
 	now      func() time.Time
 }
 
-func newKeyspace(limit int, now func() time.Time) *keyspace {
-	return &keyspace{items: map[string]*item{}, volatile: map[string]*item{}, limit: limit, now: now}
+func newKeyspace(cfg Config) *keyspace {
+	return &keyspace{
+		items: map[string]*item{}, volatile: map[string]*item{}, limit: cfg.MaxBytes, keep: cfg.Keep, now: cfg.Now,
+	}
+}
+
+// isKept reports whether a key may never be evicted.
+func (ks *keyspace) isKept(key string) bool {
+	return slices.ContainsFunc(ks.keep, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
 func (ks *keyspace) clock() int64 { return ks.now().UnixMilli() }
@@ -72,7 +83,7 @@ func (ks *keyspace) open(key string, k kind) (*item, error) {
 	if it != nil || err != nil {
 		return it, err
 	}
-	it = &item{kind: k, cost: keyCost + len(key)}
+	it = &item{kind: k, cost: keyCost + len(key), kept: ks.isKept(key)}
 	switch k {
 	case kindHash:
 		it.hash = map[string]string{}
@@ -141,8 +152,10 @@ func (ks *keyspace) flush() {
 const (
 	sampleSize = 64
 	sampleMost = 16 // samples in one slice, so that nobody waits for long
-	// evictSample is how many keys a victim is chosen from.
-	evictSample = 2
+	// evictSample is how many keys a victim is chosen from; evictMost how many are
+	// looked at for that.
+	evictSample = 3
+	evictMost   = 1000
 )
 
 // expireSlice removes some expired keys; more says that another slice is worth
@@ -167,29 +180,41 @@ func (ks *keyspace) expireSlice() (more bool) {
 	return true
 }
 
-// evict removes keys until the memory is within its limit: of a few that expire
-// the one that is due first, or any key where few expire. It is a cache: whoever
-// misses a key asks the database.
+// evict removes keys until the memory is within its limit, or nothing is left that
+// may go. Whoever misses a key asks the database.
 func (ks *keyspace) evict() {
-	for ks.bytes > ks.limit && len(ks.items) > 0 {
-		if len(ks.volatile)*4 < len(ks.items) {
-			for key := range ks.items { // starts anywhere
-				ks.remove(key)
-				break
-			}
-			continue
-		}
-		victim, first, seen := "", int64(0), 0
-		for key, it := range ks.volatile {
-			if first == 0 || it.expire < first {
-				victim, first = key, it.expire
-			}
-			if seen++; seen == evictSample {
-				break
-			}
+	for ks.bytes > ks.limit {
+		victim, found := ks.victim()
+		if !found {
+			return
 		}
 		ks.remove(victim)
 	}
+}
+
+// victim is the key that is due first of a few that expire, or any key where few
+// expire.
+func (ks *keyspace) victim() (victim string, found bool) {
+	from := ks.volatile
+	if len(ks.volatile)*4 < len(ks.items) {
+		from = ks.items
+	}
+	seen, asked, first := 0, 0, int64(0)
+	for key, it := range from { // starts anywhere
+		if asked++; asked > evictMost {
+			break
+		}
+		if it.kept {
+			continue
+		}
+		if !found || it.expire < first {
+			victim, first, found = key, it.expire, true
+		}
+		if seen++; seen == evictSample {
+			break
+		}
+	}
+	return victim, found
 }
 
 // member is one member of a sorted set.

@@ -25,6 +25,9 @@ type Config struct {
 	// MaxBytes is about how much memory keys may take; beyond it keys
 	// are evicted, those first that expire soonest. Default 64 MiB.
 	MaxBytes int
+	// Keep are prefixes of keys that are never evicted, since nothing brings them
+	// back soon.
+	Keep []string
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -53,7 +56,7 @@ func Start(cfg Config) *Server {
 		cfg.Now = time.Now
 	}
 	s := &Server{
-		ks: newKeyspace(cfg.MaxBytes, cfg.Now), listener: bufconn.Listen(connBuffer),
+		ks: newKeyspace(cfg), listener: bufconn.Listen(connBuffer),
 		closing: make(chan struct{}),
 	}
 	s.lua = newEngine(s)

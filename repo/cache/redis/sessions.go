@@ -51,6 +51,11 @@ const (
 	gatewayJoining = "joining"
 )
 
+// SessionKeys are the prefixes of the registry's keys. A store that evicts must
+// not evict these: the gateways say a session again only every ten minutes, and
+// without it a user gets no pushes.
+var SessionKeys = []string{"user_session:", "gateway"}
+
 func sessionKey(user int64) string { return "user_session:{" + strconv.FormatInt(user, 10) + "}" }
 func gatewayKey(id string) string  { return "gateway:{" + id + "}" }
 
