@@ -181,6 +181,8 @@ func TestUpdateProfileRules(t *testing.T) {
 		"address at the longest":     {nil, set(base + strings.Repeat("a", 2048-len(base))), nil},
 		"address one too long":       {nil, set(base + strings.Repeat("a", 2049-len(base))), []string{"avatarUrl"}},
 		"javascript":                 {nil, set("javascript:alert(1)"), []string{"avatarUrl"}},
+		"javascript with a host":     {nil, set("javascript://example.org/%0aalert(1)"), []string{"avatarUrl"}},
+		"another scheme with a host": {nil, set("ftp://example.org/a.png"), []string{"avatarUrl"}},
 		"data":                       {nil, set("data:image/png;base64,AAAA"), []string{"avatarUrl"}},
 		"file":                       {nil, set("file:///etc/passwd"), []string{"avatarUrl"}},
 		"path only":                  {nil, set("/a.png"), []string{"avatarUrl"}},
