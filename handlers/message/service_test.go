@@ -122,8 +122,11 @@ func TestListMessagesIsForMembers(t *testing.T) {
 	var told string
 	for what, tt := range tests {
 		t.Run(what, func(t *testing.T) {
-			s, _, m := newService(t)
+			s, c, m := newService(t)
 			_, err := s.ListMessages(t.Context(), &pb.ListMessagesRequest{CallerId: tt.caller, ConversationId: tt.conv})
+			if c.asked > 0 && !contracts.ConversationID(tt.conv).Valid() {
+				t.Error("the store was asked for what is no id")
+			}
 			if tt.want == "" {
 				if err != nil || m.page.GetFloorSeq() != tt.floor {
 					t.Errorf("reads above %d, %v; want %d", m.page.GetFloorSeq(), err, tt.floor)

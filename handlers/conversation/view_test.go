@@ -1,0 +1,296 @@
+package conversation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// verbs are the calls about one conversation.
+var verbs = map[string]func(ctx context.Context, s *Service, caller int64, conv string) error{
+	"Get": func(ctx context.Context, s *Service, caller int64, conv string) error {
+		_, err := s.Get(ctx, &pb.ConversationServiceGetRequest{CallerId: caller, ConversationId: conv})
+		return err
+	},
+	"Read": func(ctx context.Context, s *Service, caller int64, conv string) error {
+		_, err := s.Read(ctx, &pb.ReadRequest{CallerId: caller, ConversationId: conv, SeqId: 3})
+		return err
+	},
+	"Typing": func(ctx context.Context, s *Service, caller int64, conv string) error {
+		_, err := s.Typing(ctx, &pb.TypingRequest{CallerId: caller, ConversationId: conv})
+		return err
+	},
+}
+
+// others are the calls that name no conversation.
+var others = map[string]func(ctx context.Context, s *Service, caller int64) error{
+	"CreateSingle": func(ctx context.Context, s *Service, caller int64) error {
+		_, err := s.CreateSingle(ctx, &pb.CreateSingleRequest{CallerId: caller, PeerId: bob})
+		return err
+	},
+	"List": func(ctx context.Context, s *Service, caller int64) error {
+		_, err := s.List(ctx, &pb.ConversationServiceListRequest{CallerId: caller})
+		return err
+	},
+	"SyncAll": func(ctx context.Context, s *Service, caller int64) error {
+		_, err := s.SyncAll(ctx, &pb.SyncAllRequest{CallerId: caller})
+		return err
+	},
+}
+
+func TestWhoMayDoWhat(t *testing.T) {
+	const yes, no, anon = contracts.Code(""), contracts.CodeNotFound, contracts.CodeUnauthenticated
+	cases := map[string]struct {
+		conv   string
+		caller int64
+		want   contracts.Code
+	}{
+		"member of a single chat":        {single, ann, yes},
+		"its peer":                       {single, bob, yes},
+		"outsider of a single chat":      {single, eve, no},
+		"member of a group":              {group, zoe, yes},
+		"outsider of a group":            {group, eve, no},
+		"anyone in world":                {world, eve, yes},
+		"outsider of a dissolved group":  {gone, eve, no},
+		"a group that is not":            {"group_77", ann, no},
+		"a single chat that is not":      {string(contracts.SingleConversation(ann, eve)), ann, no},
+		"no conversation":                {"", ann, no},
+		"no id":                          {"single_zz", ann, no},
+		"a group's id with a zero":       {"group_09", ann, no},
+		"a group's id and more":          {group + " ", ann, no},
+		"world in another case":          {"World", ann, no},
+		"nobody in a single chat":        {single, 0, anon},
+		"nobody in world":                {world, 0, anon},
+		"a negative id in a single chat": {single, -1, anon},
+	}
+	for verb, call := range verbs {
+		told := ""
+		for what, tt := range cases {
+			t.Run(verb+"/"+what, func(t *testing.T) {
+				s, f, n := newService(t, Config{})
+				err := call(t.Context(), s, tt.caller, tt.conv)
+				if !contracts.ConversationID(tt.conv).Valid() && f.calls > 0 {
+					t.Error("the store was asked for what is no id")
+				}
+				if tt.want == yes {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				e := wantCode(t, err, tt.want)
+				if len(n.sent) != 0 {
+					t.Errorf("somebody was told: %v", n.sent)
+				}
+				if tt.want == anon && f.calls > 0 {
+					t.Error("the store was asked for nobody")
+				}
+				if tt.want != no {
+					return
+				}
+				if told == "" {
+					told = e.GRPCStatus().String()
+				}
+				if got := e.GRPCStatus().String(); got != told {
+					t.Errorf("one outsider is told %s, another %s: that tells what exists", got, told)
+				}
+			})
+		}
+	}
+}
+
+func TestEveryOtherVerbNeedsACaller(t *testing.T) {
+	for what, call := range others {
+		for _, caller := range []int64{0, -1} {
+			s, f, _ := newService(t, Config{})
+			wantCode(t, call(t.Context(), s, caller), contracts.CodeUnauthenticated)
+			if f.calls > 0 {
+				t.Errorf("%s: the store was asked", what)
+			}
+		}
+	}
+}
+
+func TestEveryVerbWhenTheStoreFails(t *testing.T) {
+	all := map[string]func(context.Context, *Service, int64) error{}
+	for what, call := range others {
+		all[what] = call
+	}
+	for what, call := range verbs {
+		all[what] = func(ctx context.Context, s *Service, caller int64) error { return call(ctx, s, caller, single) }
+	}
+	causes := map[string]struct {
+		cause error
+		want  contracts.Code
+	}{
+		"down":           {contracts.NewError(contracts.CodeUnavailable, ""), contracts.CodeUnavailable},
+		"too slow":       {context.DeadlineExceeded, contracts.CodeUnavailable},
+		"broken":         {errors.New("no such column"), contracts.CodeInternal},
+		"refuses us":     {contracts.NewError(contracts.CodeUnauthenticated, ""), contracts.CodeInternal},
+		"finds us wrong": {contracts.Invalid("user_id", "set"), contracts.CodeInternal},
+	}
+	for what, call := range all {
+		for why, tt := range causes {
+			t.Run(what+"/"+why, func(t *testing.T) {
+				s, f, _ := newService(t, Config{})
+				f.err = tt.cause
+				e := wantCode(t, call(t.Context(), s, ann), tt.want)
+				if !errors.Is(e, tt.cause) || len(e.Fields) != 0 || e.Message != tt.want.Spec().Message {
+					t.Errorf("got %v with %v: want the cause for the log and nothing of it for the client", e, e.Fields)
+				}
+			})
+		}
+	}
+}
+
+func TestCreateSingle(t *testing.T) {
+	tests := map[string]struct {
+		peer int64
+		want contracts.Code
+	}{
+		"a peer":        {bob, ""},
+		"oneself":       {ann, contracts.CodeInvalidArgument},
+		"no id":         {0, contracts.CodeInvalidArgument},
+		"a negative id": {-2, contracts.CodeInvalidArgument},
+		"nobody":        {99, contracts.CodeNotFound},
+	}
+	for what, tt := range tests {
+		t.Run(what, func(t *testing.T) {
+			s, f, _ := newService(t, Config{})
+			resp, err := s.CreateSingle(t.Context(), &pb.CreateSingleRequest{CallerId: ann, PeerId: tt.peer})
+			if tt.want != "" {
+				e := wantCode(t, err, tt.want)
+				if invalid := tt.want == contracts.CodeInvalidArgument; invalid != (e.Fields["peerId"] != "") || invalid != (f.calls == 0) {
+					t.Errorf("fields are %v after %d calls", e.Fields, f.calls)
+				}
+				return
+			}
+			if err != nil || resp.GetConversation().GetConversationId() != single {
+				t.Errorf("got %v, %v", resp, err)
+			}
+			if f.ensured.GetUserId() != ann || f.ensured.GetPeerId() != tt.peer {
+				t.Errorf("made for %v", f.ensured)
+			}
+		})
+	}
+}
+
+func TestListBounds(t *testing.T) {
+	for asked, want := range map[int32]int32{0: 50, 1: 1, 99: 99, 100: 100, 101: -1, -1: -1, math.MaxInt32: -1, math.MinInt32: -1} {
+		s, f, _ := newService(t, Config{})
+		resp, err := s.List(t.Context(), &pb.ConversationServiceListRequest{CallerId: ann, Limit: asked})
+		if want < 0 {
+			if e := wantCode(t, err, contracts.CodeInvalidArgument); e.Fields["limit"] != "1 to 100" || f.calls > 0 {
+				t.Errorf("limit %d: fields are %v after %d calls", asked, e.Fields, f.calls)
+			}
+			continue
+		}
+		if err != nil || f.list.GetLimit() != want || f.list.GetUserId() != ann {
+			t.Errorf("limit %d: the store is asked for %v, %v; want %d", asked, f.list, err, want)
+		}
+		if len(resp.GetConversations()) != 1 || resp.GetNextCursor() != "next" {
+			t.Errorf("answer is %v", resp)
+		}
+	}
+}
+
+func TestListCursor(t *testing.T) {
+	tests := map[string]struct {
+		cursor  string
+		ok, ask bool
+	}{
+		"none":                        {"", true, true},
+		"from a former answer":        {"next", true, true},
+		"made up":                     {"made up", false, true},
+		"at the longest, but made up": {strings.Repeat("c", 512), false, true},
+		"one too long":                {strings.Repeat("c", 513), false, false},
+	}
+	for what, tt := range tests {
+		t.Run(what, func(t *testing.T) {
+			s, f, _ := newService(t, Config{})
+			_, err := s.List(t.Context(), &pb.ConversationServiceListRequest{CallerId: ann, Cursor: tt.cursor})
+			if asked := f.list != nil; asked != tt.ask || asked && f.list.GetCursor() != tt.cursor {
+				t.Errorf("the store is asked for %v", f.list)
+			}
+			if tt.ok {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			e := wantCode(t, err, contracts.CodeInvalidArgument)
+			if must := e.Fields["cursor"]; must == "" || strings.Contains(must, "store") {
+				t.Errorf("fields are %v", e.Fields)
+			}
+		})
+	}
+}
+
+func TestSyncBounds(t *testing.T) {
+	have := func(n int) map[string]uint64 {
+		m := make(map[string]uint64, n)
+		for i := range n {
+			m[fmt.Sprintf("group_%d", i+1)] = 1
+		}
+		return m
+	}
+	tests := map[string]struct {
+		in    *pb.SyncAllRequest
+		wrong string
+		want  *pb.SyncRequest
+	}{
+		"nothing":                  {&pb.SyncAllRequest{}, "", &pb.SyncRequest{Limit: 50}},
+		"limit 1":                  {&pb.SyncAllRequest{Limit: 1}, "", &pb.SyncRequest{Limit: 1}},
+		"limit 200":                {&pb.SyncAllRequest{Limit: 200}, "", &pb.SyncRequest{Limit: 200}},
+		"limit 201":                {&pb.SyncAllRequest{Limit: 201}, "limit", nil},
+		"limit -1":                 {&pb.SyncAllRequest{Limit: -1}, "limit", nil},
+		"as many as can be":        {&pb.SyncAllRequest{Have: have(4)}, "", &pb.SyncRequest{Limit: 50, Have: have(4)}},
+		"one too many":             {&pb.SyncAllRequest{Have: have(5)}, "conversations", nil},
+		"what is no id":            {&pb.SyncAllRequest{Have: map[string]uint64{single: 1, "x": 1}}, "conversations", nil},
+		"an empty id":              {&pb.SyncAllRequest{Have: map[string]uint64{"": 0}}, "conversations", nil},
+		"every kind":               {&pb.SyncAllRequest{Have: map[string]uint64{single: 0, group: 3, world: 7}}, "", &pb.SyncRequest{Limit: 50, Have: map[string]uint64{single: 0, group: 3, world: 7}}},
+		"numbers over signed ones": {&pb.SyncAllRequest{Have: map[string]uint64{single: math.MaxUint64}}, "", &pb.SyncRequest{Limit: 50, Have: map[string]uint64{single: math.MaxInt64}}},
+	}
+	for what, tt := range tests {
+		t.Run(what, func(t *testing.T) {
+			limits := contracts.DefaultLimits()
+			limits.SyncConversations = 4
+			s, f, _ := newService(t, Config{Limits: limits})
+			tt.in.CallerId = ann
+			_, err := s.SyncAll(t.Context(), tt.in)
+			if tt.wrong != "" {
+				if e := wantCode(t, err, contracts.CodeInvalidArgument); e.Fields[tt.wrong] == "" || f.sync != nil {
+					t.Errorf("fields are %v, the store is asked for %v", e.Fields, f.sync)
+				}
+				return
+			}
+			tt.want.UserId = ann
+			if err != nil || !proto.Equal(f.sync, tt.want) {
+				t.Errorf("the store is asked for %v, %v; want %v", f.sync, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestSyncAnswersWhatTheStoreHas(t *testing.T) {
+	s, f, _ := newService(t, Config{})
+	news := []*pb.Message{{SeqId: 9}, {SeqId: 10}}
+	f.synced = &pb.SyncResponse{More: true, Conversations: []*pb.SyncConversation{
+		{ConversationId: single, LastSeq: 10, ReadSeq: 8, Messages: news, HasMore: true}, {ConversationId: world, LastSeq: 1},
+	}}
+	got, err := s.SyncAll(t.Context(), &pb.SyncAllRequest{CallerId: ann})
+	want := &pb.SyncAllResponse{More: true, Conversations: []*pb.SyncedConversation{
+		{ConversationId: single, LastSeq: 10, ReadSeq: 8, Messages: news, HasMore: true}, {ConversationId: world, LastSeq: 1},
+	}}
+	if err != nil || !proto.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+}
