@@ -23,7 +23,11 @@ func Build(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
 	bin := filepath.Join(dir, "gochat")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, ".") //nolint:gosec // bin is ours
+	args := []string{"build", "-o", bin}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, ".")...) //nolint:gosec // all of it is ours
 	cmd.Dir = strings.TrimSpace(string(out))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the server: %w\n%s", err, out)
