@@ -102,7 +102,8 @@ func (f *fakeStore) MarkRead(_ context.Context, in *pb.MarkReadRequest, _ ...grp
 	if !f.in(conv, in.GetUserId()) {
 		return nil, noRow()
 	}
-	resp := &pb.MarkReadResponse{LastSeq: lastSeq}
+	// A peer in every type: who is told hangs on the type.
+	resp := &pb.MarkReadResponse{LastSeq: lastSeq, PeerId: bob}
 	if to := min(in.GetSeqId(), lastSeq); to > f.read[conv] {
 		f.read[conv], resp.Moved = to, true
 	}
