@@ -114,6 +114,11 @@ func (c Config) validate() error {
 		return fmt.Errorf("password limits are %d to %d bytes: they must be within 1 to %d",
 			c.Limits.PasswordMin, c.Limits.PasswordMax, bcryptMax)
 	}
+	// Nothing would fit: nobody could register, and no start would say why.
+	if l := c.Limits; l.PasswordMin > l.PasswordMax || l.UsernameMin < 1 || l.UsernameMin > l.UsernameMax || l.NicknameMax < 1 {
+		return fmt.Errorf("limits take passwords of %d to %d bytes, names of %d to %d and nicknames of 1 to %d characters: each must take something",
+			l.PasswordMin, l.PasswordMax, l.UsernameMin, l.UsernameMax, l.NicknameMax)
+	}
 	return nil
 }
 

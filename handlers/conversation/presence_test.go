@@ -260,10 +260,18 @@ func TestNewRefusesAConfiguration(t *testing.T) {
 		"typing_group_max negative":  func(c *Config, _ *Deps) { c.TypingGroupMax = -1 },
 		"typing_group_max, 32 bits":  func(c *Config, _ *Deps) { c.TypingGroupMax = math.MaxInt32 + 1 },
 		"notify_timeout negative":    func(c *Config, _ *Deps) { c.NotifyTimeout = -time.Second },
-		"no conversations":           func(_ *Config, d *Deps) { d.Conversations = nil },
-		"no directory":               func(_ *Config, d *Deps) { d.Directory = nil },
-		"no members":                 func(_ *Config, d *Deps) { d.Members = nil },
-		"no notifier":                func(_ *Config, d *Deps) { d.Notifier = nil },
+		"history_max of 0":           func(c *Config, _ *Deps) { c.Limits = contracts.DefaultLimits(); c.Limits.HistoryMax = 0 },
+		"history_max over 32 bits": func(c *Config, _ *Deps) {
+			c.Limits = contracts.DefaultLimits()
+			c.Limits.HistoryMax = math.MaxInt32 + 1
+		},
+		"history_default of 0":      func(c *Config, _ *Deps) { c.Limits = contracts.DefaultLimits(); c.Limits.HistoryDefault = 0 },
+		"history_default too large": func(c *Config, _ *Deps) { c.Limits = contracts.DefaultLimits(); c.Limits.HistoryDefault = 201 },
+		"sync_conversations of 0":   func(c *Config, _ *Deps) { c.Limits = contracts.DefaultLimits(); c.Limits.SyncConversations = 0 },
+		"no conversations":          func(_ *Config, d *Deps) { d.Conversations = nil },
+		"no directory":              func(_ *Config, d *Deps) { d.Directory = nil },
+		"no members":                func(_ *Config, d *Deps) { d.Members = nil },
+		"no notifier":               func(_ *Config, d *Deps) { d.Notifier = nil },
 	}
 	for what, breakIt := range tests {
 		f, cfg := &fakeStore{}, Config{}

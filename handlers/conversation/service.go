@@ -86,6 +86,12 @@ func (c Config) validate() error {
 		return fmt.Errorf("typing_group_max is %d: it must be positive", c.TypingGroupMax)
 	case c.NotifyTimeout < 0:
 		return fmt.Errorf("notify_timeout is %s: it must be positive", c.NotifyTimeout)
+	case c.Limits.HistoryMax < 1 || c.Limits.HistoryMax > math.MaxInt32:
+		return fmt.Errorf("history_max is %d: it must be positive", c.Limits.HistoryMax)
+	case c.Limits.HistoryDefault < 1 || c.Limits.HistoryDefault > c.Limits.HistoryMax:
+		return fmt.Errorf("history_default is %d: it must be within 1 to history_max (%d)", c.Limits.HistoryDefault, c.Limits.HistoryMax)
+	case c.Limits.SyncConversations < 1:
+		return fmt.Errorf("sync_conversations is %d: it must be positive", c.Limits.SyncConversations)
 	}
 	return nil
 }

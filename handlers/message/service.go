@@ -44,13 +44,23 @@ type Service struct {
 
 var _ pb.MessageServiceServer = (*Service)(nil)
 
-// New returns the service.
+// New returns the service. It refuses limits that nothing fits, or that make a
+// page without a limit larger than the largest.
 func New(cfg Config, conversations Conversations, messages Messages) (*Service, error) {
 	if conversations == nil || messages == nil {
 		return nil, errors.New("configure message: a dependency is missing")
 	}
 	if cfg.Limits == (contracts.Limits{}) {
 		cfg.Limits = contracts.DefaultLimits()
+	}
+	switch l := cfg.Limits; {
+	case l.HistoryMax < 1 || l.HistoryMax > math.MaxInt32:
+		return nil, fmt.Errorf("configure message: history_max is %d: it must be positive", l.HistoryMax)
+	case l.HistoryDefault < 1 || l.HistoryDefault > l.HistoryMax:
+		return nil, fmt.Errorf("configure message: history_default is %d: it must be within 1 to history_max (%d)",
+			l.HistoryDefault, l.HistoryMax)
+	case l.TempMessageID < 1:
+		return nil, fmt.Errorf("configure message: temp_message_id is %d: it must be positive", l.TempMessageID)
 	}
 	return &Service{limits: cfg.Limits, conversations: conversations, messages: messages}, nil
 }

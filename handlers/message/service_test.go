@@ -22,6 +22,22 @@ func TestNewNeedsBoth(t *testing.T) {
 	}
 }
 
+func TestNewRefusesLimits(t *testing.T) {
+	for what, breakIt := range map[string]func(*contracts.Limits){
+		"history_max of 0":            func(l *contracts.Limits) { l.HistoryMax = 0 },
+		"history_max over 32 bits":    func(l *contracts.Limits) { l.HistoryMax = math.MaxInt32 + 1 },
+		"history_default of 0":        func(l *contracts.Limits) { l.HistoryDefault = 0 },
+		"history_default over it all": func(l *contracts.Limits) { l.HistoryDefault = l.HistoryMax + 1 },
+		"temp_message_id of 0":        func(l *contracts.Limits) { l.TempMessageID = 0 },
+	} {
+		limits := contracts.DefaultLimits()
+		breakIt(&limits)
+		if _, err := New(Config{Limits: limits}, &fakeConversations{}, &fakeMessages{}); err == nil {
+			t.Errorf("%s is taken", what)
+		}
+	}
+}
+
 func TestListMessagesLimit(t *testing.T) {
 	tests := map[int32]int32{0: 50, 1: 1, 199: 199, 200: 200, 201: -1, -1: -1, math.MaxInt32: -1, math.MinInt32: -1}
 	for asked, want := range tests {

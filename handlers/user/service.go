@@ -40,13 +40,17 @@ type Service struct {
 
 var _ pb.UserServiceServer = (*Service)(nil)
 
-// New returns the service.
+// New returns the service. It refuses limits that nothing fits.
 func New(cfg Config, profiles Profiles) (*Service, error) {
 	if profiles == nil {
 		return nil, errors.New("configure user: profiles are missing")
 	}
 	if cfg.Limits == (contracts.Limits{}) {
 		cfg.Limits = contracts.DefaultLimits()
+	}
+	if l := cfg.Limits; l.NicknameMax < 1 || l.AvatarURLMax < 1 {
+		return nil, fmt.Errorf("configure user: nickname_max is %d and avatar_url_max %d: they must be positive",
+			l.NicknameMax, l.AvatarURLMax)
 	}
 	return &Service{limits: cfg.Limits, profiles: profiles}, nil
 }

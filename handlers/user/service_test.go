@@ -89,6 +89,19 @@ func TestNewNeedsProfiles(t *testing.T) {
 	}
 }
 
+func TestNewRefusesLimitsThatNothingFits(t *testing.T) {
+	for what, breakIt := range map[string]func(*contracts.Limits){
+		"nickname_max":   func(l *contracts.Limits) { l.NicknameMax = 0 },
+		"avatar_url_max": func(l *contracts.Limits) { l.AvatarURLMax = 0 },
+	} {
+		limits := contracts.DefaultLimits()
+		breakIt(&limits)
+		if _, err := New(Config{Limits: limits}, &fakeProfiles{}); err == nil {
+			t.Errorf("%s of 0 is taken", what)
+		}
+	}
+}
+
 func TestGetProfile(t *testing.T) {
 	tests := map[string]struct {
 		caller, user int64
