@@ -1,0 +1,250 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/infra/kv"
+	"github.com/gochat/gochat/infra/rpc"
+	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/service"
+	"github.com/gochat/gochat/repo/store"
+	sqlstore "github.com/gochat/gochat/repo/store/sql"
+)
+
+// spied is a store that a test looks into.
+type spied struct {
+	*sqlstore.Store
+	reads     atomic.Int64
+	afterward func() // of a Revoke
+}
+
+func (s *spied) ByID(ctx context.Context, ids []int64) (map[int64]store.User, error) {
+	s.reads.Add(1)
+	time.Sleep(5 * time.Millisecond) // a read takes a while, so that others want the same meanwhile
+	return s.Store.ByID(ctx, ids)
+}
+
+func (s *spied) Revoke(ctx context.Context, id string, user, expires int64) error {
+	err := s.Store.Revoke(ctx, id, user, expires)
+	if s.afterward != nil {
+		s.afterward()
+	}
+	return err
+}
+
+type fixture struct {
+	pb.MessageRepoClient
+	pb.ConversationRepoClient
+	pb.UserRepoClient
+	pb.GroupRepoClient
+	store *spied
+	db    *db.DB
+	kv    *kv.Client
+	logs  *observer.ObservedLogs
+}
+
+func open(t *testing.T) *fixture {
+	t.Helper()
+	d, err := db.Open(t.Context(), db.Config{Path: filepath.Join(t.TempDir(), "test.db")}, zap.NewNop())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, d.Close()) })
+	_, err = sqlstore.Migrate(t.Context(), d)
+	require.NoError(t, err)
+	client, err := kv.Open(t.Context(), kv.DefaultConfig())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	core, logs := observer.New(zap.WarnLevel)
+	cache := rediscache.New(client.UniversalClient)
+	saver, err := sqlstore.NewSaver(t.Context(), d, service.Follow(cache, zap.New(core)), zap.NewNop())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, saver.Close(context.WithoutCancel(t.Context()))) })
+	f := &fixture{store: &spied{Store: sqlstore.New(d)}, db: d, kv: client, logs: logs}
+	r, err := service.New(f.store, saver, cache, rediscache.NewSessions(client.UniversalClient, time.Now), zap.New(core))
+	require.NoError(t, err)
+	local := rpc.NewLocal()
+	r.Register(local)
+	conn := rpc.WithTimeout(local, 10*time.Second)
+	f.MessageRepoClient, f.ConversationRepoClient = pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn)
+	f.UserRepoClient, f.GroupRepoClient = pb.NewUserRepoClient(conn), pb.NewGroupRepoClient(conn)
+	for id := range int64(4) {
+		_, err := f.CreateUser(t.Context(), &pb.CreateUserRequest{User: &pb.User{UserId: id + 1, Username: fmt.Sprint("user", id+1)}})
+		require.NoError(t, err)
+	}
+	return f
+}
+
+// group makes group 9 of users 1 and 2 with a message of each of the given ids.
+func (f *fixture) group(t *testing.T, messages int) {
+	t.Helper()
+	for _, q := range []string{
+		"INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at) VALUES ('group_9',2,9,1,1)",
+		"INSERT INTO `groups` VALUES (9,'group_9','Nine','',1,2,'open',1,0)",
+		"INSERT INTO group_members VALUES (9,1,'owner',1), (9,2,'member',1)",
+		"INSERT INTO conversation_members (conversation_id, user_id) VALUES ('group_9',1), ('group_9',2)",
+	} {
+		_, err := f.db.Writer().DB.ExecContext(t.Context(), q)
+		require.NoError(t, err)
+	}
+	for n := range messages {
+		f.save(t, int64(n+1))
+	}
+}
+
+func (f *fixture) save(t *testing.T, id int64) {
+	t.Helper()
+	out, err := f.SaveMessages(t.Context(), &pb.SaveMessagesRequest{Messages: []*pb.Message{{
+		MessageId: id, ConversationId: "group_9", SenderId: 1, Content: "x", MessageType: "text", TempMessageId: fmt.Sprint(id), Timestamp: id,
+	}}})
+	require.NoError(t, err)
+	require.Equal(t, pb.SaveResult_OUTCOME_STORED, out.GetResults()[0].GetOutcome())
+}
+
+// TestGroupsShowNothingFromBeforeOneJoined, and nothing after one left.
+func TestGroupsShowNothingFromBeforeOneJoined(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.group(t, 5)
+	_, err := f.db.Writer().DB.ExecContext(t.Context(), "INSERT INTO conversation_members (conversation_id, user_id, join_seq, read_seq) VALUES ('group_9',3,3,3)")
+	require.NoError(t, err)
+	for _, have := range []map[string]uint64{nil, {"group_9": 0}, {"group_9": 3}} {
+		got, err := f.Sync(t.Context(), &pb.SyncRequest{UserId: 3, Have: have, Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, got.GetConversations(), 1)
+		var seqs []uint64
+		for _, m := range got.GetConversations()[0].GetMessages() {
+			seqs = append(seqs, m.GetSeqId())
+		}
+		assert.Equal(t, []uint64{4, 5}, seqs, have)
+	}
+	seen, err := f.GetConversation(t.Context(), &pb.GetConversationRequest{ConversationId: "group_9", UserId: 3})
+	require.NoError(t, err)
+	assert.Equal(t, "Nine", seen.GetConversation().GetGroup().GetName())
+	assert.EqualValues(t, 3, seen.GetConversation().GetJoinSeq())
+
+	_, err = f.db.Writer().DB.ExecContext(t.Context(), "UPDATE conversation_members SET left_seq = 5 WHERE user_id = 3 AND conversation_id = 'group_9'")
+	require.NoError(t, err)
+	_, err = f.GetConversation(t.Context(), &pb.GetConversationRequest{ConversationId: "group_9", UserId: 3})
+	assert.Equal(t, contracts.CodeNotFound, contracts.AsError(err).Code)
+	_, err = f.MarkRead(t.Context(), &pb.MarkReadRequest{ConversationId: "group_9", UserId: 3, SeqId: 5})
+	assert.Equal(t, contracts.CodeNotFound, contracts.AsError(err).Code)
+	got, err := f.Sync(t.Context(), &pb.SyncRequest{UserId: 3, Limit: 10})
+	require.NoError(t, err)
+	assert.Empty(t, got.GetConversations())
+	facts, err := f.Memberships(t.Context(), &pb.MembershipsRequest{Keys: []*pb.MembershipKey{{ConversationId: "group_9", UserId: 3}, {ConversationId: "group_9", UserId: 2}}})
+	require.NoError(t, err)
+	assert.False(t, facts.GetMemberships()[0].GetMember())
+	assert.True(t, facts.GetMemberships()[1].GetMember())
+	assert.EqualValues(t, 2, facts.GetMemberships()[1].GetMemberCount())
+}
+
+func TestGroupMembersInPages(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.group(t, 0)
+	var ids []int64
+	for after, more := int64(0), true; more; {
+		page, err := f.ListMemberIDs(t.Context(), &pb.ListMemberIDsRequest{GroupId: 9, AfterUserId: after, Limit: 1})
+		require.NoError(t, err)
+		require.Len(t, page.GetUserIds(), 1)
+		after, more = page.GetUserIds()[0], page.GetHasMore()
+		ids = append(ids, after)
+	}
+	assert.Equal(t, []int64{1, 2}, ids)
+	g, err := f.GetGroup(t.Context(), &pb.GetGroupRequest{GroupId: 9})
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, g.GetGroup().GetMemberCount())
+	_, err = f.GetGroup(t.Context(), &pb.GetGroupRequest{GroupId: 8})
+	assert.Equal(t, contracts.CodeNotFound, contracts.AsError(err).Code)
+}
+
+// TestRevokedThoughTheCacheDoesNotKnow: the cache says that the token is fine and
+// cannot be told otherwise.
+func TestRevokedThoughTheCacheDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	revoked := func() bool {
+		out, err := f.IsTokenRevoked(t.Context(), &pb.IsTokenRevokedRequest{TokenId: "t"})
+		require.NoError(t, err)
+		return out.GetRevoked()
+	}
+	require.False(t, revoked())
+	ctx, cancel := context.WithCancel(t.Context())
+	f.store.afterward = cancel
+	_, _ = f.RevokeToken(ctx, &pb.RevokeTokenRequest{TokenId: "t", UserId: 1, ExpiresAt: time.Now().Add(time.Hour).UnixMilli()})
+	require.Equal(t, "ok", f.kv.Get(t.Context(), "token:{t}").Val())
+	assert.True(t, revoked())
+}
+
+// TestWithoutACache everything goes on from the database, and the log is not
+// flooded.
+func TestWithoutACache(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.group(t, 2)
+	require.NoError(t, f.kv.Close())
+	for n := range int64(50) {
+		f.save(t, 10+n)
+		_, err := f.History(t.Context(), &pb.HistoryRequest{ConversationId: "group_9", Limit: 10})
+		require.NoError(t, err)
+		_, err = f.GetUser(t.Context(), &pb.GetUserRequest{UserId: 1})
+		require.NoError(t, err)
+		_, err = f.LookupDedup(t.Context(), &pb.LookupDedupRequest{Keys: []*pb.ClientKey{{ConversationId: "group_9", SenderId: 1, TempMessageId: "1"}}})
+		require.NoError(t, err)
+		_, err = f.AllocateSeq(t.Context(), &pb.AllocateSeqRequest{Keys: []*pb.ClientKey{{ConversationId: "group_9", SenderId: 1, TempMessageId: fmt.Sprint("a", n)}}})
+		assert.Equal(t, contracts.CodeUnavailable, contracts.AsError(err).Code)
+	}
+	got, err := f.History(t.Context(), &pb.HistoryRequest{ConversationId: "group_9", HasAfter: true, Limit: 100})
+	require.NoError(t, err)
+	assert.Len(t, got.GetMessages(), 52)
+	assert.Positive(t, f.logs.Len())
+	assert.Less(t, f.logs.Len(), 20)
+}
+
+func TestManyWantTheSameUser(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for range 50 {
+		wg.Go(func() {
+			<-start
+			got, err := f.GetUser(t.Context(), &pb.GetUserRequest{UserId: 1})
+			assert.NoError(t, err)
+			assert.Equal(t, "user1", got.GetUser().GetUsername())
+		})
+	}
+	close(start)
+	wg.Wait()
+	assert.Less(t, f.store.reads.Load(), int64(25))
+}
+
+// TestErrorsOfALostDatabase may be tried again: no message is given up for them.
+func TestErrorsOfALostDatabase(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.group(t, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := f.SaveMessages(ctx, &pb.SaveMessagesRequest{Messages: []*pb.Message{{ConversationId: "group_9", SenderId: 1}}})
+	require.Error(t, err)
+	assert.False(t, contracts.IsPermanent(err))
+	_, err = f.db.Writer().DB.ExecContext(t.Context(), "DROP TABLE messages")
+	require.NoError(t, err)
+	_, err = f.SaveMessages(t.Context(), &pb.SaveMessagesRequest{Messages: []*pb.Message{{ConversationId: "group_9", SenderId: 1}}})
+	require.Error(t, err)
+	assert.False(t, contracts.IsPermanent(err), err)
+}
