@@ -62,6 +62,10 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 	}
 	user, err := s.verify(ctx, in.GetUsername(), in.GetPassword())
 	if err != nil {
+		// Who was told nothing about the password has not guessed.
+		if !hasCode(err, contracts.CodeInvalidCredentials) {
+			s.throttle.giveBack(account)
+		}
 		return nil, err
 	}
 	s.throttle.forget(account)

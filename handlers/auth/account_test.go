@@ -153,9 +153,11 @@ func TestLoginAfterLimitsBecameNarrower(t *testing.T) {
 		c.Limits = contracts.DefaultLimits()
 		c.Limits.UsernameMin, c.Limits.UsernameMax, c.Limits.PasswordMin = 8, 10, 12
 	})
-	b.store.accounts["ann"] = &pb.GetCredentialsResponse{User: &pb.User{UserId: 7, Username: "ann"}, PasswordHash: "hash of password"}
-	if _, err := b.Login(t.Context(), &pb.LoginRequest{Username: "ann", Password: "password"}); err != nil {
-		t.Error(err)
+	for _, name := range []string{"ann", strings.Repeat("a", 32)} {
+		b.store.accounts[name] = &pb.GetCredentialsResponse{User: &pb.User{UserId: 7, Username: name}, PasswordHash: "hash of password"}
+		if _, err := b.Login(t.Context(), &pb.LoginRequest{Username: name, Password: "password"}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	_, err := b.Register(t.Context(), &pb.RegisterRequest{Username: "bob", Password: "password"})
 	wantCode(t, err, contracts.CodeInvalidArgument)
@@ -227,6 +229,33 @@ func TestLoginFails(t *testing.T) {
 			wantCode(t, err, tt.want)
 		})
 	}
+}
+
+func TestAnOutageIsNoGuess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const attempts = 3
+		b := newBench(t, func(c *Config) { c.LoginAttempts = attempts })
+		b.ann(t)
+		login := func(password string) error {
+			_, err := b.Login(t.Context(), &pb.LoginRequest{Username: "ann", Password: password})
+			return err
+		}
+		wantCode(t, login("guessed1"), contracts.CodeInvalidCredentials)
+		b.store.credentialsErr = contracts.NewError(contracts.CodeUnavailable, "")
+		for range 10 * attempts {
+			wantCode(t, login("password"), contracts.CodeUnavailable)
+		}
+		// Slow failures as well: their time has passed when they come back.
+		b.store.credentialsErr, b.store.slow = context.DeadlineExceeded, time.Millisecond
+		for range 10 * attempts {
+			wantCode(t, login("password"), contracts.CodeUnavailable)
+		}
+		b.store.credentialsErr, b.store.slow = nil, 0
+		for range attempts - 1 {
+			wantCode(t, login("guessed2"), contracts.CodeInvalidCredentials)
+		}
+		wantCode(t, login("password"), contracts.CodeRateLimited) // nor is it a gift
+	})
 }
 
 func TestLoginThrottle(t *testing.T) {

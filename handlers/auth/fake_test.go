@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -25,6 +26,8 @@ type fakeStore struct {
 	revoked  map[string]bool
 	asked    int
 	lastID   int64
+
+	slow time.Duration // of reading credentials
 
 	createErr, credentialsErr, revokeErr, isRevokedErr, idErr error
 }
@@ -47,6 +50,7 @@ func (f *fakeStore) GetCredentials(_ context.Context, in *pb.GetCredentialsReque
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
+	time.Sleep(f.slow)
 	if f.credentialsErr != nil {
 		return nil, f.credentialsErr
 	}

@@ -47,6 +47,17 @@ func (t *throttle) take(account string) time.Duration {
 	return wait
 }
 
+// giveBack takes back one attempt.
+func (t *throttle) giveBack(account string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if limiter, ok := t.accounts.Get(account); ok {
+		// A reservation cannot be cancelled once its time has come, and the time of
+		// an attempt is at once. The limiter itself never keeps more than its burst.
+		limiter.AllowN(time.Now(), -1)
+	}
+}
+
 // forget takes back an account's attempts after a right password.
 func (t *throttle) forget(account string) {
 	t.mu.Lock()
