@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
@@ -33,6 +34,7 @@ type Repo struct {
 	kv      *kv.Client
 	saver   *sqlstore.Saver
 	service *service.Repo
+	metrics *service.Metrics
 }
 
 // openTimeout bounds the wait for servers; migrations have their own.
@@ -42,7 +44,7 @@ const openTimeout = 10 * time.Second
 // Errors wrap db.ErrDamaged and store.ErrNewerSchema, and then nothing was
 // changed.
 func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Repo, error) {
-	r := &Repo{}
+	r := &Repo{metrics: service.NewMetrics()}
 	if err := r.open(ctx, cfg, log); err != nil {
 		return nil, errors.Join(err, r.Close(context.WithoutCancel(ctx)))
 	}
@@ -67,10 +69,11 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 		return err
 	}
 	cache := rediscache.New(r.kv.UniversalClient)
-	if r.saver, err = sqlstore.NewSaver(opening, r.db, service.Follow(cache, log), log); err != nil {
+	if r.saver, err = sqlstore.NewSaver(opening, r.db, service.Follow(cache, r.metrics, log), log); err != nil {
 		return err
 	}
-	r.service, err = service.New(sqlstore.New(r.db), r.saver, cache, rediscache.NewSessions(r.kv.UniversalClient, time.Now), log)
+	sessions := rediscache.NewSessions(r.kv.UniversalClient, time.Now)
+	r.service, err = service.New(sqlstore.New(r.db), r.saver, cache, sessions, r.metrics, log)
 	return err
 }
 
@@ -82,6 +85,29 @@ func (r *Repo) Health(ctx context.Context) map[string]error {
 	out := r.db.Check(ctx)
 	out["cache"] = r.kv.Health(ctx)
 	return out
+}
+
+var (
+	connectionsDesc = prometheus.NewDesc("gochat_repo_database_connections", "Connections to the database.", []string{"pool", "state"}, nil)
+	waitedDesc      = prometheus.NewDesc("gochat_repo_database_wait_seconds_total", "Time spent waiting for a connection.", []string{"pool"}, nil)
+)
+
+// Describe implements prometheus.Collector, as Collect does: what the storage role
+// counts, and its pools.
+func (r *Repo) Describe(ch chan<- *prometheus.Desc) {
+	r.metrics.Describe(ch)
+	ch <- connectionsDesc
+	ch <- waitedDesc
+}
+
+// Collect implements prometheus.Collector.
+func (r *Repo) Collect(ch chan<- prometheus.Metric) {
+	r.metrics.Collect(ch)
+	for pool, s := range r.db.Stats() {
+		ch <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(s.InUse), pool, "used")
+		ch <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(s.Idle), pool, "idle")
+		ch <- prometheus.MustNewConstMetric(waitedDesc, prometheus.CounterValue, s.WaitDuration.Seconds(), pool)
+	}
 }
 
 // Close stores what was handed over, then closes everything.

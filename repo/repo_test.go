@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -79,6 +80,20 @@ func TestOnRedis(t *testing.T) {
 	cfg.KV.Addrs, cfg.KV.DB = []string{addr}, 1
 	r := open(t, cfg)
 	repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache})
+}
+
+func TestMetricsAreInOrder(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewPedanticRegistry()
+	require.NoError(t, reg.Register(open(t, config(t.TempDir()))))
+	found, err := reg.Gather()
+	require.NoError(t, err)
+	var names []string
+	for _, f := range found {
+		names = append(names, f.GetName())
+	}
+	assert.Contains(t, names, "gochat_repo_database_connections")
+	assert.Contains(t, names, "gochat_repo_save_seconds")
 }
 
 func TestWrongAddressesAreNamed(t *testing.T) {

@@ -21,6 +21,8 @@ type DB struct {
 	replicas []*bun.DB
 	turn     atomic.Uint64
 	hook     *slowHook
+	// checkpoints is SQLite's only.
+	checkpoints *checkpointer
 }
 
 // Open opens the database and checks that it answers. ErrDamaged when an
@@ -114,9 +116,27 @@ func (d *DB) ping(ctx context.Context, pool *bun.DB) error {
 	return nil
 }
 
+// Stats says how each pool is used; the keys are "writer", "reader" where readers
+// are a pool of their own, and "replica-N".
+func (d *DB) Stats() map[string]sql.DBStats {
+	out := map[string]sql.DBStats{"writer": d.writer.DB.Stats()}
+	if d.primary != d.writer {
+		out["reader"] = d.primary.DB.Stats()
+	}
+	for i, r := range d.replicas {
+		out[fmt.Sprintf("replica-%d", i+1)] = r.DB.Stats()
+	}
+	return out
+}
+
 // Close closes all pools.
 func (d *DB) Close() error {
 	var errs []error
+	if d.checkpoints != nil {
+		if err := d.checkpoints.close(); err != nil {
+			errs = append(errs, fmt.Errorf("stop folding the log back: %w", err))
+		}
+	}
 	closed := map[*bun.DB]bool{}
 	for _, pool := range append([]*bun.DB{d.writer, d.primary}, d.replicas...) {
 		if pool == nil || closed[pool] {

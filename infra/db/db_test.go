@@ -112,6 +112,10 @@ func TestReadersCannotWrite(t *testing.T) {
 	assert.Same(t, d.Primary(), d.Replica())
 	assert.False(t, d.HasReplicas())
 	assert.Equal(t, map[string]error{"database": nil}, d.Check(t.Context()))
+	stats := d.Stats()
+	assert.Len(t, stats, 2)
+	assert.Equal(t, 1, stats["writer"].MaxOpenConnections)
+	assert.Equal(t, 4, stats["reader"].MaxOpenConnections)
 }
 
 func TestTransactions(t *testing.T) {

@@ -39,7 +39,15 @@ func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
 	readers.SetMaxOpenConns(cfg.Readers)
 	readers.SetMaxIdleConns(cfg.Readers)
 	d.primary = d.wrapSQLite(readers)
-	return d.ping(ctx, d.primary)
+	if err := d.ping(ctx, d.primary); err != nil {
+		return err
+	}
+	folding, err := sql.Open("sqlite", sqliteDSN(cfg, false))
+	if err != nil {
+		return fmt.Errorf("open %s to fold its log back: %w", cfg.Path, err)
+	}
+	d.checkpoints = startCheckpointer(folding, d.writer, cfg.Path, d.hook.log)
+	return nil
 }
 
 func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
@@ -48,13 +56,12 @@ func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
 }
 
 // sqliteDSN sets what each connection needs. synchronous=FULL makes a commit
-// in the write-ahead log durable; the log is folded back in larger steps than
-// by default, since each step stops the writer.
+// in the write-ahead log durable; the log is folded back by the checkpointer.
 func sqliteDSN(cfg Config, readOnly bool) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", fmt.Sprint(cfg.BusyTimeout.Milliseconds()))
 	for _, p := range []string{
-		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(16000)",
+		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(0)",
 		fmt.Sprintf("mmap_size(%d)", 256<<20), fmt.Sprintf("cache_size(-%d)", 64<<10),
 	} {
 		q.Add("_pragma", p)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -33,12 +34,15 @@ func (r messages) LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*
 	out := &pb.LookupDedupResponse{Stored: make([]*pb.Message, len(keys))}
 	found, err := r.cache.Stored(ctx, keys)
 	r.missed("look for sends that are stored already", err)
+	hits := 0
 	for i := range keys {
 		out.Stored[i] = &pb.Message{}
 		if err == nil && found[i].ID != 0 {
 			out.Stored[i] = rediscache.Proto(&found[i])
+			hits++
 		}
 	}
+	r.metrics.cached("dedup", hits, len(keys)-hits)
 	return out, nil
 }
 
@@ -95,7 +99,9 @@ func (r messages) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) 
 	for i, m := range in.GetMessages() {
 		run[i] = rediscache.FromProto(m)
 	}
+	start := time.Now()
 	results, err := r.saver.Save(ctx, run)
+	r.metrics.saved.Observe(time.Since(start).Seconds())
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -160,8 +166,10 @@ func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Mes
 		return nil, nil
 	}
 	if hot, all := r.cache.Hot(ctx, s); all {
+		r.metrics.cached("hot_messages", 1, 0)
 		return hot, nil
 	}
+	r.metrics.cached("hot_messages", 0, 1)
 	lists, err := r.store.Spans(ctx, []store.Span{s})
 	if err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ type Repo struct {
 	saver    store.Saver
 	cache    *rediscache.Cache
 	sessions *rediscache.Sessions
+	metrics  *Metrics
 	log      *zap.Logger
 
 	flights singleflight.Group
@@ -60,8 +61,8 @@ const (
 )
 
 // New returns the services. saver's transactions are to be followed by [Follow].
-func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, log *zap.Logger) (*Repo, error) {
-	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, log: seldom(log)}
+func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
+	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log)}
 	var err [3]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
 	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
@@ -102,9 +103,10 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 
 // Follow returns what a saver calls after each of its transactions. A cache that
 // cannot follow is behind, which the database corrects.
-func Follow(cache *rediscache.Cache, log *zap.Logger) func(ctx context.Context, done []store.Committed) {
+func Follow(cache *rediscache.Cache, m *Metrics, log *zap.Logger) func(ctx context.Context, done []store.Committed) {
 	log = seldom(log)
 	return func(ctx context.Context, done []store.Committed) {
+		m.committed(done)
 		if err := cache.Follow(ctx, done); err != nil {
 			log.Warn("the cache is behind the database", zap.Error(err))
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -51,10 +52,11 @@ type fixture struct {
 	pb.ConversationRepoClient
 	pb.UserRepoClient
 	pb.GroupRepoClient
-	store *spied
-	db    *db.DB
-	kv    *kv.Client
-	logs  *observer.ObservedLogs
+	metrics *service.Metrics
+	store   *spied
+	db      *db.DB
+	kv      *kv.Client
+	logs    *observer.ObservedLogs
 }
 
 func open(t *testing.T) *fixture {
@@ -68,12 +70,13 @@ func open(t *testing.T) *fixture {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	core, logs := observer.New(zap.WarnLevel)
+	metrics := service.NewMetrics()
 	cache := rediscache.New(client.UniversalClient)
-	saver, err := sqlstore.NewSaver(t.Context(), d, service.Follow(cache, zap.New(core)), zap.NewNop())
+	saver, err := sqlstore.NewSaver(t.Context(), d, service.Follow(cache, metrics, zap.New(core)), zap.NewNop())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, saver.Close(context.WithoutCancel(t.Context()))) })
-	f := &fixture{store: &spied{Store: sqlstore.New(d)}, db: d, kv: client, logs: logs}
-	r, err := service.New(f.store, saver, cache, rediscache.NewSessions(client.UniversalClient, time.Now), zap.New(core))
+	f := &fixture{metrics: metrics, store: &spied{Store: sqlstore.New(d)}, db: d, kv: client, logs: logs}
+	r, err := service.New(f.store, saver, cache, rediscache.NewSessions(client.UniversalClient, time.Now), metrics, zap.New(core))
 	require.NoError(t, err)
 	local := rpc.NewLocal()
 	r.Register(local)
@@ -247,4 +250,41 @@ func TestErrorsOfALostDatabase(t *testing.T) {
 	_, err = f.SaveMessages(t.Context(), &pb.SaveMessagesRequest{Messages: []*pb.Message{{ConversationId: "group_9", SenderId: 1}}})
 	require.Error(t, err)
 	assert.False(t, contracts.IsPermanent(err), err)
+}
+
+func TestMetricsCount(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.group(t, 3)
+	for range 2 {
+		_, err := f.GetUser(t.Context(), &pb.GetUserRequest{UserId: 1})
+		require.NoError(t, err)
+		_, err = f.History(t.Context(), &pb.HistoryRequest{ConversationId: "group_9", Limit: 3})
+		require.NoError(t, err)
+	}
+	out, err := f.SaveMessages(t.Context(), &pb.SaveMessagesRequest{Messages: []*pb.Message{
+		{MessageId: 7, ConversationId: "group_9", SenderId: 1, TempMessageId: "1"}, {MessageId: 8, ConversationId: "group_9", SenderId: 4, TempMessageId: "1"},
+	}})
+	require.NoError(t, err)
+	require.Len(t, out.GetResults(), 2)
+	reg := prometheus.NewPedanticRegistry()
+	require.NoError(t, reg.Register(f.metrics))
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	got := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			name := family.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			got[name] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	assert.Equal(t, map[string]float64{
+		"gochat_repo_cache_total hot_messages hit": 2, "gochat_repo_cache_total hot_messages miss": 0,
+		"gochat_repo_cache_total users hit": 1, "gochat_repo_cache_total users miss": 1,
+		"gochat_repo_messages_total stored": 3, "gochat_repo_messages_total duplicate": 1, "gochat_repo_messages_total refused": 1,
+		"gochat_repo_save_seconds": 4, "gochat_repo_transaction_messages": 4,
+	}, got)
 }

@@ -40,6 +40,7 @@ func (r *Repo) users(ctx context.Context, ids []int64) (map[int64]store.User, er
 			ask = append(ask, id)
 		}
 	}
+	r.metrics.cached("users", len(out), len(ask))
 	if len(ask) == 0 {
 		return out, nil
 	}
@@ -132,8 +133,10 @@ func (r users) IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest)
 		return &pb.IsTokenRevokedResponse{Revoked: true}, nil
 	}
 	if revoked, known := r.cache.TokenRevoked(ctx, in.GetTokenId()); known {
+		r.metrics.cached("tokens", 1, 0)
 		return &pb.IsTokenRevokedResponse{Revoked: revoked}, nil
 	}
+	r.metrics.cached("tokens", 0, 1)
 	revoked, err := r.store.IsRevoked(ctx, in.GetTokenId())
 	if err != nil {
 		return nil, answer(err)
