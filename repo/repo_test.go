@@ -215,7 +215,15 @@ func look(t *testing.T, dir string) *verify.Report {
 // TestVerifyFindsDamage: a check that cannot fail says nothing.
 func TestVerifyFindsDamage(t *testing.T) {
 	t.Parallel()
+	const group = "INSERT INTO `groups` VALUES (9,'group_9','Nine','',1,1,'open',1,0);" +
+		"INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at) VALUES ('group_9',2,9,1,1);" +
+		"INSERT INTO group_members VALUES (9,1,'owner',1); INSERT INTO conversation_members (conversation_id, user_id) VALUES ('group_9',1);"
 	for name, c := range map[string]struct{ damage, want string }{
+		"a whole group":                 {group, ""},
+		"a group without conversation":  {group + "DELETE FROM conversations WHERE type = 2", "no conversation"},
+		"a conversation without group":  {group + "DELETE FROM `groups`", "which does not exist"},
+		"a member without membership":   {group + "UPDATE conversation_members SET left_seq = 0 WHERE conversation_id = 'group_9'", "not in its conversation"},
+		"a wrong member count":          {group + "UPDATE `groups` SET member_count = 2", "has 2 members and has 1"},
 		"nothing":                       {"SELECT 1", ""},
 		"a hole":                        {"DELETE FROM messages WHERE seq_id = 2", "hole"},
 		"the newest is gone":            {"DELETE FROM messages WHERE seq_id = 3", "last_seq"},

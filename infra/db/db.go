@@ -119,12 +119,12 @@ func (d *DB) ping(ctx context.Context, pool *bun.DB) error {
 // Stats says how each pool is used; the keys are "writer", "reader" where readers
 // are a pool of their own, and "replica-N".
 func (d *DB) Stats() map[string]sql.DBStats {
-	out := map[string]sql.DBStats{"writer": d.writer.DB.Stats()}
+	out := map[string]sql.DBStats{"writer": d.writer.Stats()}
 	if d.primary != d.writer {
-		out["reader"] = d.primary.DB.Stats()
+		out["reader"] = d.primary.Stats()
 	}
 	for i, r := range d.replicas {
-		out[fmt.Sprintf("replica-%d", i+1)] = r.DB.Stats()
+		out[fmt.Sprintf("replica-%d", i+1)] = r.Stats()
 	}
 	return out
 }

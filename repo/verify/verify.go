@@ -125,6 +125,27 @@ var checks = []check{
 			WHERE u.user_id IS NULL`,
 		"user %v is in %v and does not exist", 2,
 	},
+	{
+		"groups", "SELECT g.group_id, g.conversation_id FROM `groups` g LEFT JOIN conversations c" +
+			" ON c.conversation_id = g.conversation_id AND c.group_id = g.group_id WHERE c.conversation_id IS NULL",
+		"group %v has no conversation %v", 2,
+	},
+	{
+		"conversations of groups", "SELECT c.conversation_id, c.group_id FROM conversations c LEFT JOIN `groups` g ON g.group_id = c.group_id" +
+			" WHERE c.type = 2 AND g.group_id IS NULL",
+		"%v is of group %v, which does not exist", 2,
+	},
+	{
+		"members of groups", "SELECT gm.user_id, gm.group_id FROM group_members gm LEFT JOIN `groups` g ON g.group_id = gm.group_id" +
+			" LEFT JOIN conversation_members cm ON cm.conversation_id = g.conversation_id AND cm.user_id = gm.user_id AND cm.left_seq IS NULL" +
+			" WHERE cm.user_id IS NULL",
+		"user %v is a member of group %v and not in its conversation", 2,
+	},
+	{
+		"sizes of groups", "SELECT g.group_id, g.member_count, COUNT(gm.user_id) FROM `groups` g LEFT JOIN group_members gm" +
+			" ON gm.group_id = g.group_id WHERE g.dissolved_at = 0 GROUP BY g.group_id, g.member_count HAVING g.member_count <> COUNT(gm.user_id)",
+		"group %v says that it has %v members and has %v", 3,
+	},
 }
 
 func (r *Report) rows(ctx context.Context, d *db.DB, c check) error {
