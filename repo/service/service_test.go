@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -25,6 +26,8 @@ import (
 	"github.com/gochat/gochat/repo/store"
 	sqlstore "github.com/gochat/gochat/repo/store/sql"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // spied is a store that a test looks into.
 type spied struct {

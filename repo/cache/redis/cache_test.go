@@ -12,10 +12,13 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/store"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // oneCluster: each test empties it.
 var oneCluster sync.Mutex

@@ -11,11 +11,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open makes a store with group_1 (users 1 and 2; 3 has left) and group_2
 // (dissolved), and a saver.
