@@ -132,6 +132,7 @@ func (a *app) openRepo(ctx context.Context) error {
 	}
 	a.stack.Push("store", r.Close)
 	r.Register(a.local)
+	a.registry.MustRegister(r)
 	for name := range r.Health(ctx) {
 		a.checks.Add(name, func(ctx context.Context) error { return r.Health(ctx)[name] })
 	}

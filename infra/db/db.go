@@ -21,8 +21,6 @@ type DB struct {
 	replicas []*bun.DB
 	turn     atomic.Uint64
 	hook     *slowHook
-	// checkpoints is SQLite's only.
-	checkpoints *checkpointer
 }
 
 // Open opens the database and checks that it answers. ErrDamaged when an
@@ -132,11 +130,6 @@ func (d *DB) Stats() map[string]sql.DBStats {
 // Close closes all pools.
 func (d *DB) Close() error {
 	var errs []error
-	if d.checkpoints != nil {
-		if err := d.checkpoints.close(); err != nil {
-			errs = append(errs, fmt.Errorf("stop folding the log back: %w", err))
-		}
-	}
 	closed := map[*bun.DB]bool{}
 	for _, pool := range append([]*bun.DB{d.writer, d.primary}, d.replicas...) {
 		if pool == nil || closed[pool] {

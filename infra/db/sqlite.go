@@ -39,15 +39,7 @@ func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
 	readers.SetMaxOpenConns(cfg.Readers)
 	readers.SetMaxIdleConns(cfg.Readers)
 	d.primary = d.wrapSQLite(readers)
-	if err := d.ping(ctx, d.primary); err != nil {
-		return err
-	}
-	folding, err := sql.Open("sqlite", sqliteDSN(cfg, false))
-	if err != nil {
-		return fmt.Errorf("open %s to fold its log back: %w", cfg.Path, err)
-	}
-	d.checkpoints = startCheckpointer(folding, d.writer, cfg.Path, d.hook.log)
-	return nil
+	return d.ping(ctx, d.primary)
 }
 
 func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
@@ -56,12 +48,13 @@ func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
 }
 
 // sqliteDSN sets what each connection needs. synchronous=FULL makes a commit
-// in the write-ahead log durable; the log is folded back by the checkpointer.
+// in the write-ahead log durable; the log is folded back in larger steps than
+// by default, since each step stops the writer.
 func sqliteDSN(cfg Config, readOnly bool) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", fmt.Sprint(cfg.BusyTimeout.Milliseconds()))
 	for _, p := range []string{
-		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(0)",
+		"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(16000)",
 		fmt.Sprintf("mmap_size(%d)", 256<<20), fmt.Sprintf("cache_size(-%d)", 64<<10),
 	} {
 		q.Add("_pragma", p)
