@@ -107,7 +107,9 @@ func (p *presence) beat(ctx context.Context) error {
 		return err
 	}
 	p.stale = false
-	_, err = p.beatOnce(ctx)
+	// The registry may have lost everything again since: then the next beat puts
+	// it once more.
+	p.stale, err = p.beatOnce(ctx)
 	return err
 }
 
