@@ -23,7 +23,7 @@ func Build(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
 	bin := filepath.Join(dir, "gochat")
-	args := []string{"build", "-o", bin}
+	args := []string{"build", "-buildvcs=false", "-o", bin} // a checkout may belong to somebody else
 	if raceDetector {
 		args = append(args, "-race")
 	}
