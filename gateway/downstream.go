@@ -52,6 +52,12 @@ func (g *Gateway) consume(records <-chan *message.Message) {
 }
 
 func (g *Gateway) deliver(m *message.Message, kick *kicks) {
+	// An id has the time of its gateway's start in it: what was meant for another
+	// gateway, or for an earlier life of this one, is not for these sockets.
+	if to := m.Metadata[mq.KeyMetadata]; to != g.id {
+		g.log.Warn("a delivery is for another gateway and is dropped", zap.String("for", to), zap.String("record", m.UUID))
+		return
+	}
 	var down pb.Downstream
 	if err := proto.Unmarshal(m.Payload, &down); err != nil {
 		// Trying again would not help, and nobody else reads this topic.

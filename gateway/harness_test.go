@@ -168,8 +168,7 @@ func (h *harness) deliver(ds ...*pb.Delivery) {
 	h.t.Helper()
 	payload, err := proto.Marshal(&pb.Downstream{Deliveries: ds})
 	require.NoError(h.t, err)
-	msg := message.NewMessage("d", payload)
-	require.NoError(h.t, h.queue.Transport.Publisher().Publish(contracts.TopicDownstream(h.gw.ID()), msg))
+	h.publish(h.gw.ID(), payload)
 }
 
 type client struct {
@@ -294,7 +293,7 @@ func (h *harness) call(method, path, token, body string) response {
 
 func (h *harness) publishRaw(payload []byte) {
 	h.t.Helper()
-	require.NoError(h.t, h.queue.Transport.Publisher().Publish(contracts.TopicDownstream(h.gw.ID()), message.NewMessage("d", payload)))
+	h.publish(h.gw.ID(), payload)
 }
 
 func decode(t testing.TB, payload []byte) *pb.Downstream {
@@ -305,3 +304,11 @@ func decode(t testing.TB, payload []byte) *pb.Downstream {
 }
 
 func unmarshal(f contracts.Frame, to any) error { return json.Unmarshal(f.Data, to) }
+
+// publish puts a record for a gateway on this gateway's topic.
+func (h *harness) publish(to string, payload []byte) {
+	h.t.Helper()
+	msg := message.NewMessage("d", payload)
+	msg.Metadata = message.Metadata{mq.KeyMetadata: to}
+	require.NoError(h.t, h.queue.Transport.Publisher().Publish(contracts.TopicDownstream(h.gw.ID()), msg))
+}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -192,12 +193,31 @@ func (h *hub) matching(users []int64, o *pb.Close) []*conn {
 		for _, c := range h.byUser[user] {
 			if (o.GetTokenId() == "" || o.GetTokenId() == c.tokenID) &&
 				(o.GetDeviceId() == "" || o.GetDeviceId() == c.device) &&
-				(o.GetExceptConnectionId() == "" || o.GetExceptConnectionId() != c.id) {
+				(o.GetExceptConnectionId() == "" || o.GetExceptConnectionId() != c.id) &&
+				!c.outlives(o) {
 				out = append(out, c)
 			}
 		}
 	}
 	return out
+}
+
+// sameMoment is how far apart two gateways' clocks may be for the order of their
+// sockets to be told. A socket that seems to be opened longer after the one that
+// replaces it is an older one of a gateway whose clock is ahead.
+const sameMoment = 2 * time.Second
+
+// outlives reports whether a socket that was opened at the same moment as the one
+// that is to replace it is the one of the two that stays.
+func (c *conn) outlives(o *pb.Close) bool {
+	if o.GetOpenedAt() == 0 {
+		return false
+	}
+	later := c.opened - o.GetOpenedAt()
+	if later < -sameMoment.Milliseconds() || later > sameMoment.Milliseconds() {
+		return false
+	}
+	return later > 0 || later == 0 && c.id > o.GetExceptConnectionId()
 }
 
 // classOf says what becomes of a delivery that a socket has no room for.

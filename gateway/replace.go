@@ -42,7 +42,7 @@ func (g *Gateway) orderReplaced(gateway string, c *conn) error {
 		UserIds: []int64{c.user},
 		Close: &pb.Close{
 			Code: contracts.CloseReplaced, Reason: contracts.CloseReasonReplaced,
-			DeviceId: c.device, ExceptConnectionId: c.id,
+			DeviceId: c.device, ExceptConnectionId: c.id, OpenedAt: c.opened,
 		},
 	}}})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -71,6 +72,47 @@ func TestUndecodableDelivery(t *testing.T) {
 	h.publishRaw([]byte("\xff\xff"))
 	h.deliver(push(1, &pb.Delivery{Everyone: true}))
 	c.expect(contracts.FrameNew, nil)
+}
+
+// TestDeliveryOfAnotherEpoch: what was meant for an earlier life of this gateway is
+// not for its sockets.
+func TestDeliveryOfAnotherEpoch(t *testing.T) {
+	h := start(t)
+	c := h.dial("7:a", "")
+	payload, err := proto.Marshal(&pb.Downstream{Deliveries: []*pb.Delivery{push(1, &pb.Delivery{Everyone: true})}})
+	require.NoError(t, err)
+	h.publish("gw-earlier", payload)
+	h.deliver(push(2, &pb.Delivery{Everyone: true}))
+	var data struct {
+		SeqID uint64 `json:"seqId"`
+	}
+	c.expect(contracts.FrameNew, &data)
+	require.Equal(t, uint64(2), data.SeqID)
+}
+
+// TestOneOfTwoStays: the same device opens a socket on two gateways at the same
+// moment, and each is told to replace the other's.
+func TestOneOfTwoStays(t *testing.T) {
+	h := start(t)
+	c := h.dial("7:a", "&deviceId=phone")
+	mine := h.gw.hub.all()[0]
+	order := func(opened int64, id string) *pb.Delivery {
+		return &pb.Delivery{UserIds: []int64{7}, Close: &pb.Close{
+			Code: 4002, Reason: "replaced", DeviceId: "phone", ExceptConnectionId: id, OpenedAt: opened,
+		}}
+	}
+	h.deliver(order(mine.opened-1, "zzz"), order(mine.opened, ""))
+	require.Empty(t, c.barrier(), "it is the newer one")
+	for name, o := range map[string]*pb.Delivery{
+		"an older socket":                        order(mine.opened+1, ""),
+		"the lesser of two of the same time":     order(mine.opened, "zzz"),
+		"a clock that is ahead":                  order(mine.opened-time.Minute.Milliseconds(), ""),
+		"an order that does not know the moment": order(0, ""),
+	} {
+		require.Len(t, h.gw.hub.matching([]int64{7}, o.GetClose()), 1, name)
+	}
+	h.deliver(order(mine.opened+1, ""))
+	require.Equal(t, 4002, c.closed().Code)
 }
 
 func TestCloseOrders(t *testing.T) {
