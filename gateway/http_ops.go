@@ -8,23 +8,15 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/health"
 )
 
 const contentYAML = "application/yaml; charset=utf-8"
 
-const (
-	wordOK   = "ok"
-	wordDown = "down"
-)
-
-type readiness struct {
-	Status string            `json:"status"`
-	Checks map[string]string `json:"checks"`
-}
-
 // operations mounts what operators and machines ask for.
 func (g *Gateway) operations(app *fiber.App) {
-	app.Get("/healthz", func(c *fiber.Ctx) error { return answer(c, http.StatusOK, map[string]string{"status": wordOK}) })
+	app.Get("/healthz", func(c *fiber.Ctx) error { return answer(c, http.StatusOK, health.State{Status: health.WordOK}) })
 	app.Get("/readyz", g.ready)
 	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(g.deps.Gatherer, promhttp.HandlerOpts{})))
 	for path, text := range map[string][]byte{"/openapi.yaml": g.deps.OpenAPI, "/asyncapi.yaml": g.deps.AsyncAPI} {
@@ -54,14 +46,14 @@ func (g *Gateway) ready(c *fiber.Ctx) error {
 			checks[name] = err
 		}
 	}
-	r := readiness{Status: wordOK, Checks: make(map[string]string, len(checks))}
-	status := http.StatusOK
 	for name, err := range checks {
-		r.Checks[name] = wordOK
 		if err != nil {
 			g.log.Warn("not ready", zap.String("dependency", name), zap.Error(err))
-			r.Checks[name], r.Status, status = wordDown, wordDown, http.StatusServiceUnavailable
 		}
+	}
+	r, status := health.Summarize(checks), http.StatusOK
+	if r.Status == health.WordDown {
+		status = http.StatusServiceUnavailable
 	}
 	return answer(c, status, r)
 }

@@ -3,9 +3,15 @@ package health
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
+
+// ErrDegraded is wrapped by the answer of a dependency that is down and that the
+// process goes on without.
+var ErrDegraded = errors.New("degraded")
 
 // Check asks one dependency; nil is well.
 type Check func(ctx context.Context) error
@@ -27,6 +33,50 @@ func (c *Checks) Add(name string, check Check) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.checks[name] = check
+}
+
+// AddSoft adds a dependency that the process goes on without: its error wraps
+// ErrDegraded.
+func (c *Checks) AddSoft(name string, check Check) {
+	c.Add(name, func(ctx context.Context) error {
+		if err := check(ctx); err != nil {
+			return fmt.Errorf("%w: %w", ErrDegraded, err)
+		}
+		return nil
+	})
+}
+
+// The words for the state of a dependency, and of a process.
+const (
+	WordOK       = "ok"
+	WordDown     = "down"
+	WordDegraded = "degraded"
+)
+
+// State is what people and machines are told.
+type State struct {
+	Status string            `json:"status"`
+	Checks map[string]string `json:"checks,omitempty"`
+}
+
+// Summarize makes a State of answers by name: down when a dependency is that the
+// process needs.
+func Summarize(answers map[string]error) State {
+	s := State{Status: WordOK, Checks: make(map[string]string, len(answers))}
+	for name, err := range answers {
+		word := WordOK
+		switch {
+		case errors.Is(err, ErrDegraded):
+			word = WordDegraded
+			if s.Status == WordOK {
+				s.Status = WordDegraded
+			}
+		case err != nil:
+			word, s.Status = WordDown, WordDown
+		}
+		s.Checks[name] = word
+	}
+	return s
 }
 
 // Run asks all dependencies at the same time and returns each one's answer by
