@@ -17,13 +17,25 @@ import (
 // messages are cloned, not encoded. Register services before the first call.
 type Local struct {
 	*inprocgrpc.Channel
+	services map[string]bool
 }
 
 // NewLocal returns an empty in-process channel. Its servers' errors reach the
 // client as gRPC statuses, as over a wire.
 func NewLocal() *Local {
-	return &Local{Channel: (&inprocgrpc.Channel{}).WithServerUnaryInterceptor(statusErrors)}
+	return &Local{
+		Channel:  (&inprocgrpc.Channel{}).WithServerUnaryInterceptor(statusErrors),
+		services: map[string]bool{},
+	}
 }
+
+// RegisterService adds a service; only before the first call.
+func (l *Local) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	l.Channel.RegisterService(desc, impl)
+	l.services[desc.ServiceName] = true
+}
+
+func (l *Local) has(service string) bool { return l.services[service] }
 
 // statusErrors makes sure that every error crosses the border as a status; an
 // error that brings its own (GRPCStatus) keeps code, message and details.

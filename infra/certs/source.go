@@ -1,0 +1,173 @@
+// Package certs makes, checks and reloads the certificates of mutual TLS.
+package certs
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// Files names the PEM files of mutual TLS.
+type Files struct {
+	// CA signs the certificates of peers; it may hold several, as while one CA
+	// replaces another.
+	CA string
+	// Cert is this process's certificate, with intermediate ones after it; Key
+	// belongs to it.
+	Cert, Key string
+}
+
+// FileError says which of the files is at fault.
+type FileError struct {
+	// Setting is ca, cert or key.
+	Setting string
+	// File is its path.
+	File string
+	Err  error
+}
+
+// Error implements error.
+func (e *FileError) Error() string { return fmt.Sprintf("%s: %s: %v", e.Setting, e.File, e.Err) }
+
+// Unwrap returns the cause.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Errors of files that can be read but not used.
+var (
+	ErrExpired     = errors.New("has expired")
+	ErrNotYetValid = errors.New("is not valid yet")
+	ErrMismatch    = errors.New("does not belong to the certificate")
+	ErrForeign     = errors.New("is not signed by the configured CA for both server and client use")
+)
+
+// Source is the certificate and the CA of a process, read again when the files
+// change. It is safe for concurrent use.
+type Source struct {
+	files Files
+	warn  func(error)
+
+	mu     sync.Mutex
+	seen   [3]stamp
+	loaded loaded
+}
+
+type loaded struct {
+	cert tls.Certificate
+	pool *x509.CertPool
+}
+
+// stamp tells one state of a file from the next.
+type stamp struct {
+	modified time.Time
+	size     int64
+}
+
+// Open reads the files and checks that they can be used: that the key belongs to
+// the certificate, that it is valid now, and that the CA has signed it for both
+// sides of a connection. Its errors are *FileError. A later change of the files
+// that cannot be used leaves the earlier ones in use and is told to warn, once.
+func Open(files Files, warn func(error)) (*Source, error) {
+	s := &Source{files: files, warn: warn}
+	s.seen = s.stamps()
+	var err error
+	s.loaded, err = load(files)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Server returns the settings of a server for one handshake: the peer must bring
+// a certificate that the CA has signed.
+func (s *Source) Server() *tls.Config {
+	l := s.current()
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS13,
+		Certificates: []tls.Certificate{l.cert},
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		ClientCAs:    l.pool,
+	}
+}
+
+// Client returns the settings of a client for one handshake; the server's
+// certificate must be signed by the CA and carry serverName.
+func (s *Source) Client(serverName string) *tls.Config {
+	l := s.current()
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS13,
+		Certificates: []tls.Certificate{l.cert},
+		RootCAs:      l.pool,
+		ServerName:   serverName,
+	}
+}
+
+// Expires returns when the certificate in use ends.
+func (s *Source) Expires() time.Time { return s.current().cert.Leaf.NotAfter }
+
+// current looks at the files before each handshake: three calls of stat cost
+// little beside a handshake, and no goroutine has to watch.
+func (s *Source) current() loaded {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.stamps()
+	if now == s.seen {
+		return s.loaded
+	}
+	s.seen = now
+	l, err := load(s.files)
+	if err != nil {
+		s.warn(fmt.Errorf("the changed certificates are not used: %w", err))
+		return s.loaded
+	}
+	s.loaded = l
+	return l
+}
+
+func (s *Source) stamps() (all [3]stamp) {
+	for i, name := range []string{s.files.CA, s.files.Cert, s.files.Key} {
+		// A file that is away for a moment is as one that changed: load says why.
+		if info, err := os.Stat(name); err == nil {
+			all[i] = stamp{info.ModTime(), info.Size()}
+		}
+	}
+	return all
+}
+
+func load(f Files) (l loaded, err error) {
+	caPEM, err := read("ca", f.CA)
+	if err != nil {
+		return l, err
+	}
+	l.pool = x509.NewCertPool()
+	if !l.pool.AppendCertsFromPEM(caPEM) {
+		return l, &FileError{"ca", f.CA, errors.New("holds no certificate in PEM")}
+	}
+	certPEM, err := read("cert", f.Cert)
+	if err != nil {
+		return l, err
+	}
+	keyPEM, err := read("key", f.Key)
+	if err != nil {
+		return l, err
+	}
+	if l.cert, err = pair(f, certPEM, keyPEM); err != nil {
+		return l, err
+	}
+	return l, check(f, l)
+}
+
+func read(setting, file string) ([]byte, error) {
+	b, err := os.ReadFile(file) // #nosec G304 -- the file that the operator names
+	if err != nil {
+		var p *os.PathError
+		if errors.As(err, &p) {
+			err = p.Err // the path is in FileError already
+		}
+		return nil, &FileError{setting, file, err}
+	}
+	return b, nil
+}

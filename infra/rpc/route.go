@@ -1,0 +1,63 @@
+package rpc
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Route returns a connection that makes each call where its service is: in this
+// process when it is registered with local, else over the connection in remotes,
+// by the service's full name ("gochat.v1.MessageRepo"). A service that is in
+// neither is codes.Unimplemented. Register everything before the first call.
+func Route(local *Local, remotes map[string]grpc.ClientConnInterface) grpc.ClientConnInterface {
+	return &routed{local, remotes}
+}
+
+type routed struct {
+	local   *Local
+	remotes map[string]grpc.ClientConnInterface
+}
+
+func (r *routed) conn(method string) (grpc.ClientConnInterface, error) {
+	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	if r.local.has(service) {
+		return r.local, nil
+	}
+	if c, ok := r.remotes[service]; ok {
+		return c, nil
+	}
+	return nil, status.Errorf(codes.Unimplemented, "service %s is neither in this process nor at a known address", service)
+}
+
+// Invoke implements grpc.ClientConnInterface.
+func (r *routed) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	c, err := r.conn(method)
+	if err != nil {
+		return err
+	}
+	return c.Invoke(ctx, method, args, reply, opts...)
+}
+
+// NewStream implements grpc.ClientConnInterface.
+func (r *routed) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	c, err := r.conn(method)
+	if err != nil {
+		return nil, err
+	}
+	return c.NewStream(ctx, desc, method, opts...)
+}
+
+// Registrars registers a service with each of several servers, as with Local for
+// this process and a Server for the others.
+type Registrars []grpc.ServiceRegistrar
+
+// RegisterService implements grpc.ServiceRegistrar.
+func (r Registrars) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	for _, to := range r {
+		to.RegisterService(desc, impl)
+	}
+}
