@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/balancer"
@@ -17,19 +16,25 @@ import (
 // balancerName is how the service config asks for this balancer.
 const balancerName = "least_busy_responsive"
 
-// silentAfter is how long a server may leave all calls unanswered before others
-// are preferred; probeEvery is how often it is tried nevertheless.
 const (
+	// silentAfter is how long a server may leave all its calls unanswered before
+	// others are preferred.
 	silentAfter = time.Second
-	probeEvery  = 3 * time.Second
+	// probeEvery is how often a silent server without calls gets one.
+	probeEvery = 3 * time.Second
+	// failedFor is how long others are preferred to a server that is unavailable.
+	failedFor = time.Second
 )
 
 func init() { balancer.Register(builder{}) }
 
 // builder makes balancers that choose the server with the fewest calls in
-// flight, and none that has stopped answering. gRPC's own round_robin keeps
-// sending a share of all calls to a process that stands still, until a ping
-// fails after 13 s.
+// flight, and avoid those that answer nothing or only that they are unavailable.
+//
+// gRPC's round_robin keeps sending its share of all calls to a process that
+// stands still, until a ping fails after 13 s; its outlier detection comes with
+// all of xDS; and its least_request is drawn to a server that fails at once,
+// because such a server is never busy.
 type builder struct{}
 
 // Name implements balancer.Builder.
@@ -37,23 +42,30 @@ func (builder) Name() string { return balancerName }
 
 // Build implements balancer.Builder.
 func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
-	servers := &servers{known: map[balancer.SubConn]*server{}}
-	return base.NewBalancerBuilder(balancerName, servers, base.Config{HealthCheck: true}).Build(cc, opts)
+	known := &servers{known: map[balancer.SubConn]*server{}}
+	return flat{base.NewBalancerBuilder(balancerName, known, base.Config{HealthCheck: true}).Build(cc, opts)}
 }
 
-// servers keeps what is known of each server from one picker to the next.
-type servers struct {
-	mu    sync.Mutex
-	known map[balancer.SubConn]*server
+// flat shows the base balancer the addresses of resolvers that tell endpoints
+// only.
+type flat struct{ balancer.Balancer }
+
+// UpdateClientConnState implements balancer.Balancer.
+func (f flat) UpdateClientConnState(s balancer.ClientConnState) error {
+	if len(s.ResolverState.Addresses) == 0 {
+		for _, e := range s.ResolverState.Endpoints {
+			s.ResolverState.Addresses = append(s.ResolverState.Addresses, e.Addresses...)
+		}
+	}
+	return f.Balancer.UpdateClientConnState(s)
 }
+
+// servers keeps what is known of each server from one picker to the next. A
+// balancer is called by one goroutine at a time.
+type servers struct{ known map[balancer.SubConn]*server }
 
 // Build implements base.PickerBuilder.
 func (s *servers) Build(info base.PickerBuildInfo) balancer.Picker {
-	if len(info.ReadySCs) == 0 {
-		return base.NewErrPicker(balancer.ErrNoSubConnAvailable)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	known := make(map[balancer.SubConn]*server, len(info.ReadySCs))
 	p := make(picker, 0, len(info.ReadySCs))
 	for sc := range info.ReadySCs {
@@ -65,75 +77,103 @@ func (s *servers) Build(info base.PickerBuildInfo) balancer.Picker {
 		p = append(p, srv)
 	}
 	s.known = known
+	if len(p) == 0 {
+		return base.NewErrPicker(balancer.ErrNoSubConnAvailable)
+	}
 	return p
 }
 
-// server is a connection and how it has been answering.
-type server struct {
-	conn balancer.SubConn
-	// inflight counts calls without an answer.
-	inflight atomic.Int64
-	// waiting is since when (Unix ns) a call has been without any answer to it or
-	// another one; 0 when none is.
-	waiting atomic.Int64
-	// probed is when (Unix ns) a silent server was last tried.
-	probed atomic.Int64
-}
-
-func (s *server) silent(now int64) bool {
-	since := s.waiting.Load()
-	return since != 0 && now-since > int64(silentAfter)
-}
-
+// picker chooses among the servers that are connected and say that they serve.
 type picker []*server
 
 // Pick implements balancer.Picker.
 func (p picker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
-	now := time.Now().UnixNano()
-	var best, silent *server
-	var bestLoad, silentLoad int64
-	// A random start, so that idle servers take turns.
-	for i, n := rand.IntN(len(p)), 0; n < len(p); i, n = (i+1)%len(p), n+1 { // #nosec G404 -- no secret
-		s := p[i]
-		load := s.inflight.Load()
-		if s.silent(now) {
-			if last := s.probed.Load(); now-last > int64(probeEvery) && s.probed.CompareAndSwap(last, now) {
-				return s.pick(now), nil
-			}
-			if silent == nil || load < silentLoad {
-				silent, silentLoad = s, load
-			}
-			continue
+	now := time.Now()
+	var best *server
+	var bestLoad load
+	first := rand.IntN(len(p)) // #nosec G404 -- so that idle servers take turns
+	for i := range p {
+		s := p[(first+i)%len(p)]
+		l, probe := s.look(now)
+		if probe {
+			best = s
+			break
 		}
-		if best == nil || load < bestLoad {
-			best, bestLoad = s, load
+		if best == nil || l.less(bestLoad) {
+			best, bestLoad = s, l
 		}
 	}
-	if best == nil {
-		best = silent
+	best.began(now)
+	return balancer.PickResult{SubConn: best.conn, Done: best.done}, nil
+}
+
+// load says how good a choice a server is.
+type load struct {
+	suspect  bool
+	inflight int
+}
+
+func (l load) less(than load) bool {
+	if l.suspect != than.suspect {
+		return than.suspect
 	}
-	return best.pick(now), nil
+	return l.inflight < than.inflight
 }
 
-func (s *server) pick(now int64) balancer.PickResult {
-	s.inflight.Add(1)
-	s.waiting.CompareAndSwap(0, now)
-	return balancer.PickResult{SubConn: s.conn, Done: s.done}
+// server is one connection and how it has been answering.
+type server struct {
+	conn balancer.SubConn
+
+	mu       sync.Mutex
+	inflight int
+	// unanswered is the beginning of the time in which calls were in flight, or
+	// ran out of theirs, and none was answered; zero when there is none such.
+	unanswered time.Time
+	// avoid is until when the server counts as unavailable.
+	avoid time.Time
+	// probed is when it was last tried in spite of its silence.
+	probed time.Time
 }
 
-// done learns from the end of a call. Anything that came from the server is a
-// sign of life; that our own deadline passed, or the caller lost interest, is not.
+// look returns the server's load, and whether it is time to see if it answers
+// again.
+func (s *server) look(now time.Time) (l load, probe bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	silent := !s.unanswered.IsZero() && now.Sub(s.unanswered) > silentAfter
+	if silent && s.inflight == 0 && now.Sub(s.unanswered) > probeEvery && now.Sub(s.probed) > probeEvery {
+		s.probed = now
+		return l, true
+	}
+	return load{suspect: silent || now.Before(s.avoid), inflight: s.inflight}, false
+}
+
+func (s *server) began(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inflight++
+	if s.unanswered.IsZero() {
+		s.unanswered = now
+	}
+}
+
+// done learns from the end of a call. Whatever came from the server is a sign of
+// life; a deadline that has passed is none; that the caller lost interest, or the
+// connection broke, says nothing.
 func (s *server) done(info balancer.DoneInfo) {
-	left := s.inflight.Add(-1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inflight--
 	switch {
-	case info.BytesReceived:
-		if left > 0 {
-			s.waiting.Store(time.Now().UnixNano())
-		} else {
-			s.waiting.Store(0)
-		}
-	case left == 0 && !timedOut(info.Err):
-		s.waiting.Store(0)
+	case info.BytesReceived && s.inflight > 0:
+		s.unanswered = time.Now()
+	case info.BytesReceived, s.inflight == 0 && !timedOut(info.Err):
+		s.unanswered = time.Time{}
+	}
+	if status.Code(info.Err) == codes.Unavailable {
+		s.avoid = time.Now().Add(failedFor)
+	} else if info.BytesReceived {
+		s.avoid = time.Time{}
 	}
 }
 

@@ -2,16 +2,42 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
+
+// statusErrors makes sure that every error crosses the border as a status; an
+// error that brings its own (GRPCStatus) keeps code, message and details.
+func statusErrors(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	resp, err := handler(ctx, req)
+	if err == nil {
+		return resp, nil
+	}
+	return nil, asStatus(err).Err()
+}
+
+func asStatus(err error) *status.Status {
+	var own interface{ GRPCStatus() *status.Status }
+	switch {
+	case errors.As(err, &own) && own.GRPCStatus().Code() != codes.OK:
+		return own.GRPCStatus()
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.New(codes.DeadlineExceeded, err.Error())
+	case errors.Is(err, context.Canceled):
+		return status.New(codes.Canceled, err.Error())
+	}
+	return status.New(codes.Unknown, err.Error())
+}
 
 // withDeadline gives unary calls without a deadline one, so that no handler
 // works for a caller that has long forgotten it.
@@ -23,6 +49,32 @@ func withDeadline(d time.Duration) grpc.UnaryServerInterceptor {
 		ctx, cancel := context.WithTimeout(ctx, d)
 		defer cancel()
 		return handler(ctx, req)
+	}
+}
+
+// logFailures logs what is the server's own fault. The cause of an error does not
+// cross the border, so this is the last place that knows it. An outage makes many
+// of the same: ten a second are logged, and then each thousandth.
+func logFailures(log *zap.Logger) grpc.UnaryServerInterceptor {
+	log = log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(c, time.Second, 10, 1000)
+	}))
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		resp, err := handler(ctx, req)
+		if err == nil {
+			return resp, nil
+		}
+		level := zapcore.DebugLevel
+		switch asStatus(err).Code() {
+		case codes.Internal, codes.Unknown, codes.DataLoss:
+			level = zapcore.ErrorLevel
+		case codes.Unavailable:
+			level = zapcore.WarnLevel
+		}
+		if e := log.Check(level, "a call failed"); e != nil {
+			e.Write(append(about(ctx, info.FullMethod), zap.Error(err))...)
+		}
+		return resp, err
 	}
 }
 
@@ -51,9 +103,20 @@ func streamPanics(log *zap.Logger) grpc.StreamServerInterceptor {
 }
 
 func panicked(ctx context.Context, log *zap.Logger, method string, p any) error {
-	log.Error("a call panicked", zap.String("method", method), zap.String("caller", CallerOf(ctx)),
-		zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+	log.Error("a call panicked", append(about(ctx, method), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))...)
 	return status.Error(codes.Internal, "the server failed on this call")
+}
+
+// about says which call it was, by whom and in which trace.
+func about(ctx context.Context, method string) []zap.Field {
+	fields := []zap.Field{zap.String("method", method)}
+	if caller := CallerOf(ctx); caller != "" {
+		fields = append(fields, zap.String("caller", caller))
+	}
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		fields = append(fields, zap.Stringer("trace_id", span.TraceID()))
+	}
+	return fields
 }
 
 // notHealth leaves health checks, which never end, out of traces.

@@ -13,19 +13,22 @@ import (
 
 var callBuckets = []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-type serverMetrics struct{ seconds *prometheus.HistogramVec }
+type serverMetrics struct {
+	seconds *prometheus.HistogramVec
+	roles   roleLabels
+}
 
 func newServerMetrics(reg prometheus.Registerer) (*serverMetrics, error) {
 	h, err := register(reg, prometheus.HistogramOpts{
 		Name: "gochat_rpc_server_seconds", Help: "Time to answer a call, by method, result and the role that called.", Buckets: callBuckets,
 	}, "method", "code", "caller")
-	return &serverMetrics{h}, err
+	return &serverMetrics{seconds: h}, err
 }
 
 func (m *serverMetrics) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	began := time.Now()
 	resp, err := handler(ctx, req)
-	m.seconds.WithLabelValues(info.FullMethod, status.Code(err).String(), roleOf(CallerOf(ctx))).Observe(time.Since(began).Seconds())
+	m.seconds.WithLabelValues(info.FullMethod, status.Code(err).String(), m.roles.of(CallerOf(ctx))).Observe(time.Since(began).Seconds())
 	return resp, err
 }
 

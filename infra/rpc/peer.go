@@ -3,6 +3,8 @@ package rpc
 import (
 	"context"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
@@ -21,9 +23,33 @@ func CallerOf(ctx context.Context) string {
 	return ""
 }
 
-// roleOf is the bounded part of a caller, for a metric's label.
-func roleOf(caller string) string {
+// maxRoles bounds the values of a metric's label that a peer may choose.
+const maxRoles = 32
+
+// roleLabels turns callers into the values of a metric's label: their roles, as
+// long as those are few and plain.
+type roleLabels struct {
+	mu    sync.RWMutex
+	known map[string]bool
+}
+
+func (r *roleLabels) of(caller string) string {
 	role, _, _ := strings.Cut(caller, "/")
+	r.mu.RLock()
+	known := r.known[role]
+	r.mu.RUnlock()
+	if known || role == "" {
+		return role
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.known) >= maxRoles || len(role) > 64 || !utf8.ValidString(role) {
+		return "other"
+	}
+	if r.known == nil {
+		r.known = map[string]bool{}
+	}
+	r.known[role] = true
 	return role
 }
 

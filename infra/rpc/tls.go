@@ -2,10 +2,14 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc/credentials"
 
 	"github.com/gochat/gochat/infra/certs"
@@ -19,32 +23,43 @@ func newCredentials(cfg TLSConfig, log *zap.Logger) (credentials.TransportCreden
 	if err != nil {
 		return nil, fmt.Errorf("rpc.tls.%w", err)
 	}
-	return &mutualTLS{src: src, serverName: cfg.ServerName}, nil
+	return &mutualTLS{src: src, serverName: cfg.ServerName, log: log, sometimes: &rate.Sometimes{Interval: time.Second}}, nil
 }
 
 // mutualTLS takes the certificates anew for every handshake.
 type mutualTLS struct {
 	src        *certs.Source
 	serverName string
+	log        *zap.Logger
+	sometimes  *rate.Sometimes
 }
 
 // ClientHandshake implements credentials.TransportCredentials.
 func (m *mutualTLS) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	tlsConn, info, err := credentials.NewTLS(m.src.Client(m.serverName)).ClientHandshake(ctx, authority, conn)
 	if err != nil {
-		return nil, nil, fmt.Errorf("TLS with %s (see rpc.tls.ca, rpc.tls.cert): %w", conn.RemoteAddr(), err)
+		return nil, nil, fmt.Errorf("TLS with %s (see rpc.tls.ca and rpc.tls.cert on both sides): %w", conn.RemoteAddr(), err)
 	}
 	return tlsConn, info, nil
 }
 
-// ServerHandshake implements credentials.TransportCredentials.
+// ServerHandshake implements credentials.TransportCredentials. With TLS 1.3 a
+// client learns late and little of why it is refused, so the reason is logged
+// here; once a second, for whoever knocks could fill the disk.
 func (m *mutualTLS) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return credentials.NewTLS(m.src.Server()).ServerHandshake(conn)
+	tlsConn, info, err := credentials.NewTLS(m.src.Server()).ServerHandshake(conn)
+	if err != nil && !errors.Is(err, io.EOF) {
+		m.sometimes.Do(func() {
+			m.log.Warn("a client was refused (see rpc.tls.ca and rpc.tls.cert on both sides)",
+				zap.Stringer("address", conn.RemoteAddr()), zap.Error(err))
+		})
+	}
+	return tlsConn, info, err
 }
 
 // Info implements credentials.TransportCredentials.
 func (m *mutualTLS) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: m.serverName}
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 // Clone implements credentials.TransportCredentials.
@@ -53,8 +68,8 @@ func (m *mutualTLS) Clone() credentials.TransportCredentials {
 	return &c
 }
 
-// OverrideServerName implements credentials.TransportCredentials; it is
-// deprecated there, and nobody calls it here.
+// OverrideServerName implements credentials.TransportCredentials, which asks for
+// it still.
 func (m *mutualTLS) OverrideServerName(name string) error {
 	m.serverName = name
 	return nil
