@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/kv"
 	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/service"
@@ -40,9 +41,10 @@ type Repo struct {
 // openTimeout bounds the wait for servers; migrations have their own.
 const openTimeout = 10 * time.Second
 
-// Open opens the database, brings its schema up to date, and connects the cache.
-// Errors wrap db.ErrDamaged and store.ErrNewerSchema, and then nothing was
-// changed.
+// Open opens the database, brings its schema up to date (with db.auto_migrate), and
+// connects the cache: a server that is not there at the start is an error, so that
+// a wrong address is seen, while later the role goes on without cache and replicas.
+// Errors wrap db.ErrDamaged and store.ErrNewerSchema, and then nothing was changed.
 func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Repo, error) {
 	r := &Repo{metrics: service.NewMetrics()}
 	if err := r.open(ctx, cfg, log); err != nil {
@@ -57,12 +59,8 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	if r.db, err = db.Open(opening, cfg.DB, log); err != nil {
 		return err
 	}
-	applied, err := sqlstore.Migrate(ctx, r.db)
-	if err != nil {
+	if err := r.migrate(ctx, cfg.DB.AutoMigrate, log); err != nil {
 		return err
-	}
-	if len(applied) > 0 {
-		log.Info("the schema was brought up to date", zap.Strings("migrations", applied))
 	}
 	cfg.KV.EmbeddedKeep = rediscache.SessionKeys
 	if r.kv, err = kv.Open(opening, cfg.KV); err != nil {
@@ -77,18 +75,37 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	return err
 }
 
+func (r *Repo) migrate(ctx context.Context, auto bool, log *zap.Logger) error {
+	if !auto {
+		return sqlstore.CheckMigrated(ctx, r.db)
+	}
+	applied, err := sqlstore.Migrate(ctx, r.db)
+	if len(applied) > 0 {
+		log.Info("the schema was brought up to date", zap.Strings("migrations", applied))
+	}
+	return err
+}
+
 // Register mounts the services on a gRPC server or an in-process channel.
 func (r *Repo) Register(on grpc.ServiceRegistrar) { r.service.Register(on) }
 
-// Health asks the database and the cache, and answers by name.
+// Health asks the database, its replicas and the cache, and answers by name. The
+// role goes on without a replica and without the cache: their errors wrap
+// health.ErrDegraded.
 func (r *Repo) Health(ctx context.Context) map[string]error {
 	out := r.db.Check(ctx)
 	out["cache"] = r.kv.Health(ctx)
+	for name, err := range out {
+		if err != nil && name != "database" {
+			out[name] = fmt.Errorf("%w: %w", health.ErrDegraded, err)
+		}
+	}
 	return out
 }
 
 var (
 	connectionsDesc = prometheus.NewDesc("gochat_repo_database_connections", "Connections to the database.", []string{"pool", "state"}, nil)
+	replicaDesc     = prometheus.NewDesc("gochat_repo_replica_reads_total", "Reads of a database's replica, by how they went.", []string{"replica", "outcome"}, nil)
 	waitedDesc      = prometheus.NewDesc("gochat_repo_database_wait_seconds_total", "Time spent waiting for a connection.", []string{"pool"}, nil)
 )
 
@@ -98,6 +115,7 @@ func (r *Repo) Describe(ch chan<- *prometheus.Desc) {
 	r.metrics.Describe(ch)
 	ch <- connectionsDesc
 	ch <- waitedDesc
+	ch <- replicaDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -107,6 +125,11 @@ func (r *Repo) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(s.InUse), pool, "used")
 		ch <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(s.Idle), pool, "idle")
 		ch <- prometheus.MustNewConstMetric(waitedDesc, prometheus.CounterValue, s.WaitDuration.Seconds(), pool)
+	}
+	for name, n := range r.db.ReplicaReads() {
+		for outcome, count := range map[string]int64{"served": n.Served, "late": n.Late, "failed": n.Failed} {
+			ch <- prometheus.MustNewConstMetric(replicaDesc, prometheus.CounterValue, float64(count), name, outcome)
+		}
 	}
 }
 

@@ -29,6 +29,13 @@ type Config struct {
 	DSN string `mapstructure:"dsn"`
 	// ReplicaDSNs are MySQL replicas for reads that may be a little behind.
 	ReplicaDSNs []string `mapstructure:"replica_dsns"`
+	// AutoMigrate brings the schema up to date when the storage role starts; many may
+	// start at once. DefaultConfig sets it. Without it a role whose database waits for
+	// a migration does not start.
+	AutoMigrate bool `mapstructure:"auto_migrate"`
+	// Writers is how many MySQL transactions may store messages at the same time, 1 to
+	// 32; default 4. SQLite has one writer.
+	Writers int `mapstructure:"writers"`
 	// MaxOpen and MaxIdle bound each MySQL pool; defaults 32 and 16.
 	MaxOpen int `mapstructure:"max_open"`
 	MaxIdle int `mapstructure:"max_idle"`
@@ -38,13 +45,27 @@ type Config struct {
 	ConnMaxLifetime time.Duration `mapstructure:"conn_max_lifetime"`
 	// SlowQuery is from when on a query is logged; default 200 ms, negative never.
 	SlowQuery time.Duration `mapstructure:"slow_query"`
+	// StatementTimeout is when a MySQL server gives a statement up by itself, also when
+	// nobody waits for it any more; default 10 s, negative never. MySQL limits SELECT
+	// only, MariaDB everything.
+	StatementTimeout time.Duration `mapstructure:"statement_timeout"`
+	// LockTimeout is how long a MySQL transaction waits for another's row locks, in
+	// whole seconds; default 2 s. Messages are then tried again.
+	LockTimeout time.Duration `mapstructure:"lock_timeout"`
+	// ReplicaTimeout is how long a read waits for a replica before it asks the
+	// primary; default 500 ms.
+	ReplicaTimeout time.Duration `mapstructure:"replica_timeout"`
 	// BusyTimeout is how long SQLite waits for another process's lock; default 5 s.
 	BusyTimeout time.Duration `mapstructure:"busy_timeout"`
 }
 
 // DefaultConfig is SQLite with every default filled in; Path is left to the
 // caller.
-func DefaultConfig() Config { return Config{}.withDefaults() }
+func DefaultConfig() Config {
+	c := Config{}.withDefaults()
+	c.AutoMigrate = true
+	return c
+}
 
 func (c Config) withDefaults() Config {
 	if c.Driver == "" {
@@ -55,6 +76,10 @@ func (c Config) withDefaults() Config {
 	c.Readers = orDefault(c.Readers, 4)
 	c.ConnMaxLifetime = orDefault(c.ConnMaxLifetime, 30*time.Minute)
 	c.SlowQuery = orDefault(c.SlowQuery, 200*time.Millisecond)
+	c.Writers = orDefault(c.Writers, 4)
+	c.StatementTimeout = orDefault(c.StatementTimeout, 10*time.Second)
+	c.LockTimeout = orDefault(c.LockTimeout, 2*time.Second)
+	c.ReplicaTimeout = orDefault(c.ReplicaTimeout, 500*time.Millisecond)
 	c.BusyTimeout = orDefault(c.BusyTimeout, 5*time.Second)
 	return c
 }
@@ -66,27 +91,33 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return v
 }
 
-// Validate says what is wrong with the configuration.
+// Validate says what is wrong with the configuration; each sentence names its
+// setting.
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	var errs []error
+	must := func(ok bool, sentence string) {
+		if !ok {
+			errs = append(errs, errors.New(sentence))
+		}
+	}
 	switch c.Driver {
 	case SQLite:
-		if c.Path == "" {
-			errs = append(errs, errors.New("path: needed with driver sqlite"))
-		}
-		if len(c.ReplicaDSNs) > 0 {
-			errs = append(errs, errors.New("replica_dsns: only with driver mysql"))
-		}
+		must(c.Path != "", "db.path: needed with db.driver sqlite")
+		must(len(c.ReplicaDSNs) == 0, "db.replica_dsns: only with db.driver mysql")
 	case MySQL:
-		if c.DSN == "" {
-			errs = append(errs, errors.New("dsn: needed with driver mysql"))
-		}
+		must(c.DSN != "", "db.dsn: needed with db.driver mysql")
 	default:
-		errs = append(errs, fmt.Errorf("driver: %q is neither sqlite nor mysql", c.Driver))
+		errs = append(errs, fmt.Errorf("db.driver: %q is neither sqlite nor mysql", c.Driver))
 	}
-	if c.MaxOpen < 2 || c.MaxIdle < 0 || c.Readers < 1 {
-		errs = append(errs, errors.New("max_open must be at least 2, max_idle not negative, readers at least 1"))
-	}
+	must(c.MaxOpen >= 2, "db.max_open: must be at least 2")
+	must(c.MaxIdle >= 0, "db.max_idle: must not be negative")
+	must(c.Readers >= 1, "db.readers: must be at least 1")
+	must(c.Writers >= 1 && c.Writers <= 32, "db.writers: must be 1 to 32")
+	must(c.Driver != MySQL || c.Writers < c.MaxOpen, "db.writers: must be less than db.max_open, or nothing is left to read with")
+	must(c.LockTimeout >= time.Second, "db.lock_timeout: must be at least 1s")
+	must(c.ReplicaTimeout > 0, "db.replica_timeout: must be positive")
+	must(c.BusyTimeout > 0, "db.busy_timeout: must be positive")
+	must(c.ConnMaxLifetime > 0, "db.conn_max_lifetime: must be positive")
 	return errors.Join(errs...)
 }

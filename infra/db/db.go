@@ -18,19 +18,22 @@ type DB struct {
 	name     string
 	writer   *bun.DB
 	primary  *bun.DB
-	replicas []*bun.DB
+	replicas []*replica
 	turn     atomic.Uint64
 	hook     *slowHook
+	log      *zap.Logger
+	// patient opens a MySQL pool for what may take long.
+	patient func() (*bun.DB, error)
 }
 
 // Open opens the database and checks that it answers. ErrDamaged when an
 // SQLite file is there but cannot be read as a database.
 func Open(ctx context.Context, cfg Config, log *zap.Logger) (*DB, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("database configuration: %w", err)
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	d := &DB{driver: cfg.Driver, hook: &slowHook{threshold: cfg.SlowQuery, backslash: cfg.Driver == MySQL, log: log}}
+	d := &DB{driver: cfg.Driver, log: log, hook: &slowHook{threshold: cfg.SlowQuery, backslash: cfg.Driver == MySQL, log: log}}
 	open := d.openSQLite
 	if cfg.Driver == MySQL {
 		open = d.openMySQL
@@ -51,21 +54,24 @@ func (d *DB) Writer() *bun.DB { return d.writer }
 // Primary is for reads that must see everything that is committed.
 func (d *DB) Primary() *bun.DB { return d.primary }
 
-// Replica is for reads that may be behind; the primary where there is none.
-func (d *DB) Replica() *bun.DB {
-	if len(d.replicas) == 0 {
-		return d.primary
+// Patient returns a pool for what may take longer than db.statement_timeout, and
+// what closes it. On SQLite it is the writer.
+func (d *DB) Patient() (pool *bun.DB, closed func() error, err error) {
+	if d.patient == nil {
+		return d.writer, func() error { return nil }, nil
 	}
-	return d.replicas[d.turn.Add(1)%uint64(len(d.replicas))]
+	if pool, err = d.patient(); err != nil {
+		return nil, nil, err
+	}
+	return pool, pool.Close, nil
 }
 
-// HasReplicas reports whether Replica may be behind.
-func (d *DB) HasReplicas() bool { return len(d.replicas) > 0 }
-
 // Tx runs fn in one transaction of the writer and commits it; what fn or the
-// commit fails with comes back, rolled back.
+// commit fails with comes back, rolled back. On MySQL it is read committed, as all
+// of its sessions are: rows are locked where they are read to be written, and a
+// snapshot taken before the lock would hide what was committed while waiting for it.
 func (d *DB) Tx(ctx context.Context, fn func(context.Context, bun.Tx) error) error {
-	tx, err := d.writer.BeginTx(ctx, &sql.TxOptions{Isolation: d.isolation()})
+	tx, err := d.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -81,27 +87,17 @@ func (d *DB) Tx(ctx context.Context, fn func(context.Context, bun.Tx) error) err
 	return nil
 }
 
-// isolation is read committed on MySQL: rows are locked where they are read
-// to be written, and a snapshot taken before the lock would hide what was
-// committed while waiting for it. SQLite has one writer and one level.
-func (d *DB) isolation() sql.IsolationLevel {
-	if d.driver == MySQL {
-		return sql.LevelReadCommitted
-	}
-	return sql.LevelDefault
-}
-
 // Observe logs a raw statement that was slow; what names it, without values.
 func (d *DB) Observe(what string, start time.Time) {
 	d.hook.observe(what, time.Since(start))
 }
 
 // Check asks each pool for an answer; the keys are "database" and
-// "database-replica-N". ErrDamaged is among the errors when it applies.
+// "database-replica-N", and of these also an error when it is behind. ErrDamaged is among the errors when it applies.
 func (d *DB) Check(ctx context.Context) map[string]error {
 	out := map[string]error{"database": d.ping(ctx, d.primary)}
-	for i, r := range d.replicas {
-		out[fmt.Sprintf("database-replica-%d", i+1)] = d.ping(ctx, r)
+	for _, r := range d.replicas {
+		out["database-"+r.name] = d.checkReplica(ctx, r)
 	}
 	return out
 }
@@ -121,8 +117,8 @@ func (d *DB) Stats() map[string]sql.DBStats {
 	if d.primary != d.writer {
 		out["reader"] = d.primary.Stats()
 	}
-	for i, r := range d.replicas {
-		out[fmt.Sprintf("replica-%d", i+1)] = r.Stats()
+	for _, r := range d.replicas {
+		out[r.name] = r.pool.Stats()
 	}
 	return out
 }
@@ -131,7 +127,11 @@ func (d *DB) Stats() map[string]sql.DBStats {
 func (d *DB) Close() error {
 	var errs []error
 	closed := map[*bun.DB]bool{}
-	for _, pool := range append([]*bun.DB{d.writer, d.primary}, d.replicas...) {
+	pools := []*bun.DB{d.writer, d.primary}
+	for _, r := range d.replicas {
+		pools = append(pools, r.pool)
+	}
+	for _, pool := range pools {
 		if pool == nil || closed[pool] {
 			continue
 		}

@@ -33,15 +33,23 @@ func (d *DB) classify(err error) error {
 
 // MySQL error numbers.
 const (
-	myDuplicate    = 1062
 	myTooMany      = 1040
+	myNotAllowed   = 1044
+	myDenied       = 1045
+	myNoDatabase   = 1049
 	myShutdown     = 1053
+	myDuplicate    = 1062
+	myTableFull    = 1114
+	myTooManyUser  = 1203
 	myLockWait     = 1205
 	myDeadlock     = 1213
 	myReadOnly     = 1290
-	myReadOnlyTrx  = 1792
 	myInterrupted  = 1317
+	myReadOnlyTrx  = 1792
 	myReadOnlyMode = 1836
+	myKilled       = 1927
+	mySlowMaria    = 1969
+	mySlow         = 3024
 )
 
 // IsUniqueViolation reports whether err says that a row is there already, and
@@ -73,13 +81,7 @@ func IsUniqueViolation(err error) (key string, ok bool) {
 // IsTransient reports whether the same may succeed when it is tried again:
 // locks, lost connections, a full disk, an expired deadline.
 func IsTransient(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
-		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return true
-	}
-	var ne net.Error
-	if errors.As(err, &ne) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || IsLost(err) {
 		return true
 	}
 	var se *sqlite.Error
@@ -91,6 +93,24 @@ func IsTransient(err error) bool {
 		return false
 	}
 	return IsConflict(err) || isAway(err)
+}
+
+// IsLost reports whether the connection was lost, so that it is unknown whether
+// what was asked was done. What is idempotent can be tried again.
+func IsLost(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return false
+	}
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return true
+	}
+	var me *mysql.MySQLError
+	if errors.As(err, &me) {
+		return me.Number == myShutdown || me.Number == myKilled
+	}
+	var ne net.Error
+	return errors.As(err, &ne)
 }
 
 // IsConflict reports whether the database gave up a transaction because of
@@ -106,7 +126,8 @@ func isAway(err error) bool {
 		return false
 	}
 	switch me.Number {
-	case myTooMany, myShutdown, myReadOnly, myReadOnlyTrx, myReadOnlyMode, myInterrupted:
+	case myTooMany, myTooManyUser, myShutdown, myKilled, myReadOnly, myReadOnlyTrx, myReadOnlyMode, myInterrupted,
+		mySlow, mySlowMaria, myTableFull:
 		return true
 	}
 	return false

@@ -3,7 +3,9 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -12,29 +14,57 @@ import (
 	"github.com/uptrace/bun/dialect/mysqldialect"
 )
 
+// connectTimeout bounds the first contact with a server.
+const connectTimeout = 10 * time.Second
+
+// openMySQL connects to the primary. Replicas are optional and need not answer:
+// they are of the primary's kind.
 func (d *DB) openMySQL(ctx context.Context, cfg Config) error {
 	d.name = "mysql"
-	pool, err := d.mysqlPool(ctx, cfg, cfg.DSN)
+	conf, err := parseDSN("db.dsn", cfg.DSN)
 	if err != nil {
-		return fmt.Errorf("open the primary: %w", err)
+		return err
 	}
-	d.writer, d.primary = pool, pool
-	for i, dsn := range cfg.ReplicaDSNs {
-		replica, err := d.mysqlPool(ctx, cfg, dsn)
-		if err != nil {
-			return fmt.Errorf("open replica %d: %w", i+1, err)
+	kind, err := probe(ctx, conf)
+	if err != nil {
+		return explainMySQL("db.dsn", conf, err)
+	}
+	if d.writer, err = d.mysqlPool(cfg, conf, kind, cfg.StatementTimeout); err != nil {
+		return err
+	}
+	d.primary = d.writer
+	d.patient = func() (*bun.DB, error) {
+		pool, err := d.mysqlPool(cfg, conf, kind, 0)
+		if err == nil {
+			pool.SetMaxOpenConns(2)
 		}
-		d.replicas = append(d.replicas, replica)
+		return pool, err
 	}
-	return nil
+	for i, dsn := range cfg.ReplicaDSNs {
+		name := fmt.Sprintf("replica-%d", i+1)
+		conf, err := parseDSN(fmt.Sprintf("db.replica_dsns (number %d)", i+1), dsn)
+		if err != nil {
+			return err
+		}
+		pool, err := d.mysqlPool(cfg, conf, kind, cfg.StatementTimeout)
+		if err != nil {
+			return err
+		}
+		d.replicas = append(d.replicas, &replica{name: name, pool: pool, timeout: cfg.ReplicaTimeout})
+	}
+	return d.ping(ctx, d.primary)
 }
 
-func (d *DB) mysqlPool(ctx context.Context, cfg Config, dsn string) (*bun.DB, error) {
+// parseDSN reads a DSN and sets what the SQL of this project relies on. setting is
+// what the error names.
+func parseDSN(setting, dsn string) (*mysql.Config, error) {
 	conf, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("parse the DSN: %w", err)
+		return nil, fmt.Errorf("%s is not of the form user:password@tcp(host:port)/database: %w", setting, err)
 	}
-	// What the SQL of this project relies on is not left to the DSN.
+	if conf.DBName == "" {
+		return nil, fmt.Errorf("%s names no database: user:password@tcp(host:port)/database", setting)
+	}
 	conf.Collation = "utf8mb4_bin"
 	conf.InterpolateParams = true
 	conf.ParseTime = true
@@ -42,30 +72,80 @@ func (d *DB) mysqlPool(ctx context.Context, cfg Config, dsn string) (*bun.DB, er
 	// Rows that match count as affected, changed or not, as on SQLite.
 	conf.ClientFoundRows = true
 	conf.RejectReadOnly = true
-	if conf.Params == nil {
-		conf.Params = map[string]string{}
-	}
-	conf.Params["time_zone"] = "'+00:00'"
-	conf.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+	conf.MultiStatements = false
 	if conf.Timeout == 0 {
 		conf.Timeout = 5 * time.Second
 	}
+	return conf, nil
+}
+
+// probe connects once and asks what server it is.
+func probe(ctx context.Context, conf *mysql.Config) (kind, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	connector, err := mysql.NewConnector(conf.Clone())
+	if err != nil {
+		return 0, fmt.Errorf("prepare the connection: %w", err)
+	}
+	pool := sql.OpenDB(connector)
+	var version string
+	if err := pool.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		return 0, errors.Join(err, pool.Close())
+	}
+	if err := pool.Close(); err != nil {
+		return 0, fmt.Errorf("close the first connection: %w", err)
+	}
+	return kindOf(version)
+}
+
+// mysqlPool opens a pool, which connects when it is asked first. limit is when the
+// server gives a statement up; 0 or less: never.
+func (d *DB) mysqlPool(cfg Config, conf *mysql.Config, k kind, limit time.Duration) (*bun.DB, error) {
+	conf = conf.Clone()
+	if conf.Params == nil {
+		conf.Params = map[string]string{}
+	}
+	for name, value := range k.session(max(limit, 0), cfg.LockTimeout) {
+		conf.Params[name] = value
+	}
 	connector, err := mysql.NewConnector(conf)
 	if err != nil {
-		return nil, fmt.Errorf("prepare the connection: %w", err)
+		return nil, fmt.Errorf("prepare the connection to %s: %w", conf.Addr, err)
 	}
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(cfg.MaxOpen)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
 	pool.SetConnMaxLifetime(cfg.ConnMaxLifetime)
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := pool.PingContext(ctx); err != nil {
-		_ = pool.Close() //nolint:errcheck // the ping's error says it
-		return nil, fmt.Errorf("connect to %s: %w", conf.Addr, err)
-	}
 	b := bun.NewDB(pool, sameDialect{mysqldialect.New()})
 	return b.WithQueryHook(d.hook), nil
+}
+
+// kind is MariaDB or MySQL.
+type kind int
+
+const (
+	kindMySQL kind = iota + 1
+	kindMariaDB
+)
+
+// session is what each connection sets.
+func (k kind) session(limit, lock time.Duration) map[string]string {
+	out := map[string]string{
+		"time_zone":                "'+00:00'",
+		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+		"innodb_lock_wait_timeout": strconv.Itoa(int(lock.Seconds())),
+	}
+	if k == kindMySQL {
+		out["transaction_isolation"] = "'READ-COMMITTED'"
+		out["max_execution_time"] = strconv.FormatInt(limit.Milliseconds(), 10)
+		return out
+	}
+	out["tx_isolation"] = "'READ-COMMITTED'"
+	out["max_statement_time"] = strconv.FormatFloat(limit.Seconds(), 'f', 3, 64)
+	// A long list of keys stays a list of keys: as a table it is joined in any order,
+	// and rows would be locked in that order.
+	out["in_predicate_conversion_threshold"] = "0"
+	return out
 }
 
 // sameDialect makes MariaDB and MySQL alike: the dialect would use RETURNING

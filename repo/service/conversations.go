@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/gochat/gochat/contracts"
@@ -134,7 +135,10 @@ func (r conversations) GetConversation(ctx context.Context, in *pb.GetConversati
 
 // ListConversations implements pb.ConversationRepoServer.
 func (r conversations) ListConversations(ctx context.Context, in *pb.ListConversationsRequest) (*pb.ListConversationsResponse, error) {
-	page, next, err := r.store.List(ctx, in.GetUserId(), in.GetCursor(), min(max(int(in.GetLimit()), 1), listMax))
+	if in.GetLimit() > ListMax {
+		return nil, contracts.Invalid("limit", fmt.Sprintf("at most %d", ListMax))
+	}
+	page, next, err := r.store.List(ctx, in.GetUserId(), in.GetCursor(), max(int(in.GetLimit()), 1))
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -214,8 +218,9 @@ const (
 	syncMessages      = 5000
 )
 
-// listMax bounds one page of conversations.
-const listMax = 500
+// ListMax bounds one page of conversations: with a last message each, a larger one
+// would not fit into one answer between processes.
+const ListMax = 500
 
 // Sync implements pb.ConversationRepoServer: one query for the memberships, and
 // range reads for those with news.

@@ -5,6 +5,7 @@ package verify
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/gochat/gochat/infra/db"
@@ -40,13 +41,22 @@ func (r *Report) add(format string, args ...any) {
 // that ids and idempotency keys are unique, that read positions are within the
 // conversation, and that nothing refers to what does not exist. The error is of
 // reading; what is wrong in the data is in the report.
-func Verify(ctx context.Context, d *db.DB) (*Report, error) {
+func Verify(ctx context.Context, d *db.DB) (_ *Report, err error) {
+	pool := d.Primary().DB
+	if d.Driver() == db.MySQL {
+		patient, closed, err2 := d.Patient() // some of it takes long
+		if err2 != nil {
+			return nil, fmt.Errorf("verify: %w", err2)
+		}
+		defer func() { err = errors.Join(err, closed()) }()
+		pool = patient.DB
+	}
 	r := &Report{}
-	if err := r.sequences(ctx, d); err != nil {
+	if err := r.sequences(ctx, pool); err != nil {
 		return nil, err
 	}
 	for _, c := range checks {
-		if err := r.rows(ctx, d, c); err != nil {
+		if err := r.rows(ctx, pool, c); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +66,7 @@ func Verify(ctx context.Context, d *db.DB) (*Report, error) {
 // sequences: (conversation_id, seq_id) is the primary key, so as many numbers as
 // the highest, from 1 on, are all of them. One statement sees one moment, so a
 // live system does not look broken.
-func (r *Report) sequences(ctx context.Context, d *db.DB) error {
+func (r *Report) sequences(ctx context.Context, pool *sql.DB) error {
 	const query = `SELECT c.conversation_id, c.last_seq, COUNT(m.seq_id), COALESCE(MIN(m.seq_id), 1), COALESCE(MAX(m.seq_id), 0)
 		FROM (SELECT conversation_id, last_seq FROM conversations WHERE conversation_id > ? ORDER BY conversation_id LIMIT ?) c
 		LEFT JOIN messages m ON m.conversation_id = c.conversation_id
@@ -64,7 +74,7 @@ func (r *Report) sequences(ctx context.Context, d *db.DB) error {
 	after := ""
 	for {
 		n := 0
-		err := each(ctx, d, query, []any{after, pageSize}, func(rows *sql.Rows) error {
+		err := each(ctx, pool, query, []any{after, pageSize}, func(rows *sql.Rows) error {
 			var last, count, low, high int64
 			if err := rows.Scan(&after, &last, &count, &low, &high); err != nil {
 				return err
@@ -148,8 +158,8 @@ var checks = []check{
 	},
 }
 
-func (r *Report) rows(ctx context.Context, d *db.DB, c check) error {
-	err := each(ctx, d, c.query, nil, func(rows *sql.Rows) error {
+func (r *Report) rows(ctx context.Context, pool *sql.DB, c check) error {
+	err := each(ctx, pool, c.query, nil, func(rows *sql.Rows) error {
 		values := make([]any, c.columns)
 		into := make([]any, c.columns)
 		for i := range values {
@@ -172,8 +182,8 @@ func (r *Report) rows(ctx context.Context, d *db.DB, c check) error {
 	return nil
 }
 
-func each(ctx context.Context, d *db.DB, query string, args []any, do func(*sql.Rows) error) error {
-	rows, err := d.Primary().DB.QueryContext(ctx, query, args...)
+func each(ctx context.Context, pool *sql.DB, query string, args []any, do func(*sql.Rows) error) error {
+	rows, err := pool.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/gochat/gochat/contracts"
-	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -85,7 +84,8 @@ func (s *Store) EnsureSingle(ctx context.Context, userID, peerID int64) (string,
 		return id, false, err
 	}
 	created := false
-	err = s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err = s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		created = false
 		n, err := tx.NewSelect().Model((*userRow)(nil)).Where("user_id IN (?, ?)", a, b).Count(ctx)
 		if err != nil {
 			return err
@@ -200,14 +200,15 @@ func (s *Store) MarkRead(ctx context.Context, id string, userID int64, seq uint6
 	if min(seq, before.LastSeq) <= before.ReadSeq {
 		return out, nil
 	}
-	least := "min"
-	if s.db.Driver() == db.MySQL {
-		least = "LEAST"
-	}
-	goal := least + "(?, (SELECT c.last_seq FROM conversations c WHERE c.conversation_id = conversation_members.conversation_id))"
-	res, err := s.db.Writer().NewUpdate().Table("conversation_members").Set("read_seq = "+goal, seq).
-		Where("conversation_id = ?", id).Where("user_id = ?", userID).Where("left_seq IS NULL").
-		Where("read_seq < "+goal, seq).Exec(ctx)
+	// The last number only grows, so that the goal is in the conversation for ever.
+	goal := min(seq, before.LastSeq)
+	var res sql.Result
+	err = s.db.Again(ctx, func(ctx context.Context) (err error) {
+		res, err = s.db.Writer().NewUpdate().Table("conversation_members").Set("read_seq = ?", goal).
+			Where("conversation_id = ?", id).Where("user_id = ?", userID).Where("left_seq IS NULL").
+			Where("read_seq < ?", goal).Exec(ctx)
+		return err
+	})
 	if err != nil {
 		return store.Read{}, fmt.Errorf("move the read position of user %d in %s: %w", userID, id, transient(err))
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
 )
@@ -49,6 +51,11 @@ func transient(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}
+
+// tx runs a transaction of statements that may run again.
+func (s *Store) tx(ctx context.Context, fn func(context.Context, bun.Tx) error) error {
+	return s.db.Again(ctx, func(ctx context.Context) error { return s.db.Tx(ctx, fn) })
 }
 
 // marks is n placeholders.
@@ -126,20 +133,25 @@ func collect(out *[]store.Message) func(*sql.Rows) error {
 const spansAQuery = 100
 
 // Spans implements store.Messages. A replica is asked first: numbers have no
-// holes, so a span that is not whole shows that the replica is behind, and is
-// read from the primary.
+// holes and messages never change, so a span that is not whole shows that the
+// replica is behind, and is read from the primary, which knew the span's end.
 func (s *Store) Spans(ctx context.Context, spans []store.Span) ([][]store.Message, error) {
-	out, err := s.spans(ctx, s.db.Replica().DB, spans)
-	if err != nil || !s.db.HasReplicas() {
-		return out, err
-	}
+	var out [][]store.Message
 	var behind []int
-	var again []store.Span
-	for i, sp := range spans {
-		if uint64(len(out[i])) < sp.To-sp.From {
-			behind = append(behind, i)
-			again = append(again, sp)
+	answered := s.db.TryReplica(ctx, func(ctx context.Context, pool *sql.DB) (whole bool, err error) {
+		if out, err = s.spans(ctx, pool, spans); err != nil {
+			return false, err
 		}
+		behind = lacking(out, spans)
+		// The very newest may be under way to any replica; one that has nothing is behind.
+		return len(behind) < len(spans), nil
+	})
+	if !answered {
+		return s.spans(ctx, s.db.Primary().DB, spans)
+	}
+	again := make([]store.Span, len(behind))
+	for j, i := range behind {
+		again[j] = spans[i]
 	}
 	fresh, err := s.spans(ctx, s.db.Primary().DB, again)
 	if err != nil {
@@ -149,6 +161,16 @@ func (s *Store) Spans(ctx context.Context, spans []store.Span) ([][]store.Messag
 		out[i] = fresh[j]
 	}
 	return out, nil
+}
+
+// lacking returns the indexes of the spans that are not whole.
+func lacking(lists [][]store.Message, spans []store.Span) (out []int) {
+	for i, sp := range spans {
+		if uint64(len(lists[i])) < sp.To-sp.From {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 func (s *Store) spans(ctx context.Context, pool *sql.DB, spans []store.Span) ([][]store.Message, error) {

@@ -3,8 +3,11 @@ package sqlstore
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -23,44 +26,130 @@ const migrationsTable = "bun_migrations"
 // migrateTimeout bounds one run of the migrations.
 const migrateTimeout = 5 * time.Minute
 
+// ErrPending says that the schema waits for migrations.
+var ErrPending = errors.New("the schema waits for migrations")
+
 // Migrate brings the schema to this program's version and returns the names
 // of the migrations that it applied. It is safe at every start and from many
 // processes at once. store.ErrNewerSchema, before anything is changed, when
 // the database has a migration that this program does not know.
 func Migrate(ctx context.Context, d *db.DB) ([]string, error) {
+	return exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
+		if err := m.Init(ctx); err != nil {
+			return nil, fmt.Errorf("prepare: %w", err)
+		}
+		return m.Migrate(ctx)
+	})
+}
+
+// Rollback undoes the migrations that were applied last, together, and returns
+// their names; none when none is applied. What was stored in the tables that they
+// had made is gone. Errors as those of Migrate.
+func Rollback(ctx context.Context, d *db.DB) ([]string, error) {
+	return exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
+		if there, err := tableExists(ctx, d, migrationsTable); err != nil || !there {
+			return &migrate.MigrationGroup{}, err
+		}
+		return m.Rollback(ctx)
+	})
+}
+
+// MigrationState is a migration and when it was applied; the zero time: it was not.
+// Unknown: by a newer program.
+type MigrationState struct {
+	Name      string
+	AppliedAt time.Time
+	Unknown   bool
+}
+
+// MigrationStatus lists the migrations that this program or the database knows, in
+// their order. It changes nothing.
+func MigrationStatus(ctx context.Context, d *db.DB) ([]MigrationState, error) {
+	known, err := migrations(d.Driver())
+	if err != nil {
+		return nil, err
+	}
+	applied := map[string]time.Time{}
+	there, err := tableExists(ctx, d, migrationsTable)
+	if err != nil {
+		return nil, err
+	}
+	if there {
+		list, err := newMigrator(d.Writer(), known).AppliedMigrations(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the applied migrations: %w", err)
+		}
+		for _, one := range list {
+			applied[one.Name] = one.MigratedAt
+		}
+	}
+	var out []MigrationState
+	for _, one := range known.Sorted() {
+		out = append(out, MigrationState{Name: one.Name, AppliedAt: applied[one.Name]})
+		delete(applied, one.Name)
+	}
+	for name, at := range applied {
+		out = append(out, MigrationState{Name: name, AppliedAt: at, Unknown: true})
+	}
+	slices.SortFunc(out, func(a, b MigrationState) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// CheckMigrated returns ErrPending when a migration is not applied, and
+// store.ErrNewerSchema when one is that this program does not know.
+func CheckMigrated(ctx context.Context, d *db.DB) error {
+	list, err := MigrationStatus(ctx, d)
+	if err != nil {
+		return err
+	}
+	for _, one := range list {
+		if one.Unknown {
+			return newer(one.Name)
+		}
+	}
+	for _, one := range list {
+		if one.AppliedAt.IsZero() {
+			return fmt.Errorf("%w: %s is not applied; run \"gochat migrate up\", or set db.auto_migrate", ErrPending, one.Name)
+		}
+	}
+	return nil
+}
+
+func newMigrator(pool *bun.DB, known *migrate.Migrations) *migrate.Migrator {
+	return migrate.NewMigrator(pool, known, migrate.WithMarkAppliedOnSuccess(true), migrate.WithUpsert(true))
+}
+
+// exclusively lets one process at a time change the schema, and returns the names
+// of the migrations that run reports.
+func exclusively(ctx context.Context, d *db.DB, run func(context.Context, *migrate.Migrator) (*migrate.MigrationGroup, error)) (names []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	known, err := migrations(d.Driver())
 	if err != nil {
 		return nil, err
 	}
-	m := migrate.NewMigrator(d.Writer(), known, migrate.WithMarkAppliedOnSuccess(true), migrate.WithUpsert(true))
-	if err := refuseNewer(ctx, d, m); err != nil {
-		return nil, err
-	}
-	unlock, err := lockSchema(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	group, err := runMigrations(ctx, m)
-	if uerr := unlock(); uerr != nil && err == nil {
-		err = uerr
-	}
+	pool, closed, err := d.Patient()
 	if err != nil {
 		return nil, fmt.Errorf("migrate the schema: %w", err)
 	}
-	names := make([]string, len(group.Migrations))
-	for i, one := range group.Migrations {
-		names[i] = one.Name
+	defer func() { err = errors.Join(err, closed()) }()
+	m := newMigrator(pool, known)
+	unlock, err := lockSchema(ctx, d, pool)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := refuseNewer(ctx, d, m); err != nil {
+		return nil, err
+	}
+	group, err := run(ctx, m)
+	if err != nil {
+		return nil, fmt.Errorf("migrate the schema: %w", transient(err))
+	}
+	for _, one := range group.Migrations {
+		names = append(names, one.Name)
 	}
 	return names, nil
-}
-
-func runMigrations(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
-	if err := m.Init(ctx); err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	return m.Migrate(ctx)
 }
 
 func migrations(driver db.Driver) (*migrate.Migrations, error) {
@@ -85,9 +174,13 @@ func refuseNewer(ctx context.Context, d *db.DB, m *migrate.Migrator) error {
 		return fmt.Errorf("read the applied migrations: %w", err)
 	}
 	if len(unknown) > 0 {
-		return fmt.Errorf("%w: migration %s is applied and unknown here", store.ErrNewerSchema, unknown[0].Name)
+		return newer(unknown[0].Name)
 	}
 	return nil
+}
+
+func newer(name string) error {
+	return fmt.Errorf("%w: migration %s is applied and unknown here", store.ErrNewerSchema, name)
 }
 
 func tableExists(ctx context.Context, d *db.DB, table string) (bool, error) {
@@ -102,35 +195,34 @@ func tableExists(ctx context.Context, d *db.DB, table string) (bool, error) {
 	return n > 0, nil
 }
 
-// lockSchema keeps other processes from migrating at the same time. MySQL
-// drops the lock with the connection, so a crash leaves none behind. SQLite
-// needs none: each migration is one transaction that may run twice.
-func lockSchema(ctx context.Context, d *db.DB) (unlock func() error, err error) {
+// lockSchema keeps other processes from migrating the same database at the same
+// time. MySQL drops the lock with the connection, so a crash leaves none behind.
+// SQLite needs none: each migration is one transaction that may run twice.
+func lockSchema(ctx context.Context, d *db.DB, pool *bun.DB) (unlock func() error, err error) {
 	if d.Driver() != db.MySQL {
 		return func() error { return nil }, nil
 	}
-	conn, err := d.Writer().Conn(ctx)
+	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("lock the schema: %w", err)
 	}
+	var name string
 	var got int
-	if err := conn.Conn.QueryRowContext(ctx, "SELECT COALESCE(GET_LOCK('gochat-migrate', 120), 0)").Scan(&got); err != nil || got != 1 {
-		return nil, fmt.Errorf("lock the schema: %w", joinClose(err, conn))
+	err = conn.Conn.QueryRowContext(ctx, "SELECT CONCAT('gochat-migrate-', MD5(DATABASE()))").Scan(&name)
+	if err == nil {
+		err = conn.Conn.QueryRowContext(ctx, "SELECT COALESCE(GET_LOCK(?, 120), 0)", name).Scan(&got)
+	}
+	if err == nil && got != 1 {
+		err = errors.New("another process has been migrating for two minutes")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the schema: %w", errors.Join(err, conn.Close()))
 	}
 	return func() error {
-		if _, err := conn.Conn.ExecContext(ctx, "DO RELEASE_LOCK('gochat-migrate')"); err != nil {
-			return fmt.Errorf("unlock the schema: %w", joinClose(err, conn))
+		_, err := conn.Conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", name)
+		if err = errors.Join(err, conn.Close()); err != nil {
+			return fmt.Errorf("unlock the schema: %w", err)
 		}
-		return conn.Close()
+		return nil
 	}, nil
-}
-
-func joinClose(err error, conn bun.Conn) error {
-	if err == nil {
-		err = fmt.Errorf("another process holds it")
-	}
-	if cerr := conn.Close(); cerr != nil {
-		return fmt.Errorf("%w (and closing: %w)", err, cerr)
-	}
-	return err
 }

@@ -45,7 +45,7 @@ func (s *Store) Create(ctx context.Context, u store.User, passwordHash string) (
 		ID: u.ID, Username: u.Username, UsernameKey: usernameKey(u.Username), Nickname: u.Nickname, AvatarURL: u.AvatarURL,
 		PasswordHash: passwordHash, CreatedAt: u.CreatedAt, Version: 1,
 	}
-	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (s *Store) ByName(ctx context.Context, username string) (store.User, string
 // Update implements store.Users.
 func (s *Store) Update(ctx context.Context, id int64, c store.UserChange) (store.User, error) {
 	var row userRow
-	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		q := tx.NewUpdate().Table("users").Set("version = version + 1").Where("user_id = ?", id)
 		if c.Nickname != nil {
 			q = q.Set("nickname = ?", *c.Nickname)
@@ -142,7 +142,7 @@ func (s *Store) Revoke(ctx context.Context, tokenID string, userID, expiresAt in
 	if s.db.Driver() == db.MySQL {
 		sweep = "DELETE FROM revoked_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?"
 	}
-	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		row := &tokenRow{ID: tokenID, UserID: userID, ExpiresAt: expiresAt}
 		if _, err := tx.NewInsert().Ignore().Model(row).Exec(ctx); err != nil {
 			return err

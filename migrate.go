@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/db"
+	sqlstore "github.com/gochat/gochat/repo/store/sql"
+)
+
+const migrateHelp = `Brings the schema of the database up to date, or back, or says how it stands.
+
+    gochat migrate status        every migration, and when it was applied
+    gochat migrate up            apply what is missing; safe while others do the same
+    gochat migrate down --yes    undo what was applied last, WITH WHAT IS STORED IN IT
+
+The storage role does "up" by itself when it starts, unless db.auto_migrate is false.
+Exit code of status: 0 when nothing is missing, 1 otherwise.`
+
+func migrateCommand(cfg *Config, stdout io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "migrate up|down|status",
+		Short: "Bring the schema of the database up to date, or back",
+		Long:  migrateHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usageError{errors.New(`say what to do: "gochat migrate up", "down" or "status"`)}
+		},
+	}
+	var yes bool
+	down := migration(cfg, "down", "Undo the migrations that were applied last", func(ctx context.Context, d *db.DB) error {
+		if !yes {
+			return usageError{errors.New("this drops tables with what is stored in them; make a backup, then say --yes")}
+		}
+		names, err := sqlstore.Rollback(ctx, d)
+		return report(stdout, names, "undone", "nothing is applied", err)
+	})
+	down.Flags().BoolVar(&yes, "yes", false, "really drop what is stored")
+	root.AddCommand(down,
+		migration(cfg, "up", "Apply the migrations that are missing", func(ctx context.Context, d *db.DB) error {
+			names, err := sqlstore.Migrate(ctx, d)
+			return report(stdout, names, "applied", "the schema is up to date", err)
+		}),
+		migration(cfg, "status", "List the migrations", func(ctx context.Context, d *db.DB) error {
+			return migrationStatus(ctx, d, stdout)
+		}))
+	return root
+}
+
+// migration is a command that works on the configured database.
+func migration(cfg *Config, use, short string, run func(context.Context, *db.DB) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if _, err := loadConfig(cmd, cfg); err != nil {
+				return err
+			}
+			c := cfg.DB
+			if c.Driver != db.MySQL {
+				c.Path = cfg.dbPath(cfg.DataDir)
+				if _, err := os.Stat(c.Path); err != nil && use != "up" {
+					return fmt.Errorf("there is no store at %s; name the data directory by --data-dir: %w", c.Path, cause(err))
+				}
+			}
+			d, err := db.Open(cmd.Context(), c, zap.NewNop())
+			if err != nil {
+				return explain(err)
+			}
+			defer func() { err = errors.Join(err, d.Close()) }()
+			return explain(run(cmd.Context(), d))
+		},
+	}
+}
+
+// report prints what was done with migrations, or that there was nothing to do.
+func report(w io.Writer, names []string, done, nothing string, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := fmt.Fprintln(w, done, name); err != nil {
+			return fmt.Errorf("print what was %s: %w", done, err)
+		}
+	}
+	if len(names) == 0 {
+		if _, err := fmt.Fprintln(w, nothing); err != nil {
+			return fmt.Errorf("print what was %s: %w", done, err)
+		}
+	}
+	return nil
+}
+
+// errMigrationsMissing ends status with exit code 1 after its list.
+var errMigrationsMissing = errors.New("the schema is not this program's")
+
+func migrationStatus(ctx context.Context, d *db.DB, w io.Writer) error {
+	list, err := sqlstore.MigrationStatus(ctx, d)
+	if err != nil {
+		return err
+	}
+	current := true
+	for _, one := range list {
+		state := "applied " + one.AppliedAt.UTC().Format(time.DateTime)
+		switch {
+		case one.Unknown:
+			state += ", unknown to this gochat"
+			current = false
+		case one.AppliedAt.IsZero():
+			state = "pending"
+			current = false
+		}
+		if _, err := fmt.Fprintf(w, "%-30s %s\n", one.Name, state); err != nil {
+			return fmt.Errorf("print the migrations: %w", err)
+		}
+	}
+	if !current {
+		return errMigrationsMissing
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/service"
+	sqlstore "github.com/gochat/gochat/repo/store/sql"
+)
+
+// ListMax is how many conversations one page can hold.
+const ListMax = service.ListMax
+
+// CheckLimits holds configured limits against what the database can keep, so that
+// a limit that was raised is refused at the start and not message by message. The
+// error names each setting. SQLite has no widths; what bounds it is that a message
+// crosses processes in one piece.
+func CheckLimits(l contracts.Limits, driver db.Driver) error {
+	width := sqlstore.Widths
+	var errs []error
+	most := func(setting string, value, bound int, unit string) {
+		if value > bound {
+			errs = append(errs, fmt.Errorf("limits.%s is %d: the store keeps at most %d %s", setting, value, bound, unit))
+		}
+	}
+	most("content_max", l.ContentMax, width.Content, "bytes")
+	if driver == db.MySQL {
+		most("username_max", l.UsernameMax, width.Username, "characters")
+		most("nickname_max", l.NicknameMax, width.Nickname, "characters")
+		most("avatar_url_max", l.AvatarURLMax, width.AvatarURL, "characters")
+		most("temp_message_id", l.TempMessageID, width.ClientID, "characters")
+	}
+	return errors.Join(errs...)
+}
+
+// CheckListMax holds the setting conversation.list_max against ListMax.
+func CheckListMax(n int) error {
+	if n > ListMax {
+		return fmt.Errorf("conversation.list_max is %d: a page holds at most %d conversations", n, ListMax)
+	}
+	return nil
+}
