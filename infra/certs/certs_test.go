@@ -42,11 +42,11 @@ func TestMake(t *testing.T) {
 		t.Errorf("ends at %v, reported as %v", src.Expires(), m.Expires)
 	}
 	for _, host := range []string{"localhost", "127.0.0.1", "a.example.org"} {
-		if err := handshake(src.Server(), src.Client(host)); err != nil {
+		if err := handshake(src.Server(), src.Client(), host); err != nil {
 			t.Errorf("host %s: %v", host, err)
 		}
 	}
-	if err := handshake(src.Server(), src.Client("elsewhere")); err == nil {
+	if err := handshake(src.Server(), src.Client(), "elsewhere"); err == nil {
 		t.Error("good for a host that was not asked for")
 	}
 	entries, err := os.ReadDir(dir)
@@ -90,7 +90,7 @@ func TestMakeReplacesNothingUnasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := handshake(a.Server(), b.Client("localhost")); err != nil {
+	if err := handshake(a.Server(), b.Client(), "localhost"); err != nil {
 		t.Errorf("two certificates of one CA: %v", err)
 	}
 }
@@ -189,11 +189,11 @@ func TestChangedFilesAreUsed(t *testing.T) {
 	again := request(dir)
 	again.Force = true
 	mustMake(t, again)
-	after := src.Client("localhost").Certificates[0].Leaf.SerialNumber
+	after := src.Client().Certificates[0].Leaf.SerialNumber
 	if after.Cmp(before) == 0 {
 		t.Error("the new certificate is not used")
 	}
-	if err := handshake(src.Server(), src.Client("localhost")); err != nil {
+	if err := handshake(src.Server(), src.Client(), "localhost"); err != nil {
 		t.Error(err)
 	}
 }
@@ -226,7 +226,8 @@ func contents(t *testing.T, f Files) (all [3]string) {
 }
 
 // handshake connects both sides in memory.
-func handshake(server, client *tls.Config) error {
+func handshake(server, client *tls.Config, host string) error {
+	client.ServerName = host
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()

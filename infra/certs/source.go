@@ -93,15 +93,15 @@ func (s *Source) Server() *tls.Config {
 	}
 }
 
-// Client returns the settings of a client for one handshake; the server's
-// certificate must be signed by the CA and carry serverName.
-func (s *Source) Client(serverName string) *tls.Config {
+// Client returns the settings of a client for one handshake: the server's
+// certificate must be signed by the CA. For whom it is to be (ServerName) is the
+// caller's to set.
+func (s *Source) Client() *tls.Config {
 	l := s.current()
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{l.cert},
 		RootCAs:      l.pool,
-		ServerName:   serverName,
 	}
 }
 

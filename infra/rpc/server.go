@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -24,6 +23,9 @@ const (
 	pingWait  = 3 * time.Second
 )
 
+// handshakeTimeout is how long a client may take to say that it speaks gRPC.
+const handshakeTimeout = 10 * time.Second
+
 // leaveDelay lets clients hear that a server drains, and choose another one for
 // their next calls, before its connections close.
 const leaveDelay = 200 * time.Millisecond
@@ -34,10 +36,6 @@ type Server struct {
 	log    *zap.Logger
 	grpc   *grpc.Server
 	health *health.Server
-
-	mu      sync.Mutex
-	serving bool
-	drained bool
 }
 
 // NewServer makes a server that gives calls a deadline, survives panics of
@@ -59,7 +57,7 @@ func NewServer(cfg Config, log *zap.Logger, opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: log, health: health.NewServer(), serving: true}
+	s := &Server{cfg: cfg, log: log, health: health.NewServer()}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(creds),
 		grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithFilter(notHealth))),
@@ -72,6 +70,7 @@ func NewServer(cfg Config, log *zap.Logger, opts ...Option) (*Server, error) {
 			Time: pingEvery, Timeout: pingWait,
 			MaxConnectionAge: cfg.MaxConnectionAge, MaxConnectionAgeGrace: cfg.DrainTimeout,
 		}),
+		grpc.ConnectionTimeout(handshakeTimeout),
 		// Serve ends after its handlers have: they may use what is closed next.
 		grpc.WaitForHandlers(true),
 	)
@@ -83,22 +82,6 @@ func NewServer(cfg Config, log *zap.Logger, opts ...Option) (*Server, error) {
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	s.grpc.RegisterService(desc, impl)
 	s.health.SetServingStatus(desc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
-}
-
-// SetServing tells clients whether to send calls here; those that come are
-// answered anyway. A server starts out serving, and for good ends to when it drains.
-func (s *Server) SetServing(serving bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.drained || s.serving == serving {
-		return
-	}
-	s.serving = serving
-	if serving {
-		s.health.Resume()
-	} else {
-		s.health.Shutdown()
-	}
 }
 
 // Serve answers calls on ln until ctx is done, then drains: clients are told to
@@ -121,10 +104,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 func (s *Server) drain() error {
-	s.mu.Lock()
-	s.drained = true
-	s.health.Shutdown()
-	s.mu.Unlock()
+	s.health.Shutdown() // it stays so: nothing sets it again
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -3,97 +3,275 @@ package rpc
 import (
 	"context"
 	"net"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/wrapperspb"
+	"go.uber.org/zap/zaptest/observer"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 )
 
-// echo is a service of one method, whose work is a function.
-type echo func(ctx context.Context, in string) (string, error)
-
-const (
-	echoService = "test.Echo"
-	echoMethod  = "/test.Echo/Call"
-)
-
-var echoDesc = grpc.ServiceDesc{
-	ServiceName: echoService,
-	HandlerType: (*any)(nil),
-	Methods: []grpc.MethodDesc{{
-		MethodName: "Call",
-		Handler: func(srv any, ctx context.Context, dec func(any) error, mid grpc.UnaryServerInterceptor) (any, error) {
-			in := &wrapperspb.StringValue{}
-			if err := dec(in); err != nil {
-				return nil, err
-			}
-			work := func(ctx context.Context, req any) (any, error) {
-				out, err := srv.(echo)(ctx, req.(*wrapperspb.StringValue).Value)
-				return wrapperspb.String(out), err
-			}
-			if mid == nil {
-				return work(ctx, in)
-			}
-			return mid(ctx, in, &grpc.UnaryServerInfo{Server: srv, FullMethod: echoMethod}, work)
-		},
-	}},
+// held is a service whose calls wait until they are let go.
+type held struct {
+	entered chan struct{}
+	release chan struct{}
 }
 
-func call(ctx context.Context, conn grpc.ClientConnInterface, in string) (string, error) {
-	out := &wrapperspb.StringValue{}
-	err := conn.Invoke(ctx, echoMethod, wrapperspb.String(in), out)
-	return out.Value, err
+func newHeld() *held {
+	return &held{make(chan struct{}, 64), make(chan struct{})}
 }
 
-// running is a server that a test has started.
-type running struct {
-	*Server
-	addr string
-	stop func() error
+func (h *held) work(ctx context.Context, in string) (string, error) {
+	h.entered <- struct{}{}
+	select {
+	case <-h.release:
+		return in, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
-func startServer(t testing.TB, cfg Config, service echo, opts ...Option) *running {
-	t.Helper()
-	s, err := NewServer(cfg, zap.NewNop(), opts...)
+func TestDrainFinishesCallsInFlight(t *testing.T) {
+	h := newHeld()
+	s := startServer(t, DefaultConfig(), h.work)
+	c := dial(t, s.addr, DefaultConfig())
+	done := make(chan error, 1)
+	go func() {
+		_, err := call(limited(t), c, "x")
+		done <- err
+	}()
+	<-h.entered
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop() }()
+	eventually(t, "new connections are refused while it drains", func() bool {
+		conn, err := net.Dial("tcp", s.addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	select {
+	case err := <-done:
+		t.Fatalf("the call in flight ended with %v when the drain began", err)
+	case err := <-stopped:
+		t.Fatalf("the server stopped (%v) before the call had ended", err)
+	default:
+	}
+	close(h.release)
+	if err := <-done; err != nil {
+		t.Errorf("the call in flight: %v", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("the stop: %v", err)
+	}
+}
+
+func TestDrainHasAnEnd(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.DrainTimeout = 100 * time.Millisecond
+	h := newHeld()
+	s := startServer(t, cfg, h.work)
+	c := dial(t, s.addr, cfg)
+	done := make(chan error, 1)
+	go func() {
+		_, err := call(limited(t), c, "x")
+		done <- err
+	}()
+	<-h.entered
+	if err := s.stop(); err == nil || !strings.Contains(err.Error(), "rpc.drain_timeout") {
+		t.Errorf("the stop: %v, want a word on rpc.drain_timeout", err)
+	}
+	if err := <-done; status.Code(err) != codes.Unavailable {
+		t.Errorf("the call that was cut off: %v", err)
+	}
+}
+
+// TestDrainTellsWatchers: who watches a server's health hears of the drain while
+// the server still answers.
+func TestDrainTellsWatchers(t *testing.T) {
+	h := newHeld()
+	s := startServer(t, DefaultConfig(), h.work)
+	c := dial(t, s.addr, DefaultConfig())
+	for _, service := range []string{"", echoService} {
+		got, err := healthpb.NewHealthClient(c).Check(limited(t), &healthpb.HealthCheckRequest{Service: service})
+		if err != nil || got.Status != healthpb.HealthCheckResponse_SERVING {
+			t.Fatalf("service %q: %v, %v", service, got, err)
+		}
+	}
+	ctx, leave := context.WithCancel(limited(t))
+	watch, err := healthpb.NewHealthClient(c).Watch(ctx, &healthpb.HealthCheckRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.RegisterService(&echoDesc, service)
+	if m, err := watch.Recv(); err != nil || m.Status != healthpb.HealthCheckResponse_SERVING {
+		t.Fatalf("%v, %v", m, err)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop() }()
+	if m, err := watch.Recv(); err != nil || m.Status != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("at the drain: %v, %v; want NOT_SERVING", m, err)
+	}
+	leave()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStopWithIdleClients: the health checks of connected clients, which never
+// end by themselves, do not hold up a stop until its time is up.
+func TestStopWithIdleClients(t *testing.T) {
+	s := startServer(t, DefaultConfig(), say("x"))
+	if _, err := call(limited(t), dial(t, s.addr, DefaultConfig()), ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.stop(); err != nil {
+		t.Errorf("a stop with an idle client: %v", err)
+	}
+}
+
+func TestServeOnAClosedListener(t *testing.T) {
+	s, err := NewServer(DefaultConfig(), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, ln) }()
-	r := &running{Server: s, addr: ln.Addr().String(), stop: sync.OnceValue(func() error { cancel(); return <-done })}
-	t.Cleanup(func() { _ = r.stop() })
-	return r
+	ln.Close()
+	if err := s.Serve(limited(t), ln); err == nil || !strings.Contains(err.Error(), ln.Addr().String()) {
+		t.Errorf("got %v, want an error that names the address", err)
+	}
 }
 
-func dial(t testing.TB, target string, cfg Config, opts ...Option) *Conn {
-	t.Helper()
-	c, err := Dial(target, cfg, opts...)
+func TestServeWhenAlreadyStopped(t *testing.T) {
+	s, err := NewServer(DefaultConfig(), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Serve(ctx, ln); err != nil {
+		t.Error(err)
+	}
 }
 
-func TestCallOverASocket(t *testing.T) {
-	s := startServer(t, DefaultConfig(), func(_ context.Context, in string) (string, error) { return in + "!", nil })
-	c := dial(t, s.addr, DefaultConfig())
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if got, err := call(ctx, c, "hello"); err != nil || got != "hello!" {
-		t.Fatalf("got %q, %v", got, err)
+// TestFailuresAreLogged: what a caller is not told, the log is, with the caller.
+func TestFailuresAreLogged(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	work := func(_ context.Context, in string) (string, error) {
+		switch in {
+		case "panic":
+			panic("what a panic says")
+		case "fail":
+			return "", ownError{status.New(codes.Internal, "told")}
+		}
+		return "", status.Error(codes.NotFound, "not there")
+	}
+	s := startServerAt(t, "127.0.0.1:0", DefaultConfig(), zap.New(core), work)
+	c := dial(t, s.addr, DefaultConfig(), WithCaller("gateway/3"))
+	for _, in := range []string{"panic", "fail", "no"} {
+		if _, err := call(limited(t), c, in); err == nil {
+			t.Fatalf("%s did not fail", in)
+		}
+	}
+	var panics, failures int
+	for _, e := range logs.All() {
+		m := e.ContextMap()
+		if m["caller"] != "gateway/3" || m["method"] != echoMethod {
+			t.Errorf("%s: caller %v, method %v", e.Message, m["caller"], m["method"])
+		}
+		switch e.Message {
+		case "a call panicked":
+			panics++
+			if m["panic"] != "what a panic says" || !strings.Contains(m["stack"].(string), "server_test.go") {
+				t.Errorf("the panic was logged as %v", m)
+			}
+		case "a call failed":
+			failures++
+		}
+	}
+	// The panic is a failed call, too; what is not there is nobody's failure.
+	if panics != 1 || failures != 2 {
+		t.Errorf("logged %d panics and %d failures, want 1 and 2: %v", panics, failures, logs.All())
+	}
+}
+
+func TestCallsAreCounted(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	s := startServer(t, DefaultConfig(), func(_ context.Context, in string) (string, error) {
+		if in == "no" {
+			return "", status.Error(codes.NotFound, "not there")
+		}
+		return in, nil
+	}, WithMetrics(reg))
+	for range 2 { // two connections share their metrics
+		c := dial(t, s.addr, DefaultConfig(), WithMetrics(reg), WithCaller("gateway/3"))
+		for _, in := range []string{"yes", "yes", "no"} {
+			_, _ = call(limited(t), c, in)
+		}
+	}
+	want := map[string]map[string]uint64{
+		"gochat_rpc_server_seconds": {"gateway OK": 4, "gateway NotFound": 2},
+		"gochat_rpc_client_seconds": {" OK": 4, " NotFound": 2},
+	}
+	for name, rows := range counts(t, reg) {
+		for k, n := range rows {
+			if want[name][k] != n {
+				t.Errorf("%s %s: %d, want %d", name, k, n, want[name][k])
+			}
+			delete(want[name], k)
+		}
+		if len(want[name]) > 0 {
+			t.Errorf("%s has no %v", name, want[name])
+		}
+		delete(want, name)
+	}
+	if len(want) > 0 {
+		t.Errorf("no metric %v", want)
+	}
+}
+
+// counts reads all histograms: name to "caller code" to number.
+func counts(t *testing.T, reg *prometheus.Registry) map[string]map[string]uint64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]map[string]uint64{}
+	for _, f := range families {
+		rows := map[string]uint64{}
+		for _, m := range f.Metric {
+			labels := map[string]string{}
+			for _, l := range m.Label {
+				labels[l.GetName()] = l.GetValue()
+			}
+			rows[labels["caller"]+" "+labels["code"]] += m.Histogram.GetSampleCount()
+		}
+		all[f.GetName()] = rows
+	}
+	return all
+}
+
+func TestRoleLabelsAreFew(t *testing.T) {
+	var r roleLabels
+	seen := map[string]bool{}
+	for i := range 1000 {
+		seen[r.of(strings.Repeat("x", i%100)+"/1")] = true
+	}
+	if len(seen) > maxRoles+2 || !seen["other"] || !seen[""] {
+		t.Errorf("%d values of a label", len(seen))
+	}
+	if got := r.of("\xff/1"); got != "other" {
+		t.Errorf("what is no text became %q", got)
 	}
 }

@@ -36,7 +36,10 @@ type mutualTLS struct {
 
 // ClientHandshake implements credentials.TransportCredentials.
 func (m *mutualTLS) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	tlsConn, info, err := credentials.NewTLS(m.src.Client(m.serverName)).ClientHandshake(ctx, authority, conn)
+	if m.serverName != "" {
+		authority = m.serverName // it is what gRPC checks; a ServerName in the settings is not
+	}
+	tlsConn, info, err := credentials.NewTLS(m.src.Client()).ClientHandshake(ctx, authority, conn)
 	if err != nil {
 		return nil, nil, fmt.Errorf("TLS with %s (see rpc.tls.ca and rpc.tls.cert on both sides): %w", conn.RemoteAddr(), err)
 	}
@@ -47,7 +50,13 @@ func (m *mutualTLS) ClientHandshake(ctx context.Context, authority string, conn 
 // client learns late and little of why it is refused, so the reason is logged
 // here; once a second, for whoever knocks could fill the disk.
 func (m *mutualTLS) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	tlsConn, info, err := credentials.NewTLS(m.src.Server()).ServerHandshake(conn)
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil, nil, fmt.Errorf("TLS needs a TCP connection, not %T", conn)
+	}
+	careful := &lingering{TCPConn: tcp, refused: true}
+	tlsConn, info, err := credentials.NewTLS(m.src.Server()).ServerHandshake(careful)
+	careful.refused = err != nil
 	if err != nil && !errors.Is(err, io.EOF) {
 		m.sometimes.Do(func() {
 			m.log.Warn("a client was refused (see rpc.tls.ca and rpc.tls.cert on both sides)",
@@ -55,6 +64,23 @@ func (m *mutualTLS) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthIn
 		})
 	}
 	return tlsConn, info, err
+}
+
+// lingering lets a refused client read why. It has begun to send requests, as TLS
+// 1.3 allows; a connection that is closed with those unread is reset, and the
+// alert that says why is lost.
+type lingering struct {
+	*net.TCPConn
+	refused bool
+}
+
+// Close implements net.Conn.
+func (l *lingering) Close() error {
+	if l.refused && l.CloseWrite() == nil && l.SetReadDeadline(time.Now().Add(time.Second)) == nil {
+		// Whether the client closes, sends too much or too slowly: it ends here.
+		_, _ = io.CopyN(io.Discard, l.TCPConn, 64<<10)
+	}
+	return l.TCPConn.Close()
 }
 
 // Info implements credentials.TransportCredentials.

@@ -1,0 +1,328 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/balancer/base"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
+	"google.golang.org/grpc/status"
+)
+
+// whereFrom is a service that says from which address it is called.
+func whereFrom(ctx context.Context, _ string) (string, error) {
+	p, _ := peer.FromContext(ctx)
+	return p.Addr.String(), nil
+}
+
+// three starts three servers, which say their letter, and counts their calls.
+func three(t *testing.T) (servers [3]*running, addrs []string) {
+	for i, name := range []string{"a", "b", "c"} {
+		servers[i] = startServer(t, DefaultConfig(), say(name))
+		addrs = append(addrs, servers[i].addr)
+	}
+	return servers, addrs
+}
+
+// shares makes calls one after the other, and counts who answered; "" is nobody.
+func shares(t *testing.T, c *Conn, calls int, limit time.Duration) map[string]int {
+	t.Helper()
+	got := map[string]int{}
+	for range calls {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		who, err := call(ctx, c, "")
+		cancel()
+		if err != nil {
+			who = ""
+		}
+		got[who]++
+	}
+	return got
+}
+
+func all(t *testing.T, c *Conn) {
+	t.Helper()
+	eventually(t, "all three servers get calls, none too few", func() bool {
+		got := shares(t, c, 60, 5*time.Second)
+		return got["a"] > 5 && got["b"] > 5 && got["c"] > 5
+	})
+}
+
+func without(t *testing.T, c *Conn, name string) {
+	t.Helper()
+	eventually(t, "no call fails, and none goes to "+name, func() bool {
+		got := shares(t, c, 60, 5*time.Second)
+		return got[name] == 0 && got[""] == 0
+	})
+}
+
+func TestBalancing(t *testing.T) {
+	servers, addrs := three(t)
+	c := dialAll(t, DefaultConfig(), addrs)
+	all(t, c)
+
+	servers[1].health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
+	without(t, c, "b")
+	servers[1].health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
+	all(t, c)
+
+	if err := servers[2].stop(); err != nil {
+		t.Fatal(err)
+	}
+	without(t, c, "c")
+}
+
+// TestStopsAreNotNoticed: no call fails when a server of several drains, nor when
+// it is killed.
+func TestStopsAreNotNoticed(t *testing.T) {
+	for name, stop := range map[string]func(*running){
+		"drain": func(s *running) { _ = s.stop() },
+		"kill":  func(s *running) { s.grpc.Stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			servers, addrs := three(t)
+			c := dialAll(t, DefaultConfig(), addrs)
+			all(t, c)
+			ctx, cancel := context.WithCancel(t.Context())
+			var callers sync.WaitGroup
+			var done, failed atomic.Int64
+			for range 8 {
+				callers.Go(func() {
+					for ctx.Err() == nil {
+						if _, err := call(limited(t), c, ""); err != nil {
+							failed.Add(1)
+							t.Error(err)
+						}
+						done.Add(1)
+					}
+				})
+			}
+			eventually(t, "calls are made", func() bool { return done.Load() > 100 })
+			stop(servers[0])
+			at := done.Load()
+			eventually(t, "more calls are made", func() bool { return done.Load() > at+1000 })
+			cancel()
+			callers.Wait()
+		})
+	}
+}
+
+// TestRegistryChanges: servers that come are used, and those that go are not.
+func TestRegistryChanges(t *testing.T) {
+	_, addrs := three(t)
+	r := manual.NewBuilderWithScheme("test")
+	r.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: addrs[0]}}})
+	c := dial(t, "test:///x", DefaultConfig(), WithResolver(r))
+	if got := shares(t, c, 20, 5*time.Second); got["a"] != 20 {
+		t.Fatalf("of one server: %v", got)
+	}
+	var endpoints []resolver.Endpoint
+	for _, a := range addrs {
+		endpoints = append(endpoints, resolver.Endpoint{Addresses: []resolver.Address{{Addr: a}}})
+	}
+	r.UpdateState(resolver.State{Endpoints: endpoints})
+	all(t, c)
+	r.UpdateState(resolver.State{Endpoints: endpoints[1:]})
+	without(t, c, "a")
+}
+
+// TestAPausedServer: one that takes calls and answers none, as a stopped process
+// does, costs few calls, and gets its share again when it goes on.
+func TestAPausedServer(t *testing.T) {
+	_, addrs := three(t)
+	p := newProxy(t, addrs[1])
+	addrs[1] = p.addr
+	c := dialAll(t, DefaultConfig(), addrs)
+	all(t, c)
+
+	p.pause()
+	eventually(t, "calls go past the server that stands still", func() bool {
+		return shares(t, c, 50, 200*time.Millisecond)[""] == 0
+	})
+	// At most a call in 3 s is spent on seeing whether it answers.
+	if got := shares(t, c, 500, 200*time.Millisecond); got[""] > 2 || got["b"] > 0 {
+		t.Errorf("of 500 calls %d failed", got[""])
+	}
+	p.resume()
+	all(t, c)
+}
+
+// TestAFailingServer: one that fails at once is never busy; calls are not drawn to it.
+func TestAFailingServer(t *testing.T) {
+	_, addrs := three(t)
+	var tries atomic.Int64
+	bad := startServer(t, DefaultConfig(), func(context.Context, string) (string, error) {
+		tries.Add(1)
+		return "", status.Error(codes.Unavailable, "my database is away")
+	})
+	c := dialAll(t, DefaultConfig(), append(addrs, bad.addr))
+	eventually(t, "it is connected and tried", func() bool { _ = shares(t, c, 5, time.Second); return tries.Load() > 0 })
+	before := tries.Load()
+	if got := shares(t, c, 200, 5*time.Second); got[""] > 0 {
+		t.Errorf("%d calls failed", got[""])
+	}
+	// They take far less than the time of a few tries.
+	if n := tries.Load() - before; n > 20 {
+		t.Errorf("of 200 calls %d were tried on the failing server", n)
+	}
+}
+
+// proxy forwards connections, and can stop doing so without closing them.
+type proxy struct {
+	addr string
+	mu   sync.Mutex
+	gate chan struct{} // closed while open
+}
+
+func newProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{addr: ln.Addr().String(), gate: make(chan struct{})}
+	close(p.gate)
+	var running sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(func() { cancel(); ln.Close(); running.Wait() })
+	running.Go(func() {
+		for {
+			in, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			end := context.AfterFunc(ctx, func() { in.Close(); out.Close() })
+			running.Go(func() { p.forward(ctx, in, out); end() })
+			running.Go(func() { p.forward(ctx, out, in) })
+		}
+	})
+	return p
+}
+
+func (p *proxy) forward(ctx context.Context, from, to net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	b := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(b)
+		p.mu.Lock()
+		gate := p.gate
+		p.mu.Unlock()
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return
+		}
+		if _, werr := to.Write(b[:n]); err != nil || werr != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) pause() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gate = make(chan struct{})
+}
+
+func (p *proxy) resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.gate)
+}
+
+type fakeConn struct {
+	balancer.SubConn
+	name string
+}
+
+// TestPicks looks at single choices, in a time of its own.
+func TestPicks(t *testing.T) {
+	answered := balancer.DoneInfo{BytesReceived: true}
+	late := balancer.DoneInfo{Err: status.Error(codes.DeadlineExceeded, "late")}
+	away := balancer.DoneInfo{BytesReceived: true, Err: status.Error(codes.Unavailable, "away")}
+	gone := balancer.DoneInfo{Err: context.Canceled}
+	for name, c := range map[string]struct {
+		// happens is told of the first server's call; wait follows.
+		happens func(done func(balancer.DoneInfo))
+		wait    time.Duration
+		// chosen of 100 single calls to two servers; busy: the second has one call.
+		busy     bool
+		min, max int
+	}{
+		"answered":                          {func(d func(balancer.DoneInfo)) { d(answered) }, time.Minute, false, 20, 80},
+		"in flight for a moment":            {func(func(balancer.DoneInfo)) {}, 0, false, 0, 0},
+		"in flight for a moment, both busy": {func(func(balancer.DoneInfo)) {}, 0, true, 20, 80},
+		"unanswered for long, both busy":    {func(func(balancer.DoneInfo)) {}, 2 * time.Second, true, 0, 0},
+		"past its deadline":                 {func(d func(balancer.DoneInfo)) { time.Sleep(time.Second); d(late) }, time.Second, true, 0, 0},
+		"past its deadline, time to probe":  {func(d func(balancer.DoneInfo)) { time.Sleep(time.Second); d(late) }, 3 * time.Second, true, 1, 1},
+		"late but quick":                    {func(d func(balancer.DoneInfo)) { d(late) }, 0, true, 100, 100},
+		"the caller left":                   {func(d func(balancer.DoneInfo)) { d(gone) }, time.Minute, false, 20, 80},
+		"unavailable":                       {func(d func(balancer.DoneInfo)) { d(away) }, 0, true, 0, 0},
+		"unavailable a while ago":           {func(d func(balancer.DoneInfo)) { d(away) }, 2 * time.Second, true, 100, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second := &server{conn: &fakeConn{name: "first"}}, &server{conn: &fakeConn{name: "second"}}
+				first.began(time.Now())
+				c.happens(func(i balancer.DoneInfo) { first.done(i) })
+				time.Sleep(c.wait)
+				if c.busy {
+					second.began(time.Now())
+				}
+				chosen := 0
+				for range 100 {
+					r, err := picker{first, second}.Pick(balancer.PickInfo{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if r.SubConn.(*fakeConn).name == "first" {
+						chosen++
+						first.mu.Lock()
+						first.inflight--
+						first.mu.Unlock()
+					} else {
+						second.mu.Lock()
+						second.inflight--
+						second.mu.Unlock()
+					}
+				}
+				if chosen < c.min || chosen > c.max {
+					t.Errorf("chosen %d times of 100, want %d to %d", chosen, c.min, c.max)
+				}
+			})
+		})
+	}
+}
+
+// TestAllSuspect: when every server is suspect, they are used all the same.
+func TestAllSuspect(t *testing.T) {
+	s := &server{conn: &fakeConn{}}
+	s.done(balancer.DoneInfo{BytesReceived: true, Err: status.Error(codes.Unavailable, "away")})
+	if r, err := (picker{s}).Pick(balancer.PickInfo{}); err != nil || r.SubConn != s.conn {
+		t.Errorf("%v, %v", r, err)
+	}
+}
+
+func TestNoServerIsReady(t *testing.T) {
+	p := (&servers{}).Build(base.PickerBuildInfo{})
+	if _, err := p.Pick(balancer.PickInfo{}); !errors.Is(err, balancer.ErrNoSubConnAvailable) {
+		t.Errorf("got %v", err)
+	}
+}
