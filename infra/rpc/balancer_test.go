@@ -68,6 +68,7 @@ func without(t *testing.T, c *Conn, name string) {
 }
 
 func TestBalancing(t *testing.T) {
+	t.Parallel()
 	servers, addrs := three(t)
 	c := dialAll(t, DefaultConfig(), addrs)
 	all(t, c)
@@ -120,6 +121,7 @@ func TestStopsAreNotNoticed(t *testing.T) {
 
 // TestRegistryChanges: servers that come are used, and those that go are not.
 func TestRegistryChanges(t *testing.T) {
+	t.Parallel()
 	_, addrs := three(t)
 	r := manual.NewBuilderWithScheme("test")
 	r.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: addrs[0]}}})
@@ -140,6 +142,7 @@ func TestRegistryChanges(t *testing.T) {
 // TestAPausedServer: one that takes calls and answers none, as a stopped process
 // does, costs few calls, and gets its share again when it goes on.
 func TestAPausedServer(t *testing.T) {
+	t.Parallel()
 	_, addrs := three(t)
 	p := newProxy(t, addrs[1])
 	addrs[1] = p.addr
@@ -160,6 +163,7 @@ func TestAPausedServer(t *testing.T) {
 
 // TestAFailingServer: one that fails at once is never busy; calls are not drawn to it.
 func TestAFailingServer(t *testing.T) {
+	t.Parallel()
 	_, addrs := three(t)
 	var tries atomic.Int64
 	bad := startServer(t, DefaultConfig(), func(context.Context, string) (string, error) {

@@ -131,6 +131,7 @@ func TestNobodyThere(t *testing.T) {
 
 // TestComesBack: a connection finds its server again by itself.
 func TestComesBack(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, DefaultConfig(), say("first"))
 	c := dial(t, s.addr, DefaultConfig())
 	if _, err := call(limited(t), c, ""); err != nil {

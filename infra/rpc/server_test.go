@@ -71,6 +71,7 @@ func TestDrainFinishesCallsInFlight(t *testing.T) {
 }
 
 func TestDrainHasAnEnd(t *testing.T) {
+	t.Parallel()
 	cfg := DefaultConfig()
 	cfg.DrainTimeout = 100 * time.Millisecond
 	h := newHeld()
