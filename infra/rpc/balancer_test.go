@@ -125,7 +125,7 @@ func TestRegistryChanges(t *testing.T) {
 	_, addrs := three(t)
 	r := manual.NewBuilderWithScheme("test")
 	r.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: addrs[0]}}})
-	c := dial(t, "test:///x", DefaultConfig(), WithResolver(r))
+	c := dial(t, "test:///x", DefaultConfig(), WithResolver(r), WithConnections(1)) // the test's resolver updates one
 	if got := shares(t, c, 20, 5*time.Second); got["a"] != 20 {
 		t.Fatalf("of one server: %v", got)
 	}
