@@ -67,7 +67,7 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 		return err
 	}
 	cache := rediscache.New(r.kv.UniversalClient)
-	if r.saver, err = sqlstore.NewSaver(opening, r.db, service.Follow(cache, r.metrics, log), log); err != nil {
+	if r.saver, err = sqlstore.NewSaver(opening, r.db, cfg.DB.Writers, service.Follow(cache, r.metrics, log), log); err != nil {
 		return err
 	}
 	sessions := rediscache.NewSessions(r.kv.UniversalClient, time.Now)

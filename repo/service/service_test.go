@@ -75,7 +75,7 @@ func open(t *testing.T) *fixture {
 	core, logs := observer.New(zap.WarnLevel)
 	metrics := service.NewMetrics()
 	cache := rediscache.New(client.UniversalClient)
-	saver, err := sqlstore.NewSaver(t.Context(), d, service.Follow(cache, metrics, zap.New(core)), zap.NewNop())
+	saver, err := sqlstore.NewSaver(t.Context(), d, 1, service.Follow(cache, metrics, zap.New(core)), zap.NewNop())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, saver.Close(context.WithoutCancel(t.Context()))) })
 	f := &fixture{metrics: metrics, store: &spied{Store: sqlstore.New(d)}, db: d, kv: client, logs: logs}

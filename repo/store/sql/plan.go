@@ -45,7 +45,7 @@ type conv struct {
 }
 
 // attempt runs one transaction. Nothing of the calls is touched when it fails.
-func (s *Saver) attempt(ctx context.Context, calls []*call, careful bool) ([]store.Committed, error) {
+func (s *lane) attempt(ctx context.Context, calls []*call, careful bool) ([]store.Committed, error) {
 	p := newPlan(calls, s.stmts, careful)
 	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		p.tx = tx.Tx

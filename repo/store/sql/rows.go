@@ -20,7 +20,7 @@ const maxText = 8 << 20
 
 // statement is SQL with a part that is repeated for each row:
 // head row,row,… tail. On SQLite it is prepared for a few numbers of rows, on
-// MySQL it is sent as text of any size. It is safe for one user at a time.
+// MySQL it is sent as text of any size, by many at a time; prepared it is for one.
 type statement struct {
 	head, row, tail string
 	width           int
@@ -158,22 +158,25 @@ type statements struct {
 }
 
 func newStatements(driver db.Driver) *statements {
-	pairs, lock, orFail := "VALUES ", "", "OR FAIL "
+	pairs, lock, orFail, byKey := "VALUES ", "", "OR FAIL ", ""
 	advance := " ON CONFLICT (conversation_id) DO UPDATE SET last_seq = excluded.last_seq," +
 		" last_message_at = max(last_message_at, excluded.last_message_at)"
 	read := " ON CONFLICT (conversation_id, user_id) DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)"
 	if driver == db.MySQL {
 		pairs, lock, orFail = "", " FOR UPDATE", ""
+		// Whatever the statistics say: a scan would read the table, and wait for rows
+		// that others have locked.
+		byKey = " FORCE INDEX (PRIMARY)"
 		advance = " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)," +
 			" last_message_at = GREATEST(last_message_at, VALUES(last_message_at))"
 		read = " ON DUPLICATE KEY UPDATE read_seq = GREATEST(read_seq, VALUES(read_seq))"
 	}
 	return &statements{
 		conversations: &statement{width: 1,
-			head: "SELECT conversation_id, last_seq, dissolved_at FROM conversations WHERE conversation_id IN (", row: "?",
+			head: "SELECT conversation_id, last_seq, dissolved_at FROM conversations" + byKey + " WHERE conversation_id IN (", row: "?",
 			tail: ") ORDER BY conversation_id" + lock},
 		members: &statement{width: 2,
-			head: "SELECT conversation_id, user_id FROM conversation_members WHERE (conversation_id, user_id) IN (" + pairs,
+			head: "SELECT conversation_id, user_id FROM conversation_members" + byKey + " WHERE (conversation_id, user_id) IN (" + pairs,
 			row:  "(?,?)", tail: ") AND left_seq IS NULL"},
 		known: &statement{width: 2,
 			head: "SELECT " + messageColumns + " FROM messages WHERE (sender_id, client_msg_id) IN (" + pairs,

@@ -35,7 +35,7 @@ func open(t *testing.T, after AfterCommit) (*Store, *Saver, *db.DB) {
 		"INSERT INTO `groups` VALUES (1,'group_1','one','',1,2,'open',1,0), (2,'group_2','two','',1,1,'open',1,5)",
 		"INSERT INTO group_members VALUES (1,1,'owner',1), (1,2,'member',1)",
 		"INSERT INTO conversation_members (conversation_id, user_id, join_seq, read_seq, left_seq) VALUES ('group_1',1,0,0,NULL), ('group_1',2,0,0,NULL), ('group_1',3,0,0,0), ('group_2',1,0,0,NULL)")
-	s, err := NewSaver(t.Context(), d, after, zap.NewNop())
+	s, err := NewSaver(t.Context(), d, 1, after, zap.NewNop())
 	require.NoError(t, err)
 	return New(d), s, d
 }
@@ -230,7 +230,7 @@ func TestCloseGivesUpWithItsContext(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, s.Close(ctx), context.Canceled)
 	close(slow)
-	<-s.ended
+	<-s.lanes[0].ended
 }
 
 // TestLargeRuns go through in chunks and keep their order.
