@@ -22,15 +22,17 @@ type Record struct {
 // anything behind it in its lane. Offsets are marked up to the low-water mark,
 // below which everything is acknowledged.
 //
-// Feed is called by one goroutine; everything else is safe for concurrent use.
+// What is fed comes from one source, or, where a topic has partitions, from one
+// for each of them that this subscriber owns: they share the lanes, so that runs
+// are long, and the window. Each has offsets and a mark of its own.
 type Lanes struct {
 	cfg  SubscriberConfig
 	out  chan<- *message.Message
-	mark func(offset uint64)
 	seed maphash.Seed
 
-	lanes   []lane
-	tracker tracker
+	lanes []lane
+	// slots holds one token for each record beyond the mark of its source.
+	slots   chan struct{}
 	workers sync.WaitGroup
 
 	draining chan struct{} // closed: no new deliveries
@@ -44,35 +46,48 @@ type lane struct {
 	busy  bool
 }
 
-// NewLanes returns an engine that delivers to out. mark is called with each new
-// low-water mark, one call at a time and never with a lower one; it must be
-// quick. Values of ctx are in the messages' contexts; its end is not theirs.
-func NewLanes(ctx context.Context, cfg SubscriberConfig, out chan<- *message.Message, mark func(offset uint64)) *Lanes {
+// NewLanes returns an engine that delivers to out. Values of ctx are in the
+// messages' contexts; its end is not theirs.
+func NewLanes(ctx context.Context, cfg SubscriberConfig, out chan<- *message.Message) *Lanes {
 	return &Lanes{
-		cfg: cfg, out: out, mark: mark, seed: maphash.MakeSeed(),
+		cfg: cfg, out: out, seed: maphash.MakeSeed(),
 		lanes:    make([]lane, cfg.Lanes),
-		tracker:  tracker{slots: make(chan struct{}, cfg.Window)},
+		slots:    make(chan struct{}, cfg.Window),
 		draining: make(chan struct{}), stopped: make(chan struct{}),
 		base: context.WithoutCancel(ctx),
 	}
 }
 
-// Feed hands a record over. It blocks while Window records are beyond the
-// low-water mark, which is the backpressure on the queue; it returns false when
-// ctx is done or the engine is draining, and then the record was not taken.
-func (l *Lanes) Feed(ctx context.Context, r Record) bool {
+// Source is one stream of records with growing offsets. Feed is called by one
+// goroutine; everything else is safe for concurrent use.
+type Source struct {
+	lanes   *Lanes
+	tracker tracker
+}
+
+// Source adds a source. mark is called with each new low-water mark of it, one
+// call at a time and never with a lower one; it must be quick.
+func (l *Lanes) Source(mark func(offset uint64)) *Source {
+	return &Source{lanes: l, tracker: tracker{slots: l.slots, mark: mark}}
+}
+
+// Feed hands a record over. It blocks while Window records of all sources are
+// beyond their low-water marks, which is the backpressure on the queue; it returns
+// false when ctx is done or the engine is draining, and then the record was not taken.
+func (s *Source) Feed(ctx context.Context, r Record) bool {
+	l := s.lanes
 	select {
-	case l.tracker.slots <- struct{}{}:
+	case l.slots <- struct{}{}:
 	default:
 		select {
-		case l.tracker.slots <- struct{}{}:
+		case l.slots <- struct{}{}:
 		case <-ctx.Done():
 			return false
 		case <-l.draining:
 			return false
 		}
 	}
-	t := l.tracker.add(r)
+	t := s.tracker.add(r)
 	ln := &l.lanes[l.laneOf(r.Message)]
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
@@ -85,10 +100,10 @@ func (l *Lanes) Feed(ctx context.Context, r Record) bool {
 	return true
 }
 
-// Skip tells the engine that the queue was read up to offset and held nothing
+// Skip tells the engine that the source was read up to offset and held nothing
 // to deliver since the last record, so that the mark can move on when nothing is
 // in flight.
-func (l *Lanes) Skip(offset uint64) { l.tracker.skip(offset, l.mark) }
+func (s *Source) Skip(offset uint64) { s.tracker.skip(offset) }
 
 func (l *Lanes) laneOf(m *message.Message) int {
 	key := m.Metadata[KeyMetadata]
@@ -112,7 +127,7 @@ func (l *Lanes) work(ln *lane) {
 			// that nobody starts on it again.
 			return
 		}
-		l.tracker.done(run, l.mark)
+		acknowledge(run)
 	}
 }
 

@@ -6,13 +6,15 @@ import "sync"
 type tracked struct {
 	record Record
 	acked  bool
+	by     *tracker
 }
 
-// tracker knows the low-water mark: the offset at and below which every record
-// is acknowledged.
+// tracker knows a source's low-water mark: the offset at and below which every
+// record is acknowledged.
 type tracker struct {
-	// slots holds one token for each record beyond the mark.
-	slots chan struct{}
+	// slots is the window that all sources share.
+	slots <-chan struct{}
+	mark  func(offset uint64)
 
 	mu      sync.Mutex
 	pending []*tracked // in the order of their offsets
@@ -22,13 +24,25 @@ type tracker struct {
 func (t *tracker) add(r Record) *tracked {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	rec := &tracked{record: r}
+	rec := &tracked{record: r, by: t}
 	t.pending = append(t.pending, rec)
 	return rec
 }
 
+// acknowledge takes the records of a run as done, whatever sources they are of.
+func acknowledge(run []*tracked) {
+	for len(run) > 0 {
+		n := 1
+		for n < len(run) && run[n].by == run[0].by {
+			n++
+		}
+		run[0].by.done(run[:n])
+		run = run[n:]
+	}
+}
+
 // done acknowledges records and marks the new low-water mark, if there is one.
-func (t *tracker) done(run []*tracked, mark func(uint64)) {
+func (t *tracker) done(run []*tracked) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, rec := range run {
@@ -50,14 +64,14 @@ func (t *tracker) done(run []*tracked, mark func(uint64)) {
 	for range n {
 		<-t.slots
 	}
-	mark(t.marked)
+	t.mark(t.marked)
 }
 
-func (t *tracker) skip(offset uint64, mark func(uint64)) {
+func (t *tracker) skip(offset uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.pending) == 0 && offset > t.marked {
 		t.marked = offset
-		mark(offset)
+		t.mark(offset)
 	}
 }

@@ -130,8 +130,9 @@ func (p *Subscription) run(ctx context.Context) {
 
 // deliver feeds the lanes until ctx is done, then drains them.
 func (p *Subscription) deliver(ctx context.Context, mark func(uint64)) {
-	lanes := mq.NewLanes(ctx, p.sub.cfg, p.out, mark)
+	lanes := mq.NewLanes(ctx, p.sub.cfg, p.out)
 	defer lanes.Drain()
+	source := lanes.Source(mark)
 	index, from := indexOf(p.next), int(p.next&(maxRecords-1))+1
 	for ctx.Err() == nil {
 		e, wait, err := p.sub.s.entry(index)
@@ -149,20 +150,20 @@ func (p *Subscription) deliver(ctx context.Context, mark func(uint64)) {
 			}
 			continue
 		}
-		if e != nil && !p.feed(ctx, lanes, e, index, from) {
+		if e != nil && !p.feed(ctx, source, e, index, from) {
 			return
 		}
-		lanes.Skip(offsetOf(index, maxRecords-1))
+		source.Skip(offsetOf(index, maxRecords-1))
 		index, from = index+1, 0
 	}
 }
 
-func (p *Subscription) feed(ctx context.Context, lanes *mq.Lanes, e *entry, index uint64, from int) bool {
+func (p *Subscription) feed(ctx context.Context, source *mq.Source, e *entry, index uint64, from int) bool {
 	for i := from; i < len(e.records); i++ {
 		if e.records[i].topic != p.id {
 			continue
 		}
-		if !lanes.Feed(ctx, mq.Record{Offset: offsetOf(index, i), Message: e.records[i].msg}) {
+		if !source.Feed(ctx, mq.Record{Offset: offsetOf(index, i), Message: e.records[i].msg}) {
 			return false
 		}
 	}
