@@ -4,12 +4,11 @@ package kv
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"runtime"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,66 +17,102 @@ import (
 	"github.com/gochat/gochat/infra/kv/embedded"
 )
 
-// Config says where the store is and how long to wait for it.
-type Config struct {
-	// Addrs of a server, of sentinels (with MasterName) or of some nodes of a
-	// cluster. Empty: an embedded server in this process.
-	Addrs []string `mapstructure:"addrs"`
-	// MasterName makes Addrs those of sentinels.
-	MasterName string `mapstructure:"master_name"`
-	Username   string `mapstructure:"username"`
-	Password   string `mapstructure:"password" secret:"true"`
-	DB         int    `mapstructure:"db"`
-	TLS        bool   `mapstructure:"tls"`
-	// Timeout bounds dialling and each command; at most 500 ms is sensible, since
-	// without the store everything goes on from the database.
-	Timeout time.Duration `mapstructure:"timeout"`
-	// PoolSize is connections for each node; 0: 10 for each CPU (embedded: 2).
-	PoolSize int `mapstructure:"pool_size"`
-	// EmbeddedBytes bounds the embedded server's memory.
-	EmbeddedBytes int `mapstructure:"embedded_bytes"`
-	// EmbeddedKeep are prefixes of keys that the embedded server does not evict; it
-	// is the program's to set.
-	EmbeddedKeep []string `mapstructure:"-"`
-}
-
-// DefaultConfig returns the defaults: embedded.
-func DefaultConfig() Config {
-	return Config{Timeout: 500 * time.Millisecond, EmbeddedBytes: 64 << 20}
-}
-
 // Client is a connected client. Safe for concurrent use.
 type Client struct {
 	redis.UniversalClient
 	server *embedded.Server
 }
 
-// Open connects and asks for a sign of life, for at most ctx. The error of a
-// server that does not answer names the setting.
+// clusterReload is how soon a client sees that a cluster's slots have moved without
+// being told by a node; by default it is a minute.
+const clusterReload = time.Second
+
+// Open connects and asks what it is connected to, for at most ctx. The error of a
+// store that cannot be used names the address, the reason and the setting.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
-	opts := &redis.UniversalOptions{
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("open the cache: %w", err)
+	}
+	quiet()
+	opts, err := options(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the cache: %w", err)
+	}
+	if len(cfg.Addrs) == 0 {
+		return openEmbedded(cfg, opts), nil
+	}
+	if cfg.MasterName != "" {
+		if err := askSentinels(ctx, cfg, opts); err != nil {
+			return nil, err
+		}
+	}
+	c, err := connect(ctx, cfg, opts)
+	if err != nil {
+		return nil, explain(cfg, err)
+	}
+	return c, nil
+}
+
+// silent takes what go-redis logs: all of it comes back as errors too, and a start
+// that fails says one sentence.
+type silent struct{}
+
+// Printf does nothing.
+func (silent) Printf(context.Context, string, ...any) {}
+
+// quiet ends the logging of go-redis, which is one for all clients of the process.
+var quiet = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
+
+func options(cfg Config) (*redis.UniversalOptions, error) {
+	secure, err := cfg.TLS.load()
+	if err != nil {
+		return nil, err
+	}
+	return &redis.UniversalOptions{
 		Addrs: cfg.Addrs, MasterName: cfg.MasterName, Username: cfg.Username, Password: cfg.Password, DB: cfg.DB,
+		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword, TLSConfig: secure,
 		DialTimeout: cfg.Timeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout, PoolTimeout: cfg.Timeout,
 		ContextTimeoutEnabled: true, PoolSize: cfg.PoolSize, Protocol: 2, DisableIdentity: true, MaxRetries: 1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}, nil
+}
+
+func openEmbedded(cfg Config, opts *redis.UniversalOptions) *Client {
+	server := embedded.Start(embedded.Config{MaxBytes: cfg.EmbeddedBytes, Keep: cfg.EmbeddedKeep})
+	opts.Addrs = []string{"embedded"}
+	opts.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }
+	if opts.PoolSize == 0 {
+		opts.PoolSize = 2 * runtime.GOMAXPROCS(0)
 	}
-	if cfg.TLS {
-		opts.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	var server *embedded.Server
-	if len(cfg.Addrs) == 0 {
-		server = embedded.Start(embedded.Config{MaxBytes: cfg.EmbeddedBytes, Keep: cfg.EmbeddedKeep})
-		opts.Addrs = []string{"embedded"}
-		opts.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }
-		if opts.PoolSize == 0 {
-			opts.PoolSize = 2 * runtime.GOMAXPROCS(0)
+	return &Client{UniversalClient: redis.NewClient(opts.Simple()), server: server}
+}
+
+// connect makes the client that the configuration asks for and looks at the server.
+// A single address that turns out to be a node of a cluster becomes a client of the
+// cluster.
+func connect(ctx context.Context, cfg Config, opts *redis.UniversalOptions) (*Client, error) {
+	if cfg.MasterName == "" && len(cfg.Addrs) == 1 {
+		one := redis.NewClient(opts.Simple())
+		mode, err := inspect(ctx, one)
+		if err == nil && mode != modeCluster {
+			return &Client{UniversalClient: one}, nil
+		}
+		if err = errors.Join(err, one.Close()); err != nil {
+			return nil, err
 		}
 	}
-	c := &Client{UniversalClient: redis.NewUniversalClient(opts), server: server}
-	if err := c.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("reach Redis at %s (setting kv.addrs): %w", strings.Join(opts.Addrs, ", "), err), c.Close())
+	var c redis.UniversalClient
+	if cfg.MasterName != "" {
+		c = redis.NewFailoverClient(opts.Failover())
+	} else {
+		cluster := opts.Cluster()
+		cluster.ClusterStateReloadInterval = clusterReload
+		c = redis.NewClusterClient(cluster)
 	}
-	return c, nil
+	if _, err := inspect(ctx, c); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &Client{UniversalClient: c}, nil
 }
 
 // Health asks for a sign of life.

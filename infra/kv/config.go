@@ -1,0 +1,103 @@
+package kv
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Config says where the store is and how long to wait for it.
+type Config struct {
+	// Addrs of a server, of sentinels (with MasterName) or of some nodes of a
+	// cluster. Empty: an embedded server in this process.
+	Addrs []string `mapstructure:"addrs"`
+	// MasterName makes Addrs those of sentinels.
+	MasterName string `mapstructure:"master_name"`
+	Username   string `mapstructure:"username"`
+	Password   string `mapstructure:"password" secret:"true"`
+	// SentinelUsername and SentinelPassword are for the sentinels themselves.
+	SentinelUsername string `mapstructure:"sentinel_username"`
+	SentinelPassword string `mapstructure:"sentinel_password" secret:"true"`
+	// DB is the number of the database; a cluster has only 0.
+	DB  int       `mapstructure:"db"`
+	TLS TLSConfig `mapstructure:"tls"`
+	// Timeout bounds dialling and each command, 1 ms to 500 ms: without the store
+	// everything goes on from the database, which could have answered meanwhile.
+	Timeout time.Duration `mapstructure:"timeout"`
+	// PoolSize is connections for each node; 0: 10 for each CPU (embedded: 2).
+	PoolSize int `mapstructure:"pool_size"`
+	// EmbeddedBytes bounds the embedded server's memory.
+	EmbeddedBytes int `mapstructure:"embedded_bytes"`
+	// EmbeddedKeep are prefixes of keys that the embedded server does not evict; it
+	// is the program's to set.
+	EmbeddedKeep []string `mapstructure:"-"`
+}
+
+// TLSConfig encrypts the connections to servers and sentinels.
+type TLSConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// CA is the file of the certificates that the servers' are signed by; empty: those
+	// that the system trusts.
+	CA string `mapstructure:"ca"`
+	// Cert and Key are the files of this client's own certificate, for servers that ask
+	// for one.
+	Cert string `mapstructure:"cert"`
+	Key  string `mapstructure:"key"`
+}
+
+// maxTimeout is what a caller may lose to a store that hangs.
+const maxTimeout = 500 * time.Millisecond
+
+// DefaultConfig returns the defaults: embedded.
+func DefaultConfig() Config {
+	return Config{Timeout: maxTimeout, EmbeddedBytes: 64 << 20}
+}
+
+// Validate says what is wrong with the configuration; each sentence names its
+// setting.
+func (c Config) Validate() error {
+	var errs []error
+	must := func(ok bool, sentence string) {
+		if !ok {
+			errs = append(errs, errors.New(sentence))
+		}
+	}
+	must(c.Timeout >= time.Millisecond && c.Timeout <= maxTimeout, "kv.timeout: must be 1ms to 500ms")
+	must(c.PoolSize >= 0, "kv.pool_size: must not be negative")
+	must(c.DB >= 0, "kv.db: must not be negative")
+	must(c.DB == 0 || c.MasterName != "" || len(c.Addrs) < 2, "kv.db: a cluster has only database 0")
+	must(c.MasterName == "" || len(c.Addrs) > 0, "kv.master_name: needs the sentinels in kv.addrs")
+	must(c.MasterName != "" || c.SentinelUsername+c.SentinelPassword == "", "kv.sentinel_username, kv.sentinel_password: only with kv.master_name")
+	must((c.TLS.Cert == "") == (c.TLS.Key == ""), "kv.tls.cert, kv.tls.key: one needs the other")
+	must(c.TLS.Enabled || c.TLS.CA+c.TLS.Cert == "", "kv.tls.ca, kv.tls.cert: only with kv.tls.enabled")
+	return errors.Join(errs...)
+}
+
+// load reads the files; nil without TLS.
+func (c TLSConfig) load() (*tls.Config, error) {
+	if !c.Enabled {
+		return nil, nil //nolint:nilnil // go-redis takes nil for "no TLS"
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read the certificates that kv.tls.ca names: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("kv.tls.ca: there is no certificate in %s", c.CA)
+		}
+	}
+	if c.Cert != "" {
+		own, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("read the certificate that kv.tls.cert and kv.tls.key name: %w", err)
+		}
+		out.Certificates = []tls.Certificate{own}
+	}
+	return out, nil
+}
