@@ -33,6 +33,7 @@ func DefaultConfig() Config { return Config{DB: db.DefaultConfig(), KV: kv.Defau
 type Repo struct {
 	db      *db.DB
 	kv      *kv.Client
+	cached  []interface{ Close() }
 	saver   *sqlstore.Saver
 	service *service.Repo
 	metrics *service.Metrics
@@ -67,10 +68,11 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 		return err
 	}
 	cache := rediscache.New(r.kv.UniversalClient)
+	sessions := rediscache.NewSessions(r.kv.UniversalClient, time.Now)
+	r.cached = []interface{ Close() }{cache, sessions}
 	if r.saver, err = sqlstore.NewSaver(opening, r.db, cfg.DB.Writers, service.Follow(cache, r.metrics, log), log); err != nil {
 		return err
 	}
-	sessions := rediscache.NewSessions(r.kv.UniversalClient, time.Now)
 	r.service, err = service.New(sqlstore.New(r.db), r.saver, cache, sessions, r.metrics, log)
 	return err
 }
@@ -138,6 +140,9 @@ func (r *Repo) Close(ctx context.Context) error {
 	var errs []error
 	if r.saver != nil {
 		errs = append(errs, r.saver.Close(ctx))
+	}
+	for _, one := range r.cached {
+		one.Close()
 	}
 	if r.kv != nil {
 		if err := r.kv.Close(); err != nil {

@@ -47,14 +47,17 @@ type Cache struct {
 	rdb redis.UniversalClient
 	// slots: keys of different conversations may not be in one call.
 	slots bool
-	guard guard
+	guard *guard
 }
 
-// New returns a cache on a client.
+// New returns a cache on a client. Close ends it.
 func New(rdb redis.UniversalClient) *Cache {
 	_, cluster := rdb.(*redis.ClusterClient)
-	return &Cache{rdb: rdb, slots: cluster}
+	return &Cache{rdb: rdb, slots: cluster, guard: newGuard(rdb)}
 }
+
+// Close ends what runs by itself, within a second at most; the client stays open.
+func (c *Cache) Close() { c.guard.close() }
 
 // Braces are hash tags: all keys of a conversation are in one slot.
 func seqKey(conv string) string { return "conv_seq:{" + conv + "}" }

@@ -216,6 +216,7 @@ func TestRedisThatHangsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	rdb, plug := openRedis(t)
 	c := rediscache.New(rdb)
+	t.Cleanup(c.Close)
 	require.NoError(t, c.Seed(t.Context(), map[string]uint64{"group_1": 0}))
 	plug.hangs.Store(true)
 	before := plug.asked.Load()
@@ -230,6 +231,15 @@ func TestRedisThatHangsIsLeftAlone(t *testing.T) {
 		require.False(t, hot)
 		require.Empty(t, c.Users(t.Context(), []int64{1}))
 	}
+	assert.EqualValues(t, 1, plug.asked.Load()-before)
+
+	// Later on a probe is the only one that waits for it.
+	pings := plug.pings.Load()
+	require.Eventually(t, func() bool {
+		_, err := c.Allocate(t.Context(), keysOf(1, "a"))
+		require.ErrorIs(t, err, rediscache.ErrAway)
+		return plug.pings.Load() > pings+1
+	}, 10*time.Second, 5*time.Millisecond)
 	assert.EqualValues(t, 1, plug.asked.Load()-before)
 	plug.hangs.Store(false)
 	require.Eventually(t, func() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,20 +17,42 @@ var ErrAway = errors.New("the cache did not answer a moment ago")
 const (
 	// callTimeout bounds each call: the database could have answered meanwhile.
 	callTimeout = 500 * time.Millisecond
-	// awayFor is how long Redis is left alone after it did not answer. A Redis that
-	// hangs then costs one call's timeout a second, not one for each message.
+	// awayFor is how long Redis is left alone after it did not answer.
 	awayFor = 500 * time.Millisecond
 )
 
 // guard keeps a Redis that hangs from slowing down everything that could go on
-// without it. The zero value is ready. Safe for concurrent use.
+// without it. After a call without an answer nobody asks Redis; a probe that nobody
+// waits for finds out when it is back. Safe for concurrent use.
 type guard struct {
-	until atomic.Int64 // Unix nanoseconds
+	probe func(context.Context) error
+	// until is when Redis may be probed, in Unix nanoseconds; 0: it is well.
+	until atomic.Int64
+
+	mu      sync.Mutex
+	probing bool
+	closed  bool
+	wg      sync.WaitGroup
+}
+
+// newGuard returns a guard of a client. A cluster is well when all of its masters
+// are: the next call may go to any of them.
+func newGuard(rdb redis.UniversalClient) *guard {
+	g := &guard{probe: func(ctx context.Context) error { return rdb.Ping(ctx).Err() }}
+	if cluster, ok := rdb.(*redis.ClusterClient); ok {
+		g.probe = func(ctx context.Context) error {
+			return cluster.ForEachMaster(ctx, func(ctx context.Context, one *redis.Client) error { return one.Ping(ctx).Err() })
+		}
+	}
+	return g
 }
 
 // do makes one call within callTimeout, or answers ErrAway at once.
 func (g *guard) do(ctx context.Context, call func(context.Context) error) error {
-	if time.Now().UnixNano() < g.until.Load() {
+	if until := g.until.Load(); until != 0 {
+		if time.Now().UnixNano() >= until {
+			g.look()
+		}
 		return ErrAway
 	}
 	err := bounded(ctx, call)
@@ -37,6 +60,35 @@ func (g *guard) do(ctx context.Context, call func(context.Context) error) error 
 		g.until.Store(time.Now().Add(awayFor).UnixNano())
 	}
 	return err
+}
+
+// look probes Redis, one at a time and without making the caller wait.
+func (g *guard) look() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.probing || g.closed {
+		return
+	}
+	g.probing = true
+	g.wg.Go(func() {
+		err := bounded(context.Background(), g.probe)
+		if err == nil || answered(err) {
+			g.until.Store(0)
+		} else {
+			g.until.Store(time.Now().Add(awayFor).UnixNano())
+		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.probing = false
+	})
+}
+
+// close waits for a probe that runs, and lets no other begin.
+func (g *guard) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.wg.Wait()
 }
 
 // bounded makes a call that is worth trying whatever happened before.

@@ -63,7 +63,7 @@ func gatewayKey(id string) string  { return "gateway:{" + id + "}" }
 type Sessions struct {
 	rdb     redis.UniversalClient
 	now     func() time.Time
-	guard   guard
+	guard   *guard
 	flights singleflight.Group
 
 	mu   sync.Mutex
@@ -73,10 +73,13 @@ type Sessions struct {
 	doubted map[string]time.Time
 }
 
-// NewSessions returns a registry on a client.
+// NewSessions returns a registry on a client. Close ends it.
 func NewSessions(rdb redis.UniversalClient, now func() time.Time) *Sessions {
-	return &Sessions{rdb: rdb, now: now, seen: map[string]time.Time{}, doubted: map[string]time.Time{}}
+	return &Sessions{rdb: rdb, now: now, guard: newGuard(rdb), seen: map[string]time.Time{}, doubted: map[string]time.Time{}}
 }
+
+// Close ends what runs by itself, within a second at most; the client stays open.
+func (s *Sessions) Close() { s.guard.close() }
 
 // Put registers connections, or refreshes them.
 func (s *Sessions) Put(ctx context.Context, sessions []Session) error {

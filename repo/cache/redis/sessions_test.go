@@ -19,11 +19,16 @@ import (
 // answered.
 type pulled struct {
 	away, hangs atomic.Bool
-	asked       atomic.Int64
+	asked       atomic.Int64 // without pings
+	pings       atomic.Int64
 }
 
-func (p *pulled) stop(ctx context.Context) error {
-	p.asked.Add(1)
+func (p *pulled) stop(ctx context.Context, what string) error {
+	if what == "ping" {
+		p.pings.Add(1)
+	} else {
+		p.asked.Add(1)
+	}
 	switch {
 	case p.away.Load():
 		return &net.OpError{Op: "dial", Err: net.ErrClosed}
@@ -38,7 +43,7 @@ func (p *pulled) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (p *pulled) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if err := p.stop(ctx); err != nil {
+		if err := p.stop(ctx, cmd.Name()); err != nil {
 			cmd.SetErr(err)
 			return err
 		}
@@ -48,7 +53,7 @@ func (p *pulled) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (p *pulled) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if err := p.stop(ctx); err != nil {
+		if err := p.stop(ctx, "pipeline"); err != nil {
 			for _, cmd := range cmds {
 				cmd.SetErr(err)
 			}
