@@ -34,6 +34,7 @@ type Lanes struct {
 	// slots holds one token for each record beyond the mark of its source.
 	slots   chan struct{}
 	workers sync.WaitGroup
+	gate    func() bool
 
 	draining chan struct{} // closed: no new deliveries
 	stopped  chan struct{} // closed: in-flight ones are given up
@@ -57,6 +58,11 @@ func NewLanes(ctx context.Context, cfg SubscriberConfig, out chan<- *message.Mes
 		base: context.WithoutCancel(ctx),
 	}
 }
+
+// Gate asks may before each delivery; from the first no on there are none, until
+// the engine is drained. It is for queues that may give their records to others
+// without being able to tell. Call it before the first Feed.
+func (l *Lanes) Gate(may func() bool) { l.gate = may }
 
 // Source is one stream of records with growing offsets. Feed is called by one
 // goroutine; everything else is safe for concurrent use.
@@ -158,6 +164,9 @@ func (l *Lanes) deliver(run []*tracked) bool {
 		case <-l.draining:
 			return false
 		default:
+		}
+		if l.gate != nil && !l.gate() {
+			return false
 		}
 		ctx, cancel := context.WithCancel(l.base)
 		msg := compose(ctx, run)

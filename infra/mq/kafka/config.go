@@ -1,0 +1,188 @@
+// Package kafka is the message queue on Apache Kafka, by sarama: the client that
+// Watermill's own Kafka package stands on, whose marshaler is used here, so that
+// records look as any Watermill program writes them.
+//
+// sarama has no cooperative rebalancing: when a member joins or leaves, all
+// members drain their lanes, commit, and take what they are given. That is a
+// pause of what is in flight, tens of milliseconds here, and it is what makes two
+// owners of a partition impossible as long as a member answers at all. One that
+// does not (it was stopped by the system) loses its partitions after
+// SessionTimeout; what it has in flight then is done again by the new owner.
+package kafka
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// Config says where the brokers are and how topics are made.
+type Config struct {
+	// Brokers are host:port of some brokers; the others are learned from them.
+	Brokers []string `mapstructure:"brokers"`
+	// ClientID is what brokers know this process by; it starts transactional ids.
+	ClientID string `mapstructure:"client_id"`
+
+	// Partitions of the topics that all share. More of them let more workers work;
+	// they are not changed once a topic is there, since keys would move.
+	Partitions int `mapstructure:"partitions"`
+	// Replication is the number of replicas of each partition; -1 is the broker's default.
+	Replication int `mapstructure:"replication"`
+	// Retention is how long records are kept, whether they were read or not.
+	Retention time.Duration `mapstructure:"retention"`
+	// TailRetention is that of topics with one partition, which one process reads.
+	TailRetention time.Duration `mapstructure:"tail_retention"`
+
+	// Transactions make an outbox all or none. Without them a crash may leave a part
+	// of a call, which the redelivery of what caused it completes.
+	Transactions bool `mapstructure:"transactions"`
+	// TransactionTimeout is after how long a broker ends a transaction that nobody
+	// finishes; until then its topics' readers wait.
+	TransactionTimeout time.Duration `mapstructure:"transaction_timeout"`
+	// PublishTimeout bounds one publish.
+	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
+
+	// SessionTimeout is after how long a silent member of a group loses its partitions.
+	SessionTimeout time.Duration `mapstructure:"session_timeout"`
+	// Timeout bounds connecting and each request.
+	Timeout time.Duration `mapstructure:"timeout"`
+
+	SASL SASLConfig `mapstructure:"sasl"`
+	TLS  TLSConfig  `mapstructure:"tls"`
+}
+
+// SASLConfig says who we are. An empty mechanism is nobody.
+type SASLConfig struct {
+	// Mechanism is plain, scram-sha-256 or scram-sha-512.
+	Mechanism string `mapstructure:"mechanism"`
+	Username  string `mapstructure:"username"`
+	Password  string `mapstructure:"password" secret:"true"`
+}
+
+// TLSConfig encrypts. CA verifies the brokers (empty: the system's), Cert and Key
+// are ours where brokers ask for them.
+type TLSConfig struct {
+	Enabled bool   `mapstructure:"enabled"`
+	CA      string `mapstructure:"ca"`
+	Cert    string `mapstructure:"cert"`
+	Key     string `mapstructure:"key"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Partitions: 12, Replication: -1, Retention: 7 * 24 * time.Hour, TailRetention: time.Hour,
+		Transactions: true, TransactionTimeout: 10 * time.Second, PublishTimeout: 10 * time.Second,
+		SessionTimeout: 15 * time.Second, Timeout: 5 * time.Second,
+	}
+}
+
+// Validate says what is wrong, naming the setting.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(len(c.Brokers) > 0, "mq.kafka.brokers: must name at least one broker as host:port")
+	check(c.Partitions > 0, "mq.kafka.partitions %d: must be at least 1", c.Partitions)
+	check(c.Replication == -1 || c.Replication > 0, "mq.kafka.replication %d: must be -1 (the broker's default) or more than 0", c.Replication)
+	for name, d := range map[string]time.Duration{
+		"retention": c.Retention, "tail_retention": c.TailRetention, "transaction_timeout": c.TransactionTimeout,
+		"publish_timeout": c.PublishTimeout, "session_timeout": c.SessionTimeout, "timeout": c.Timeout,
+	} {
+		check(d > 0, "mq.kafka.%s %v: must be more than 0", name, d)
+	}
+	if _, ok := mechanisms[c.SASL.Mechanism]; !ok {
+		check(false, "mq.kafka.sasl.mechanism %q: must be plain, scram-sha-256 or scram-sha-512", c.SASL.Mechanism)
+	}
+	check(c.SASL.Mechanism == "" || c.SASL.Username != "", "mq.kafka.sasl.username: needed with a mechanism")
+	check((c.TLS.Cert == "") == (c.TLS.Key == ""), "mq.kafka.tls: cert and key go together")
+	return errors.Join(errs...)
+}
+
+var mechanisms = map[string]sarama.SASLMechanism{
+	"": "", "plain": sarama.SASLTypePlaintext, "scram-sha-256": sarama.SASLTypeSCRAMSHA256, "scram-sha-512": sarama.SASLTypeSCRAMSHA512,
+}
+
+// sarama returns the base of every client.
+func (c Config) sarama() (*sarama.Config, error) {
+	s := sarama.NewConfig()
+	s.ClientID = c.ClientID
+	if s.ClientID == "" {
+		s.ClientID = "gochat"
+	}
+	s.Version = sarama.V2_8_0_0
+	s.ApiVersionsRequest = true
+	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = c.Timeout, max(c.Timeout, 30*time.Second), c.Timeout
+	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 3, 100*time.Millisecond
+	s.Metadata.Timeout = 2 * c.Timeout
+	s.Metadata.RefreshFrequency = time.Minute
+	s.Metadata.AllowAutoTopicCreation = false
+	if err := c.authenticate(s); err != nil {
+		return nil, err
+	}
+	if c.TLS.Enabled {
+		t, err := c.TLS.load()
+		if err != nil {
+			return nil, err
+		}
+		s.Net.TLS.Enable, s.Net.TLS.Config = true, t
+	}
+	return s, nil
+}
+
+func (c Config) authenticate(s *sarama.Config) error {
+	if c.SASL.Mechanism == "" {
+		return nil
+	}
+	s.Net.SASL.Enable, s.Net.SASL.Handshake = true, true
+	s.Net.SASL.Mechanism = mechanisms[c.SASL.Mechanism]
+	s.Net.SASL.User, s.Net.SASL.Password = c.SASL.Username, c.SASL.Password
+	if gen := scramOf(c.SASL.Mechanism); gen != nil {
+		s.Net.SASL.SCRAMClientGeneratorFunc = gen
+	}
+	return nil
+}
+
+func (t TLSConfig) load() (*tls.Config, error) {
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("mq.kafka.tls.ca: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("mq.kafka.tls.ca: %s holds no certificate", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("mq.kafka.tls.cert: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
+	}
+	return out, nil
+}
+
+// explain makes one sentence of why the brokers cannot be used.
+func (c Config) explain(err error) error {
+	at := strings.Join(c.Brokers, ", ")
+	text := err.Error()
+	switch {
+	case errors.Is(err, sarama.ErrSASLAuthenticationFailed) || strings.Contains(text, "SASL Authentication failed"):
+		return fmt.Errorf("kafka at %s refuses the credentials (settings mq.kafka.sasl.mechanism, username and password): %w", at, err)
+	case strings.Contains(text, "x509:") || strings.Contains(text, "tls:"):
+		return fmt.Errorf("kafka at %s and we do not trust each other's certificates (settings mq.kafka.tls.*): %w", at, err)
+	}
+	return fmt.Errorf("reach Kafka at %s (setting mq.kafka.brokers): %w", at, err)
+}

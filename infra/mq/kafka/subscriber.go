@@ -1,0 +1,178 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// subscriber implements message.Subscriber: each Subscribe is a member of the
+// group, or, without a group, a reader of its own.
+type subscriber struct {
+	t   *Transport
+	cfg mq.SubscriberConfig
+
+	closing chan struct{}
+	once    sync.Once
+	running sync.WaitGroup
+	mu      sync.Mutex
+	closed  bool
+}
+
+// Subscriber implements mq.Transport.
+func (t *Transport) Subscriber(cfg mq.SubscriberConfig) (message.Subscriber, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &subscriber{t: t, cfg: cfg, closing: make(chan struct{})}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, mq.ErrClosed
+	}
+	t.subs[s] = struct{}{}
+	return s, nil
+}
+
+// consuming is the configuration of a reader: what a transaction wrote is seen
+// when it is committed.
+func (t *Transport) consuming(cfg mq.SubscriberConfig) (*sarama.Config, error) {
+	s, err := t.cfg.sarama()
+	if err != nil {
+		return nil, err
+	}
+	c := &s.Consumer
+	c.IsolationLevel = sarama.ReadCommitted
+	c.Return.Errors = true
+	c.Retry.Backoff = 200 * time.Millisecond
+	c.MaxProcessingTime = 500 * time.Millisecond
+	c.Offsets.Initial = sarama.OffsetOldest
+	if cfg.Start == mq.StartNewest {
+		c.Offsets.Initial = sarama.OffsetNewest
+	}
+	c.Offsets.AutoCommit.Interval = time.Second
+	c.Group.Session.Timeout = t.cfg.SessionTimeout
+	c.Group.Heartbeat.Interval = min(t.cfg.SessionTimeout/5, time.Second)
+	// Whoever drains is not given up: nobody else starts on its partitions meanwhile.
+	c.Group.Rebalance.Timeout = cfg.DrainTimeout + 20*time.Second
+	c.Group.Rebalance.Retry.Backoff = 200 * time.Millisecond
+	c.Group.Rebalance.Retry.Max = 20
+	c.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}
+	return s, nil
+}
+
+// Subscribe implements message.Subscriber. The channel is closed when ctx is done
+// or the subscriber closes, after the drain.
+func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, mq.ErrClosed
+	}
+	if err := s.t.known(topic); err != nil {
+		return nil, err
+	}
+	base, err := s.t.consuming(s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	out := make(chan *message.Message)
+	var run func(context.Context)
+	if s.cfg.Group == "" {
+		run, err = s.tail(topic, base, out)
+	} else {
+		run, err = s.member(topic, base, out)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
+	}
+	s.running.Go(func() {
+		defer close(out)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		s.running.Go(func() {
+			select {
+			case <-s.closing:
+				cancel()
+			case <-ctx.Done():
+			}
+		})
+		run(ctx)
+	})
+	return out, nil
+}
+
+// Close drains and leaves the group.
+func (s *subscriber) Close() error {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		close(s.closing)
+		s.t.mu.Lock()
+		delete(s.t.subs, s)
+		s.t.mu.Unlock()
+	})
+	s.running.Wait()
+	return nil
+}
+
+// complaints logs what goes wrong in the background, not more often than people
+// can read.
+type complaints struct {
+	log  *zap.Logger
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (c *complaints) say(what string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.last) < 5*time.Second {
+		return
+	}
+	c.last = time.Now()
+	c.log.Warn(what, zap.Error(err))
+}
+
+// decode never fails: a record that Watermill did not write is handed on as it is,
+// for its handler to refuse.
+func decode(r *sarama.ConsumerMessage) *message.Message {
+	m, err := marshaler.Unmarshal(r)
+	if err != nil {
+		m = message.NewMessage(fmt.Sprintf("%s-%d-%d", r.Topic, r.Partition, r.Offset), r.Value)
+	}
+	if m.UUID == "" {
+		m.UUID = fmt.Sprintf("%s-%d-%d", r.Topic, r.Partition, r.Offset)
+	}
+	if m.Metadata[mq.KeyMetadata] == "" && len(r.Key) > 0 {
+		m.Metadata[mq.KeyMetadata] = string(r.Key)
+	}
+	return m
+}
+
+// wait pauses between tries; false: it is time to end.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ended reports whether an error only says that somebody closed something.
+func ended(err error) bool {
+	return err == nil || errors.Is(err, sarama.ErrClosedConsumerGroup) || errors.Is(err, sarama.ErrClosedClient) || errors.Is(err, context.Canceled)
+}

@@ -1,0 +1,248 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/IBM/sarama"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+const (
+	// missingFor is how long a topic that was not there is taken to be missing.
+	missingFor = time.Second
+	// settle is how long a new topic may take until every broker leads its partitions.
+	settle = 15 * time.Second
+	poll   = 20 * time.Millisecond
+)
+
+// Ensure implements mq.Transport.
+func (t *Transport) Ensure(ctx context.Context, topics ...mq.Topic) error {
+	for _, topic := range topics {
+		if err := t.ensure(ctx, topic); err != nil {
+			return fmt.Errorf("make topic %s: %w", topic.Name, err)
+		}
+	}
+	return nil
+}
+
+func (t *Transport) ensure(ctx context.Context, topic mq.Topic) error {
+	if t.isClosed() {
+		return mq.ErrClosed
+	}
+	partitions := max(topic.Partitions, 1)
+	// What the client remembers may have been deleted by another process.
+	if err := t.client.RefreshMetadata(topic.Name); err == nil {
+		if have, err := t.client.Partitions(topic.Name); err == nil && len(have) > 0 {
+			t.found(topic.Name)
+			t.compare(topic.Name, len(have), partitions)
+			return nil
+		}
+	}
+	retention := t.cfg.Retention
+	if partitions == 1 {
+		retention = t.cfg.TailRetention
+	}
+	ms := strconv.FormatInt(retention.Milliseconds(), 10)
+	detail := &sarama.TopicDetail{
+		NumPartitions: int32(partitions), ReplicationFactor: int16(t.cfg.Replication), //nolint:gosec // small numbers
+		ConfigEntries: map[string]*string{"retention.ms": &ms},
+	}
+	err := within(ctx, 4*t.cfg.Timeout, func() error { return t.admin.CreateTopic(topic.Name, detail, false) })
+	var refused *sarama.TopicError
+	if errors.As(err, &refused) && refused.Err == sarama.ErrTopicAlreadyExists {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.await(ctx, topic.Name, partitions)
+}
+
+// compare says when a topic is not what was asked for: more partitions would move
+// keys, so that is a person's to decide.
+func (t *Transport) compare(topic string, have, want int) {
+	if have < want {
+		t.log.Warn("a topic has fewer partitions than the setting says; it is left as it is",
+			zap.String("topic", topic), zap.Int("has", have), zap.Int("mq.kafka.partitions", want))
+	}
+}
+
+// await waits until each partition has a leader.
+func (t *Transport) await(ctx context.Context, topic string, partitions int) error {
+	ctx, cancel := context.WithTimeout(ctx, settle)
+	defer cancel()
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	for {
+		err := t.client.RefreshMetadata(topic)
+		if err == nil {
+			if have, perr := t.client.WritablePartitions(topic); perr == nil && len(have) >= partitions {
+				t.found(topic)
+				return nil
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for its %d partitions to have leaders: %w", partitions, errors.Join(err, ctx.Err()))
+		}
+	}
+}
+
+// known reports whether a topic is there: quickly, since publishing to one that is
+// not costs a producer its whole batch.
+func (t *Transport) known(topic string) error {
+	t.mu.Lock()
+	at, missing := t.missing[topic]
+	t.mu.Unlock()
+	if missing && time.Since(at) < missingFor {
+		return fmt.Errorf("%w: %s", mq.ErrUnknownTopic, topic)
+	}
+	have, err := t.client.Partitions(topic)
+	switch {
+	case errors.Is(err, sarama.ErrUnknownTopicOrPartition), err == nil && len(have) == 0:
+		t.lost(topic)
+		return fmt.Errorf("%w: %s", mq.ErrUnknownTopic, topic)
+	case errors.Is(err, sarama.ErrClosedClient):
+		return mq.ErrClosed
+	case err != nil:
+		return fmt.Errorf("look for topic %s: %w", topic, err)
+	}
+	return nil
+}
+
+// lost remembers that a topic is not there (any more).
+func (t *Transport) lost(topic string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	for name, at := range t.missing {
+		if now.Sub(at) >= missingFor {
+			delete(t.missing, name)
+		}
+	}
+	t.missing[topic] = now
+}
+
+func (t *Transport) found(topic string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.missing, topic)
+}
+
+func (t *Transport) isClosed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.closed
+}
+
+// Delete implements mq.Transport. What groups remember of a topic goes with it.
+func (t *Transport) Delete(ctx context.Context, names ...string) error {
+	var errs []error
+	for _, name := range names {
+		err := within(ctx, 2*t.cfg.Timeout, func() error { return t.admin.DeleteTopic(name) })
+		if err != nil && !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+			errs = append(errs, fmt.Errorf("delete topic %s: %w", name, err))
+			continue
+		}
+		t.lost(name)
+		errs = append(errs, t.awaitGone(ctx, name))
+	}
+	return errors.Join(errs...)
+}
+
+// awaitGone waits until no broker knows the topic any more, so that what is
+// published to it next is refused and not lost.
+func (t *Transport) awaitGone(ctx context.Context, topic string) error {
+	ctx, cancel := context.WithTimeout(ctx, settle)
+	defer cancel()
+	for {
+		err := t.client.RefreshMetadata(topic)
+		if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+			return nil
+		}
+		if !wait(ctx, poll) {
+			return fmt.Errorf("wait for topic %s to be gone: %w", topic, errors.Join(err, ctx.Err()))
+		}
+	}
+}
+
+// Topics lists the topics that are not Kafka's own.
+func (t *Transport) Topics(ctx context.Context) (out []string, err error) {
+	err = within(ctx, 2*t.cfg.Timeout, func() error {
+		if err := t.client.RefreshMetadata(); err != nil {
+			return err
+		}
+		all, err := t.client.Topics()
+		for _, name := range all {
+			if !strings.HasPrefix(name, "__") {
+				out = append(out, name)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	return out, nil
+}
+
+// Lag returns for each topic and group how many records are beyond the group's
+// committed offsets.
+func (t *Transport) Lag(ctx context.Context) (out map[string]map[string]uint64, err error) {
+	out = map[string]map[string]uint64{}
+	err = within(ctx, 4*t.cfg.Timeout, func() error {
+		groups, err := t.admin.ListConsumerGroups()
+		if err != nil {
+			return err
+		}
+		ends := map[string]map[int32]int64{}
+		for group := range groups {
+			offsets, err := t.admin.ListConsumerGroupOffsets(group, nil)
+			if err != nil {
+				return err
+			}
+			for topic, parts := range offsets.Blocks {
+				if err := t.addLag(out, ends, group, topic, parts); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the lag: %w", err)
+	}
+	return out, nil
+}
+
+func (t *Transport) addLag(out map[string]map[string]uint64, ends map[string]map[int32]int64, group, topic string, parts map[int32]*sarama.OffsetFetchResponseBlock) error {
+	for p, block := range parts {
+		if block.Offset < 0 {
+			continue
+		}
+		if ends[topic] == nil {
+			ends[topic] = map[int32]int64{}
+		}
+		end, ok := ends[topic][p]
+		if !ok {
+			var err error
+			if end, err = t.client.GetOffset(topic, p, sarama.OffsetNewest); err != nil {
+				return err
+			}
+			ends[topic][p] = end
+		}
+		if out[topic] == nil {
+			out[topic] = map[string]uint64{}
+		}
+		out[topic][group] += uint64(max(end-block.Offset, 0)) //nolint:gosec // not negative
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// Transport implements mq.Transport on a Kafka cluster. Safe for concurrent use.
+type Transport struct {
+	cfg    Config
+	log    *zap.Logger
+	client sarama.Client // metadata, admin calls
+	admin  sarama.ClusterAdmin
+	pub    *publisher
+
+	mu      sync.Mutex
+	closed  bool
+	outs    []*outbox
+	subs    map[*subscriber]struct{}
+	missing map[string]time.Time // topics that were not there, and when
+}
+
+// Open connects, and checks that the brokers take us. An error is one sentence
+// that names the setting at fault.
+func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	base, err := cfg.sarama()
+	if err != nil {
+		return nil, err
+	}
+	t := &Transport{cfg: cfg, log: log, subs: map[*subscriber]struct{}{}, missing: map[string]time.Time{}}
+	if err := within(ctx, 4*cfg.Timeout, func() error { return t.connect(base) }); err != nil {
+		return nil, cfg.explain(errors.Join(err, ctx.Err()))
+	}
+	if err := t.checkVersion(); err != nil {
+		return nil, errors.Join(err, t.client.Close())
+	}
+	if t.pub, err = newPublisher(t); err != nil {
+		return nil, errors.Join(err, t.client.Close())
+	}
+	return t, nil
+}
+
+func (t *Transport) connect(base *sarama.Config) (err error) {
+	if t.client, err = sarama.NewClient(t.cfg.Brokers, base); err != nil {
+		return err
+	}
+	t.admin, err = sarama.NewClusterAdminFromClient(t.client)
+	return err
+}
+
+// minVersion: transactions of producers that recover by themselves (KIP-588).
+var minVersion = sarama.V2_8_0_0
+
+// checkVersion looks at what the controller can do, since brokers do not tell
+// their version: CreateTopics v7 came with 2.8.
+func (t *Transport) checkVersion() error {
+	broker, err := t.client.Controller()
+	if err != nil {
+		return t.cfg.explain(err)
+	}
+	resp, err := broker.ApiVersions(&sarama.ApiVersionsRequest{})
+	if err != nil {
+		return t.cfg.explain(err)
+	}
+	const createTopics, since = 19, 7
+	for _, k := range resp.ApiKeys {
+		if k.ApiKey == createTopics && k.MaxVersion >= since {
+			return nil
+		}
+	}
+	return fmt.Errorf("kafka at %s (setting mq.kafka.brokers) is too old: it must be at least %s", broker.Addr(), minVersion)
+}
+
+// within runs a call of a library that knows no context.
+func within(ctx context.Context, d time.Duration, call func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Publisher implements mq.Transport.
+func (t *Transport) Publisher() message.Publisher { return t.pub }
+
+// Outbox implements mq.Transport.
+func (t *Transport) Outbox(id string) (mq.Outbox, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, mq.ErrClosed
+	}
+	o, err := newOutbox(t, id)
+	if err != nil {
+		return nil, err
+	}
+	t.outs = append(t.outs, o)
+	return o, nil
+}
+
+// Close implements mq.Transport.
+func (t *Transport) Close() error {
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		return nil
+	}
+	t.closed = true
+	subs := make([]*subscriber, 0, len(t.subs))
+	for s := range t.subs {
+		subs = append(subs, s)
+	}
+	outs := t.outs
+	t.mu.Unlock()
+	var errs []error
+	var closing sync.WaitGroup
+	var mu sync.Mutex
+	for _, s := range subs {
+		closing.Go(func() {
+			err := s.Close()
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		})
+	}
+	closing.Wait()
+	for _, o := range outs {
+		errs = append(errs, o.Close())
+	}
+	errs = append(errs, t.pub.Close(), t.admin.Close())
+	if !t.client.Closed() {
+		errs = append(errs, t.client.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Health asks the cluster for its controller.
+func (t *Transport) Health(ctx context.Context) error {
+	err := within(ctx, t.cfg.Timeout, func() error {
+		broker, err := t.client.RefreshController()
+		if err != nil {
+			return err
+		}
+		_, err = broker.ApiVersions(&sarama.ApiVersionsRequest{})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ask Kafka: %w", err)
+	}
+	return nil
+}
