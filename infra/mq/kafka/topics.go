@@ -148,12 +148,14 @@ func (t *Transport) Delete(ctx context.Context, names ...string) error {
 	var errs []error
 	for _, name := range names {
 		err := within(ctx, 2*t.cfg.Timeout, func() error { return t.admin.DeleteTopic(name) })
-		if err != nil && !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+		switch {
+		case err == nil:
+			errs = append(errs, t.awaitGone(ctx, name))
+		case !errors.Is(err, sarama.ErrUnknownTopicOrPartition):
 			errs = append(errs, fmt.Errorf("delete topic %s: %w", name, err))
 			continue
 		}
 		t.lost(name)
-		errs = append(errs, t.awaitGone(ctx, name))
 	}
 	return errors.Join(errs...)
 }

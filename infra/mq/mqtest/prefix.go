@@ -22,7 +22,9 @@ type prefixed struct {
 	prefix string
 }
 
-func (p prefixed) Publisher() message.Publisher { return prefixedPublisher{p.Transport.Publisher(), p.prefix} }
+func (p prefixed) Publisher() message.Publisher {
+	return prefixedPublisher{p.Transport.Publisher(), p.prefix}
+}
 
 func (p prefixed) Outbox(id string) (mq.Outbox, error) {
 	out, err := p.Transport.Outbox(p.prefix + id)
