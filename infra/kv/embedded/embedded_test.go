@@ -49,7 +49,7 @@ func TestRealRedisAnswersTheSame(t *testing.T) {
 	if addr == "" {
 		t.Skip("set GOCHAT_TEST_REDIS_ADDR to hold the tables to a real Redis")
 	}
-	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
+	c := redis.NewClient(&redis.Options{Addr: addr, DB: 9, Protocol: 2, DisableIdentity: true})
 	defer func() { require.NoError(t, c.Close()) }()
 	kvtest.Run(t, c)
 }

@@ -1,11 +1,10 @@
 package rediscache_test
 
 import (
-	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,45 +13,51 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/gochat/gochat/infra/kv"
 	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// oneCluster: each test empties it.
-var oneCluster sync.Mutex
-
-// each runs a test on the embedded server, and on a cluster when there is one.
-func each(t *testing.T, test func(t *testing.T, rdb redis.UniversalClient, c *rediscache.Cache)) {
+// each runs a test on the embedded server, and on real ones when there are any.
+// Conversations are named ns and a number, since the servers are others' too.
+func each(t *testing.T, test func(t *testing.T, rdb redis.UniversalClient, c *rediscache.Cache, ns string)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		rdb, _ := openRedis(t)
-		test(t, rdb, rediscache.New(rdb))
-	})
-	t.Run("cluster", func(t *testing.T) {
-		addrs := os.Getenv("GOCHAT_TEST_REDIS_CLUSTER_ADDRS")
-		if addrs == "" {
-			t.Skip("set GOCHAT_TEST_REDIS_CLUSTER_ADDRS (host:port,host:port,…) to run it on a Redis cluster, which is emptied")
-		}
-		oneCluster.Lock()
-		t.Cleanup(oneCluster.Unlock)
-		rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(addrs, ",")})
-		t.Cleanup(func() { assert.NoError(t, rdb.Close()) })
-		require.NoError(t, rdb.ForEachMaster(t.Context(), func(ctx context.Context, one *redis.Client) error { return one.FlushAll(ctx).Err() }))
-		test(t, rdb, rediscache.New(rdb))
-	})
+	for name, env := range map[string]string{
+		"embedded": "", "single": "GOCHAT_TEST_REDIS_ADDR", "sentinel": "GOCHAT_TEST_REDIS_SENTINEL_ADDRS", "cluster": "GOCHAT_TEST_REDIS_CLUSTER_ADDRS",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := kv.DefaultConfig()
+			if env != "" {
+				addrs := os.Getenv(env)
+				if addrs == "" {
+					t.Skip("set " + env + " (host:port,host:port,…) to run it on a real Redis")
+				}
+				cfg.Addrs = strings.Split(addrs, ",")
+			}
+			if name == "sentinel" {
+				cfg.MasterName = "gochat"
+			}
+			client, err := kv.Open(t.Context(), cfg)
+			require.NoError(t, err)
+			t.Cleanup(func() { assert.NoError(t, client.Close()) })
+			c := rediscache.New(client.UniversalClient)
+			t.Cleanup(c.Close)
+			test(t, client.UniversalClient, c, fmt.Sprint("group_", rand.Int64N(1<<40), "00"))
+		})
+	}
 }
 
 func key(conv string, client any) store.ClientKey {
 	return store.ClientKey{ConversationID: conv, SenderID: 7, ClientID: fmt.Sprint(client)}
 }
 
-func keysOf(convs int, clients ...any) (out []store.ClientKey) {
+func keysOf(ns string, convs int, clients ...any) (out []store.ClientKey) {
 	for _, client := range clients {
 		for c := range convs {
-			out = append(out, key(fmt.Sprint("group_", c+1), client))
+			out = append(out, key(fmt.Sprint(ns, c+1), client))
 		}
 	}
 	return out
@@ -69,19 +74,19 @@ func stored(conv string, from, to uint64) (out []store.Message) {
 
 func TestNumbersAreGivenOnce(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, rdb redis.UniversalClient, c *rediscache.Cache) {
+	each(t, func(t *testing.T, rdb redis.UniversalClient, c *rediscache.Cache, ns string) {
 		const convs = 20
-		first := keysOf(convs, "a", "b")
+		first := keysOf(ns, convs, "a", "b")
 		got, err := c.Allocate(t.Context(), first)
 		require.NoError(t, err)
 		assert.Equal(t, make([]uint64, 2*convs), got, "no counter, no number")
 
 		last := map[string]uint64{}
 		for i := range convs {
-			last[fmt.Sprint("group_", i+1)] = uint64(10 * i)
+			last[fmt.Sprint(ns, i+1)] = uint64(10 * i)
 		}
 		require.NoError(t, c.Seed(t.Context(), last))
-		require.NoError(t, c.Seed(t.Context(), map[string]uint64{"group_1": 999}))
+		require.NoError(t, c.Seed(t.Context(), map[string]uint64{ns + "1": 999}))
 		for range 2 { // the same keys, the same numbers
 			got, err = c.Allocate(t.Context(), first)
 			require.NoError(t, err)
@@ -90,7 +95,7 @@ func TestNumbersAreGivenOnce(t *testing.T) {
 				assert.EqualValues(t, 10*i+2, got[convs+i])
 			}
 		}
-		for _, k := range rdb.Keys(t.Context(), "msg_dedup:*").Val() {
+		for _, k := range rdb.Keys(t.Context(), "msg_dedup:{"+ns+"*").Val() {
 			ttl := rdb.TTL(t.Context(), k).Val()
 			assert.True(t, ttl > 23*time.Hour && ttl <= 24*time.Hour, ttl)
 		}
@@ -106,7 +111,7 @@ func TestNumbersAreGivenOnce(t *testing.T) {
 // used is given back when nothing was proposed since.
 func TestCounterFollowsTheDatabase(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ redis.UniversalClient, c *rediscache.Cache) {
+	each(t, func(t *testing.T, _ redis.UniversalClient, c *rediscache.Cache, ns string) {
 		for i, step := range []struct {
 			name                     string
 			counter, last, top, want uint64
@@ -119,7 +124,7 @@ func TestCounterFollowsTheDatabase(t *testing.T) {
 			{"ahead for a reason not known here", 8, 5, 0, 9},
 		} {
 			t.Run(step.name, func(t *testing.T) {
-				conv := fmt.Sprint("group_", i+1)
+				conv := fmt.Sprint(ns, i+1)
 				require.NoError(t, c.Seed(t.Context(), map[string]uint64{conv: step.counter}))
 				require.NoError(t, c.Follow(t.Context(), []store.Committed{{ConversationID: conv, LastSeq: step.last, TopProposed: step.top}}))
 				got, err := c.Allocate(t.Context(), []store.ClientKey{key(conv, "next")})
@@ -127,8 +132,8 @@ func TestCounterFollowsTheDatabase(t *testing.T) {
 				assert.Equal(t, []uint64{step.want}, got)
 			})
 		}
-		require.NoError(t, c.Follow(t.Context(), []store.Committed{{ConversationID: "group_99", LastSeq: 5}}))
-		got, err := c.Allocate(t.Context(), []store.ClientKey{key("group_99", "next")})
+		require.NoError(t, c.Follow(t.Context(), []store.Committed{{ConversationID: ns + "99", LastSeq: 5}}))
+		got, err := c.Allocate(t.Context(), []store.ClientKey{key(ns+"99", "next")})
 		require.NoError(t, err)
 		assert.Equal(t, []uint64{0}, got, "a counter that is missing is loaded, not guessed")
 	})
@@ -136,17 +141,17 @@ func TestCounterFollowsTheDatabase(t *testing.T) {
 
 func TestCacheFollowsManyConversationsAtOnce(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, rdb redis.UniversalClient, c *rediscache.Cache) {
+	each(t, func(t *testing.T, rdb redis.UniversalClient, c *rediscache.Cache, ns string) {
 		const convs = 30
 		done := make([]store.Committed, convs)
 		for i := range done {
-			conv := fmt.Sprint("group_", i+1)
+			conv := fmt.Sprint(ns, i+1)
 			done[i] = store.Committed{
 				ConversationID: conv, LastSeq: 12, Stored: stored(conv, 3, 12), Known: stored(conv, 1, 1), Refused: []store.ClientKey{key(conv, "refused")},
 			}
 			require.NoError(t, c.Seed(t.Context(), map[string]uint64{conv: 12}))
 		}
-		_, err := c.Allocate(t.Context(), keysOf(convs, "refused"))
+		_, err := c.Allocate(t.Context(), keysOf(ns, convs, "refused"))
 		require.NoError(t, err)
 		require.NoError(t, c.Follow(t.Context(), done))
 		for _, d := range done {
@@ -161,52 +166,54 @@ func TestCacheFollowsManyConversationsAtOnce(t *testing.T) {
 			_, all = c.Hot(t.Context(), store.Span{ConversationID: d.ConversationID, From: 0, To: 12})
 			assert.False(t, all, "the first two are not there")
 		}
-		ttl := rdb.TTL(t.Context(), "msg_dedup:{group_1}:7:3").Val()
+		ttl := rdb.TTL(t.Context(), "msg_dedup:{"+ns+"1}:7:3").Val()
 		assert.True(t, ttl > 50*time.Second && ttl <= time.Minute, ttl)
-		assert.Zero(t, rdb.Exists(t.Context(), "msg_dedup:{group_1}:7:refused").Val())
+		assert.Zero(t, rdb.Exists(t.Context(), "msg_dedup:{"+ns+"1}:7:refused").Val())
 	})
 }
 
 // TestHotMessagesAreTheNewest 300, however they came in.
 func TestHotMessagesAreTheNewest(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ redis.UniversalClient, c *rediscache.Cache) {
-		all := stored("world", 1, 1000)
+	each(t, func(t *testing.T, _ redis.UniversalClient, c *rediscache.Cache, ns string) {
+		all := stored(ns+"0", 1, 1000)
 		has := func(from, to uint64) bool {
-			got, whole := c.Hot(t.Context(), store.Span{ConversationID: "world", From: from, To: to})
+			got, whole := c.Hot(t.Context(), store.Span{ConversationID: ns + "0", From: from, To: to})
 			if whole {
 				assert.Equal(t, all[from:to], got)
 			}
 			return whole
 		}
-		require.NoError(t, c.Follow(t.Context(), []store.Committed{{ConversationID: "world", LastSeq: 500, Stored: all[:500]}}))
+		require.NoError(t, c.Follow(t.Context(), []store.Committed{{ConversationID: ns + "0", LastSeq: 500, Stored: all[:500]}}))
 		assert.True(t, has(200, 500))
 		assert.False(t, has(199, 499))
-		require.NoError(t, c.Follow(t.Context(), []store.Committed{{ConversationID: "world", LastSeq: 560, Stored: all[550:560]}}))
+		require.NoError(t, c.Follow(t.Context(), []store.Committed{{ConversationID: ns + "0", LastSeq: 560, Stored: all[550:560]}}))
 		assert.False(t, has(540, 560), "a gap: the cache missed a commit")
 		assert.True(t, has(550, 560))
-		require.NoError(t, c.Warm(t.Context(), "world", all[400:560]))
+		require.NoError(t, c.Warm(t.Context(), ns+"0", all[400:560]))
 		assert.True(t, has(400, 560), "repaired")
-		require.NoError(t, c.Warm(t.Context(), "world", nil))
+		require.NoError(t, c.Warm(t.Context(), ns+"0", nil))
 	})
 }
 
 func TestUsersAndTokens(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ redis.UniversalClient, c *rediscache.Cache) {
-		old, fresh := store.User{ID: 1, Nickname: "old", Version: 1}, store.User{ID: 1, Nickname: "fresh", Version: 2}
-		require.NoError(t, c.PutUsers(t.Context(), fresh, store.User{ID: 2, Version: 1}))
+	each(t, func(t *testing.T, _ redis.UniversalClient, c *rediscache.Cache, ns string) {
+		one := rand.Int64N(1 << 40)
+		two, three := one+1, one+2
+		old, fresh := store.User{ID: one, Nickname: "old", Version: 1}, store.User{ID: one, Nickname: "fresh", Version: 2}
+		require.NoError(t, c.PutUsers(t.Context(), fresh, store.User{ID: two, Version: 1}))
 		require.NoError(t, c.PutUsers(t.Context(), old), "a late reader")
-		assert.Equal(t, map[int64]store.User{1: fresh, 2: {ID: 2, Version: 1}}, c.Users(t.Context(), []int64{1, 2, 3}))
+		assert.Equal(t, map[int64]store.User{one: fresh, two: {ID: two, Version: 1}}, c.Users(t.Context(), []int64{one, two, three}))
 
-		_, known := c.TokenRevoked(t.Context(), "t")
+		_, known := c.TokenRevoked(t.Context(), ns)
 		assert.False(t, known)
-		require.NoError(t, c.PutTokenFine(t.Context(), "t"))
-		revoked, known := c.TokenRevoked(t.Context(), "t")
+		require.NoError(t, c.PutTokenFine(t.Context(), ns))
+		revoked, known := c.TokenRevoked(t.Context(), ns)
 		assert.True(t, known && !revoked)
-		require.NoError(t, c.PutTokenRevoked(t.Context(), "t", time.Now().Add(time.Hour).UnixMilli()))
-		require.NoError(t, c.PutTokenFine(t.Context(), "t"), "a late reader")
-		revoked, known = c.TokenRevoked(t.Context(), "t")
+		require.NoError(t, c.PutTokenRevoked(t.Context(), ns, time.Now().Add(time.Hour).UnixMilli()))
+		require.NoError(t, c.PutTokenFine(t.Context(), ns), "a late reader")
+		revoked, known = c.TokenRevoked(t.Context(), ns)
 		assert.True(t, known && revoked)
 	})
 }
@@ -220,12 +227,12 @@ func TestRedisThatHangsIsLeftAlone(t *testing.T) {
 	require.NoError(t, c.Seed(t.Context(), map[string]uint64{"group_1": 0}))
 	plug.hangs.Store(true)
 	before := plug.asked.Load()
-	_, err := c.Allocate(t.Context(), keysOf(1, "a"))
+	_, err := c.Allocate(t.Context(), keysOf("group_", 1, "a"))
 	require.Error(t, err)
 	for range 100 {
-		_, err := c.Allocate(t.Context(), keysOf(1, "a"))
+		_, err := c.Allocate(t.Context(), keysOf("group_", 1, "a"))
 		require.ErrorIs(t, err, rediscache.ErrAway)
-		_, err = c.Stored(t.Context(), keysOf(1, "a"))
+		_, err = c.Stored(t.Context(), keysOf("group_", 1, "a"))
 		require.ErrorIs(t, err, rediscache.ErrAway)
 		_, hot := c.Hot(t.Context(), store.Span{ConversationID: "group_1", From: 0, To: 1})
 		require.False(t, hot)
@@ -236,20 +243,20 @@ func TestRedisThatHangsIsLeftAlone(t *testing.T) {
 	// Later on a probe is the only one that waits for it.
 	pings := plug.pings.Load()
 	require.Eventually(t, func() bool {
-		_, err := c.Allocate(t.Context(), keysOf(1, "a"))
+		_, err := c.Allocate(t.Context(), keysOf("group_", 1, "a"))
 		require.ErrorIs(t, err, rediscache.ErrAway)
 		return plug.pings.Load() > pings+1
 	}, 10*time.Second, 5*time.Millisecond)
 	assert.EqualValues(t, 1, plug.asked.Load()-before)
 	plug.hangs.Store(false)
 	require.Eventually(t, func() bool {
-		got, err := c.Allocate(t.Context(), keysOf(1, "a"))
+		got, err := c.Allocate(t.Context(), keysOf("group_", 1, "a"))
 		return err == nil && got[0] == 1
 	}, 5*time.Second, 5*time.Millisecond, "it is asked again")
 
 	// An answer is an answer, even when it is an error.
 	require.NoError(t, rdb.Set(t.Context(), "hot_messages:{group_1}", "no set", 0).Err())
 	require.Error(t, c.Warm(t.Context(), "group_1", stored("group_1", 1, 1)))
-	_, err = c.Allocate(t.Context(), keysOf(1, "a"))
+	_, err = c.Allocate(t.Context(), keysOf("group_", 1, "a"))
 	require.NoError(t, err)
 }
