@@ -150,9 +150,17 @@ func TestAPausedServer(t *testing.T) {
 	all(t, c)
 
 	p.pause()
+	failed := 0
 	eventually(t, "calls go past the server that stands still", func() bool {
-		return shares(t, c, 50, 200*time.Millisecond)[""] == 0
+		n := shares(t, c, 50, 200*time.Millisecond)[""]
+		failed += n
+		return n == 0
 	})
+	// A second's worth on each of two connections. Until pings find out, at 13 s,
+	// it would be 65.
+	if failed > 30 {
+		t.Errorf("%d calls failed before the others went past", failed)
+	}
 	// At most a call in 3 s is spent on seeing whether it answers.
 	if got := shares(t, c, 500, 200*time.Millisecond); got[""] > 2 || got["b"] > 0 {
 		t.Errorf("of 500 calls %d failed", got[""])
@@ -313,6 +321,27 @@ func TestPicks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestBusyIsNotSilent: a server that answers one call is not suspect for taking
+// long with another one.
+func TestBusyIsNotSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		s.began(time.Now()) // this one takes long
+		for range 5 {
+			s.began(time.Now())
+			time.Sleep(silentAfter * 3 / 4)
+			s.done(balancer.DoneInfo{BytesReceived: true})
+			if l, _ := s.look(time.Now()); l.suspect || l.inflight != 1 {
+				t.Fatalf("a server that answers is %+v", l)
+			}
+		}
+		time.Sleep(2 * silentAfter)
+		if l, _ := s.look(time.Now()); !l.suspect {
+			t.Error("a server that has stopped answering is not suspect")
+		}
+	})
 }
 
 // TestAllSuspect: when every server is suspect, they are used all the same.

@@ -10,7 +10,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 )
@@ -162,6 +164,25 @@ func TestServeWhenAlreadyStopped(t *testing.T) {
 	cancel()
 	if err := s.Serve(ctx, ln); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestForeignCallsHaveAnEnd: a client of another make, which sets no deadline,
+// does not keep a handler working for ever.
+func TestForeignCallsHaveAnEnd(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.CallTimeout = 50 * time.Millisecond
+	s := startServer(t, cfg, func(ctx context.Context, _ string) (string, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	})
+	plain, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	if _, err := call(t.Context(), plain, ""); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("got %v, want DeadlineExceeded", err)
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,6 +164,40 @@ func TestRotation(t *testing.T) {
 	got, err := call(limited(t), dial(t, s.addr, newer), "")
 	if err != nil || got != "next gochat,next" {
 		t.Errorf("a client of the new CA, which the server had not seen at its start: %q, %v", got, err)
+	}
+}
+
+// TestRefusedClientsMayReadWhy: their writes go through until they have read the
+// alert; a reset connection would tell them of a broken pipe instead.
+func TestRefusedClientsMayReadWhy(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- (&lingering{TCPConn: conn.(*net.TCPConn), refused: true}).Close() }()
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Fatalf("the client reads %v, want the end", err)
+	}
+	for range 20 {
+		if _, err := client.Write([]byte("a request")); err != nil {
+			t.Fatalf("the client writes: %v", err)
+		}
+		time.Sleep(time.Millisecond) // for a reset to arrive, were there one
+	}
+	client.Close()
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }
 
