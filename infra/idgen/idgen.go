@@ -15,6 +15,8 @@ var (
 	ErrClockBackwards = errors.New("the clock went backwards")
 	// ErrExhausted is returned when the epoch's time bits are used up.
 	ErrExhausted = errors.New("snowflake time bits are exhausted")
+	// ErrNoWorker is returned while Config.Lease gives no worker id.
+	ErrNoWorker = errors.New("there is no worker id to make ids with")
 )
 
 // Config is the layout of an id: 1 unused bit, time, worker, sequence. All
@@ -25,8 +27,12 @@ type Config struct {
 	// WorkerBits and SequenceBits; defaults 10 and 12. The rest of 63 is milliseconds.
 	WorkerBits   uint8
 	SequenceBits uint8
-	// Worker is this generator's worker id.
+	// Worker is this generator's worker id, where there is no Lease.
 	Worker int64
+	// Lease, when set, says before each id which worker id this generator holds at
+	// this moment, or why it holds none. It is called after the time in the id was
+	// read, by one goroutine at a time, and must be fast.
+	Lease func() (worker int64, err error)
 	// MaxWait is how long Next waits for a clock that went back; default 50 ms.
 	MaxWait time.Duration
 	// Now is the clock; default time.Now.
@@ -67,6 +73,7 @@ type Generator struct {
 	mu   sync.Mutex
 	last int64 // milliseconds since the epoch of the newest id
 	seq  int64
+	held int64 // the worker id of the newest id
 }
 
 // New returns a generator, or an error that names the setting which is wrong.
@@ -75,15 +82,36 @@ func New(cfg Config) (*Generator, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("snowflake: %w", err)
 	}
-	return &Generator{cfg: cfg, last: -1}, nil
+	return &Generator{cfg: cfg, last: -1, held: -1}, nil
 }
 
 // Next returns the next id. When a millisecond's numbers are used up, or the
 // clock went back by at most MaxWait, it waits; beyond that it returns
-// ErrClockBackwards rather than risk a repeated id.
+// ErrClockBackwards rather than risk a repeated id. With a Lease, it returns
+// ErrNoWorker, and the lease's own error, while there is no worker id.
 func (g *Generator) Next() (int64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	for {
+		now, err := g.tick()
+		if err != nil {
+			return 0, err
+		}
+		worker, err := g.worker()
+		if err != nil {
+			return 0, err
+		}
+		if worker != g.held {
+			// The time was read before this worker id was seen to be ours.
+			g.held = worker
+			continue
+		}
+		return now<<(g.cfg.WorkerBits+g.cfg.SequenceBits) | worker<<g.cfg.SequenceBits | g.seq, nil
+	}
+}
+
+// tick takes the next pair of time and sequence number.
+func (g *Generator) tick() (int64, error) {
 	now := g.now()
 	if now < g.last {
 		behind := time.Duration(g.last-now) * time.Millisecond
@@ -104,7 +132,21 @@ func (g *Generator) Next() (int64, error) {
 	if now < 0 || now>>(63-g.cfg.WorkerBits-g.cfg.SequenceBits) != 0 {
 		return 0, ErrExhausted
 	}
-	return now<<(g.cfg.WorkerBits+g.cfg.SequenceBits) | g.cfg.Worker<<g.cfg.SequenceBits | g.seq, nil
+	return now, nil
+}
+
+func (g *Generator) worker() (int64, error) {
+	if g.cfg.Lease == nil {
+		return g.cfg.Worker, nil
+	}
+	worker, err := g.cfg.Lease()
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrNoWorker, err)
+	}
+	if worker < 0 || worker >= 1<<g.cfg.WorkerBits {
+		return 0, fmt.Errorf("%w: %d is not 0 to %d", ErrNoWorker, worker, 1<<g.cfg.WorkerBits-1)
+	}
+	return worker, nil
 }
 
 func (g *Generator) now() int64 { return g.cfg.Now().Sub(g.cfg.Epoch).Milliseconds() }

@@ -63,6 +63,59 @@ func TestClockGoesBack(t *testing.T) {
 	}
 }
 
+// Each id is made with the worker id that is held when it is made, and none while
+// there is none.
+func TestWorkerIsAskedForEachID(t *testing.T) {
+	worker, lost := int64(7), errors.New("lost")
+	var err error
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	var seen time.Time
+	g, newErr := New(Config{
+		Now:   func() time.Time { now = now.Add(time.Millisecond); return now },
+		Lease: func() (int64, error) { seen = now; return worker, err },
+	})
+	if newErr != nil {
+		t.Fatal(newErr)
+	}
+	last := int64(0)
+	for _, step := range []struct {
+		name   string
+		worker int64
+		err    error
+		want   error
+	}{
+		{name: "first", worker: 7},
+		{name: "same", worker: 7},
+		{name: "lost", err: lost, want: lost},
+		{name: "another", worker: 9},
+		{name: "out of range", worker: 1024, want: ErrNoWorker},
+		{name: "negative", worker: -1, want: ErrNoWorker},
+		{name: "again", worker: 9},
+	} {
+		worker, err = step.worker, step.err
+		was, held := now, g.held
+		id, nextErr := g.Next()
+		if step.want != nil {
+			if !errors.Is(nextErr, step.want) || !errors.Is(nextErr, ErrNoWorker) {
+				t.Errorf("%s: error %v, want ErrNoWorker and %v", step.name, nextErr, step.want)
+			}
+			continue
+		}
+		if nextErr != nil {
+			t.Fatalf("%s: %v", step.name, nextErr)
+		}
+		if got := id >> 12 & 1023; got != step.worker || id <= last {
+			t.Errorf("%s: worker %d in id %d after %d, want %d", step.name, got, id, last, step.worker)
+		}
+		if made := g.Time(id); held != worker && made.Sub(was) < 2*time.Millisecond {
+			t.Errorf("%s: the id is of %s, before the worker id was seen", step.name, made)
+		} else if made.After(seen) {
+			t.Errorf("%s: the id is of %s, after the worker id was last seen at %s", step.name, made, seen)
+		}
+		last = id
+	}
+}
+
 func TestConfigIsChecked(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"worker too large": {Worker: 1024},

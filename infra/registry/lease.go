@@ -1,0 +1,161 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+var (
+	// errLeaseGone: etcd does not know the lease any more.
+	errLeaseGone = errors.New("etcd does not know the lease any more")
+	// errLeaseDoubt: etcd may have ended the lease meanwhile.
+	errLeaseDoubt = errors.New("the lease could not be renewed in time")
+)
+
+// lease is a lease at etcd, and the time until which etcd certainly keeps it.
+//
+// The library's own KeepAlive counts from the answer's arrival, which may be
+// long after etcd has counted on from the request's; and its KeepAliveOnce calls
+// without a pause while there is no connection.
+type lease struct {
+	r   *Registry
+	id  clientv3.LeaseID
+	ttl time.Duration
+	end atomic.Pointer[time.Time]
+
+	stream pb.Lease_LeaseKeepAliveClient // the owner's
+	mu     sync.Mutex
+	cancel context.CancelFunc // of the stream
+}
+
+// grant asks for a lease.
+func (r *Registry) grant(ctx context.Context, ttl time.Duration) (*lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	sent := time.Now()
+	resp, err := r.client.Grant(ctx, int64((ttl+time.Second-1)/time.Second))
+	if err != nil {
+		return nil, fmt.Errorf("get a lease from etcd: %w", err)
+	}
+	l := &lease{r: r, id: resp.ID, ttl: ttl}
+	l.extend(sent)
+	return l, nil
+}
+
+func (l *lease) extend(sent time.Time) {
+	end := sent.Add(l.ttl)
+	l.end.Store(&end)
+}
+
+// deadline is the time before which etcd cannot have ended the lease by itself:
+// counted on the monotonic clock from before the last successful request was sent.
+func (l *lease) deadline() time.Time { return *l.end.Load() }
+
+// renew extends the lease, or returns errLeaseGone.
+func (l *lease) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	line := l.line()
+	stop := context.AfterFunc(ctx, l.hangUp) // a stream has no deadline for one answer
+	err := l.exchange(line)
+	if !stop() && err == nil {
+		err = ctx.Err() // the stream is gone, whatever it still said
+	}
+	if err != nil {
+		l.hangUp()
+		l.stream = nil
+	}
+	return err
+}
+
+// exchange keeps its stream: where etcd asks for passwords, each new one makes it
+// check the password, which is slow on purpose.
+func (l *lease) exchange(line context.Context) (err error) {
+	if l.stream == nil {
+		l.stream, err = pb.NewLeaseClient(l.r.client.ActiveConnection()).LeaseKeepAlive(line)
+		if err != nil {
+			return fmt.Errorf("renew a lease: %w", err)
+		}
+	}
+	sent := time.Now()
+	if err := l.stream.Send(&pb.LeaseKeepAliveRequest{ID: int64(l.id)}); err != nil {
+		return fmt.Errorf("renew a lease: %w", err)
+	}
+	resp, err := l.stream.Recv()
+	switch {
+	case err != nil:
+		return fmt.Errorf("renew a lease: %w", err)
+	case resp.TTL <= 0:
+		return errLeaseGone
+	}
+	l.extend(sent)
+	return nil
+}
+
+// line is the context of the stream, which ends with hangUp; nil when there is a
+// stream.
+func (l *lease) line() context.Context {
+	if l.stream != nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(context.WithoutCancel(l.r.ctx)))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cancel = cancel
+	return ctx
+}
+
+func (l *lease) hangUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cancel != nil {
+		l.cancel()
+	}
+}
+
+// revoke ends the lease and removes its keys; when etcd does not answer, they go
+// when the lease runs out.
+func (l *lease) revoke() {
+	l.hangUp()
+	ctx, cancel := l.r.farewell()
+	defer cancel()
+	if _, err := l.r.client.Revoke(ctx, l.id); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		l.r.note("giving a lease back", err)
+	}
+}
+
+// keep renews until ctx ends (nil), etcd has forgotten the lease (errLeaseGone),
+// or margin is left until etcd may end it (errLeaseDoubt).
+func (l *lease) keep(ctx context.Context, margin time.Duration) error {
+	wait := l.ttl / 3
+	for {
+		limit, cancel := context.WithDeadline(ctx, l.deadline().Add(-margin))
+		l.r.pause(limit, wait, nil)
+		err := limit.Err()
+		if err == nil {
+			err = l.renew(limit)
+		}
+		ended := limit.Err() != nil
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errLeaseGone):
+			return err
+		case ended && err != nil:
+			return fmt.Errorf("%w: %w", errLeaseDoubt, err)
+		}
+		l.r.note("renewing a lease", err)
+		if wait = l.ttl / 3; err != nil {
+			wait = min(wait, l.r.retry)
+		}
+	}
+}

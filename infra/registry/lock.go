@@ -1,0 +1,34 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+)
+
+// Lock is a lock that this process has. It is safe for concurrent use.
+type Lock struct{ h *held }
+
+// Lock waits for a lock until it is this process's, or ctx or the registry ends;
+// while etcd is away it waits.
+//
+// A process that stands still (paused, swapped out) does not see that it has lost
+// a lock. What the lock protects should therefore refuse a Token that is lower
+// than one it has seen.
+func (r *Registry) Lock(ctx context.Context, name string) (*Lock, error) {
+	h, err := r.hold(ctx, r.prefix+"/locks/"+name)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return &Lock{h}, nil
+}
+
+// Token grows from holder to holder, for as long as etcd keeps its data.
+func (l *Lock) Token() int64 { return l.h.revision }
+
+// Lost is closed by Unlock, and when the lock may be given to another process
+// because etcd has not answered: before it is.
+func (l *Lock) Lost() <-chan struct{} { return l.h.lost }
+
+// Unlock gives the lock to the next one. It returns within some seconds even when
+// etcd does not answer; the lock then runs out by itself. It may be called again.
+func (l *Lock) Unlock() { l.h.release() }
