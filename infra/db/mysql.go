@@ -73,6 +73,7 @@ func parseDSN(setting, dsn string) (*mysql.Config, error) {
 	conf.ClientFoundRows = true
 	conf.RejectReadOnly = true
 	conf.MultiStatements = false
+	conf.Logger = &mysql.NopLogger{} // what it would log comes back as errors, too
 	if conf.Timeout == 0 {
 		conf.Timeout = 5 * time.Second
 	}
