@@ -24,6 +24,13 @@ nothing to install:
 Roles (the default is all of them, as "all"):
 
 %s
+As processes of their own, in any number, they find each other through etcd and
+work on Kafka (or Redis streams), MySQL or MariaDB, and Redis:
+
+    gochat certs --dir certs     make certificates with which they know each other
+    gochat repo                  with GOCHAT_REGISTRY_ENDPOINTS, GOCHAT_DB_DRIVER=mysql, GOCHAT_DB_DSN,
+    gochat gateway               GOCHAT_KV_ADDRS, GOCHAT_MQ_DRIVER=kafka, GOCHAT_MQ_KAFKA_BROKERS, …
+
 Settings come from a file (--config), the environment (GOCHAT_…) and flags, the
 later ones win. "gochat config" prints every one of them with its present value.`
 
@@ -45,6 +52,9 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := checkRoles(roles, cfg); err != nil {
+				return err
+			}
 			return serve(cmd.Context(), cfg, roles, unknown, stdout, stderr)
 		},
 	}
@@ -55,7 +65,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.PersistentFlags().String("config", "", "configuration file (YAML, TOML or JSON)")
 	conf.AddFlags(root.PersistentFlags(), envPrefix, cfg)
 	hideAllBut(root, "config", "data-dir", "gateway-listen", "log-level", "log-format")
-	root.AddCommand(configCommand(cfg, stdout), verifyCommand(cfg, stdout), loadtestCommand(stdout, stderr))
+	root.AddCommand(configCommand(cfg, stdout), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr))
 	return root
 }
 

@@ -8,7 +8,11 @@ import (
 	"github.com/gochat/gochat/gateway"
 	"github.com/gochat/gochat/handlers/auth"
 	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/janitor"
+	"github.com/gochat/gochat/infra/mq/kafka"
 	"github.com/gochat/gochat/infra/obs"
+	"github.com/gochat/gochat/infra/registry"
+	"github.com/gochat/gochat/infra/rpc"
 	"github.com/gochat/gochat/repo"
 	"github.com/gochat/gochat/routers"
 )
@@ -20,7 +24,11 @@ const envPrefix = "GOCHAT"
 type Config struct {
 	// DataDir holds the embedded database, the message log and the secrets.
 	DataDir string `mapstructure:"data_dir"`
-	// WorkerID makes this process's ids differ from those of others, 0 to 1023.
+	// Name is this replica's own and stays over a restart, so that it fences what its
+	// predecessor left open; empty: the host's name and the process's number.
+	Name string `mapstructure:"name"`
+	// WorkerID makes this process's ids differ from those of others, 0 to 1023. With a
+	// registry one is claimed there instead.
 	WorkerID int64 `mapstructure:"worker_id"`
 
 	Gateway struct {
@@ -36,18 +44,49 @@ type Config struct {
 	Auth         auth.Config         `mapstructure:"auth"`
 	Conversation conversation.Config `mapstructure:"conversation"`
 	Router       routers.Config      `mapstructure:"router"`
+	Janitor      janitor.Config      `mapstructure:"janitor"`
 	repo.Config  `mapstructure:",squash"`
+	MQ           MQConfig        `mapstructure:"mq"`
+	Registry     registry.Config `mapstructure:"registry"`
+	RPC          rpc.Config      `mapstructure:"rpc"`
 
 	Log   obs.LogConfig   `mapstructure:"log"`
 	Trace obs.TraceConfig `mapstructure:"trace"`
+	Ops   OpsConfig       `mapstructure:"ops"`
 	Debug DebugConfig     `mapstructure:"debug"`
+}
+
+// The message queues.
+const (
+	driverLog         = "log"
+	driverKafka       = "kafka"
+	driverRedisStream = "redisstream"
+)
+
+// MQConfig says which message queue is between the roles.
+type MQConfig struct {
+	// Driver is log (embedded, for everything in one process), kafka or redisstream.
+	Driver      string             `mapstructure:"driver"`
+	Kafka       kafka.Config       `mapstructure:"kafka"`
+}
+
+func (c MQConfig) validate() error {
+	switch c.Driver {
+	case driverLog:
+		return nil
+	case driverKafka:
+		return c.Kafka.Validate()
+	}
+	return fmt.Errorf("mq.driver %q: must be log, kafka or redisstream", c.Driver)
 }
 
 func defaultConfig() *Config {
 	c := &Config{
 		DataDir: "data",
 		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(),
-		Router: routers.DefaultConfig(), Config: repo.DefaultConfig(),
+		Router: routers.DefaultConfig(), Config: repo.DefaultConfig(), Janitor: janitor.DefaultConfig(),
+		MQ:       MQConfig{Driver: driverLog, Kafka: kafka.DefaultConfig()},
+		Registry: registry.DefaultConfig(), RPC: rpc.DefaultConfig(),
 		Log: obs.DefaultLogConfig(), Trace: obs.DefaultTraceConfig(),
 	}
 	c.Gateway.Listen = "127.0.0.1:8080"
@@ -70,9 +109,8 @@ func (c *Config) validate() error {
 	if c.Gateway.Listen == "" {
 		errs = append(errs, errors.New("gateway.listen: must be host:port"))
 	}
-	if err := c.Gateway.Validate(); err != nil {
-		errs = append(errs, err)
-	}
+	errs = append(errs, c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
+		repo.CheckLimits(c.Limits.Limits, c.DB.Driver))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}

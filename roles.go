@@ -11,21 +11,32 @@ import (
 type role struct {
 	name string
 	does string
-	// needs are roles that must be in the same process while the parts
-	// between them are embedded.
-	needs []string
+	// pipeline: the role is at one end of the message queue.
+	pipeline bool
+	// optional: others do without it for a while.
+	optional bool
 }
+
+// The roles' names.
+const (
+	roleAll     = "all"
+	roleRepo    = "repo"
+	roleLogic   = "logic"
+	roleMessage = "message"
+	roleFanout  = "fanout"
+	roleJanitor = "janitor"
+	roleGateway = "gateway"
+)
 
 // roles is the one table of roles, in the order in which they start.
 var roles = []role{
-	{name: "repo", does: "storage: the only one that touches the database and the cache"},
-	{name: "logic", does: "accounts, conversations, history: the business rules", needs: []string{"repo"}},
-	{name: "message", does: "the message pipeline: number, store, deliver", needs: []string{"repo"}},
-	{name: "fanout", does: "delivery to large groups", needs: []string{"repo"}},
-	{name: "gateway", does: "HTTP and WebSocket for clients, and the web client", needs: []string{"repo", "logic", "message", "fanout"}},
+	{name: roleRepo, does: "storage: the only one that touches the database and the cache"},
+	{name: roleLogic, does: "accounts, conversations, history: the business rules", pipeline: true},
+	{name: roleMessage, does: "the message pipeline: number, store, deliver", pipeline: true},
+	{name: roleFanout, does: "delivery to large groups", pipeline: true},
+	{name: roleJanitor, does: "chores that one process does for all: topics of dead gateways", pipeline: true, optional: true},
+	{name: roleGateway, does: "HTTP and WebSocket for clients, and the web client", pipeline: true},
 }
-
-const roleAll = "all"
 
 func roleHelp() string {
 	var b strings.Builder
@@ -36,18 +47,12 @@ func roleHelp() string {
 	return b.String()
 }
 
-// parseRoles reads "all" or a list with commas. A set that lacks what one of
-// its roles needs is refused: the database and the queue are embedded and live
-// in one process.
+// parseRoles reads "all" or a list with commas, in the order in which they start.
 func parseRoles(args []string) ([]string, error) {
-	if len(args) == 0 || args[0] == roleAll {
-		names := make([]string, len(roles))
-		for i, r := range roles {
-			names[i] = r.name
-		}
-		return names, nil
+	var asked []string
+	if len(args) > 0 && args[0] != roleAll {
+		asked = strings.Split(args[0], ",")
 	}
-	asked := strings.Split(args[0], ",")
 	for _, a := range asked {
 		if !slices.ContainsFunc(roles, func(r role) bool { return r.name == a }) {
 			return nil, fmt.Errorf("there is no role or command %q", a)
@@ -55,16 +60,35 @@ func parseRoles(args []string) ([]string, error) {
 	}
 	var names []string
 	for _, r := range roles {
-		if !slices.Contains(asked, r.name) {
-			continue
+		if asked == nil || slices.Contains(asked, r.name) {
+			names = append(names, r.name)
 		}
-		for _, need := range r.needs {
-			if !slices.Contains(asked, need) {
-				return nil, fmt.Errorf("role %s needs role %s in the same process: the database and the queue are embedded; run %q",
-					r.name, need, "gochat")
-			}
-		}
-		names = append(names, r.name)
 	}
 	return names, nil
+}
+
+// checkRoles refuses a set of roles whose parts would not find each other: what
+// is embedded lives in one process, and what is in another process is found
+// through the registry.
+func checkRoles(names []string, cfg *Config) error {
+	ends := 0
+	for _, r := range roles {
+		if r.pipeline && slices.Contains(names, r.name) {
+			ends++
+		}
+	}
+	for _, r := range roles {
+		if slices.Contains(names, r.name) || r.optional {
+			continue
+		}
+		if !cfg.Registry.Enabled() {
+			return fmt.Errorf("role %s is not in this process and can only be found through etcd: set registry.endpoints "+
+				"(GOCHAT_REGISTRY_ENDPOINTS), or run %q, which is everything in one process", r.name, "gochat")
+		}
+		if r.pipeline && ends > 0 && cfg.MQ.Driver == driverLog {
+			return fmt.Errorf("the embedded message log (mq.driver: log) reaches one process only, and role %s is not in this one: "+
+				"set mq.driver (GOCHAT_MQ_DRIVER) to kafka or redisstream, or run %q, which is everything in one process", r.name, "gochat")
+		}
+	}
+	return nil
 }

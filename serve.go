@@ -33,7 +33,7 @@ const gcPercent = 300
 
 // serve runs roles until ctx is done or one of them fails.
 func serve(ctx context.Context, cfg *Config, names, unknown []string, stdout, stderr io.Writer) (err error) {
-	log, _, closeLog, err := obs.NewLogger(cfg.Log, stderr)
+	log, level, closeLog, err := obs.NewLogger(cfg.Log, stderr)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func serve(ctx context.Context, cfg *Config, names, unknown []string, stdout, st
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	a := &app{cfg: cfg, roles: names, log: log, stack: lifecycle.New(ctx)}
+	a := &app{cfg: cfg, roles: names, log: log, level: level, stack: lifecycle.New(ctx)}
 	defer func() {
 		if stopErr := a.stack.Stop(stopTimeout); stopErr != nil {
 			err = errors.Join(err, stopErr)
@@ -69,7 +69,13 @@ func serve(ctx context.Context, cfg *Config, names, unknown []string, stdout, st
 
 // greet prints what a person wants to know first.
 func (a *app) greet(stdout io.Writer, took time.Duration) error {
-	_, err := fmt.Fprintf(stdout, "GoChat runs (%s, started in %d ms).\n  data  %s\n", strings.Join(a.roles, ", "), took.Milliseconds(), a.dir.path)
+	_, err := fmt.Fprintf(stdout, "GoChat runs (%s, started in %d ms).\n", strings.Join(a.roles, ", "), took.Milliseconds())
+	if err == nil && a.dir != nil {
+		_, err = fmt.Fprintf(stdout, "  data  %s\n", a.dir.path)
+	}
+	if err == nil && a.calling != nil {
+		_, err = fmt.Fprintf(stdout, "  calls %s\n", a.calling.Addr())
+	}
 	if err == nil && a.listener != nil {
 		_, err = fmt.Fprintf(stdout, "  open  %s\n", a.url())
 	}
@@ -118,6 +124,9 @@ func explain(err error) error {
 
 // has reports whether this process runs a role.
 func (a *app) has(role string) bool { return slices.Contains(a.roles, role) }
+
+// whole reports whether this process runs every role.
+func (a *app) whole() bool { return len(a.roles) == len(roles) }
 
 // dbPath is the embedded database's file.
 func (c *Config) dbPath(dir string) string {

@@ -98,11 +98,32 @@ func Load(src Source, cfg any) (unknown []string, err error) {
 		}
 	}
 	hooks := mapstructure.ComposeDecodeHookFunc(
-		mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(","))
+		mapstructure.StringToTimeDurationHookFunc(), stringToMap, mapstructure.StringToSliceHookFunc(","))
 	if err := v.UnmarshalExact(cfg, viper.DecodeHook(hooks)); err != nil {
 		return nil, decodeError(src, err)
 	}
 	return unknownEnv(src.EnvPrefix, keys), nil
+}
+
+// stringToMap reads "key=value,key=value", which is how a map is given in the
+// environment and on the command line.
+func stringToMap(from, to reflect.Type, data any) (any, error) {
+	text, ok := data.(string)
+	if !ok || from.Kind() != reflect.String || to != reflect.TypeFor[map[string]string]() {
+		return data, nil
+	}
+	out := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		if pair == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, errors.New("must be key=value, several with commas between them") // the text may be a secret
+		}
+		out[key] = value
+	}
+	return out, nil
 }
 
 func decodeError(src Source, err error) error {

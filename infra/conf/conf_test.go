@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,5 +87,28 @@ func TestErrorsNameTheKey(t *testing.T) {
 				t.Errorf("error %v, want one that names %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestMapsInTheEnvironment(t *testing.T) {
+	type keyed struct {
+		Keys map[string]string `mapstructure:"keys" secret:"true"`
+	}
+	for text, want := range map[string]map[string]string{
+		"":                      {},
+		"k1=one":                {"k1": "one"},
+		"k1=with=signs,k2=two,": {"k1": "with=signs", "k2": "two"},
+		"secret-without-a-key":  nil,
+		"=secret-without-a-key": nil,
+	} {
+		t.Setenv("APP_KEYS", text)
+		cfg := &keyed{}
+		_, err := Load(Source{EnvPrefix: "APP"}, cfg)
+		switch {
+		case want == nil && (err == nil || strings.Contains(err.Error(), "secret-without")):
+			t.Errorf("%q: error %v, want one that does not tell the secret", text, err)
+		case want != nil && (err != nil || !maps.Equal(cfg.Keys, want)):
+			t.Errorf("%q: %v, %v, want %v", text, cfg.Keys, err, want)
+		}
 	}
 }

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/mq/kafka"
+	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/infra/mq/stream"
+	"github.com/gochat/gochat/infra/obs"
+	"github.com/gochat/gochat/routers"
+	"github.com/gochat/gochat/routers/middleware"
+)
+
+// queue is a transport with what operators want to know of it.
+type queue interface {
+	mq.Transport
+	Health(ctx context.Context) error
+	Topics(ctx context.Context) ([]string, error)
+	// Lag is how far each group is behind the end of each topic.
+	Lag(ctx context.Context) (map[string]map[string]uint64, error)
+}
+
+// embedded is the log that this process has to itself.
+type embedded struct{ *stream.Stream }
+
+func (e embedded) Topics(context.Context) ([]string, error) { return e.Stream.Topics(), nil }
+
+func (e embedded) Lag(context.Context) (map[string]map[string]uint64, error) {
+	return e.Stream.Lag(), nil
+}
+
+func (a *app) connectQueue(ctx context.Context) (queue, error) {
+	switch a.cfg.MQ.Driver {
+	case driverKafka:
+		cfg := a.cfg.MQ.Kafka
+		if cfg.ClientID == "" {
+			cfg.ClientID = a.name
+		}
+		return kafka.Open(ctx, cfg, a.log)
+	}
+	s, err := walog.Open(walog.Config{Dir: a.dir.file("queue")}, a.log)
+	return embedded{s}, err
+}
+
+// openQueue connects the message queue and makes the topics.
+func (a *app) openQueue(ctx context.Context) (err error) {
+	if a.queue, err = a.connectQueue(ctx); err != nil {
+		return err
+	}
+	a.stack.Push("message queue", func(context.Context) error { return a.queue.Close() })
+	a.checks.Add("queue", a.queue.Health)
+	if a.has(roleJanitor) { // one of many is enough
+		a.metrics.MustRegister(lagCollector{a.queue})
+	}
+	if a.cfg.MQ.Driver == driverLog {
+		if err := a.forgetGateways(ctx); err != nil {
+			return err
+		}
+	}
+	topics := make([]mq.Topic, 0, 4)
+	for _, name := range []string{contracts.TopicUpstream, contracts.TopicStored, contracts.TopicFanout, contracts.TopicPoison} {
+		topics = append(topics, mq.Topic{Name: name, Partitions: a.cfg.MQ.partitions()})
+	}
+	if err := a.queue.Ensure(ctx, topics...); err != nil {
+		return fmt.Errorf("make the topics: %w", err)
+	}
+	a.routing = routers.Deps{
+		Transport: a.queue, Metrics: middleware.NewMetrics(a.metrics), Log: a.log, Watermill: obs.Watermill(a.log),
+	}
+	return nil
+}
+
+// partitions of the topics that all share; other drivers have none.
+func (c MQConfig) partitions() int {
+	if c.Driver == driverKafka {
+		return c.Kafka.Partitions
+	}
+	return 1
+}
+
+// forgetGateways deletes the topics of gateways that lived before this process,
+// which has the log to itself: none of them lives. Elsewhere the janitor does it.
+func (a *app) forgetGateways(ctx context.Context) error {
+	topics, err := a.queue.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	var dead []string
+	for _, t := range topics {
+		if _, of := contracts.GatewayOfTopic(t); of {
+			dead = append(dead, t)
+		}
+	}
+	if err := a.queue.Delete(ctx, dead...); err != nil {
+		return fmt.Errorf("delete the topics of earlier gateways: %w", err)
+	}
+	return nil
+}
+
+// lagCollector shows how far each group is behind.
+type lagCollector struct{ queue queue }
+
+var lagDesc = prometheus.NewDesc("gochat_queue_lag",
+	"Messages (in the embedded log: group commits) beyond the group's low-water mark.", []string{"topic", "group"}, nil)
+
+// Describe implements prometheus.Collector, as Collect does.
+func (lagCollector) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
+
+// Collect asks the queue; without an answer there are no figures.
+func (l lagCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	lag, err := l.queue.Lag(ctx)
+	if err != nil {
+		return // readiness says that it does not answer
+	}
+	for topic, groups := range lag {
+		for group, n := range groups {
+			ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(n), topic, group)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/gateway"
+	"github.com/gochat/gochat/gateway/web"
+	"github.com/gochat/gochat/handlers/auth"
+	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/janitor"
+	"github.com/gochat/gochat/handlers/largegroup"
+	"github.com/gochat/gochat/handlers/message"
+	"github.com/gochat/gochat/handlers/user"
+	"github.com/gochat/gochat/routers"
+)
+
+func (a *app) startLogic(context.Context) error {
+	if !a.has(roleLogic) {
+		return nil
+	}
+	out, err := routers.NewOutbox(a.queue, a.replica(roleLogic))
+	if err != nil {
+		return err
+	}
+	notifier := routers.NewNotifier(pb.NewSessionRepoClient(a.calls), out)
+	users, convs := pb.NewUserRepoClient(a.calls), pb.NewConversationRepoClient(a.calls)
+	authCfg := a.cfg.Auth
+	if len(authCfg.Keys) == 0 {
+		authCfg.Keys, authCfg.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
+	}
+	a.logic = &routers.Logic{}
+	if a.logic.Auth, err = auth.New(authCfg, auth.Deps{Accounts: users, Revocations: users, Notifier: notifier, IDs: a.ids}); err != nil {
+		return err
+	}
+	if a.logic.Users, err = user.New(user.Config{Limits: a.cfg.Limits.Limits}, users); err != nil {
+		return err
+	}
+	a.logic.Conversations, err = conversation.New(a.cfg.Conversation, conversation.Deps{
+		Conversations: convs, Directory: convs, Members: pb.NewGroupRepoClient(a.calls), Notifier: notifier,
+	})
+	if err != nil {
+		return err
+	}
+	if a.logic.Messages, err = message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls)); err != nil {
+		return err
+	}
+	a.logic.Mount(a.local)
+	return nil
+}
+
+// replica is the name of this process's part of a role, which no other replica
+// has at the same time.
+func (a *app) replica(role string) string { return role + "-" + a.name }
+
+func (a *app) startRouters(context.Context) error {
+	sessions, groups := pb.NewSessionRepoClient(a.calls), pb.NewGroupRepoClient(a.calls)
+	if a.has(roleFanout) {
+		out, err := routers.NewOutbox(a.queue, a.replica(roleFanout))
+		if err != nil {
+			return err
+		}
+		r, err := routers.NewFanoutRouter(a.cfg.Router, a.routing, largegroup.New(groups, sessions, out))
+		if err != nil {
+			return err
+		}
+		a.stack.Go("fanout router", r.Run)
+	}
+	if !a.has(roleMessage) {
+		return nil
+	}
+	out, err := routers.NewOutbox(a.queue, a.replica(roleMessage))
+	if err != nil {
+		return err
+	}
+	r, err := routers.NewMessageRouter(a.cfg.Router, a.routing, routers.Pipeline{
+		Messages: pb.NewMessageRepoClient(a.calls), Conversations: pb.NewConversationRepoClient(a.calls),
+		Groups: groups, Sessions: sessions, IDs: a.ids, Outbox: out,
+	})
+	if err != nil {
+		return err
+	}
+	a.stack.Go("message router", r.Run)
+	return nil
+}
+
+// startJanitor does the chores: as the elected one, or alone where there is no
+// registry and so nobody else.
+func (a *app) startJanitor(context.Context) error {
+	if !a.has(roleJanitor) {
+		return nil
+	}
+	j, err := janitor.New(a.cfg.Janitor, janitor.Deps{
+		Topics: a.queue, Gateways: pb.NewSessionRepoClient(a.calls), Report: a.reportChores,
+	})
+	if err != nil {
+		return err
+	}
+	run := j.Run
+	if a.registry != nil {
+		run = func(ctx context.Context) error { return a.registry.Campaign(ctx, roleJanitor, j.Run) }
+	}
+	a.stack.Go("janitor", run)
+	return nil
+}
+
+func (a *app) reportChores(deleted []string, err error) {
+	if err != nil {
+		a.log.Warn("the janitor could not finish its round; it tries again", zap.Error(err))
+	}
+	if len(deleted) > 0 {
+		a.log.Info("topics of dead gateways were deleted", zap.Strings("topics", deleted))
+	}
+}
+
+func (a *app) startGateway(ctx context.Context) error {
+	if !a.has(roleGateway) {
+		return nil
+	}
+	g, err := gateway.New(a.cfg.Gateway.Config, gateway.Deps{
+		Auth: pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
+		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
+		Sessions: pb.NewSessionRepoClient(a.calls), Transport: a.queue,
+		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
+		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,
+	})
+	if err != nil {
+		return err
+	}
+	a.stack.Go("gateway", func(ctx context.Context) error { return g.Serve(ctx, a.listener) })
+	select {
+	case <-g.Ready():
+		return nil
+	case err := <-a.stack.Failed():
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// watchSettings follows what may change while the process runs.
+func (a *app) watchSettings(context.Context) error {
+	if a.registry == nil {
+		return nil
+	}
+	a.stack.Go("settings", func(ctx context.Context) error {
+		return a.registry.WatchConfig(ctx, a.applySettings)
+	})
+	return nil
+}
+
+func (a *app) applySettings(values map[string]string) {
+	word, ok := values["log.level"]
+	if !ok {
+		word = a.cfg.Log.Level
+	}
+	level, err := zap.ParseAtomicLevel(word)
+	if err != nil {
+		a.log.Warn("a setting from the registry makes no sense and is left as it was", zap.String("log.level", word))
+		return
+	}
+	if level.Level() != a.level.Level() {
+		a.level.SetLevel(level.Level())
+		a.log.Info("the log's level has changed", zap.String("level", fmt.Sprint(level.Level())))
+	}
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/infra/health"
+	"github.com/gochat/gochat/infra/idgen"
+	"github.com/gochat/gochat/infra/registry"
+	"github.com/gochat/gochat/infra/rpc"
+	"github.com/gochat/gochat/repo"
+)
+
+// services says which role answers for a service.
+var services = map[string]string{
+	pb.MessageRepo_ServiceDesc.ServiceName: roleRepo, pb.ConversationRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.UserRepo_ServiceDesc.ServiceName: roleRepo, pb.GroupRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.AuthService_ServiceDesc.ServiceName: roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
+	pb.ConversationService_ServiceDesc.ServiceName: roleLogic, pb.MessageService_ServiceDesc.ServiceName: roleLogic,
+}
+
+// openDir takes the data directory when something in this process is embedded.
+func (a *app) openDir(context.Context) (err error) {
+	keys := a.has(roleLogic) && len(a.cfg.Auth.Keys) == 0
+	if keys && !a.whole() {
+		return errors.New("role logic signs tokens and needs keys that all of its replicas share: set auth.keys and auth.active_key " +
+			"(GOCHAT_AUTH_KEYS=k1=…, at least 32 bytes; GOCHAT_AUTH_ACTIVE_KEY=k1)")
+	}
+	if !keys && a.cfg.MQ.Driver != driverLog && (!a.has(roleRepo) || a.cfg.DB.Driver == db.MySQL) {
+		return nil
+	}
+	if a.dir, err = openDataDir(a.cfg.DataDir); err != nil {
+		return err
+	}
+	a.stack.Push("data directory", func(context.Context) error { return a.dir.close() })
+	if keys {
+		a.secrets, err = a.dir.secrets()
+	}
+	return err
+}
+
+// openRegistry joins the registry, when there is one, and gets this process's
+// worker id.
+func (a *app) openRegistry(ctx context.Context) (err error) {
+	if a.name = a.cfg.Name; a.name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("ask for the host's name (or set GOCHAT_NAME): %w", err)
+		}
+		a.name = host + "-" + strconv.Itoa(os.Getpid())
+	}
+	if !a.cfg.Registry.Enabled() {
+		a.ids, err = idgen.New(idgen.Config{Worker: a.cfg.WorkerID})
+		return err
+	}
+	if a.registry, err = registry.Open(ctx, a.cfg.Registry, a.log); err != nil {
+		return err
+	}
+	a.stack.Push("registry", func(context.Context) error { return a.registry.Close() })
+	a.checks.AddSoft("registry", a.registry.Health)
+	if !a.has(roleLogic) && !a.has(roleMessage) {
+		return nil // no ids are made here
+	}
+	worker, err := a.registry.ClaimWorkerID(ctx, 1023, a.name)
+	if err != nil {
+		return err
+	}
+	a.stack.Push("worker id", func(context.Context) error { return worker.Close() })
+	a.ids, err = idgen.New(idgen.Config{Lease: worker.Current})
+	return err
+}
+
+// openCalls makes the way to the services: to those of this process, and by the
+// registry to those of others.
+func (a *app) openCalls(context.Context) error {
+	a.local = rpc.NewLocal()
+	remotes := map[string]grpc.ClientConnInterface{}
+	for _, name := range []string{roleRepo, roleLogic} {
+		if a.has(name) || a.registry == nil || name == roleLogic && !a.has(roleGateway) {
+			continue
+		}
+		conn, err := rpc.Dial(registry.Scheme+":///"+name, a.cfg.RPC, rpc.WithLog(a.log), rpc.WithMetrics(a.metrics),
+			rpc.WithCaller(strings.Join(a.roles, ",")+"/"+a.name), rpc.WithResolver(a.registry.Resolver()))
+		if err != nil {
+			return err
+		}
+		a.stack.Push("calls to "+name, func(context.Context) error { return conn.Close() })
+		a.checks.Add(name, conn.Ready)
+		for service, role := range services {
+			if role == name {
+				remotes[service] = conn
+			}
+		}
+	}
+	a.calls = rpc.WithTimeout(rpc.Route(a.local, remotes), callTimeout)
+	return nil
+}
+
+// serves reports whether other processes call services of this one.
+func (a *app) serves() bool {
+	return a.cfg.Registry.Enabled() && (a.has(roleRepo) || a.has(roleLogic))
+}
+
+func (a *app) openRepo(ctx context.Context) error {
+	if !a.has(roleRepo) {
+		return nil
+	}
+	cfg := a.cfg.Config
+	if cfg.DB.Driver != db.MySQL {
+		cfg.DB.Path = a.cfg.dbPath(a.dir.path)
+	}
+	r, err := repo.Open(ctx, cfg, a.log)
+	if err != nil {
+		return err
+	}
+	a.repo = r
+	a.stack.Push("store", r.Close)
+	r.Register(a.local)
+	a.metrics.MustRegister(r)
+	for name := range r.Health(ctx) {
+		a.checks.Add(name, func(ctx context.Context) error { return r.Health(ctx)[name] })
+	}
+	return nil
+}
+
+// startServices opens this process's services to others, once they are there.
+func (a *app) startServices(ctx context.Context) error {
+	if !a.serves() {
+		return nil
+	}
+	server, err := rpc.NewServer(a.cfg.RPC, a.log, rpc.WithMetrics(a.metrics))
+	if err != nil {
+		return err
+	}
+	if a.has(roleRepo) {
+		a.repo.Register(server)
+	}
+	if a.has(roleLogic) {
+		a.logic.Mount(server)
+	}
+	a.stack.Go("services", func(ctx context.Context) error { return server.Serve(ctx, a.calling) })
+	a.stack.Go("readiness", func(ctx context.Context) error { return a.tellReady(ctx, server) })
+	address, err := a.cfg.RPC.AdvertiseAddr(a.calling.Addr())
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{roleRepo, roleLogic} {
+		if !a.has(name) {
+			continue
+		}
+		reg, err := a.registry.Register(ctx, name, registry.Instance{ID: a.name, Address: address})
+		if err != nil {
+			return err
+		}
+		a.stack.Push("registration of "+name, func(context.Context) error { return reg.Close() })
+	}
+	return nil
+}
+
+// tellReady keeps the health service's word for readiness up to date.
+func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
+	const every = time.Second
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	was := false
+	for {
+		answers := a.checks.Run(ctx)
+		delete(answers, "cache") // what is in it is in the database, too
+		ready := health.Summarize(answers).Status != health.WordDown
+		if ready != was {
+			a.log.Info("readiness has changed", zap.Bool("ready", ready))
+		}
+		server.SetReady(ready)
+		was = ready
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
