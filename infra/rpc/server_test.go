@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -173,8 +174,12 @@ func TestForeignCallsHaveAnEnd(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.CallTimeout = 50 * time.Millisecond
 	s := startServer(t, cfg, func(ctx context.Context, _ string) (string, error) {
-		<-ctx.Done()
-		return "", ctx.Err()
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(10 * time.Second):
+			return "", errors.New("nothing ended the call")
+		}
 	})
 	plain, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
