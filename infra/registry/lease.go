@@ -137,20 +137,13 @@ func (l *lease) revoke() {
 func (l *lease) keep(ctx context.Context, margin time.Duration) error {
 	wait := l.ttl / 3
 	for {
-		limit, cancel := context.WithDeadline(ctx, l.deadline().Add(-margin))
-		l.r.pause(limit, wait, nil)
-		err := limit.Err()
-		if err == nil {
-			err = l.renew(limit)
-		}
-		ended := limit.Err() != nil
-		cancel()
+		late, err := l.renewAfter(ctx, wait, margin)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, errLeaseGone):
 			return err
-		case ended && err != nil:
+		case late && err != nil:
 			return fmt.Errorf("%w: %w", errLeaseDoubt, err)
 		}
 		l.r.note("renewing a lease", err)
@@ -158,4 +151,15 @@ func (l *lease) keep(ctx context.Context, margin time.Duration) error {
 			wait = min(wait, l.r.retry)
 		}
 	}
+}
+
+// renewAfter waits, then renews. late: no more than margin is left, or ctx has ended.
+func (l *lease) renewAfter(ctx context.Context, wait, margin time.Duration) (late bool, err error) {
+	ctx, cancel := context.WithDeadline(ctx, l.deadline().Add(-margin))
+	defer cancel()
+	l.r.pause(ctx, wait, nil)
+	if err = ctx.Err(); err == nil {
+		err = l.renew(ctx)
+	}
+	return ctx.Err() != nil, err
 }

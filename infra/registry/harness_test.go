@@ -1,0 +1,236 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+)
+
+const (
+	endpointsVar = "GOCHAT_TEST_ETCD_ENDPOINTS"
+	binaryVar    = "GOCHAT_TEST_ETCD_BIN"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// quick are timings for tests; etcd grants no lease of less than 2 s.
+var quick = timings{
+	ttl: 3 * time.Second, margin: time.Second,
+	workerTTL: 4 * time.Second, workerRenew: 500 * time.Millisecond, quarantine: 2 * time.Second,
+	relist: 5 * time.Second, grace: 4 * time.Second, keepLast: time.Minute,
+	retry: 200 * time.Millisecond,
+}
+
+// patience bounds the wait for what must come.
+const patience = 20 * time.Second
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, patience, 10*time.Millisecond, what)
+}
+
+// shared returns the settings of a prefix of the test's own on a real etcd.
+func shared(t *testing.T) Config {
+	t.Helper()
+	list := os.Getenv(endpointsVar)
+	if list == "" {
+		t.Skip("needs a real etcd: set " + endpointsVar)
+	}
+	cfg := DefaultConfig()
+	cfg.Endpoints = strings.Split(list, ",")
+	cfg.Prefix = "/test-" + uuid.NewString()
+	t.Cleanup(func() {
+		c, err := clientv3.New(clientv3.Config{Endpoints: cfg.Endpoints, Logger: zap.NewNop()})
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = c.Delete(within(t, callTimeout), cfg.Prefix+"/", clientv3.WithPrefix())
+		require.NoError(t, err)
+	})
+	return cfg
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func join(t *testing.T, cfg Config, times timings) *Registry {
+	t.Helper()
+	r, err := open(within(t, patience), cfg, zap.NewNop(), times)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	return r
+}
+
+// child is an etcd of the test's own, which may be hurt.
+type child struct {
+	t    *testing.T
+	dir  string
+	addr string
+	peer string
+	args []string
+	cmd  *exec.Cmd
+}
+
+func startEtcd(t *testing.T, args ...string) *child {
+	t.Helper()
+	if os.Getenv(binaryVar) == "" {
+		t.Skip("needs an etcd to hurt: set " + binaryVar + " to etcd's program")
+	}
+	c := &child{t: t, dir: t.TempDir(), addr: freeAddr(t), peer: freeAddr(t), args: args}
+	c.start()
+	t.Cleanup(c.kill)
+	return c
+}
+
+func freeAddr(t *testing.T) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func (c *child) start() {
+	c.t.Helper()
+	scheme := "http"
+	if len(c.args) > 0 {
+		scheme = "https"
+	}
+	args := append([]string{
+		"--data-dir", c.dir + "/data", "--listen-client-urls", scheme + "://" + c.addr, "--advertise-client-urls", scheme + "://" + c.addr,
+		"--listen-peer-urls", "http://" + c.peer, "--initial-advertise-peer-urls", "http://" + c.peer, "--initial-cluster", "default=http://" + c.peer,
+		"--heartbeat-interval", "50", "--election-timeout", "500", "--unsafe-no-fsync", "--log-level", "error",
+	}, c.args...)
+	c.cmd = exec.Command(os.Getenv(binaryVar), args...)
+	require.NoError(c.t, c.cmd.Start())
+	if scheme == "http" {
+		eventually(c.t, "etcd serves", func() bool {
+			conn, err := net.DialTimeout("tcp", c.addr, time.Second)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+	}
+}
+
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
+}
+
+func (c *child) signal(s syscall.Signal) { require.NoError(c.t, c.cmd.Process.Signal(s)) }
+
+// wipe is a restart without data.
+func (c *child) wipe() {
+	c.kill()
+	require.NoError(c.t, os.RemoveAll(c.dir+"/data"))
+	c.start()
+}
+
+func (c *child) config() Config {
+	cfg := DefaultConfig()
+	cfg.Endpoints = []string{c.addr}
+	return cfg
+}
+
+// wire is a connection to etcd that can be cut: what is sent is lost.
+type wire struct {
+	ln  net.Listener
+	mu  sync.Mutex
+	cut bool
+	on  sync.WaitGroup
+	all []net.Conn
+}
+
+func newWire(t *testing.T, to string) *wire {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	w := &wire{ln: ln}
+	w.on.Go(func() {
+		for {
+			in, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			w.mu.Lock()
+			w.all = append(w.all, in, out)
+			w.mu.Unlock()
+			w.on.Go(func() { w.carry(in, out) })
+			w.on.Go(func() { w.carry(out, in) })
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		w.mu.Lock()
+		for _, c := range w.all {
+			c.Close()
+		}
+		w.mu.Unlock()
+		w.on.Wait()
+	})
+	return w
+}
+
+func (w *wire) carry(from, to net.Conn) {
+	defer from.Close()
+	defer to.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		w.mu.Lock()
+		cut := w.cut
+		w.mu.Unlock()
+		if err != nil {
+			return
+		}
+		if cut {
+			continue
+		}
+		if _, err := io.WriteString(to, string(buf[:n])); err != nil {
+			return
+		}
+	}
+}
+
+// set cuts the wire or heals it; what was cut before stays broken.
+func (w *wire) set(cut bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = cut
+	if cut {
+		return
+	}
+	for _, c := range w.all {
+		c.Close()
+	}
+	w.all = nil
+}
+
+func (w *wire) config() Config {
+	cfg := DefaultConfig()
+	cfg.Endpoints = []string{w.ln.Addr().String()}
+	return cfg
+}
+
+func name(i int) string { return fmt.Sprintf("p%d", i) }
