@@ -3,6 +3,8 @@ package repo
 import (
 	"context"
 	"fmt"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // FlushCache empties the cache, as its restart would; nothing depends on it.
@@ -11,4 +13,32 @@ func (r *Repo) FlushCache(ctx context.Context) error {
 		return fmt.Errorf("flush the cache: %w", err)
 	}
 	return nil
+}
+
+// HangCache lets no command of the cache be answered from now on.
+func (r *Repo) HangCache() { r.kv.AddHook(hangs{}) }
+
+type hangs struct{}
+
+// DialHook implements redis.Hook.
+func (hangs) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (hangs) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		<-ctx.Done()
+		cmd.SetErr(ctx.Err())
+		return ctx.Err()
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (hangs) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		<-ctx.Done()
+		for _, cmd := range cmds {
+			cmd.SetErr(ctx.Err())
+		}
+		return ctx.Err()
+	}
 }

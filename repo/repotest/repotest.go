@@ -224,7 +224,9 @@ func listing(t *testing.T, c *clients) {
 		}
 	}
 	assert.Equal(t, convs, listed, "newest message first")
-	_, err := c.ListConversations(t.Context(), &pb.ListConversationsRequest{UserId: me, Limit: 2, Cursor: "nonsense"})
+	_, err := c.ListConversations(t.Context(), &pb.ListConversationsRequest{UserId: me, Limit: 501})
+	assert.Equal(t, contracts.CodeInvalidArgument, code(err), "it is not cut silently")
+	_, err = c.ListConversations(t.Context(), &pb.ListConversationsRequest{UserId: me, Limit: 2, Cursor: "nonsense"})
 	assert.Equal(t, contracts.CodeInvalidArgument, code(err))
 
 	got, err := c.Sync(t.Context(), &pb.SyncRequest{UserId: me, Limit: 10, Have: map[string]uint64{convs[0]: 1}})
