@@ -30,7 +30,7 @@ func BenchmarkCall(b *testing.B) {
 			name    string
 			connect func(b *testing.B) grpc.ClientConnInterface
 		}{fmt.Sprintf("socket,conns=%d", n), func(b *testing.B) grpc.ClientConnInterface {
-			return dial(b, startServer(b, DefaultConfig(), count).addr, DefaultConfig(), WithConnections(n))
+			return dial(b, startServer(b, DefaultConfig(), count).addr, withConnections(n))
 		}})
 	}
 	ways = append(ways, struct {

@@ -61,9 +61,6 @@ func Dial(target string, cfg Config, opts ...Option) (*Conn, error) {
 		return nil, err
 	}
 	o := apply(opts)
-	if o.conns == 0 {
-		o.conns = cfg.Connections
-	}
 	m, err := newClientMetrics(o.metrics)
 	if err != nil {
 		return nil, err
@@ -73,7 +70,7 @@ func Dial(target string, cfg Config, opts ...Option) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{target: target, cfg: cfg, caller: o.caller, metrics: m}
-	for range o.conns {
+	for range cfg.Connections {
 		conn, err := grpc.NewClient(target, dialOpts...)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("connect to %s: %w", target, err), c.Close())
@@ -96,6 +93,7 @@ func dialOptions(cfg Config, o options) ([]grpc.DialOption, error) {
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableServiceConfig(), // a registry does not tell us how to call
+		grpc.WithNoProxy(),              // HTTPS_PROXY is for the world outside
 		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithFilter(notHealth))),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingWait, PermitWithoutStream: true}),
 		grpc.WithIdleTimeout(0), // always connected: the first call after a quiet night is as fast as others
@@ -128,10 +126,19 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	conn := c.pick()
 	err := c.ready(ctx, conn)
 	if err == nil {
-		err = conn.Invoke(withCaller(ctx, c.caller), method, args, reply, opts...)
+		err = bare(conn.Invoke(withCaller(ctx, c.caller), method, args, reply, opts...))
 	}
 	c.metrics.observe(method, began, err)
 	return err
+}
+
+// bare takes off what gRPC says of its retries, which would be read as part of
+// the server's message for people.
+func bare(err error) error {
+	if err == nil {
+		return nil
+	}
+	return asStatus(err).Err()
 }
 
 // NewStream implements grpc.ClientConnInterface. A stream lives as long as its

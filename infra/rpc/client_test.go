@@ -152,7 +152,7 @@ func TestComesBack(t *testing.T) {
 
 func TestSeveralConnections(t *testing.T) {
 	s := startServer(t, DefaultConfig(), whereFrom)
-	c := dial(t, s.addr, DefaultConfig(), WithConnections(3))
+	c := dial(t, s.addr, withConnections(3))
 	from := map[string]int{}
 	for range 30 {
 		got, err := call(limited(t), c, "")

@@ -92,17 +92,18 @@ func (c Config) Validate() error {
 		}
 	}
 	if c.TLS.Enabled() {
-		for name, file := range map[string]string{"ca": c.TLS.CA, "cert": c.TLS.Cert, "key": c.TLS.Key} {
-			if file == "" {
-				bad("rpc.tls.%s: must name a file when another rpc.tls file is set", name)
+		for _, f := range [][2]string{{"ca", c.TLS.CA}, {"cert", c.TLS.Cert}, {"key", c.TLS.Key}} {
+			if f[1] == "" {
+				bad("rpc.tls.%s: must name a file when another rpc.tls file is set", f[0])
 			}
 		}
 	}
-	for name, d := range map[string]time.Duration{
-		"call_timeout": c.CallTimeout, "connect_timeout": c.ConnectTimeout, "drain_timeout": c.DrainTimeout,
-	} {
-		if d <= 0 {
-			bad("rpc.%s %v: must be more than 0", name, d)
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"call_timeout", c.CallTimeout}, {"connect_timeout", c.ConnectTimeout}, {"drain_timeout", c.DrainTimeout}} {
+		if d.value <= 0 {
+			bad("rpc.%s %v: must be more than 0", d.name, d.value)
 		}
 	}
 	if c.MaxConnectionAge < 0 {

@@ -25,9 +25,9 @@ type ownError struct{ st *status.Status }
 func (e ownError) Error() string              { return "with a cause that stays here" }
 func (e ownError) GRPCStatus() *status.Status { return e.st }
 
-func detailed(t *testing.T) ownError {
+func detailed(t *testing.T, code codes.Code, message string) ownError {
 	t.Helper()
-	st, err := status.New(codes.AlreadyExists, "taken").WithDetails(&errdetails.ErrorInfo{Reason: "username_taken", Domain: "gochat"})
+	st, err := status.New(code, message).WithDetails(&errdetails.ErrorInfo{Reason: "username_taken", Domain: "gochat"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,21 +61,23 @@ func onAllWires(t *testing.T, cfg Config, service echo, check func(t *testing.T,
 }
 
 func TestErrorsAreTheSameOnAllWires(t *testing.T) {
-	own := detailed(t)
+	own := detailed(t, codes.AlreadyExists, "taken")
+	unavailable := detailed(t, codes.Unavailable, "try again")
 	for name, c := range map[string]struct {
 		work    echo
 		code    codes.Code
 		message string
 		details int
 	}{
-		"own status":         {fails(own), codes.AlreadyExists, "taken", 1},
-		"own status wrapped": {fails(fmt.Errorf("register bob: %w", own)), codes.AlreadyExists, "taken", 1},
-		"a bare status":      {fails(status.Error(codes.NotFound, "gone")), codes.NotFound, "gone", 0},
-		"own status of OK":   {fails(ownError{status.New(codes.OK, "")}), codes.Unknown, "with a cause that stays here", 0},
-		"a plain error":      {fails(errors.New("boom")), codes.Unknown, "boom", 0},
-		"deadline below":     {fails(fmt.Errorf("query: %w", context.DeadlineExceeded)), codes.DeadlineExceeded, "query: context deadline exceeded", 0},
-		"cancelled below":    {fails(fmt.Errorf("query: %w", context.Canceled)), codes.Canceled, "query: context canceled", 0},
-		"a panic":            {func(context.Context, string) (string, error) { panic("secret") }, codes.Internal, "the server failed on this call", 0},
+		"own status":              {fails(own), codes.AlreadyExists, "taken", 1},
+		"own status wrapped":      {fails(fmt.Errorf("register bob: %w", own)), codes.AlreadyExists, "taken", 1},
+		"own status, tried again": {fails(unavailable), codes.Unavailable, "try again", 1},
+		"a bare status":           {fails(status.Error(codes.NotFound, "gone")), codes.NotFound, "gone", 0},
+		"own status of OK":        {fails(ownError{status.New(codes.OK, "")}), codes.Unknown, "with a cause that stays here", 0},
+		"a plain error":           {fails(errors.New("boom")), codes.Unknown, "boom", 0},
+		"deadline below":          {fails(fmt.Errorf("query: %w", context.DeadlineExceeded)), codes.DeadlineExceeded, "query: context deadline exceeded", 0},
+		"cancelled below":         {fails(fmt.Errorf("query: %w", context.Canceled)), codes.Canceled, "query: context canceled", 0},
+		"a panic":                 {func(context.Context, string) (string, error) { panic("secret") }, codes.Internal, "the server failed on this call", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onAllWires(t, DefaultConfig(), c.work, func(t *testing.T, conn grpc.ClientConnInterface) {

@@ -130,6 +130,12 @@ func eventually(t testing.TB, what string, check func() bool) {
 	}
 }
 
+func withConnections(n int) Config {
+	cfg := DefaultConfig()
+	cfg.Connections = n
+	return cfg
+}
+
 func say(what string) echo {
 	return func(context.Context, string) (string, error) { return what, nil }
 }

@@ -15,7 +15,6 @@ type options struct {
 	metrics  prometheus.Registerer
 	resolver resolver.Builder
 	caller   string
-	conns    int
 }
 
 func apply(opts []Option) options {
@@ -43,6 +42,3 @@ func WithResolver(b resolver.Builder) Option { return func(o *options) { o.resol
 func WithCaller(roleAndInstance string) Option {
 	return func(o *options) { o.caller = roleAndInstance }
 }
-
-// WithConnections overrides rpc.connections for one target. For Dial only.
-func WithConnections(n int) Option { return func(o *options) { o.conns = n } }
