@@ -39,6 +39,7 @@ func (r *Registry) Campaign(ctx context.Context, name string, lead func(context.
 		}
 		if ctx.Err() == nil {
 			log.Warn("this process leads no more", zap.Error(err))
+			r.pause(ctx, r.retry, nil)
 		}
 	}
 	return nil

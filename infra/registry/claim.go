@@ -18,7 +18,9 @@ import (
 type use struct {
 	Owner  string `json:"owner"`
 	Holder string `json:"holder"`
-	// Until is a time, in ms, after which this holder made no ids with the number.
+	// From and Until are times in ms: this holder made no ids with the number before
+	// the one and after the other.
+	From  int64 `json:"from"`
 	Until int64 `json:"until"`
 }
 
@@ -102,7 +104,7 @@ func (w *WorkerID) free(ctx context.Context, want int64) ([]candidate, error) {
 			blocked[id] = true
 			continue
 		}
-		c := candidate{id: id, revision: kv.ModRevision}
+		c := candidate{id: id, revision: kv.ModRevision, from: u.From}
 		if u.Holder != w.holder { // one's own past is no danger: the generator knows its last id
 			c.from = u.Until + w.r.quarantine.Milliseconds()
 		}
@@ -146,7 +148,7 @@ func (w *WorkerID) take(ctx context.Context, l *lease, f candidate) (*claim, err
 		clientv3.Compare(clientv3.ModRevision(w.useKey(f.id)), "=", f.revision),
 	).Then(
 		clientv3.OpPut(w.claimKey(f.id), w.holder, clientv3.WithLease(l.id)),
-		clientv3.OpPut(w.useKey(f.id), use{w.owner, w.holder, until}.String()),
+		clientv3.OpPut(w.useKey(f.id), use{w.owner, w.holder, f.from, until}.String()),
 	).Commit()
 	if err != nil {
 		return nil, fmt.Errorf("write worker id %d to etcd: %w", f.id, err)
@@ -167,7 +169,7 @@ func (w *WorkerID) confirm(ctx context.Context, c *claim) (*claim, error) {
 	until := w.window()
 	resp, err := w.r.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.Value(w.claimKey(c.id)), "=", w.holder)).
-		Then(clientv3.OpPut(w.useKey(c.id), use{w.owner, w.holder, until}.String())).
+		Then(clientv3.OpPut(w.useKey(c.id), use{w.owner, w.holder, c.from, until}.String())).
 		Commit()
 	if err != nil {
 		return nil, fmt.Errorf("write worker id %d to etcd: %w", c.id, err)
@@ -187,7 +189,7 @@ func (w *WorkerID) give() {
 	ctx, cancel := w.r.farewell()
 	defer cancel()
 	// Ids that are being made now have read the clock before this.
-	last := use{w.owner, w.holder, time.Now().UnixMilli() + 1}
+	last := use{w.owner, w.holder, c.from, time.Now().UnixMilli() + 1}
 	_, err := w.r.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.Value(w.claimKey(c.id)), "=", w.holder)).
 		Then(clientv3.OpPut(w.useKey(c.id), last.String())).
@@ -195,5 +197,5 @@ func (w *WorkerID) give() {
 	if err != nil {
 		w.r.note("giving the worker id back", err)
 	}
-	c.lease.revoke()
+	c.lease.revokeIn(ctx)
 }

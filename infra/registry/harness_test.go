@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -207,7 +206,7 @@ func (w *wire) carry(from, to net.Conn) {
 		if cut {
 			continue
 		}
-		if _, err := io.WriteString(to, string(buf[:n])); err != nil {
+		if _, err := to.Write(buf[:n]); err != nil {
 			return
 		}
 	}

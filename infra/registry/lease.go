@@ -124,9 +124,13 @@ func (l *lease) hangUp() {
 // revoke ends the lease and removes its keys; when etcd does not answer, they go
 // when the lease runs out.
 func (l *lease) revoke() {
-	l.hangUp()
 	ctx, cancel := l.r.farewell()
 	defer cancel()
+	l.revokeIn(ctx)
+}
+
+func (l *lease) revokeIn(ctx context.Context) {
+	l.hangUp()
 	if _, err := l.r.client.Revoke(ctx, l.id); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		l.r.note("giving a lease back", err)
 	}

@@ -28,6 +28,7 @@ var outages = map[string]func(*child){
 // Whatever happens to etcd: addresses stay, registrations and settings come back,
 // worker ids stay unique, and locks and leaders end before there can be others.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	for name, outage := range outages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +51,9 @@ func TestOutages(t *testing.T) {
 			require.NoError(t, err)
 			id, err := w.Current()
 			require.NoError(t, err)
+			c.mu.Lock()
 			before := len(c.states)
+			c.mu.Unlock()
 
 			outage(etcd)
 
@@ -91,6 +94,7 @@ func TestOutages(t *testing.T) {
 // Who holds a worker id stops using it before anybody else can, and has one again
 // when etcd is back.
 func TestWorkerIDEndsInALongOutage(t *testing.T) {
+	t.Parallel()
 	etcd := startEtcd(t)
 	r := join(t, etcd.config(), quick)
 	w, err := r.ClaimWorkerID(within(t, patience), 1023, "p")
@@ -107,6 +111,7 @@ func TestWorkerIDEndsInALongOutage(t *testing.T) {
 
 // A watch whose revision is compacted meanwhile misses nothing.
 func TestCompactionDuringACut(t *testing.T) {
+	t.Parallel()
 	etcd := startEtcd(t)
 	line := newWire(t, etcd.addr)
 	times := quick
@@ -131,6 +136,7 @@ func TestCompactionDuringACut(t *testing.T) {
 
 // The leader alone loses etcd: it stops leading before the next one starts.
 func TestLeaderIsCutOff(t *testing.T) {
+	t.Parallel()
 	etcd := startEtcd(t)
 	th := &throne{t: t}
 	var lines []*wire
@@ -168,6 +174,7 @@ func TestLeadersInOutages(t *testing.T) {
 
 // A lock ends for its holder before etcd can give it to another one.
 func TestLockIsLost(t *testing.T) {
+	t.Parallel()
 	etcd := startEtcd(t)
 	line := newWire(t, etcd.addr)
 	r, far := join(t, etcd.config(), quick), join(t, line.config(), quick)

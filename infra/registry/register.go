@@ -187,5 +187,5 @@ func (g *Registration) leave(l *lease) {
 	if err != nil {
 		g.r.note("taking a registration back", err)
 	}
-	l.revoke()
+	l.revokeIn(ctx)
 }

@@ -60,7 +60,7 @@ type Registry struct {
 	mu     sync.Mutex
 	closed bool
 	back   chan struct{} // closed and made anew when the connection is there again
-	away   time.Time     // since when etcd does not answer; zero: it does
+	away   time.Time     // since when etcd is known not to serve; zero: it does
 	warned time.Time
 }
 
@@ -134,9 +134,11 @@ func (r *Registry) within(ctx context.Context) (context.Context, context.CancelF
 	return ctx, func() { stop(); cancel() }
 }
 
-// farewell is a context for the last calls of something that ends.
+// farewell is a context for the last calls of something that ends. Leases end by
+// themselves, so a stop does not wait for an etcd that is away.
 func (r *Registry) farewell() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(r.ctx), callTimeout)
+	const long = 1500 * time.Millisecond
+	return context.WithTimeout(context.WithoutCancel(r.ctx), long)
 }
 
 // watchConnection tells everyone who waits that etcd can be reached again: it may
@@ -196,14 +198,15 @@ func (r *Registry) note(what string, err error) {
 	now := time.Now()
 	switch {
 	case err == nil && !r.away.IsZero():
-		r.log.Info("etcd answers again", zap.Duration("away", now.Sub(r.away).Round(time.Second)))
-		r.away, r.warned = time.Time{}, time.Time{}
+		// warned stays: one thing may go well each time that another one fails.
+		r.log.Info("etcd serves again", zap.Duration("away", now.Sub(r.away).Round(time.Second)))
+		r.away = time.Time{}
 	case err != nil && now.Sub(r.warned) > warnEvery:
 		if r.away.IsZero() {
 			r.away = now
 		}
 		r.warned = now
-		r.log.Warn("etcd does not answer (see registry.endpoints); what runs goes on with what it knows",
+		r.log.Warn("etcd does not serve as it should (see registry.endpoints); what runs goes on with what it knows",
 			zap.String("while", what), zap.Duration("away", now.Sub(r.away).Round(time.Second)), zap.Error(err))
 	}
 }

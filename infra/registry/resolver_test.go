@@ -73,6 +73,7 @@ func resolve(t *testing.T, r *Registry, service string) *told {
 
 // Which addresses are told after which changes, by the clock of the test.
 func TestAddressesThatAreKept(t *testing.T) {
+	t.Parallel()
 	there := func(id, addr string) change { return change{key: id, value: entry{Address: addr}.String()} }
 	gone := func(id string) change { return change{key: id, gone: true} }
 	leaves := func(id, addr string) change {
@@ -140,6 +141,7 @@ func TestAddressesThatAreKept(t *testing.T) {
 }
 
 func TestTargetsAreChecked(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{"", "/", "/a/b"} {
 		_, err := builder{}.Build(resolver.Target{URL: url.URL{Scheme: Scheme, Path: path}}, &told{}, resolver.BuildOptions{})
 		require.Error(t, err, path)
@@ -147,6 +149,7 @@ func TestTargetsAreChecked(t *testing.T) {
 }
 
 func TestRegistrationIsResolved(t *testing.T) {
+	t.Parallel()
 	cfg := shared(t)
 	r, other := join(t, cfg, quick), join(t, cfg, quick)
 	c := resolve(t, other, "logic")
@@ -171,6 +174,7 @@ func TestRegistrationIsResolved(t *testing.T) {
 }
 
 func TestRegistrationIsChecked(t *testing.T) {
+	t.Parallel()
 	for _, in := range []Instance{{Address: "h:1"}, {ID: "a"}, {ID: "a/b", Address: "h:1"}} {
 		_, err := (&Registry{}).Register(t.Context(), "logic", in)
 		require.Error(t, err)
@@ -179,6 +183,7 @@ func TestRegistrationIsChecked(t *testing.T) {
 
 // A key that somebody deletes, and one whose lease somebody ends, come again.
 func TestRegistrationComesAgain(t *testing.T) {
+	t.Parallel()
 	r := join(t, shared(t), quick)
 	c := resolve(t, r, "logic")
 	reg, err := r.Register(within(t, patience), "logic", Instance{ID: "a", Address: "h:1"})

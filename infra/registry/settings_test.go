@@ -52,6 +52,7 @@ func put(t *testing.T, r *Registry, key, value string) int64 {
 }
 
 func TestSettingsAreFollowed(t *testing.T) {
+	t.Parallel()
 	r := join(t, shared(t), quick)
 	none := watchSettings(t, r)
 	eventually(t, "nothing at first", none.are(map[string]string{}))

@@ -11,6 +11,7 @@ import (
 )
 
 func TestWorkerIDsDifferAmongManyClaimers(t *testing.T) {
+	t.Parallel()
 	cfg := shared(t)
 	const claimers = 50
 	r, other := join(t, cfg, defaultTimings), join(t, cfg, defaultTimings)
@@ -44,6 +45,7 @@ func TestWorkerIDsDifferAmongManyClaimers(t *testing.T) {
 }
 
 func TestWorkerIDIsQuarantined(t *testing.T) {
+	t.Parallel()
 	r := join(t, shared(t), quick)
 	w, err := r.ClaimWorkerID(t.Context(), 0, "first")
 	require.NoError(t, err)
@@ -68,6 +70,7 @@ func TestWorkerIDIsQuarantined(t *testing.T) {
 // A holder that died without a word may have made ids for as long as it could
 // have lived.
 func TestWorkerIDOfTheDeadIsQuarantinedForLonger(t *testing.T) {
+	t.Parallel()
 	r := join(t, shared(t), quick)
 	w, err := r.ClaimWorkerID(t.Context(), 0, "first")
 	require.NoError(t, err)
@@ -75,7 +78,7 @@ func TestWorkerIDOfTheDeadIsQuarantinedForLonger(t *testing.T) {
 	w.cancel()
 	<-w.done
 	// As if it had not said when it ended.
-	_, err = r.client.Put(t.Context(), w.useKey(0), use{"first", w.holder, c.until}.String())
+	_, err = r.client.Put(t.Context(), w.useKey(0), use{"first", w.holder, 0, c.until}.String())
 	require.NoError(t, err)
 	var next *WorkerID
 	eventually(t, "the number can be had again", func() bool {
@@ -87,6 +90,7 @@ func TestWorkerIDOfTheDeadIsQuarantinedForLonger(t *testing.T) {
 }
 
 func TestWorkerIDIsConfirmed(t *testing.T) {
+	t.Parallel()
 	r := join(t, shared(t), quick)
 	w, err := r.ClaimWorkerID(t.Context(), 0, "p")
 	require.NoError(t, err)
@@ -99,6 +103,7 @@ func TestWorkerIDIsConfirmed(t *testing.T) {
 // A lease that is ended behind its back costs the number, and the same one comes
 // back, without a quarantine.
 func TestWorkerIDIsClaimedAgain(t *testing.T) {
+	t.Parallel()
 	r := join(t, shared(t), quick)
 	w, err := r.ClaimWorkerID(t.Context(), 1023, "p")
 	require.NoError(t, err)
@@ -113,6 +118,7 @@ func TestWorkerIDIsClaimedAgain(t *testing.T) {
 
 // What a claim is worth at which time.
 func TestWorkerIDOutsideOfItsTime(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	ms := now.UnixMilli()
 	for name, tc := range map[string]struct {
