@@ -97,31 +97,33 @@ func report(w io.Writer, names []string, done, nothing string, err error) error 
 	return nil
 }
 
-// errMigrationsMissing ends status with exit code 1 after its list.
-var errMigrationsMissing = errors.New("the schema is not this program's")
+// What ends status with exit code 1 after its list.
+var (
+	errPending = errors.New(`migrations are pending; "gochat migrate up" applies them`)
+	errUnknown = errors.New("the schema is of a newer gochat")
+)
 
 func migrationStatus(ctx context.Context, d *db.DB, w io.Writer) error {
 	list, err := sqlstore.MigrationStatus(ctx, d)
 	if err != nil {
 		return err
 	}
-	current := true
+	var verdict error
 	for _, one := range list {
 		state := "applied " + one.AppliedAt.UTC().Format(time.DateTime)
 		switch {
 		case one.Unknown:
 			state += ", unknown to this gochat"
-			current = false
+			verdict = errUnknown
 		case one.AppliedAt.IsZero():
 			state = "pending"
-			current = false
+			if verdict == nil {
+				verdict = errPending
+			}
 		}
 		if _, err := fmt.Fprintf(w, "%-30s %s\n", one.Name, state); err != nil {
 			return fmt.Errorf("print the migrations: %w", err)
 		}
 	}
-	if !current {
-		return errMigrationsMissing
-	}
-	return nil
+	return verdict
 }

@@ -144,6 +144,19 @@ func TestManyRolesShareADatabase(t *testing.T) {
 	})
 }
 
+// TestReplicaThatIsNotThere: the role starts without it, says so, and is complete.
+func TestReplicaThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	cfg := repo.DefaultConfig()
+	cfg.DB = repotest.MySQL(t)
+	cfg.DB.ReplicaDSNs = []string{"me@tcp(127.0.0.1:1)/gochat"}
+	r := connect(t, cfg)
+	repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache})
+	answers := r.Health(t.Context())
+	require.NoError(t, answers["database"])
+	require.ErrorIs(t, answers["database-replica-1"], health.ErrDegraded)
+}
+
 // process starts a server that ends with the test.
 func process(t *testing.T, name string, args ...string) *os.Process {
 	t.Helper()

@@ -27,7 +27,10 @@ type Config struct {
 	// DSN is the MySQL primary, in the form of go-sql-driver/mysql. It holds a
 	// password and is never logged.
 	DSN string `mapstructure:"dsn"`
-	// ReplicaDSNs are MySQL replicas for reads that may be a little behind.
+	// ReplicaDSNs are MySQL replicas. Messages are read there, since numbers without
+	// holes show what a replica lacks, which the primary then adds; everything else is
+	// read from the primary. They are optional: one that is down, hangs or is behind
+	// makes the role degraded, not down.
 	ReplicaDSNs []string `mapstructure:"replica_dsns"`
 	// AutoMigrate brings the schema up to date when the storage role starts; many may
 	// start at once. DefaultConfig sets it. Without it a role whose database waits for

@@ -14,8 +14,12 @@ import (
 	"github.com/uptrace/bun/dialect/mysqldialect"
 )
 
-// connectTimeout bounds the first contact with a server.
-const connectTimeout = 10 * time.Second
+const (
+	// connectTimeout bounds the first contact with a server.
+	connectTimeout = 10 * time.Second
+	// ioGrace is how much longer than a statement may take an answer is waited for.
+	ioGrace = 5 * time.Second
+)
 
 // openMySQL connects to the primary. Replicas are optional and need not answer:
 // they are of the primary's kind.
@@ -108,6 +112,11 @@ func (d *DB) mysqlPool(cfg Config, conf *mysql.Config, k kind, limit time.Durati
 	}
 	for name, value := range k.session(max(limit, 0), cfg.LockTimeout) {
 		conf.Params[name] = value
+	}
+	if limit > 0 {
+		// A server that stands still does not give statements up.
+		conf.ReadTimeout = orDefault(conf.ReadTimeout, limit+ioGrace)
+		conf.WriteTimeout = orDefault(conf.WriteTimeout, limit+ioGrace)
 	}
 	connector, err := mysql.NewConnector(conf)
 	if err != nil {

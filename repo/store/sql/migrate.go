@@ -50,7 +50,11 @@ func Rollback(ctx context.Context, d *db.DB) ([]string, error) {
 		if there, err := tableExists(ctx, d, migrationsTable); err != nil || !there {
 			return &migrate.MigrationGroup{}, err
 		}
-		return m.Rollback(ctx)
+		group, err := m.Rollback(ctx)
+		if group != nil {
+			slices.Reverse(group.Migrations) // as they were undone
+		}
+		return group, err
 	})
 }
 
