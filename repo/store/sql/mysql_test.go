@@ -343,6 +343,31 @@ func TestSavesSurviveLostConnections(t *testing.T) {
 	}
 }
 
+// TestSaverTriesLostTransactionsAgain: the caller does not notice.
+func TestSaverTriesLostTransactionsAgain(t *testing.T) {
+	t.Parallel()
+	cfg := repotest.MySQL(t)
+	d, other := opened(t, cfg), opened(t, cfg)
+	_, err := Migrate(t.Context(), d)
+	require.NoError(t, err)
+	chat(t, d)
+	s, err := NewSaver(t.Context(), d, 1, nil, zap.NewNop())
+	require.NoError(t, err)
+	closed(t, s)
+	holds, err := other.Writer().DB.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = holds.ExecContext(t.Context(), "SELECT * FROM conversations WHERE conversation_id = 'group_1' FOR UPDATE")
+	require.NoError(t, err)
+	saved := make(chan error, 1)
+	go func() {
+		_, err := s.Save(t.Context(), []store.Message{msg(1, "group_1", 1, "a")})
+		saved <- err
+	}()
+	require.Eventually(t, func() bool { return killOthers(t, other) > 0 }, 5*time.Second, 5*time.Millisecond)
+	require.NoError(t, holds.Rollback())
+	require.NoError(t, <-saved)
+}
+
 // killOthers kills all connections to the database but its own.
 func killOthers(t *testing.T, d *db.DB) int {
 	var ids []int64
