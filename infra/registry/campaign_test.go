@@ -30,7 +30,7 @@ func (th *throne) lead(i int) func(context.Context) error {
 		<-ctx.Done()
 		th.leader.Store(0)
 		// A leader needs a moment to end.
-		time.Sleep(quick.margin / 4)
+		time.Sleep(quick.margin / 8)
 		th.leading.Add(-1)
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -107,7 +108,15 @@ func knock(ctx context.Context, addr string, tlsCfg *tls.Config) error {
 	}
 	c := tlsCfg.Clone()
 	c.ServerName, _, _ = net.SplitHostPort(addr)
-	if err := tls.Client(conn, c).HandshakeContext(ctx); err != nil {
+	session := tls.Client(conn, c)
+	if err := session.HandshakeContext(ctx); err != nil {
+		return &handshakeError{err}
+	}
+	// With TLS 1.3 the server says only now that it wants another certificate.
+	if err := session.SetReadDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+		return fmt.Errorf("wait for a word of %s: %w", addr, err)
+	}
+	if _, err := session.Read(make([]byte, 1)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return &handshakeError{err}
 	}
 	return nil

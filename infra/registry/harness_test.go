@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -24,11 +25,17 @@ const (
 	binaryVar    = "GOCHAT_TEST_ETCD_BIN"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "24"); err != nil { // these tests mostly wait
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // quick are timings for tests; etcd grants no lease of less than 2 s.
 var quick = timings{
-	ttl: 3 * time.Second, margin: time.Second,
+	ttl: 4 * time.Second, margin: 2 * time.Second,
 	workerTTL: 4 * time.Second, workerRenew: 500 * time.Millisecond, quarantine: 2 * time.Second,
 	relist: 5 * time.Second, grace: 4 * time.Second, keepLast: time.Minute,
 	retry: 200 * time.Millisecond,

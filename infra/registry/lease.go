@@ -140,11 +140,11 @@ func (l *lease) revokeIn(ctx context.Context) {
 // or margin is left until etcd may end it (errLeaseDoubt).
 func (l *lease) keep(ctx context.Context, margin time.Duration) error {
 	wait := l.ttl / 3
-	for {
+	for ctx.Err() == nil {
 		late, err := l.renewAfter(ctx, wait, margin)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			continue
 		case errors.Is(err, errLeaseGone):
 			return err
 		case late && err != nil:
@@ -155,6 +155,7 @@ func (l *lease) keep(ctx context.Context, margin time.Duration) error {
 			wait = min(wait, l.r.retry)
 		}
 	}
+	return nil
 }
 
 // renewAfter waits, then renews. late: no more than margin is left, or ctx has ended.

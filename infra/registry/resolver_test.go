@@ -151,7 +151,9 @@ func TestTargetsAreChecked(t *testing.T) {
 func TestRegistrationIsResolved(t *testing.T) {
 	t.Parallel()
 	cfg := shared(t)
-	r, other := join(t, cfg, quick), join(t, cfg, quick)
+	times := quick
+	times.grace = time.Hour // who leaves on purpose gets none
+	r, other := join(t, cfg, times), join(t, cfg, times)
 	c := resolve(t, other, "logic")
 	eventually(t, "nobody is there", func() bool { return c.failed(ErrNoInstance) })
 
