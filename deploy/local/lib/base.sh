@@ -48,7 +48,9 @@ alive() {
   local pid since
   [ -f "$dir/run/$1.pid" ] || return 1
   read -r pid since <"$dir/run/$1.pid" || return 1
-  [ "$(began "$pid")" = "$since" ] && [ "$(process_state "$1")" != Z ]
+  [ "$(began "$pid")" = "$since" ] || return 1
+  # A process that nobody has buried is dead once its other threads are gone.
+  [ "$(process_state "$1")" != Z ] || [ "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" -gt 1 ]
 }
 
 # launch NAME COMMAND…: in a session of its own, so that it outlives this script
