@@ -35,6 +35,7 @@ func TestOutages(t *testing.T) {
 			// Longer than the outage, as the real one is.
 			times := quick
 			times.workerTTL = time.Minute
+			times.relist = time.Hour // what is missed must not wait for that
 			r, other := join(t, etcd.config(), times), join(t, etcd.config(), times)
 			for range 50 { // so that an etcd that begins anew is far behind
 				put(t, r, "/config/log.level", "info")

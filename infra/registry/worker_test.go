@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -50,8 +51,8 @@ func TestWorkerIDIsQuarantined(t *testing.T) {
 	w, err := r.ClaimWorkerID(t.Context(), 0, "first")
 	require.NoError(t, err)
 	require.True(t, w.Valid())
-	require.NoError(t, w.Close())
 	ended := time.Now()
+	require.NoError(t, w.Close())
 	_, err = w.Current()
 	require.ErrorIs(t, err, ErrNoWorkerID)
 	require.Zero(t, w.Deadline())
@@ -98,6 +99,15 @@ func TestWorkerIDIsConfirmed(t *testing.T) {
 	eventually(t, "confirmed beyond its first time", func() bool {
 		return w.Deadline().After(first.deadline.Add(time.Second)) && w.claim.Load().until > first.until && w.Valid()
 	})
+	// Whoever comes next must not make ids for times at which this one may have. What
+	// etcd was told is never behind what is used.
+	used := w.claim.Load().until
+	resp, err := r.client.Get(within(t, callTimeout), w.useKey(0))
+	require.NoError(t, err)
+	var u use
+	require.NoError(t, json.Unmarshal(resp.Kvs[0].Value, &u))
+	require.GreaterOrEqual(t, u.Until, used)
+	require.Equal(t, "p", u.Owner)
 }
 
 // A lease that is ended behind its back costs the number, and the same one comes
