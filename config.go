@@ -66,8 +66,8 @@ const (
 // MQConfig says which message queue is between the roles.
 type MQConfig struct {
 	// Driver is log (embedded, for everything in one process), kafka or redisstream.
-	Driver      string             `mapstructure:"driver"`
-	Kafka       kafka.Config       `mapstructure:"kafka"`
+	Driver string       `mapstructure:"driver"`
+	Kafka  kafka.Config `mapstructure:"kafka"`
 }
 
 func (c MQConfig) validate() error {

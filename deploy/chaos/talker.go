@@ -24,16 +24,28 @@ type Talker struct {
 	Log     Log
 	// To are the users and conversations that it talks to.
 	To []Target
+	// Servers are the gateways that it may connect to, in turn; none: the account's.
+	Servers []*client.Server
 	// InFlight is how many sends may be without an outcome.
 	InFlight int
+	// Pace is the least time between two sends; 0 is none.
+	Pace time.Duration
 
 	mu      sync.Mutex
-	pending map[string][]byte // tempMessageId → frame
+	pending map[string]*send // by tempMessageId
 	have    map[string]map[uint64]bool
 	last    map[string]uint64 // newest number of each conversation
 	sent    int
+	lately  time.Time // of the last new send
+	dials   int
 	closes  []string // reasons of the closes that it saw
 	talking bool
+}
+
+// send is a message without an outcome.
+type send struct {
+	frame []byte
+	at    time.Time // when it was written to a socket last
 }
 
 // Target is a receiver or a conversation.
@@ -43,7 +55,7 @@ type Target struct{ ReceiverID, ConversationID string }
 func NewTalker(a *client.Account, to []Target) *Talker {
 	return &Talker{
 		Account: a, To: to, InFlight: 4, talking: true,
-		pending: map[string][]byte{}, have: map[string]map[uint64]bool{}, last: map[string]uint64{},
+		pending: map[string]*send{}, have: map[string]map[uint64]bool{}, last: map[string]uint64{},
 	}
 }
 
@@ -65,6 +77,13 @@ func (t *Talker) Hush() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.talking = false
+}
+
+// Speak ends a Hush.
+func (t *Talker) Speak() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.talking = true
 }
 
 // Pending is how many sends have no outcome yet.
@@ -90,73 +109,134 @@ func (t *Talker) sawClose(err error) {
 	}
 }
 
+const (
+	// tick drives sends that wait for their time.
+	tick = 20 * time.Millisecond
+	// again is after how long a send without an outcome is sent once more.
+	again = 4 * time.Second
+	// silence is how long a socket may say nothing; pings make a live one speak.
+	silence, pingEvery = 10 * time.Second, 3 * time.Second
+)
+
 // session is one connection: hello, sync, resend, talk.
 func (t *Talker) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	conn, err := t.Account.Dial(ctx, &websocket.Dialer{HandshakeTimeout: 5 * time.Second}, "")
+	account := t.elsewhere()
+	conn, err := account.Dial(ctx, &websocket.Dialer{HandshakeTimeout: 5 * time.Second}, "")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
+	if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
+		return err
+	}
 	if _, _, err := conn.ReadMessage(); err != nil { // hello
 		return err
 	}
-	for _, frame := range t.unfinished() {
-		if err := conn.WriteMessage(websocket.TextMessage, frame); err != nil {
+	if err := t.write(conn, t.unfinished(0)); err != nil {
+		return err
+	}
+	if err := t.sync(ctx, account); err != nil {
+		return err
+	}
+	var speaking sync.WaitGroup
+	defer speaking.Wait()
+	speaking.Go(func() {
+		if err := t.speak(ctx, conn); err != nil {
+			cancel() // closes the socket, which ends the reading
+		}
+	})
+	defer cancel()
+	for {
+		if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
 			return err
 		}
-	}
-	if err := t.Sync(ctx); err != nil {
-		return err
-	}
-	if err := t.fill(conn); err != nil {
-		return err
-	}
-	for {
 		_, data, err := conn.ReadMessage()
 		if err != nil {
 			return err
 		}
 		t.on(data)
-		if err := t.fill(conn); err != nil {
+	}
+}
+
+// elsewhere is the account at the next of its gateways.
+func (t *Talker) elsewhere() *client.Account {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := *t.Account
+	if len(t.Servers) > 0 {
+		a.Server = t.Servers[t.dials%len(t.Servers)]
+	}
+	t.dials++
+	return &a
+}
+
+// speak writes what is to be said until ctx is done. It is the only writer.
+func (t *Talker) speak(ctx context.Context, conn *websocket.Conn) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	pinged := time.Now()
+	for {
+		var frames [][]byte
+		for f := t.nextFrame(); f != nil; f = t.nextFrame() {
+			frames = append(frames, f)
+		}
+		frames = append(frames, t.unfinished(again)...)
+		if time.Since(pinged) >= pingEvery {
+			pinged = time.Now()
+			frames = append(frames, []byte(`{"type":"ping"}`))
+		}
+		if err := t.write(conn, frames); err != nil {
 			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }
 
-func (t *Talker) unfinished() [][]byte {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	frames := make([][]byte, 0, len(t.pending))
-	for _, f := range t.pending {
-		frames = append(frames, f)
-	}
-	return frames
-}
-
-// fill sends until InFlight are on the way.
-func (t *Talker) fill(conn *websocket.Conn) error {
-	for {
-		frame := t.nextFrame()
-		if frame == nil {
-			return nil
+func (t *Talker) write(conn *websocket.Conn, frames [][]byte) error {
+	for _, frame := range frames {
+		if err := conn.SetWriteDeadline(time.Now().Add(silence)); err != nil {
+			return err
 		}
 		if err := conn.WriteMessage(websocket.TextMessage, frame); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// unfinished are the sends that were written at least so long ago; they count as
+// written now.
+func (t *Talker) unfinished(least time.Duration) [][]byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var frames [][]byte
+	now := time.Now()
+	for _, s := range t.pending {
+		if now.Sub(s.at) >= least {
+			s.at = now
+			frames = append(frames, s.frame)
+		}
+	}
+	return frames
 }
 
 func (t *Talker) nextFrame() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.talking || len(t.pending) >= t.InFlight || len(t.To) == 0 {
+	now := time.Now()
+	if !t.talking || len(t.pending) >= t.InFlight || len(t.To) == 0 || now.Sub(t.lately) < t.Pace {
 		return nil
 	}
 	t.sent++
+	t.lately = now
 	id := t.Account.Name + "-" + strconv.Itoa(t.sent)
 	target := t.To[t.sent%len(t.To)]
 	data := map[string]string{"content": "message " + id, "messageType": "text", "tempMessageId": id}
@@ -166,7 +246,7 @@ func (t *Talker) nextFrame() []byte {
 		data["conversationId"] = target.ConversationID
 	}
 	frame, _ := json.Marshal(map[string]any{"type": "send-message", "data": data}) // maps of strings always encode
-	t.pending[id] = frame
+	t.pending[id] = &send{frame: frame, at: now}
 	t.Log.Add(Event{Kind: Invoked, Client: t.Account.UserID, TempID: id})
 	return frame
 }
@@ -222,7 +302,9 @@ func (t *Talker) got(m client.Message, received bool) {
 
 // Sync pulls everything that is missing: what is beyond the last number without a
 // gap before it.
-func (t *Talker) Sync(ctx context.Context) error {
+func (t *Talker) Sync(ctx context.Context) error { return t.sync(ctx, t.Account) }
+
+func (t *Talker) sync(ctx context.Context, account *client.Account) error {
 	for {
 		t.mu.Lock()
 		have := make(map[string]uint64, len(t.last))
@@ -239,7 +321,7 @@ func (t *Talker) Sync(ctx context.Context) error {
 			More bool `json:"more"`
 		}
 		body := map[string]any{"conversations": have, "limit": 200}
-		if err := t.Account.Call(ctx, http.MethodPost, "/api/sync", body, &out); err != nil {
+		if err := account.Call(ctx, http.MethodPost, "/api/sync", body, &out); err != nil {
 			return err
 		}
 		again := out.More

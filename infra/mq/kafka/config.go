@@ -79,7 +79,7 @@ func DefaultConfig() Config {
 	return Config{
 		Partitions: 12, Replication: -1, Retention: 7 * 24 * time.Hour, TailRetention: time.Hour,
 		Transactions: true, TransactionTimeout: 10 * time.Second, PublishTimeout: 10 * time.Second,
-		SessionTimeout: 15 * time.Second, Timeout: 5 * time.Second,
+		SessionTimeout: 10 * time.Second, Timeout: 5 * time.Second,
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 const (
 	// outboxQueue is how many calls may wait for the transaction after the next.
 	outboxQueue = 256
+	// gatherFor is how long a transaction's producer waits for the rest of what it was
+	// given at once, which comes through one goroutine for each partition.
+	gatherFor = 2 * time.Millisecond
 	// outboxRecords ends a transaction's gathering, so that it stays short.
 	outboxRecords = 8192
 	// attempts is how often a call is tried whose transaction failed through no fault
@@ -65,6 +68,9 @@ func (o *outbox) open() error {
 	if o.t.cfg.Transactions {
 		tx := &s.Producer.Transaction
 		tx.ID, tx.Timeout = o.id, o.t.cfg.TransactionTimeout
+		// Each request of a transaction that has a new partition in it costs the
+		// coordinator a round of its own: one request for all is several times cheaper.
+		s.Producer.Flush.Frequency = gatherFor
 		tx.Retry.Max = 1000 // of tries that are a few ms apart: a coordinator finishes the one before
 		tx.Retry.BackoffFunc = func(n, _ int) time.Duration { return min(time.Duration(1+n/4)*time.Millisecond, 20*time.Millisecond) }
 	}

@@ -1,0 +1,310 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/deploy/chaos"
+	"github.com/gochat/gochat/deploy/client"
+	"github.com/gochat/gochat/deploy/cluster"
+)
+
+const (
+	people = 64
+	// pace makes 64 people say 500 messages a second.
+	pace = people * time.Second / 500
+	// complete is how long everyone may take to have everything after a fault is over.
+	complete = 30 * time.Second
+)
+
+// town is a cluster and the people who talk on it.
+type town struct {
+	*cluster.Cluster
+	opt     cluster.Options
+	servers []*client.Server
+	people  []*chaos.Talker
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// newTown starts a cluster on which people talk to their two neighbours and to the
+// world, through whatever gateway they get.
+func newTown(t *testing.T, opt cluster.Options) *town {
+	t.Helper()
+	if os.Getenv("GOCHAT_TEST_CLUSTER") == "" {
+		t.Skip("GOCHAT_TEST_CLUSTER is not set: servers and processes are not started")
+	}
+	opt.Dir = filepath.Join(os.TempDir(), fmt.Sprintf("gochat-cluster-%d", opt.BasePort))
+	require.NoError(t, os.RemoveAll(opt.Dir))
+	require.NoError(t, os.MkdirAll(opt.Dir, 0o700))
+	bin, err := chaos.Build(t.Context(), opt.Dir)
+	require.NoError(t, err)
+	opt.Binary, opt.Out = bin, os.Stderr
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	c, err := cluster.Start(ctx, opt)
+	require.NoError(t, err)
+	w := &town{Cluster: c, opt: opt}
+	t.Cleanup(func() {
+		assert.NoError(t, w.Stop())
+		if t.Failed() {
+			for _, p := range w.Processes {
+				t.Logf("%s said at the end:\n%s", p.Name, p.Tail(2500))
+			}
+			return
+		}
+		assert.NoError(t, os.RemoveAll(opt.Dir))
+	})
+	w.populate(t)
+	return w
+}
+
+func (w *town) populate(t *testing.T) {
+	t.Helper()
+	for _, url := range w.Gateways() {
+		s := client.New(url)
+		t.Cleanup(s.Close)
+		w.servers = append(w.servers, s)
+	}
+	accounts := make([]*client.Account, people)
+	for i := range accounts {
+		var err error
+		accounts[i], err = w.servers[i%len(w.servers)].Register(t.Context(), fmt.Sprintf("person%02d", i), "a password")
+		require.NoError(t, err)
+	}
+	for i, a := range accounts {
+		p := chaos.NewTalker(a, []chaos.Target{
+			{ReceiverID: accounts[(i+1)%people].UserID}, {ReceiverID: accounts[(i+people-1)%people].UserID},
+			{ReceiverID: accounts[(i+people/2)%people].UserID}, {ConversationID: "world"},
+		})
+		p.Pace, p.InFlight = pace, 32
+		// Neighbours are on different gateways.
+		p.Servers = append(append([]*client.Server{}, w.servers[i%len(w.servers):]...), w.servers[:i%len(w.servers)]...)
+		w.people = append(w.people, p)
+	}
+}
+
+func (w *town) talk(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	w.stop = cancel
+	for _, one := range w.people {
+		one.Speak()
+		w.running.Go(func() { one.Run(ctx) })
+	}
+}
+
+// settle lets every send come to its outcome and every client to everything, and
+// returns how long that took.
+func (w *town) settle(t *testing.T) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for _, one := range w.people {
+		one.Hush()
+	}
+	ok := assert.Eventually(t, func() bool {
+		for _, one := range w.people {
+			if one.Pending() > 0 {
+				return false
+			}
+		}
+		return true
+	}, complete, 20*time.Millisecond, "sends without an outcome")
+	for _, one := range w.people {
+		ctx, cancel := context.WithTimeout(t.Context(), complete)
+		assert.NoError(t, one.Sync(ctx))
+		cancel()
+	}
+	took := time.Since(begin)
+	w.stop()
+	w.running.Wait()
+	require.True(t, ok)
+	return took
+}
+
+// do is a command for the servers.
+func (w *town) do(t *testing.T, args ...string) {
+	t.Helper()
+	_, err := w.Servers.Do(t.Context(), args...)
+	require.NoError(t, err)
+}
+
+// crash kills a role's process and starts it again.
+func crash(name string) func(*testing.T, *town) {
+	return func(t *testing.T, w *town) {
+		t.Helper()
+		require.NoError(t, w.Process(name).Kill())
+		time.Sleep(2 * time.Second) // the time without it
+		require.NoError(t, w.Process(name).Start())
+	}
+}
+
+// cut kills a server and starts it again.
+func cut(name string, away time.Duration) func(*testing.T, *town) {
+	return func(t *testing.T, w *town) {
+		t.Helper()
+		w.do(t, "kill", name)
+		time.Sleep(away)
+		w.do(t, "start", name)
+	}
+}
+
+// fault is one thing that goes wrong and is over when do returns.
+type fault struct {
+	name string
+	do   func(*testing.T, *town)
+	// quick ones are run in CI.
+	quick bool
+}
+
+var faults = []fault{
+	{"kill a gateway", crash("gateway-1"), true},
+	{"kill a logic", crash("logic-1"), false},
+	{"kill a message worker", crash("message-1"), true},
+	{"kill a fanout", crash("fanout-1"), false},
+	{"kill a repo", crash("repo-1"), true},
+	{"kill the janitor", crash("janitor-1"), false},
+	{"kill the queue", func(t *testing.T, w *town) { t.Helper(); cut(w.queue(), 3*time.Second)(t, w) }, true},
+	{"kill the database", cut("mariadb-primary", 3*time.Second), true},
+	{"kill the replica", cut("mariadb-replica", 3*time.Second), false},
+	{"kill the cache", cut("redis", 3*time.Second), true},
+	{"kill etcd", cut("etcd", 3*time.Second), true},
+	{"etcd is away for a minute", cut("etcd", time.Minute), false},
+	{"empty the cache again and again", func(t *testing.T, w *town) {
+		t.Helper()
+		for range 5 {
+			w.flush(t)
+			time.Sleep(500 * time.Millisecond) // some load between
+		}
+	}, true},
+	{"a message worker stands still for 45 s", stall("message-2", 45*time.Second), false},
+	{"a repo stands still for 10 s", stall("repo-2", 10*time.Second), false},
+	{"a gateway stands still for 20 s", stall("gateway-2", 20*time.Second), false},
+	{"the queue stands still for 5 s", func(t *testing.T, w *town) {
+		t.Helper()
+		w.do(t, "pause", w.queue())
+		time.Sleep(5 * time.Second)
+		w.do(t, "resume", w.queue())
+	}, false},
+	{"message workers come and go", func(t *testing.T, w *town) {
+		t.Helper()
+		for range 2 {
+			p, err := w.Add("message")
+			require.NoError(t, err)
+			require.NoError(t, p.Ready(t.Context()))
+			time.Sleep(2 * time.Second) // it works
+		}
+		for _, name := range []string{"message-1", "message-4", "message-5"} {
+			require.NoError(t, w.Process(name).Term(20*time.Second))
+			time.Sleep(time.Second) // the others work
+		}
+		require.NoError(t, w.Process("message-1").Start())
+		w.Forget("message-4", "message-5")
+	}, true},
+}
+
+func (w *town) queue() string {
+	if w.opt.Queue == "redisstream" {
+		return "stream"
+	}
+	return "kafka"
+}
+
+// stall stops a process from running, and lets it go on.
+func stall(name string, d time.Duration) func(*testing.T, *town) {
+	return func(t *testing.T, w *town) {
+		t.Helper()
+		require.NoError(t, w.Process(name).Signal(syscall.SIGSTOP))
+		time.Sleep(d)
+		require.NoError(t, w.Process(name).Signal(syscall.SIGCONT))
+	}
+}
+
+func (w *town) flush(t *testing.T) {
+	t.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: w.Servers.Cache()})
+	defer func() { _ = rdb.Close() }()
+	require.NoError(t, rdb.FlushAll(t.Context()).Err())
+}
+
+// chosen says which faults are run: GOCHAT_TEST_FAULTS is "all" or words of their
+// names, with commas between; without it the quick ones.
+func chosen(f fault) bool {
+	words := os.Getenv("GOCHAT_TEST_FAULTS")
+	if words == "" {
+		return f.quick
+	}
+	for word := range strings.SplitSeq(words, ",") {
+		if word == "all" || strings.Contains(f.name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *town) suffer(t *testing.T, f fault) {
+	t.Helper()
+	begin := time.Now()
+	w.talk(t)
+	time.Sleep(2 * time.Second) // the load before
+	f.do(t, w)
+	healed := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), complete)
+	defer cancel()
+	require.NoError(t, w.Ready(ctx), "it does not heal by itself")
+	ready := time.Since(healed)
+	time.Sleep(2 * time.Second) // the load after
+	took := w.settle(t)
+	stored := w.judge(t)
+	t.Logf("%s: %d messages so far, ready %.1f s after it was over, everyone complete %.1f s after the last send, %.0f s in all",
+		f.name, stored, ready.Seconds(), took.Seconds(), time.Since(begin).Seconds())
+}
+
+// TestFaults breaks each part under load, one at a time. Nothing that was stored or
+// accepted may be lost, nothing may be there twice, no number may be missing, the
+// order is the same for all, and everyone has everything soon after.
+func TestFaults(t *testing.T) {
+	w := newTown(t, cluster.Options{BasePort: 22000})
+	w.run(t)
+}
+
+// TestFaultsOnRedisStreams is the same with the other queue.
+func TestFaultsOnRedisStreams(t *testing.T) {
+	w := newTown(t, cluster.Options{BasePort: 22100, Queue: "redisstream"})
+	w.run(t)
+}
+
+func (w *town) run(t *testing.T) {
+	t.Helper()
+	for _, f := range faults {
+		if chosen(f) && !t.Failed() {
+			t.Run(f.name, func(t *testing.T) { w.suffer(t, f) })
+		}
+	}
+	out, err := w.Verify(t.Context())
+	require.NoError(t, err)
+	t.Log("verify:", out)
+}
+
+// TestPromotion lets a replica of Redis take over from a master that dies.
+func TestPromotion(t *testing.T) {
+	w := newTown(t, cluster.Options{BasePort: 22200, Sentinel: true})
+	w.suffer(t, fault{name: "a replica takes over", do: func(t *testing.T, w *town) {
+		t.Helper()
+		cut("sentinel-redis-1", 8*time.Second)(t, w)
+	}})
+	out, err := w.Verify(t.Context())
+	require.NoError(t, err)
+	t.Log("verify:", out)
+}

@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Process is one role's process, which can be killed and started again under the
+// same name and on the same addresses.
+type Process struct {
+	Name, Role string
+	// Address is host:port for clients, of a gateway.
+	Address string
+
+	ops    string
+	binary string
+	env    []string
+	log    string
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+}
+
+// Start starts it. Its output is added to its log.
+func (p *Process) Start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	log, err := os.OpenFile(p.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the log of %s: %w", p.Name, err)
+	}
+	defer func() { _ = log.Close() }()    // the process has its own
+	cmd := exec.Command(p.binary, p.Role) //nolint:gosec,noctx // Kill and Term end it
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, log, log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", p.Name, err)
+	}
+	done := make(chan struct{})
+	p.cmd, p.done = cmd, done
+	go func() {
+		err := cmd.Wait()
+		p.mu.Lock()
+		p.err = err
+		p.mu.Unlock()
+		close(done)
+	}()
+	return nil
+}
+
+// Running reports whether it has not ended.
+func (p *Process) Running() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.done:
+		return false
+	default:
+		return p.cmd != nil
+	}
+}
+
+// PID is its process number.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd.Process.Pid
+}
+
+// Signal sends a signal: SIGSTOP pauses it, SIGCONT lets it go on.
+func (p *Process) Signal(sig syscall.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("send %s to %s: %w", sig, p.Name, err)
+	}
+	return nil
+}
+
+// Kill ends it as a power cut would.
+func (p *Process) Kill() error {
+	if err := p.Signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.done
+	return nil
+}
+
+// Term asks it to end, and is an error when it does not in time or not in order.
+func (p *Process) Term(within time.Duration) error {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	select {
+	case <-p.done:
+	case <-limit.C:
+		return errors.Join(fmt.Errorf("%s did not stop within %s\n%s", p.Name, within, p.Tail(3000)), p.Kill())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return fmt.Errorf("%s did not stop in order: %w\n%s", p.Name, p.err, p.Tail(3000))
+	}
+	return nil
+}
+
+// Ready waits until it says that it is ready.
+func (p *Process) Ready(ctx context.Context) error {
+	client := &http.Client{Timeout: 3 * time.Second}
+	defer client.CloseIdleConnections()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.ops+"/readyz", nil)
+		if err != nil {
+			return fmt.Errorf("ask %s: %w", p.Name, err)
+		}
+		if resp, err := client.Do(req); err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if !p.Running() {
+			return fmt.Errorf("%s has ended\n%s", p.Name, p.Tail(3000))
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w\n%s", p.Name, ctx.Err(), p.Tail(3000))
+		}
+	}
+}
+
+// Tail returns the end of its log.
+func (p *Process) Tail(n int) string {
+	data, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data[max(0, len(data)-n):])
+}

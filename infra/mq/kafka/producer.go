@@ -1,0 +1,183 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/eapache/go-resiliency/breaker"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// producing adds what every producer of ours has to a configuration: sarama's own
+// defaults lose (acks of one broker) and reorder (5 requests in flight).
+func (c Config) producing() (*sarama.Config, error) {
+	s, err := c.sarama()
+	if err != nil {
+		return nil, err
+	}
+	p := &s.Producer
+	p.RequiredAcks = sarama.WaitForAll
+	p.Idempotent = true
+	s.Net.MaxOpenRequests = 1
+	// A broker that stands still is given up when its callers have given up.
+	s.Net.ReadTimeout = max(c.PublishTimeout, c.Timeout)
+	p.Timeout = c.PublishTimeout / 2
+	p.Partitioner = sarama.NewHashPartitioner
+	p.Return.Successes, p.Return.Errors = true, true
+	p.Retry.Max = 5
+	p.Retry.Backoff = 100 * time.Millisecond
+	p.Flush.MaxMessages = 4096
+	return s, nil
+}
+
+// producer hands records to sarama and brings back what became of them: sarama's own
+// synchronous one has a channel and two hand-overs for each record, and no deadline.
+type producer struct {
+	client sarama.Client
+	async  sarama.AsyncProducer
+	ended  chan struct{} // every record has its outcome, and no more is taken
+	once   sync.Once
+}
+
+func newProducer(brokers []string, conf *sarama.Config) (*producer, error) {
+	client, err := sarama.NewClient(brokers, conf)
+	if err != nil {
+		return nil, err
+	}
+	return newProducerOf(client)
+}
+
+// newProducerOf takes the client over, and closes it.
+func newProducerOf(client sarama.Client) (*producer, error) {
+	async, err := sarama.NewAsyncProducerFromClient(client)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	p := &producer{client: client, async: async, ended: make(chan struct{})}
+	go p.collect()
+	return p, nil
+}
+
+// collect signs receipts until the producer has ended.
+func (p *producer) collect() {
+	defer close(p.ended)
+	successes, failures := p.async.Successes(), p.async.Errors()
+	for successes != nil || failures != nil {
+		select {
+		case r, ok := <-successes:
+			if !ok {
+				successes = nil
+				continue
+			}
+			r.Metadata.(*receipt).sign(1, nil) //nolint:forcetypeassert // send puts it there
+		case f, ok := <-failures:
+			if !ok {
+				failures = nil
+				continue
+			}
+			err := f.Err
+			if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+				err = &goneError{topic: f.Msg.Topic}
+			}
+			f.Msg.Metadata.(*receipt).sign(1, err) //nolint:forcetypeassert // send puts it there
+		}
+	}
+}
+
+// send hands records over in their order. What ctx leaves no time for is not sent,
+// and its outcome is ctx's error.
+func (p *producer) send(ctx context.Context, r *receipt, records []*sarama.ProducerMessage) {
+	in := p.async.Input()
+	for i, one := range records {
+		one.Metadata = r
+		select {
+		case in <- one:
+		case <-ctx.Done():
+			r.sign(len(records)-i, ctx.Err())
+			return
+		}
+	}
+}
+
+// close flushes and ends; it gives up after the limit. Nobody sends any more.
+func (p *producer) close(limit time.Duration) error {
+	p.once.Do(p.async.AsyncClose)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+		return p.client.Close()
+	case <-timer.C:
+		// sarama's requests have limits of their own, after which it ends by itself.
+		go func() {
+			<-p.ended
+			_ = p.client.Close() // it is too late to tell anybody
+		}()
+		return fmt.Errorf("the brokers did not confirm what is on its way within %v", limit)
+	}
+}
+
+// receipt says what became of the records of one call.
+type receipt struct {
+	left    atomic.Int64
+	done    chan struct{} // closed when every record has its outcome
+	release func()
+
+	mu  sync.Mutex
+	err error // the one that says most
+}
+
+func newReceipt(records int, release func()) *receipt {
+	r := &receipt{done: make(chan struct{}), release: release}
+	r.left.Store(int64(records))
+	return r
+}
+
+// sign notes the outcome of n records.
+func (r *receipt) sign(n int, err error) {
+	if err != nil {
+		r.mu.Lock()
+		if r.err == nil || !final(r.err) && final(err) {
+			r.err = err
+		}
+		r.mu.Unlock()
+	}
+	if r.left.Add(-int64(n)) == 0 {
+		close(r.done)
+		if r.release != nil {
+			r.release()
+		}
+	}
+}
+
+// outcome of a receipt that is done.
+func (r *receipt) outcome() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// goneError is of a record whose topic the brokers do not know.
+type goneError struct{ topic string }
+
+func (e *goneError) Error() string { return fmt.Sprintf("%v: %s", mq.ErrUnknownTopic, e.topic) }
+func (e *goneError) Unwrap() error { return mq.ErrUnknownTopic }
+
+// final reports whether trying again cannot help: it is the record's own fault.
+func final(err error) bool {
+	var refused sarama.ConfigurationError // sarama's word for a record that is too large
+	return errors.Is(err, mq.ErrUnknownTopic) || errors.Is(err, sarama.ErrMessageSizeTooLarge) || errors.As(err, &refused)
+}
+
+// worn reports whether a producer fails from memory: after three failures sarama does
+// not even try for ten seconds, in which the broker may be back. A new one tries.
+func worn(err error) bool {
+	return errors.Is(err, breaker.ErrBreakerOpen) || errors.Is(err, sarama.ErrClosedClient) ||
+		errors.Is(err, sarama.ErrInvalidProducerEpoch) || errors.Is(err, sarama.ErrUnknownProducerID)
+}
