@@ -20,9 +20,9 @@ var ErrLeadershipLost = errors.New("the leadership may be lost")
 // Campaign returns nil when ctx or the registry ends, and what lead returns when
 // lead ends by itself. lead must return soon after its context has ended.
 //
-// An etcd that has lost its data does not know who leads. So the first leader that
-// it has a memory of waits until any leader from before has given up, which is
-// also why the very first one of an installation starts some seconds late.
+// An etcd that has lost its data does not know who leads. So where etcd remembers
+// no earlier leader, a new one waits until any leader from before must have given
+// up; the very first one of an installation starts 10 s late for that.
 func (r *Registry) Campaign(ctx context.Context, name string, lead func(context.Context) error) error {
 	ctx, cancel := r.within(ctx)
 	defer cancel()

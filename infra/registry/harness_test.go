@@ -85,23 +85,42 @@ func join(t *testing.T, cfg Config, times timings) *Registry {
 
 // child is an etcd of the test's own, which may be hurt.
 type child struct {
-	t    *testing.T
-	dir  string
-	addr string
-	peer string
-	args []string
-	cmd  *exec.Cmd
+	t       *testing.T
+	name    string
+	cluster string
+	dir     string
+	addr    string
+	peer    string
+	args    []string
+	cmd     *exec.Cmd
 }
 
 func startEtcd(t *testing.T, args ...string) *child {
 	t.Helper()
+	return startEtcds(t, 1, args...)[0]
+}
+
+// startEtcds starts a cluster.
+func startEtcds(t *testing.T, members int, args ...string) (all []*child) {
+	t.Helper()
 	if os.Getenv(binaryVar) == "" {
 		t.Skip("needs an etcd to hurt: set " + binaryVar + " to etcd's program")
 	}
-	c := &child{t: t, dir: t.TempDir(), addr: freeAddr(t), peer: freeAddr(t), args: args}
-	c.start()
-	t.Cleanup(c.kill)
-	return c
+	var cluster []string
+	for i := range members {
+		c := &child{t: t, name: name(i), dir: t.TempDir(), addr: freeAddr(t), peer: freeAddr(t), args: args}
+		cluster = append(cluster, c.name+"=http://"+c.peer)
+		all = append(all, c)
+	}
+	for _, c := range all {
+		c.cluster = strings.Join(cluster, ",")
+		c.launch()
+		t.Cleanup(c.kill)
+	}
+	for _, c := range all {
+		c.await()
+	}
+	return all
 }
 
 func freeAddr(t *testing.T) string {
@@ -113,26 +132,34 @@ func freeAddr(t *testing.T) string {
 
 func (c *child) start() {
 	c.t.Helper()
+	c.launch()
+	c.await()
+}
+
+func (c *child) launch() {
+	c.t.Helper()
 	scheme := "http"
 	if len(c.args) > 0 {
 		scheme = "https"
 	}
 	args := append([]string{
-		"--data-dir", c.dir + "/data", "--listen-client-urls", scheme + "://" + c.addr, "--advertise-client-urls", scheme + "://" + c.addr,
-		"--listen-peer-urls", "http://" + c.peer, "--initial-advertise-peer-urls", "http://" + c.peer, "--initial-cluster", "default=http://" + c.peer,
+		"--name", c.name, "--data-dir", c.dir + "/data", "--listen-client-urls", scheme + "://" + c.addr, "--advertise-client-urls", scheme + "://" + c.addr,
+		"--listen-peer-urls", "http://" + c.peer, "--initial-advertise-peer-urls", "http://" + c.peer, "--initial-cluster", c.cluster,
 		"--heartbeat-interval", "50", "--election-timeout", "500", "--unsafe-no-fsync", "--log-level", "error",
 	}, c.args...)
 	c.cmd = exec.Command(os.Getenv(binaryVar), args...)
 	require.NoError(c.t, c.cmd.Start())
-	if scheme == "http" {
-		eventually(c.t, "etcd serves", func() bool {
-			conn, err := net.DialTimeout("tcp", c.addr, time.Second)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
-		})
-	}
+}
+
+func (c *child) await() {
+	c.t.Helper()
+	eventually(c.t, "etcd listens", func() bool {
+		conn, err := net.DialTimeout("tcp", c.addr, time.Second)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 }
 
 func (c *child) kill() {

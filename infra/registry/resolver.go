@@ -98,7 +98,7 @@ func (s *resolving) run(ctx context.Context) {
 		})
 	}()
 	defer func() { <-followed }()
-	ticker := time.NewTicker(min(time.Second, s.r.grace/4))
+	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
 		select {
