@@ -58,6 +58,18 @@ load *ARGS:
 chaos rounds="100":
     GOCHAT_TEST_KILL_ROUNDS={{ rounds }} go test -count=1 -timeout 60m -run TestKillNine -v ./deploy/chaos
 
+# Real servers on this machine: just servers up | status | kill kafka | down …
+servers *ARGS:
+    deploy/local/local {{ ARGS }}
+
+# Every role as processes of its own on real servers, until Ctrl-C
+cluster *ARGS:
+    go run ./deploy/cluster/up {{ ARGS }}
+
+# Break each part of a cluster under load, one at a time, and judge (about 20 minutes)
+faults which="all":
+    GOCHAT_TEST_CLUSTER=1 GOCHAT_TEST_FAULTS="{{ which }}" go test -count=1 -timeout 90m -run 'TestFaults|TestPromotion' -v ./deploy/cluster
+
 # Fuzz every decoder for a while
 fuzz time="1m":
     bash .ci/fuzz {{ time }}

@@ -75,6 +75,9 @@ func (p *Process) PID() int {
 	return p.cmd.Process.Pid
 }
 
+// Operations is host:port of its /healthz, /readyz and /metrics.
+func (p *Process) Operations() string { return p.ops }
+
 // Signal sends a signal: SIGSTOP pauses it, SIGCONT lets it go on.
 func (p *Process) Signal(sig syscall.Signal) error {
 	p.mu.Lock()
