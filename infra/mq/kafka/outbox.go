@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
 )
@@ -16,29 +15,34 @@ import (
 const (
 	// outboxQueue is how many calls may wait for the transaction after the next.
 	outboxQueue = 256
-	// gatherFor is how long a transaction's producer waits for the rest of what it was
-	// given at once, which comes through one goroutine for each partition.
-	gatherFor = 2 * time.Millisecond
 	// outboxRecords ends a transaction's gathering, so that it stays short.
 	outboxRecords = 8192
 	// attempts is how often a call is tried whose transaction failed through no fault
 	// of its own.
 	attempts = 3
+	// gatherFor is how long a transaction's producer waits for the rest of what it was
+	// given at once, which comes through one goroutine for each partition: a request
+	// that has a new partition in it costs the coordinator a round of its own.
+	gatherFor = 500 * time.Microsecond
 )
 
 // call is one Publish that waits for its commit.
 type call struct {
-	records []*sarama.ProducerMessage
+	ctx     context.Context //nolint:containedctx // of the caller, who waits
 	topics  []string
+	records []*sarama.ProducerMessage
+	receipt *receipt
 	done    chan error
 }
 
 // outbox publishes calls in transactions. Its goroutine has one under way; the
 // calls that come meanwhile are the next one, so that the price of a commit is
-// shared by all who wait for it.
+// shared by all who wait for it. An error leaves open whether a call was published,
+// as a whole, and it is safe to publish it again after what was published before.
 type outbox struct {
-	t  *Transport
-	id string
+	t    *Transport
+	id   string
+	conf *sarama.Config // of its producers; nil: without transactions
 
 	in   chan *call
 	quit chan struct{}
@@ -46,11 +50,21 @@ type outbox struct {
 	once sync.Once
 
 	// of the goroutine:
-	producer sarama.SyncProducer
+	identity *identity
+	producer *producer // nil after a failure, until the next call
 }
 
 func newOutbox(t *Transport, id string) (*outbox, error) {
 	o := &outbox{t: t, id: id, in: make(chan *call, outboxQueue), quit: make(chan struct{}), done: make(chan struct{})}
+	if !t.cfg.Transactions {
+		close(o.done)
+		return o, nil
+	}
+	var err error
+	if o.conf, err = t.cfg.transacting(id); err != nil {
+		return nil, err
+	}
+	o.identity = newIdentity(id, t.cfg.TransactionTimeout)
 	// Taking the id fences whoever has it, and ends what it left open.
 	if err := o.open(); err != nil {
 		return nil, fmt.Errorf("open the outbox %s: %w", id, t.cfg.explain(err))
@@ -59,63 +73,88 @@ func newOutbox(t *Transport, id string) (*outbox, error) {
 	return o, nil
 }
 
+// transacting is the configuration of a producer with transactions.
+func (c Config) transacting(id string) (*sarama.Config, error) {
+	s, err := c.producing()
+	if err != nil {
+		return nil, err
+	}
+	s.Producer.Flush.Frequency = gatherFor
+	tx := &s.Producer.Transaction
+	tx.ID, tx.Timeout = id, c.TransactionTimeout
+	// The coordinator takes a few ms to finish the transaction before; where it is
+	// away, these tries last about ten seconds.
+	tx.Retry.Max = 100
+	tx.Retry.BackoffFunc = func(n, _ int) time.Duration {
+		return min(time.Millisecond+time.Duration(max(n-40, 0))*5*time.Millisecond, 250*time.Millisecond)
+	}
+	return s, nil
+}
+
 func (o *outbox) open() error {
-	base, err := o.t.cfg.sarama()
+	client, err := sarama.NewClient(o.t.cfg.Brokers, o.conf)
 	if err != nil {
 		return err
 	}
-	s := o.t.cfg.producing(base)
-	if o.t.cfg.Transactions {
-		tx := &s.Producer.Transaction
-		tx.ID, tx.Timeout = o.id, o.t.cfg.TransactionTimeout
-		// Each request of a transaction that has a new partition in it costs the
-		// coordinator a round of its own: one request for all is several times cheaper.
-		s.Producer.Flush.Frequency = gatherFor
-		tx.Retry.Max = 1000 // of tries that are a few ms apart: a coordinator finishes the one before
-		tx.Retry.BackoffFunc = func(n, _ int) time.Duration { return min(time.Duration(1+n/4)*time.Millisecond, 20*time.Millisecond) }
+	ctx, cancel := context.WithTimeout(context.Background(), o.t.cfg.PublishTimeout)
+	defer cancel()
+	if err := o.identity.claim(ctx, client); err != nil {
+		return errors.Join(err, client.Close())
 	}
-	o.producer, err = sarama.NewSyncProducer(o.t.cfg.Brokers, s)
+	o.producer, err = newProducerOf(client)
 	return err
 }
 
-// Publish implements mq.Outbox.
+// Publish implements mq.Outbox. It takes mq.kafka.publish_timeout at most. Without
+// transactions (mq.kafka.transactions) a crash may leave a part of a call.
 func (o *outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
+	select {
+	case <-o.quit:
+		return mq.ErrClosed
+	default:
+	}
 	if len(out) == 0 {
 		return nil
 	}
-	c := &call{topics: topicsOf(out), done: make(chan error, 1)}
-	for _, topic := range c.topics {
-		if err := o.t.known(topic); err != nil {
-			return err
-		}
+	ctx, cancel := context.WithTimeout(ctx, o.t.cfg.PublishTimeout)
+	defer cancel()
+	if o.conf == nil {
+		return o.t.pub.publish(ctx, out)
 	}
-	for _, one := range out {
-		r, err := marshaler.Marshal(one.Topic, one.Message)
-		if err != nil {
-			return fmt.Errorf("encode message %s: %w", one.Message.UUID, err)
-		}
-		c.records = append(c.records, r)
+	c := &call{ctx: ctx, topics: topicsOf(out), done: make(chan error, 1)}
+	if err := o.t.knownBy(ctx, c.topics...); err != nil {
+		return err
 	}
+	var err error
+	if c.records, _, err = encode(out); err != nil {
+		return err
+	}
+	if err := o.await(c); err != nil {
+		return fmt.Errorf("publish %d messages, all or none: %w", len(out), err)
+	}
+	return nil
+}
+
+func (o *outbox) await(c *call) error {
 	select {
 	case o.in <- c:
 	case <-o.quit:
 		return mq.ErrClosed
-	case <-ctx.Done():
-		return fmt.Errorf("publish to %d topics: %w", len(c.topics), ctx.Err())
+	case <-c.ctx.Done():
+		return fmt.Errorf("wait for earlier transactions: %w", c.ctx.Err())
 	}
 	select {
 	case err := <-c.done:
 		return err
+	case <-c.ctx.Done():
+		return fmt.Errorf("wait for the transaction (it may still be committed): %w", c.ctx.Err())
 	case <-o.done:
-		// The goroutine may have answered before it ended.
-		select {
-		case err := <-c.done:
-			return err
-		default:
-			return mq.ErrClosed
-		}
-	case <-ctx.Done():
-		return fmt.Errorf("publish to %d topics: %w", len(c.topics), ctx.Err())
+	}
+	select {
+	case err := <-c.done: // it was answered before the end
+		return err
+	default:
+		return mq.ErrClosed
 	}
 }
 
@@ -123,17 +162,12 @@ func (o *outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
 func (o *outbox) Close() error {
 	o.once.Do(func() { close(o.quit) })
 	<-o.done
-	if o.producer == nil {
-		return nil
-	}
-	if err := o.producer.Close(); err != nil {
-		return fmt.Errorf("close the outbox %s: %w", o.id, err)
-	}
 	return nil
 }
 
 func (o *outbox) run() {
 	defer close(o.done)
+	defer o.discard()
 	for {
 		select {
 		case c := <-o.in:
@@ -165,33 +199,32 @@ func (o *outbox) gather(c *call) []*call {
 	return calls
 }
 
-// settle brings calls to their answers. One that names a topic which has gone
-// meanwhile is answered so; the others are tried again without it.
+// settle brings calls to their answers. A call that cannot be published is answered
+// by itself; the others are tried again without it.
 func (o *outbox) settle(calls []*call) {
 	var err error
 	for range attempts {
 		if calls = o.refuse(calls); len(calls) == 0 {
 			return
 		}
-		if err = o.transact(calls); err == nil {
+		if err = o.transact(calls); err == nil || errors.Is(err, ErrFenced) {
 			break
 		}
-		if !errors.Is(err, mq.ErrUnknownTopic) && !errors.Is(err, errRebuilt) {
-			break
-		}
+		calls = o.blame(calls)
 	}
 	for _, c := range calls {
 		c.done <- err
 	}
 }
 
-// refuse answers the calls whose topics are not there and returns the others.
+// refuse answers the calls that nobody waits for any more, and those with a topic
+// that is not there, and returns the others.
 func (o *outbox) refuse(calls []*call) []*call {
 	left := calls[:0]
 	for _, c := range calls {
-		var err error
-		for _, topic := range c.topics {
-			err = errors.Join(err, o.t.known(topic))
+		err := c.ctx.Err()
+		if err == nil {
+			err = o.t.knownBy(c.ctx, c.topics...)
 		}
 		if err != nil {
 			c.done <- err
@@ -202,67 +235,73 @@ func (o *outbox) refuse(calls []*call) []*call {
 	return left
 }
 
-// errRebuilt is wrapped when the producer had to be made anew and the calls may be
-// tried again.
-var errRebuilt = errors.New("the producer was made anew")
+// blame answers the calls that a transaction failed by, and returns the others.
+func (o *outbox) blame(calls []*call) []*call {
+	left := calls[:0]
+	for _, c := range calls {
+		if c.receipt != nil && final(c.receipt.outcome()) {
+			if err := o.t.judge(c.ctx, c.receipt.outcome()); final(err) {
+				c.done <- err
+				continue
+			}
+		}
+		left = append(left, c)
+	}
+	return left
+}
 
-// transact publishes calls in one transaction.
+// transact publishes calls in one transaction. After a failure the producer is given
+// up: the next one ends what is open, which is as good as an abort, and starts clean.
 func (o *outbox) transact(calls []*call) error {
+	for _, c := range calls {
+		c.receipt = nil
+	}
 	if o.producer == nil {
 		if err := o.open(); err != nil {
 			return fmt.Errorf("open the outbox %s again: %w", o.id, err)
 		}
 	}
-	var records []*sarama.ProducerMessage
+	err := o.commit(calls)
+	if err != nil {
+		o.discard()
+	}
+	return err
+}
+
+func (o *outbox) commit(calls []*call) error {
+	if err := o.producer.async.BeginTxn(); err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), o.t.cfg.PublishTimeout)
+	defer cancel()
 	for _, c := range calls {
-		for _, r := range c.records {
-			again := *r // the producer writes to what it is given
-			records = append(records, &again)
+		c.receipt = newReceipt(len(c.records), nil)
+		o.producer.send(ctx, c.receipt, c.records)
+	}
+	var failed error
+	for _, c := range calls {
+		<-c.receipt.done
+		if err := c.receipt.outcome(); err != nil && (failed == nil || final(err)) {
+			failed = err
 		}
 	}
-	if !o.t.cfg.Transactions {
-		if err := o.producer.SendMessages(records); err != nil {
-			return fmt.Errorf("publish %d records: %w", len(records), o.t.judge(err))
-		}
-		return nil
+	if failed != nil {
+		return fmt.Errorf("send the records of a transaction: %w", failed)
 	}
-	if err := o.producer.BeginTxn(); err != nil {
-		return o.rebuild(fmt.Errorf("begin a transaction: %w", err))
-	}
-	if err := o.producer.SendMessages(records); err != nil {
-		return o.abort(fmt.Errorf("publish %d records: %w", len(records), o.t.judge(err)))
-	}
-	if err := o.producer.CommitTxn(); err != nil {
-		return o.abort(fmt.Errorf("commit %d records: %w", len(records), err))
+	if err := o.producer.async.CommitTxn(); err != nil {
+		return fmt.Errorf("commit a transaction: %w", err)
 	}
 	return nil
 }
 
-// abort ends a transaction that failed. A producer that cannot even do this is
-// made anew, which ends the transaction, too.
-func (o *outbox) abort(cause error) error {
-	if o.producer.TxnStatus()&sarama.ProducerTxnFlagFatalError == 0 {
-		if err := o.producer.AbortTxn(); err == nil {
-			return cause
-		}
+// discard ends the producer. What it left open is ended by the next one of its id, or
+// by the coordinator after mq.kafka.transaction_timeout.
+func (o *outbox) discard() {
+	if o.producer == nil {
+		return
 	}
-	return o.rebuild(cause)
-}
-
-// rebuild makes a new producer of the same id. A producer that was fenced is not
-// needed any more by whoever fenced it, unless two processes have one name.
-func (o *outbox) rebuild(cause error) error {
-	if errors.Is(cause, sarama.ErrProducerFenced) || errors.Is(cause, sarama.ErrInvalidProducerEpoch) {
-		o.t.log.Warn("this outbox was fenced: its transaction took too long, or another process has the same name",
-			zap.String("transactional_id", o.id), zap.Error(cause))
-	}
-	if err := o.producer.Close(); err != nil {
-		o.t.log.Debug("a broken producer did not close", zap.Error(err))
+	if err := o.producer.close(o.t.cfg.PublishTimeout); err != nil {
+		o.t.complaints.say("the producer of an outbox did not end in order", err)
 	}
 	o.producer = nil
-	if err := o.open(); err != nil {
-		o.producer = nil
-		return fmt.Errorf("%w (and making the producer anew: %w)", cause, err)
-	}
-	return fmt.Errorf("%w after %w", errRebuilt, cause)
 }

@@ -1,17 +1,28 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
 	wkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/gochat/gochat/infra/mq"
+)
+
+const (
+	// waitingBytes bounds what was handed over and has no outcome yet; beyond it
+	// publishers wait.
+	waitingBytes = 64 << 20
+	// recordVersion is sarama's number for the record format that has headers.
+	recordVersion = 2
+	// renewPause is between two tries to make a new producer.
+	renewPause = 200 * time.Millisecond
 )
 
 // marshaler writes records as Watermill does, keyed as our lanes are.
@@ -22,117 +33,211 @@ var marshaler = wkafka.NewWithPartitioningMarshaler(func(_ string, m *message.Me
 	return m.UUID, nil
 })
 
-// producing adds what every producer of ours has to a configuration: sarama's own
-// defaults lose (acks of one broker) and reorder (5 requests in flight).
-func (c Config) producing(s *sarama.Config) *sarama.Config {
-	p := &s.Producer
-	p.RequiredAcks = sarama.WaitForAll
-	p.Idempotent = true
-	s.Net.MaxOpenRequests = 1
-	p.Partitioner = sarama.NewHashPartitioner
-	p.Return.Successes, p.Return.Errors = true, true
-	p.Timeout = c.PublishTimeout
-	p.Retry.Max = 5
-	p.Retry.Backoff = 100 * time.Millisecond
-	p.Flush.MaxMessages = 4096
-	return s
-}
-
 // publisher publishes without transactions. Concurrent calls share requests: while
 // one is on its way, what is published meanwhile makes the next.
 type publisher struct {
-	t    *Transport
-	sync sarama.SyncProducer
+	t     *Transport
+	room  *semaphore.Weighted
+	calls sync.WaitGroup
+	quit  chan struct{} // ends a renewal
 
-	mu     sync.RWMutex // held for reading by each publish
-	closed bool
+	mu      sync.Mutex
+	current *producer     // nil while it is renewed
+	renewed chan struct{} // closed when it is there again
+	closed  bool
 }
 
 func newPublisher(t *Transport) (*publisher, error) {
-	base, err := t.cfg.sarama()
+	p := &publisher{t: t, room: semaphore.NewWeighted(waitingBytes), quit: make(chan struct{})}
+	var err error
+	if p.current, err = p.open(); err != nil {
+		return nil, t.cfg.explain(err)
+	}
+	return p, nil
+}
+
+func (p *publisher) open() (*producer, error) {
+	conf, err := p.t.cfg.producing()
 	if err != nil {
 		return nil, err
 	}
-	producer, err := sarama.NewSyncProducer(t.cfg.Brokers, t.cfg.producing(base))
-	if err != nil {
-		return nil, t.cfg.explain(err)
-	}
-	return &publisher{t: t, sync: producer}, nil
+	return newProducer(p.t.cfg.Brokers, conf)
 }
 
 // Publish implements message.Publisher: it returns nil when all in-sync replicas
-// have every message. An error leaves open which of them are there.
+// have every message, and an error after mq.kafka.publish_timeout at the latest. An
+// error leaves open which of the messages are there, or will be; those that are have
+// the order of the arguments.
 func (p *publisher) Publish(topic string, messages ...*message.Message) error {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	if p.closed {
+	ctx, cancel := context.WithTimeout(context.Background(), p.t.cfg.PublishTimeout)
+	defer cancel()
+	out := make([]mq.Outbound, len(messages))
+	for i, m := range messages {
+		out[i] = mq.Outbound{Topic: topic, Message: m}
+	}
+	return p.publish(ctx, out)
+}
+
+// publish is Publish to several topics.
+func (p *publisher) publish(ctx context.Context, out []mq.Outbound) error {
+	if !p.enter() {
 		return mq.ErrClosed
 	}
-	if len(messages) == 0 {
+	defer p.calls.Done()
+	if len(out) == 0 {
 		return nil
 	}
-	if err := p.t.known(topic); err != nil {
+	if err := p.t.knownBy(ctx, topicsOf(out)...); err != nil {
 		return err
 	}
-	records := make([]*sarama.ProducerMessage, len(messages))
-	for i, m := range messages {
-		var err error
-		if records[i], err = marshaler.Marshal(topic, m); err != nil {
-			return fmt.Errorf("encode message %s: %w", m.UUID, err)
-		}
+	records, bytes, err := encode(out)
+	if err != nil {
+		return err
 	}
-	if err := p.sync.SendMessages(records); err != nil {
-		return fmt.Errorf("publish %d messages to %s: %w", len(records), topic, p.t.judge(err))
+	if err := p.deliver(ctx, records, bytes); err != nil {
+		return fmt.Errorf("publish %d messages to %s: %w", len(out), out[0].Topic, err)
 	}
 	return nil
+}
+
+func (p *publisher) deliver(ctx context.Context, records []*sarama.ProducerMessage, bytes int64) error {
+	bytes = min(bytes, waitingBytes)
+	if err := p.room.Acquire(ctx, bytes); err != nil {
+		return fmt.Errorf("wait for earlier messages: %w", err)
+	}
+	producer, err := p.take(ctx)
+	if err != nil {
+		p.room.Release(bytes)
+		return err
+	}
+	r := newReceipt(len(records), func() { p.room.Release(bytes) })
+	producer.send(ctx, r, records)
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the brokers to confirm (they still may): %w", ctx.Err())
+	}
+	err = r.outcome()
+	if worn(err) {
+		p.renew(producer)
+	}
+	return p.t.judge(ctx, err)
+}
+
+// enter counts a call in; Close waits for it.
+func (p *publisher) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.calls.Add(1)
+	return true
+}
+
+// take returns the producer, or waits for the new one.
+func (p *publisher) take(ctx context.Context) (*producer, error) {
+	for {
+		p.mu.Lock()
+		current, renewed := p.current, p.renewed
+		p.mu.Unlock()
+		if current != nil {
+			return current, nil
+		}
+		select {
+		case <-renewed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the brokers: %w", ctx.Err())
+		}
+	}
+}
+
+// renew replaces a producer that does not recover by itself. What it has on its way
+// has an outcome before the new one takes anything: nothing overtakes. The caller is
+// a call, so that Close comes after.
+func (p *publisher) renew(old *producer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current != old {
+		return
+	}
+	p.current, p.renewed = nil, make(chan struct{})
+	p.calls.Go(func() { p.replace(old) })
+}
+
+func (p *publisher) replace(old *producer) {
+	if err := old.close(p.t.cfg.PublishTimeout); err != nil {
+		p.t.complaints.say("a producer was given up and did not end in order", err)
+	}
+	for {
+		next, err := p.open()
+		if err == nil {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.current = next
+			close(p.renewed)
+			return
+		}
+		p.t.complaints.say("there is no producer; it is tried again", err)
+		select {
+		case <-p.quit:
+			return
+		case <-time.After(renewPause):
+		}
+	}
 }
 
 // Close waits for publishes under way.
 func (p *publisher) Close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.closed {
+		p.mu.Unlock()
 		return nil
 	}
 	p.closed = true
-	if err := p.sync.Close(); err != nil {
+	close(p.quit)
+	p.mu.Unlock()
+	p.calls.Wait()
+	if p.current == nil {
+		return nil
+	}
+	if err := p.current.close(p.t.cfg.PublishTimeout); err != nil {
 		return fmt.Errorf("close the producer: %w", err)
 	}
 	return nil
 }
 
-// judge reads what a send failed with: a topic that is gone is ErrUnknownTopic, and
-// is forgotten here.
-func (t *Transport) judge(err error) error {
-	var many sarama.ProducerErrors
-	if !errors.As(err, &many) || len(many) == 0 {
+// encode makes records of messages and says how large they are.
+func encode(out []mq.Outbound) ([]*sarama.ProducerMessage, int64, error) {
+	records, bytes := make([]*sarama.ProducerMessage, len(out)), 0
+	for i, o := range out {
+		r, err := marshaler.Marshal(o.Topic, o.Message)
+		if err != nil {
+			return nil, 0, fmt.Errorf("encode message %s: %w", o.Message.UUID, err)
+		}
+		records[i], bytes = r, bytes+r.ByteSize(recordVersion)
+	}
+	return records, int64(bytes), nil
+}
+
+// judge reads what a send failed with. A leader that has just got a partition may not
+// know its topic yet: so the brokers are asked whether it is really gone.
+func (t *Transport) judge(ctx context.Context, err error) error {
+	var gone *goneError
+	if !errors.As(err, &gone) {
 		return err
 	}
-	first := many[0].Err
-	for _, one := range many {
-		if errors.Is(one.Err, sarama.ErrUnknownTopicOrPartition) {
-			t.forget(one.Msg.Topic)
-			first = fmt.Errorf("%w: %s", mq.ErrUnknownTopic, one.Msg.Topic)
-		}
+	if asked := t.ask(ctx, gone.topic); asked != nil {
+		return asked
 	}
-	return fmt.Errorf("%d of the records: %w", len(many), first)
+	return fmt.Errorf("the brokers do not agree on whether topic %s is there", gone.topic)
 }
 
-// forget makes the client look anew for a topic that a broker does not know.
-func (t *Transport) forget(topic string) {
-	t.lost(topic)
-	if err := t.client.RefreshMetadata(topic); err == nil {
-		if have, err := t.client.Partitions(topic); err == nil && len(have) > 0 {
-			t.found(topic) // it was the leader that moved
-		}
-	}
-}
-
-// topicsOf lists the topics of a call, each once.
+// topicsOf lists the topics of a call, each once when they come together.
 func topicsOf(out []mq.Outbound) []string {
-	var names []string
-	for _, o := range out {
-		if !slices.Contains(names, o.Topic) {
+	names := make([]string, 0, 4)
+	for i, o := range out {
+		if i == 0 || o.Topic != out[i-1].Topic {
 			names = append(names, o.Topic)
 		}
 	}

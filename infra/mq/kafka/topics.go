@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// missingFor is how long a topic that was not there is taken to be missing.
-	missingFor = time.Second
 	// settle is how long a new topic may take until every broker leads its partitions.
 	settle = 15 * time.Second
 	poll   = 20 * time.Millisecond
@@ -94,47 +92,6 @@ func (t *Transport) await(ctx context.Context, topic string, partitions int) err
 			return fmt.Errorf("wait for its %d partitions to have leaders: %w", partitions, errors.Join(err, ctx.Err()))
 		}
 	}
-}
-
-// known reports whether a topic is there: quickly, since publishing to one that is
-// not costs a producer its whole batch.
-func (t *Transport) known(topic string) error {
-	t.mu.Lock()
-	at, missing := t.missing[topic]
-	t.mu.Unlock()
-	if missing && time.Since(at) < missingFor {
-		return fmt.Errorf("%w: %s", mq.ErrUnknownTopic, topic)
-	}
-	have, err := t.client.Partitions(topic)
-	switch {
-	case errors.Is(err, sarama.ErrUnknownTopicOrPartition), err == nil && len(have) == 0:
-		t.lost(topic)
-		return fmt.Errorf("%w: %s", mq.ErrUnknownTopic, topic)
-	case errors.Is(err, sarama.ErrClosedClient):
-		return mq.ErrClosed
-	case err != nil:
-		return fmt.Errorf("look for topic %s: %w", topic, err)
-	}
-	return nil
-}
-
-// lost remembers that a topic is not there (any more).
-func (t *Transport) lost(topic string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := time.Now()
-	for name, at := range t.missing {
-		if now.Sub(at) >= missingFor {
-			delete(t.missing, name)
-		}
-	}
-	t.missing[topic] = now
-}
-
-func (t *Transport) found(topic string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.missing, topic)
 }
 
 func (t *Transport) isClosed() bool {

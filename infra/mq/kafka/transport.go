@@ -22,11 +22,13 @@ type Transport struct {
 	admin  sarama.ClusterAdmin
 	pub    *publisher
 
-	mu      sync.Mutex
-	closed  bool
-	outs    []*outbox
-	subs    map[*subscriber]struct{}
-	missing map[string]time.Time // topics that were not there, and when
+	directory  *directory
+	complaints *complaints // of the producers
+
+	mu     sync.Mutex
+	closed bool
+	outs   []*outbox
+	subs   map[*subscriber]struct{}
 }
 
 // Open connects, and checks that the brokers take us. An error is one sentence
@@ -39,7 +41,7 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{cfg: cfg, log: log, subs: map[*subscriber]struct{}{}, missing: map[string]time.Time{}}
+	t := &Transport{cfg: cfg, log: log, directory: newDirectory(), complaints: &complaints{log: log}, subs: map[*subscriber]struct{}{}}
 	if err := within(ctx, 4*cfg.Timeout, func() error { return t.connect(base) }); err != nil {
 		return nil, cfg.explain(errors.Join(err, ctx.Err()))
 	}

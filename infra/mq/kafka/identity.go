@@ -1,0 +1,108 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// ErrFenced is returned by an outbox whose id another process has taken since: the
+// newer one works, the older one does not.
+var ErrFenced = errors.New("another process has the same name and began later: this one may not publish any more")
+
+const (
+	// claimPause is between two tries to have the id.
+	claimPause = 5 * time.Millisecond
+	// lastEpoch is the highest epoch that sarama may still count on from.
+	lastEpoch = math.MaxInt16 - 3
+)
+
+// identity is who a transactional producer is to the coordinator: its id, and the
+// epoch that says whether anybody else came under the same id.
+//
+// sarama always takes an id from whoever has it, and does not say which epoch it got.
+// Two processes of one name would then take it from each other for ever; and a process
+// that stood still for longer than its transaction may last looks just like one that
+// was replaced. So the id is claimed here first, with the epoch that this process
+// knows: the coordinator refuses only if somebody else came after it.
+type identity struct {
+	id      string
+	timeout time.Duration // of a transaction
+	pid     int64
+	epoch   int16
+}
+
+func newIdentity(id string, timeout time.Duration) *identity {
+	return &identity{id: id, timeout: timeout, pid: -1, epoch: -1}
+}
+
+// claim takes the id the first time; later it asks whether it is still ours. What was
+// left open in its name is ended. sarama's producer is to be made right after it.
+func (i *identity) claim(ctx context.Context, client sarama.Client) error {
+	for {
+		err := i.register(client)
+		switch {
+		case err == nil && i.epoch < lastEpoch:
+			i.epoch++ // sarama registers once more
+			return nil
+		case err == nil:
+			continue // the epochs are used up; the next answer begins anew
+		case errors.Is(err, sarama.ErrProducerFenced), errors.Is(err, sarama.ErrInvalidProducerEpoch):
+			return ErrFenced
+		case !passing(err):
+			return fmt.Errorf("claim the transactional id %s: %w", i.id, err)
+		}
+		if !wait(ctx, claimPause) {
+			return fmt.Errorf("claim the transactional id %s: %w", i.id, errors.Join(ctx.Err(), err))
+		}
+	}
+}
+
+func (i *identity) register(client sarama.Client) error {
+	coordinator, err := client.TransactionCoordinator(i.id)
+	if err != nil {
+		return err
+	}
+	resp, err := coordinator.InitProducerID(&sarama.InitProducerIDRequest{
+		Version: 4, TransactionalID: &i.id, TransactionTimeout: i.timeout, ProducerID: i.pid, ProducerEpoch: i.epoch,
+	})
+	if err == nil && resp.Err != sarama.ErrNoError {
+		err = resp.Err
+	}
+	if err != nil {
+		if moved(err) {
+			return errors.Join(err, client.RefreshTransactionCoordinator(i.id))
+		}
+		return err
+	}
+	i.pid, i.epoch = resp.ProducerID, resp.ProducerEpoch
+	return nil
+}
+
+// moved reports whether the coordinator may be elsewhere now.
+func moved(err error) bool {
+	var said sarama.KError
+	return !errors.As(err, &said) || said == sarama.ErrNotCoordinatorForConsumer || said == sarama.ErrConsumerCoordinatorNotAvailable
+}
+
+// passing reports whether it is worth asking again: an earlier transaction is being
+// finished, or the coordinator is on its way.
+func passing(err error) bool {
+	if errors.Is(err, sarama.ErrClosedClient) {
+		return false
+	}
+	var said sarama.KError
+	if !errors.As(err, &said) {
+		return true // the connection
+	}
+	switch said {
+	case sarama.ErrConcurrentTransactions, sarama.ErrOffsetsLoadInProgress, sarama.ErrNotCoordinatorForConsumer,
+		sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrRequestTimedOut, sarama.ErrNotEnoughReplicas:
+		return true
+	}
+	return false
+}
