@@ -110,7 +110,7 @@ func (c *Config) validate() error {
 		errs = append(errs, errors.New("gateway.listen: must be host:port"))
 	}
 	errs = append(errs, c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
-		repo.CheckLimits(c.Limits.Limits, c.DB.Driver))
+		c.Janitor.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}

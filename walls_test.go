@@ -34,6 +34,8 @@ var owners = []struct {
 	{"github.com/uptrace/bun", []string{"repo/store/sql", "infra/db"}},
 	{"github.com/redis/go-redis", []string{"repo/cache/redis", "infra/kv", "infra/mq/redisstream"}},
 	{"github.com/IBM/sarama", []string{"infra/mq/kafka"}},
+	{"github.com/xdg-go/scram", []string{"infra/mq/kafka"}},
+	{"go.etcd.io/etcd", []string{"infra/registry"}},
 	{"github.com/ThreeDotsLabs/watermill", []string{"routers", "gateway", "infra"}},
 }
 

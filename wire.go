@@ -21,9 +21,6 @@ import (
 	"github.com/gochat/gochat/routers"
 )
 
-// callTimeout is for calls between roles whose caller has no deadline.
-const callTimeout = 5 * time.Second
-
 // app is a process while it starts: the one place that knows all rooms.
 type app struct {
 	cfg   *Config

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -113,7 +114,8 @@ func (lagCollector) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
 
 // Collect asks the queue; without an answer there are no figures.
 func (l lagCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	lag, err := l.queue.Lag(ctx)
 	if err != nil {

@@ -84,14 +84,15 @@ func (a *app) openRegistry(ctx context.Context) (err error) {
 // openCalls makes the way to the services: to those of this process, and by the
 // registry to those of others.
 func (a *app) openCalls(context.Context) error {
-	a.local = rpc.NewLocal()
+	caller := rpc.WithCaller(strings.Join(a.roles, ",") + "/" + a.name)
+	a.local = rpc.NewLocal(rpc.WithLog(a.log), caller)
 	remotes := map[string]grpc.ClientConnInterface{}
 	for _, name := range []string{roleRepo, roleLogic} {
 		if a.has(name) || a.registry == nil || name == roleLogic && !a.has(roleGateway) {
 			continue
 		}
 		conn, err := rpc.Dial(registry.Scheme+":///"+name, a.cfg.RPC, rpc.WithLog(a.log), rpc.WithMetrics(a.metrics),
-			rpc.WithCaller(strings.Join(a.roles, ",")+"/"+a.name), rpc.WithResolver(a.registry.Resolver()))
+			caller, rpc.WithResolver(a.registry.Resolver()))
 		if err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func (a *app) openCalls(context.Context) error {
 			}
 		}
 	}
-	a.calls = rpc.WithTimeout(rpc.Route(a.local, remotes), callTimeout)
+	a.calls = rpc.WithTimeout(rpc.Route(a.local, remotes), a.cfg.RPC.CallTimeout)
 	return nil
 }
 
@@ -117,6 +118,9 @@ func (a *app) openRepo(ctx context.Context) error {
 		return nil
 	}
 	cfg := a.cfg.Config
+	if !a.whole() && len(cfg.KV.Addrs) == 0 {
+		return errors.New("role repo in a process of its own shares its cache with others: set kv.addrs (GOCHAT_KV_ADDRS) to a Redis")
+	}
 	if cfg.DB.Driver != db.MySQL {
 		cfg.DB.Path = a.cfg.dbPath(a.dir.path)
 	}
@@ -128,9 +132,7 @@ func (a *app) openRepo(ctx context.Context) error {
 	a.stack.Push("store", r.Close)
 	r.Register(a.local)
 	a.metrics.MustRegister(r)
-	for name := range r.Health(ctx) {
-		a.checks.Add(name, func(ctx context.Context) error { return r.Health(ctx)[name] })
-	}
+	a.checks.AddGroup(r.Health)
 	return nil
 }
 
@@ -175,9 +177,7 @@ func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
 	defer ticker.Stop()
 	was := false
 	for {
-		answers := a.checks.Run(ctx)
-		delete(answers, "cache") // what is in it is in the database, too
-		ready := health.Summarize(answers).Status != health.WordDown
+		ready := health.Summarize(a.checks.Run(ctx)).Status != health.WordDown
 		if ready != was {
 			a.log.Info("readiness has changed", zap.Bool("ready", ready))
 		}

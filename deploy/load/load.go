@@ -17,10 +17,13 @@ import (
 
 // Config says what to measure.
 type Config struct {
-	// URL of the server.
-	URL string
+	// URLs of the gateways; senders and their receivers are on different ones.
+	URLs []string
 	// Pairs of a sender and a receiver, each with InFlight messages on the way.
 	Pairs, InFlight int
+	// Peers is to how many receivers each sender sends in turn: there are Pairs × Peers
+	// conversations.
+	Peers int
 	// Content is bytes a message.
 	Content int
 	// Warmup is not measured; Duration is.
@@ -34,9 +37,10 @@ type Config struct {
 
 // Flags declares the configuration's flags with its present values as defaults.
 func Flags(fs *pflag.FlagSet, c *Config) {
-	fs.StringVar(&c.URL, "url", "http://127.0.0.1:8080", "the server")
+	fs.StringSliceVar(&c.URLs, "url", []string{"http://127.0.0.1:8080"}, "the server; of several gateways, with commas, each sender and receiver have two")
 	fs.IntVar(&c.Pairs, "pairs", 200, "sender/receiver pairs")
 	fs.IntVar(&c.InFlight, "in-flight", 8, "messages on the way for each pair")
+	fs.IntVar(&c.Peers, "peers", 1, "receivers that each sender sends to in turn; pairs × peers are the conversations")
 	fs.IntVar(&c.Content, "content", 128, "bytes a message")
 	fs.DurationVar(&c.Warmup, "warmup", 3*time.Second, "time before measuring")
 	fs.DurationVar(&c.Duration, "duration", 20*time.Second, "time of measuring")
@@ -50,6 +54,7 @@ type Report struct {
 	Cores int `json:"cores"`
 
 	Pairs             int     `json:"pairs,omitempty"`
+	Conversations     int     `json:"conversations,omitempty"`
 	InFlight          int     `json:"inFlight,omitempty"`
 	ContentBytes      int     `json:"contentBytes,omitempty"`
 	Seconds           float64 `json:"seconds,omitempty"`
@@ -81,17 +86,28 @@ var ErrWrong = errors.New("the server broke a promise")
 
 // Run measures and returns the report; progress gets a line now and then.
 func Run(ctx context.Context, cfg Config, progress io.Writer) (*Report, error) {
-	s := client.New(cfg.URL)
-	defer s.Close()
+	if len(cfg.URLs) == 0 {
+		return nil, errors.New("name a server by --url")
+	}
+	var servers []*client.Server
+	for _, url := range cfg.URLs {
+		s := client.New(url)
+		defer s.Close()
+		servers = append(servers, s)
+	}
 	r := &Report{Cores: runtime.NumCPU()}
 	if cfg.Idle > 0 {
-		return r, idle(ctx, cfg, s, r, progress)
+		return r, idle(ctx, cfg, servers[0], r, progress)
 	}
 	if cfg.Pairs < 1 || cfg.InFlight < 1 || cfg.InFlight > ringSize || cfg.Content < 1 {
 		return nil, fmt.Errorf("pairs %d, in-flight %d and content %d must be at least 1, in-flight at most %d",
 			cfg.Pairs, cfg.InFlight, cfg.Content, ringSize)
 	}
-	return r, pairs(ctx, cfg, s, r, progress)
+	if cfg.Peers < 1 || cfg.Peers > cfg.Pairs {
+		return nil, fmt.Errorf("peers %d must be 1 to the number of pairs, %d", cfg.Peers, cfg.Pairs)
+	}
+	r.Conversations = cfg.Pairs * cfg.Peers
+	return r, pairs(ctx, cfg, servers, r, progress)
 }
 
 // Write prints the report for people.
@@ -107,7 +123,8 @@ func (r *Report) Write(w io.Writer) error {
 		line("  memory a socket   %.1f KB resident, %.1f KB Go heap and stacks", r.RSSPerSocket/1000, r.GoBytesPerSocket/1000)
 		return err
 	}
-	line("%d pairs, %d in flight each, %d bytes, %.1f s, %d cores shared with this generator", r.Pairs, r.InFlight, r.ContentBytes, r.Seconds, r.Cores)
+	line("%d pairs, %d in flight each, %d conversations, %d bytes, %.1f s, %d cores shared with this generator",
+		r.Pairs, r.InFlight, r.Conversations, r.ContentBytes, r.Seconds, r.Cores)
 	line("  stored     %8.0f /s   p50 %6.1f ms   p90 %6.1f ms   p99 %6.1f ms   max %6.1f ms", r.StoredPerSecond,
 		r.StoredLatency.P50, r.StoredLatency.P90, r.StoredLatency.P99, r.StoredLatency.Max)
 	line("  delivered  %8.0f /s   p50 %6.1f ms   p90 %6.1f ms   p99 %6.1f ms   max %6.1f ms", r.DeliveredSecond,

@@ -46,6 +46,7 @@ func (h *histogram) latency() Latency {
 // run is what the pairs share.
 type run struct {
 	cfg       Config
+	senders   map[string]*pair // by user id
 	measuring atomic.Bool
 	stopping  atomic.Bool
 	stored    atomic.Int64
@@ -60,18 +61,24 @@ type pair struct {
 	run              *run
 	sender, receiver *client.Account
 	from, to         *websocket.Conn
-	head             []byte // of a frame, up to the number
-	tail             []byte
-	frame            []byte
-	next             int
-	sent             [ringSize]atomic.Int64 // Unix ns by number
-	storedAll        int
-	last             atomic.Int64 // highest number that arrived
-	conversation     string
+	// peers are those whose receivers it sends to in turn, itself first; heads are the
+	// beginnings of the frames to them, up to the number.
+	peers        []*pair
+	heads        [][]byte
+	frame        []byte
+	next         int
+	sent         [ringSize]atomic.Int64 // Unix ns by number
+	storedFirst  int                    // of what was sent to the first peer
+	conversation string                 // with the first peer
+	// last is the number that arrived last from each sender, by its user id.
+	last map[string]int
 }
 
-func pairs(ctx context.Context, cfg Config, s *client.Server, r *Report, progress io.Writer) error {
-	p, err := setUp(ctx, cfg, s, progress)
+var frameTail = []byte(`"}}`)
+
+func pairs(ctx context.Context, cfg Config, servers []*client.Server, r *Report, progress io.Writer) error {
+	s := servers[0]
+	p, err := setUp(ctx, cfg, servers, progress)
 	if err != nil {
 		return err
 	}
@@ -99,6 +106,20 @@ type fleet struct {
 	pairs []*pair
 }
 
+// introduce tells every pair whom it sends to, and who sends.
+func (f *fleet) introduce() {
+	f.run.senders = map[string]*pair{}
+	for i, p := range f.pairs {
+		f.run.senders[p.sender.UserID] = p
+		for k := range f.run.cfg.Peers {
+			peer := f.pairs[(i+k)%len(f.pairs)]
+			p.peers = append(p.peers, peer)
+			p.heads = append(p.heads, []byte(`{"type":"send-message","data":{"receiverId":"`+peer.receiver.UserID+
+				`","messageType":"text","content":"`+strings.Repeat("x", f.run.cfg.Content)+`","tempMessageId":"n`))
+		}
+	}
+}
+
 func (f *fleet) close() {
 	for _, p := range f.pairs {
 		for _, c := range []*websocket.Conn{p.from, p.to} {
@@ -121,7 +142,7 @@ func (f *fleet) settle() {
 	}
 }
 
-func setUp(ctx context.Context, cfg Config, s *client.Server, progress io.Writer) (*fleet, error) {
+func setUp(ctx context.Context, cfg Config, servers []*client.Server, progress io.Writer) (*fleet, error) {
 	f := &fleet{run: &run{cfg: cfg, storedIn: newHistogram(), reachedIn: newHistogram()}, pairs: make([]*pair, cfg.Pairs)}
 	prefix := "load" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
 	_, _ = fmt.Fprintf(progress, "registering %d users…\n", 2*cfg.Pairs)
@@ -129,7 +150,7 @@ func setUp(ctx context.Context, cfg Config, s *client.Server, progress io.Writer
 	group.SetLimit(8)
 	for i := range f.pairs {
 		group.Go(func() error {
-			p, err := newPair(gctx, f.run, s, prefix+strconv.Itoa(i))
+			p, err := newPair(gctx, f.run, servers[i%len(servers)], servers[(i+1)%len(servers)], prefix+strconv.Itoa(i))
 			f.pairs[i] = p
 			return err
 		})
@@ -137,15 +158,16 @@ func setUp(ctx context.Context, cfg Config, s *client.Server, progress io.Writer
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	f.introduce()
 	return f, nil
 }
 
-func newPair(ctx context.Context, r *run, s *client.Server, name string) (p *pair, err error) {
-	p = &pair{run: r}
-	if p.sender, err = s.Register(ctx, name+"a", "load-password"); err != nil {
+func newPair(ctx context.Context, r *run, one, other *client.Server, name string) (p *pair, err error) {
+	p = &pair{run: r, last: map[string]int{}}
+	if p.sender, err = one.Register(ctx, name+"a", "load-password"); err != nil {
 		return nil, err
 	}
-	if p.receiver, err = s.Register(ctx, name+"b", "load-password"); err != nil {
+	if p.receiver, err = other.Register(ctx, name+"b", "load-password"); err != nil {
 		return nil, err
 	}
 	d := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 4096, HandshakeTimeout: 30 * time.Second}
@@ -155,16 +177,14 @@ func newPair(ctx context.Context, r *run, s *client.Server, name string) (p *pai
 	if p.to, err = p.receiver.Dial(ctx, d, ""); err != nil {
 		return nil, err
 	}
-	p.head = []byte(`{"type":"send-message","data":{"receiverId":"` + p.receiver.UserID + `","messageType":"text","content":"` +
-		strings.Repeat("x", r.cfg.Content) + `","tempMessageId":"n`)
-	p.tail = []byte(`"}}`)
 	return p, nil
 }
 
 // send writes the next message.
 func (p *pair) send() error {
+	head := p.heads[p.next%len(p.heads)]
 	p.next++
-	p.frame = append(strconv.AppendInt(append(p.frame[:0], p.head...), int64(p.next), 10), p.tail...)
+	p.frame = append(strconv.AppendInt(append(p.frame[:0], head...), int64(p.next), 10), frameTail...)
 	p.sent[p.next%ringSize].Store(time.Now().UnixNano())
 	return p.from.WriteMessage(websocket.TextMessage, p.frame)
 }
@@ -175,6 +195,7 @@ var (
 	pushT   = []byte(`{"type":"new-message"`)
 	ackT    = []byte(`{"type":"message-ack"`)
 	convKey = []byte(`"conversationId":"`)
+	fromKey = []byte(`"senderId":"`)
 )
 
 // numberOf finds the number in a frame's tempMessageId.
@@ -191,6 +212,13 @@ func numberOf(frame []byte) (int, bool) {
 		n, digits = n*10+int(c-'0'), digits+1
 	}
 	return n, digits > 0
+}
+
+// valueOf finds the string that follows a key.
+func valueOf(frame, key []byte) []byte {
+	_, rest, _ := bytes.Cut(frame, key)
+	value, _, _ := bytes.Cut(rest, []byte(`"`))
+	return value
 }
 
 // read reads one frame into buf.
@@ -244,11 +272,9 @@ func (p *pair) onStored(frame []byte) error {
 	if !ok {
 		return fmt.Errorf("%w: no tempMessageId in %s", ErrWrong, frame)
 	}
-	p.storedAll++
-	if p.conversation == "" {
-		_, rest, _ := bytes.Cut(frame, convKey)
-		id, _, _ := bytes.Cut(rest, []byte(`"`))
-		p.conversation = string(id)
+	if (n-1)%len(p.peers) == 0 {
+		p.storedFirst++
+		p.conversation = string(valueOf(frame, convKey))
 	}
 	p.run.stored.Add(1)
 	if p.run.measuring.Load() {
@@ -283,13 +309,19 @@ func (p *pair) receiveLoop() error {
 		if !ok {
 			continue
 		}
-		if last := p.last.Load(); int64(n) != last+1 {
+		user := string(valueOf(frame, fromKey))
+		sender := p.run.senders[user]
+		if sender == nil {
+			return fmt.Errorf("%w: a stranger's message arrived: %s", ErrWrong, frame)
+		}
+		// Of each sender come its messages to this receiver, one after the other.
+		if last := p.last[user]; last != 0 && n != last+len(p.peers) || last == 0 && n > len(p.peers) {
 			return fmt.Errorf("%w: message %d arrived after %d", ErrWrong, n, last)
 		}
-		p.last.Store(int64(n))
+		p.last[user] = n
 		p.run.delivered.Add(1)
 		if p.run.measuring.Load() {
-			p.run.reachedIn.record(time.Duration(time.Now().UnixNano() - p.sent[n%ringSize].Load()))
+			p.run.reachedIn.record(time.Duration(time.Now().UnixNano() - sender.sent[n%ringSize].Load()))
 		}
 	}
 }
@@ -304,12 +336,12 @@ func (f *fleet) check(ctx context.Context, r *Report) error {
 			return fmt.Errorf("read the history of a pair: %w", err)
 		}
 		for i, m := range history {
-			if m.SeqID != uint64(i+1) || m.TempMessageID != "n"+strconv.Itoa(i+1) {
+			if m.SeqID != uint64(i+1) || m.TempMessageID != "n"+strconv.Itoa(1+i*len(p.peers)) {
 				return fmt.Errorf("%w: message %d of %s has seqId %d and tempMessageId %s", ErrWrong, i+1, p.conversation, m.SeqID, m.TempMessageID)
 			}
 		}
-		if len(history) < p.storedAll {
-			return fmt.Errorf("%w: %d messages were stored and %d are in history", ErrWrong, p.storedAll, len(history))
+		if len(history) < p.storedFirst {
+			return fmt.Errorf("%w: %d messages were stored and %d are in history", ErrWrong, p.storedFirst, len(history))
 		}
 		r.CheckedPairs++
 		r.CheckedMessages += len(history)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,7 +23,11 @@ type Checks struct {
 	timeout time.Duration
 	mu      sync.Mutex
 	checks  map[string]Check
+	groups  []Group
 }
+
+// Group asks several dependencies at once and answers by name.
+type Group func(ctx context.Context) map[string]error
 
 // New returns an empty set; each check gets at most timeout.
 func New(timeout time.Duration) *Checks {
@@ -33,6 +39,13 @@ func (c *Checks) Add(name string, check Check) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.checks[name] = check
+}
+
+// AddGroup adds checks that are made together.
+func (c *Checks) AddGroup(group Group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.groups = append(c.groups, group)
 }
 
 // AddSoft adds a dependency that the process goes on without: its error wraps
@@ -89,6 +102,7 @@ func (c *Checks) Run(ctx context.Context) map[string]error {
 	for name, check := range c.checks {
 		checks[name] = check
 	}
+	groups := slices.Clone(c.groups)
 	c.mu.Unlock()
 
 	var mu sync.Mutex
@@ -100,6 +114,14 @@ func (c *Checks) Run(ctx context.Context) map[string]error {
 			mu.Lock()
 			defer mu.Unlock()
 			out[name] = err
+		})
+	}
+	for _, group := range groups {
+		wg.Go(func() {
+			answers := group(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(out, answers)
 		})
 	}
 	wg.Wait()

@@ -27,6 +27,8 @@ func TestSummarize(t *testing.T) {
 			checks := health.New(time.Second)
 			checks.Add("hard", func(context.Context) error { return c.hard })
 			checks.AddSoft("soft", func(context.Context) error { return c.soft })
+			checks.AddGroup(func(context.Context) map[string]error { return map[string]error{"one": nil, "other": nil} })
+			c.want.Checks["one"], c.want.Checks["other"] = health.WordOK, health.WordOK
 			assert.Equal(t, c.want, health.Summarize(checks.Run(t.Context())))
 		})
 	}
