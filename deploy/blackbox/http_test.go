@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -189,8 +190,10 @@ func TestOperations(t *testing.T) {
 	assert.Equal(t, 200, call(t, "GET", "/healthz", "", nil).Status)
 	ready := call(t, "GET", "/readyz", "", nil)
 	assert.Equal(t, 200, ready.Status)
-	assert.Contains(t, ready.Body["checks"], "database")
-	assert.Contains(t, string(call(t, "GET", "/metrics", "", nil).Raw), "gochat_pipeline_stage_seconds")
+	checks, _ := ready.Body["checks"].(map[string]any)
+	assert.Equal(t, "ok", checks["queue"])
+	assert.Contains(t, []any{checks["database"], checks["repo"]}, "ok", "in this process or in another one")
+	assert.True(t, bytes.Contains(call(t, "GET", "/metrics", "", nil).Raw, []byte("gochat_gateway_connections")))
 	assert.Contains(t, string(call(t, "GET", "/openapi.yaml", "", nil).Raw), "openapi: 3.0.3")
 	assert.Contains(t, string(call(t, "GET", "/", "", nil).Raw), "<!doctype html>")
 	missing := call(t, "GET", "/api/nothing/here", newUser(t).token, nil)

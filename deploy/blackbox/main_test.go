@@ -26,12 +26,17 @@ import (
 )
 
 var (
-	base   string
+	bases  []string
+	turn   atomic.Uint64
 	routes routers.Router
 )
 
-// TestMain runs against GOCHAT_TEST_URL, or against a server that it builds and
-// starts.
+// base is the address for the next call: of several gateways each gets its turn,
+// so that no promise is kept by one gateway alone.
+func base() string { return bases[turn.Add(1)%uint64(len(bases))] }
+
+// TestMain runs against GOCHAT_TEST_URL (several with commas), or against a server
+// that it builds and starts.
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
@@ -47,7 +52,8 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "openapi.yaml:", err)
 		return 1
 	}
-	if base = os.Getenv("GOCHAT_TEST_URL"); base != "" {
+	if urls := os.Getenv("GOCHAT_TEST_URL"); urls != "" {
+		bases = strings.Split(urls, ",")
 		return m.Run()
 	}
 	dir, err := os.MkdirTemp("", "gochat-blackbox-")
@@ -61,7 +67,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	base = server.URL()
+	bases = []string{server.URL()}
 	code := m.Run()
 	if exit, _, err := server.Term(); err != nil || exit != 0 || strings.Contains(server.Output(), "panic:") {
 		fmt.Fprintln(os.Stderr, "the server did not stop well:", exit, err, server.Output())
@@ -110,7 +116,7 @@ func (a answer) field(name string) string {
 // call sends a body as it is and checks the answer against the OpenAPI file.
 func call(t *testing.T, method, path, token string, body []byte) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, base+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, base()+path, bytes.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	if token != "" {

@@ -51,6 +51,7 @@ func newTown(t *testing.T, opt cluster.Options) *town {
 	bin, err := chaos.Build(t.Context(), opt.Dir)
 	require.NoError(t, err)
 	opt.Binary, opt.Out = bin, os.Stderr
+	opt.Env = []string{"GOCHAT_LIMITS_SOCKETS_PER_USER=20"} // as the black-box suite has it
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	c, err := cluster.Start(ctx, opt)
@@ -295,6 +296,8 @@ func (w *town) run(t *testing.T) {
 	out, err := w.Verify(t.Context())
 	require.NoError(t, err)
 	t.Log("verify:", out)
+	// Last, since the strangers of that suite talk to the world as well.
+	t.Run("contract", w.contract)
 }
 
 // TestPromotion lets a replica of Redis take over from a master that dies.
