@@ -65,6 +65,7 @@ func closed(client *clientv3.Client) error {
 // reach tries the addresses until one can be connected to. gRPC would hide the
 // reason why not behind a deadline.
 func reach(ctx context.Context, cfg Config, tlsCfg *tls.Config) error {
+	var reason error
 	for {
 		var errs []error
 		for _, e := range cfg.Endpoints {
@@ -74,17 +75,20 @@ func reach(ctx context.Context, cfg Config, tlsCfg *tls.Config) error {
 			}
 			errs = append(errs, err)
 		}
+		if reason == nil || ctx.Err() == nil { // that the time is over is no reason
+			reason = errs[0]
+		}
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
 		}
-		if _, isTLS := errors.AsType[*handshakeError](errs[0]); isTLS {
+		if _, isTLS := errors.AsType[*handshakeError](reason); isTLS {
 			return fmt.Errorf("etcd at %s and this process do not trust each other (see registry.tls.ca, registry.tls.cert, registry.tls.key): %w",
-				strings.Join(cfg.Endpoints, ", "), errs[0])
+				strings.Join(cfg.Endpoints, ", "), reason)
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("no etcd can be reached at %s (see registry.endpoints) within %s (registry.dial_timeout): %w",
-				strings.Join(cfg.Endpoints, ", "), cfg.DialTimeout, errs[0])
+				strings.Join(cfg.Endpoints, ", "), cfg.DialTimeout, reason)
 		}
 	}
 }
@@ -124,7 +128,7 @@ func knock(ctx context.Context, addr string, tlsCfg *tls.Config) error {
 
 // admitted checks the server's version, and that the prefix may be read.
 func admitted(ctx context.Context, cfg Config, client *clientv3.Client) error {
-	if _, err := client.Get(ctx, cfg.Prefix+"/health", clientv3.WithCountOnly()); err != nil {
+	if err := readable(ctx, cfg, client); err != nil {
 		return err
 	}
 	var errs []error
@@ -136,6 +140,20 @@ func admitted(ctx context.Context, cfg Config, client *clientv3.Client) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// readable asks more than once: an old etcd forgets what it was asked before it had
+// elected its leader.
+func readable(ctx context.Context, cfg Config, client *clientv3.Client) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, 1500*time.Millisecond)
+		_, err := client.Get(once, cfg.Prefix+"/health", clientv3.WithCountOnly())
+		late := once.Err() != nil
+		cancel()
+		if err == nil || !late || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // tooOldError is a server whose version is below what is needed.

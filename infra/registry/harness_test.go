@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -123,11 +124,24 @@ func startEtcds(t *testing.T, members int, args ...string) (all []*child) {
 	return all
 }
 
-func freeAddr(t *testing.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer ln.Close()
-	return ln.Addr().String()
+// given are the addresses that tests have got.
+var given sync.Map
+
+// freeAddr returns an address for a server that somebody else starts: below the
+// ports that the system gives to whoever asks for any, and no two tests the same.
+func freeAddr(t *testing.T) (addr string) {
+	eventually(t, "a free port", func() bool {
+		addr = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
+		if _, taken := given.LoadOrStore(addr, true); taken {
+			return false
+		}
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			return false
+		}
+		return ln.Close() == nil
+	})
+	return addr
 }
 
 func (c *child) start() {

@@ -79,7 +79,7 @@ func refuses(t *testing.T, cfg Config, words ...string) {
 func TestWrongAddress(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
-	cfg.Endpoints = []string{freeAddr(t)}
+	cfg.Endpoints = []string{"127.0.0.1:1"}
 	refuses(t, cfg, "registry.endpoints", cfg.Endpoints[0], "refused")
 	cfg.Endpoints = []string{"no-such-host.invalid:2379"}
 	refuses(t, cfg, "registry.endpoints", "no-such-host.invalid")
@@ -171,7 +171,7 @@ func TestTLS(t *testing.T) {
 	refuses(t, plain, "registry.tls")
 	noCert := cfg
 	noCert.TLS = TLSConfig{CA: own.CA}
-	refuses(t, noCert, "registry.tls.cert", "certificate required")
+	refuses(t, noCert, "registry.tls.cert", "certificate")
 	wrongCA := cfg
 	wrongCA.TLS.CA = foreign.CA
 	refuses(t, wrongCA, "registry.tls.ca", "unknown authority")

@@ -65,7 +65,11 @@ func (r *Registry) Register(ctx context.Context, service string, in Instance) (*
 		r: r, key: r.serviceKey(service) + in.ID, value: entry{Address: in.Address, Metadata: in.Metadata},
 		done: make(chan struct{}), healthy: true, switched: make(chan struct{}, 1),
 	}
-	l, err := g.put(ctx)
+	var l *lease
+	err := r.insist(ctx, func() (err error) {
+		l, err = g.put(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("register service %s at etcd (see registry.endpoints): %w", service, err)
 	}

@@ -8,8 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 )
 
@@ -177,6 +179,24 @@ func (r *Registry) pause(ctx context.Context, d time.Duration, nudge <-chan stru
 	case <-r.reconnected():
 	case <-nudge:
 	case <-ctx.Done():
+	}
+}
+
+// insist calls f again, a few times, when etcd was not there in time: of several
+// members one may just stand still, and calls take turns among them.
+func (r *Registry) insist(ctx context.Context, f func() error) error {
+	const tries = 3
+	for n := 1; ; n++ {
+		err := f()
+		code := codes.Unknown
+		if e, ok := errors.AsType[rpctypes.EtcdError](err); ok {
+			code = e.Code()
+		}
+		passing := errors.Is(err, context.DeadlineExceeded) || code == codes.Unavailable
+		if !passing || n == tries || ctx.Err() != nil {
+			return err
+		}
+		r.pause(ctx, r.retry/4, nil)
 	}
 }
 

@@ -55,7 +55,11 @@ func (r *Registry) ClaimWorkerID(ctx context.Context, max int64, owner string) (
 	}
 	ctx, stop := r.within(ctx)
 	defer stop()
-	c, err := w.acquire(ctx, -1)
+	var c *claim
+	err := r.insist(ctx, func() (err error) {
+		c, err = w.acquire(ctx, -1)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("claim a worker id of 0 to %d at etcd (see registry.endpoints): %w", max, err)
 	}
