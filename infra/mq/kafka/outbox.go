@@ -200,17 +200,21 @@ func (o *outbox) gather(c *call) []*call {
 }
 
 // settle brings calls to their answers. A call that cannot be published is answered
-// by itself; the others are tried again without it.
+// by itself; the others are tried again without it, which does not count.
 func (o *outbox) settle(calls []*call) {
 	var err error
-	for range attempts {
+	for tried := 0; tried < attempts; {
 		if calls = o.refuse(calls); len(calls) == 0 {
 			return
 		}
 		if err = o.transact(calls); err == nil || errors.Is(err, ErrFenced) {
 			break
 		}
-		calls = o.blame(calls)
+		left := o.blame(calls)
+		if len(left) == len(calls) {
+			tried++
+		}
+		calls = left
 	}
 	for _, c := range calls {
 		c.done <- err

@@ -33,6 +33,7 @@ func (c Config) producing() (*sarama.Config, error) {
 	p.Retry.Max = 5
 	p.Retry.Backoff = 100 * time.Millisecond
 	p.Flush.MaxMessages = 4096
+	p.MaxMessageBytes = maxRecordBytes
 	return s, nil
 }
 
@@ -171,8 +172,7 @@ func (e *goneError) Unwrap() error { return mq.ErrUnknownTopic }
 
 // final reports whether trying again cannot help: it is the record's own fault.
 func final(err error) bool {
-	var refused sarama.ConfigurationError // sarama's word for a record that is too large
-	return errors.Is(err, mq.ErrUnknownTopic) || errors.Is(err, sarama.ErrMessageSizeTooLarge) || errors.As(err, &refused)
+	return errors.Is(err, mq.ErrUnknownTopic) || errors.Is(err, sarama.ErrMessageSizeTooLarge)
 }
 
 // worn reports whether a producer fails from memory: after three failures sarama does

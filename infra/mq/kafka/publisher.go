@@ -19,6 +19,8 @@ const (
 	// waitingBytes bounds what was handed over and has no outcome yet; beyond it
 	// publishers wait.
 	waitingBytes = 64 << 20
+	// maxRecordBytes is the limit of one message, as brokers have it by default.
+	maxRecordBytes = 1 << 20
 	// recordVersion is sarama's number for the record format that has headers.
 	recordVersion = 2
 	// renewPause is between two tries to make a new producer.
@@ -215,7 +217,11 @@ func encode(out []mq.Outbound) ([]*sarama.ProducerMessage, int64, error) {
 		if err != nil {
 			return nil, 0, fmt.Errorf("encode message %s: %w", o.Message.UUID, err)
 		}
-		records[i], bytes = r, bytes+r.ByteSize(recordVersion)
+		size := r.ByteSize(recordVersion)
+		if size > maxRecordBytes {
+			return nil, 0, fmt.Errorf("message %s has %d bytes, the limit is %d: %w", o.Message.UUID, size, maxRecordBytes, sarama.ErrMessageSizeTooLarge)
+		}
+		records[i], bytes = r, bytes+size
 	}
 	return records, int64(bytes), nil
 }
