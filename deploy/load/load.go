@@ -33,6 +33,8 @@ type Config struct {
 	Idle, Users int
 	// JSON prints the report for machines.
 	JSON bool
+	// Around, when set, is called when the measured time begins and when it ends.
+	Around func(begins bool)
 }
 
 // Flags declares the configuration's flags with its present values as defaults.

@@ -71,6 +71,7 @@ func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progre
 		return err
 	}
 	f.run.measuring.Store(true)
+	cfg.around(true)
 	start := time.Now()
 	stored, delivered := f.run.stored.Load(), f.run.delivered.Load()
 	if err := pause(ctx, cfg.Duration); err != nil {
@@ -79,6 +80,7 @@ func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progre
 	stored, delivered = f.run.stored.Load()-stored, f.run.delivered.Load()-delivered
 	seconds := time.Since(start).Seconds()
 	f.run.measuring.Store(false)
+	cfg.around(false)
 	ownAfter, err := ownCPU()
 	if err != nil {
 		return err
@@ -97,6 +99,12 @@ func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progre
 	r.ClientMicrosEach = (ownAfter - ownBefore).Seconds() * each
 	r.ServerMemoryBytes = after[rssMetric]
 	return nil
+}
+
+func (c Config) around(begins bool) {
+	if c.Around != nil {
+		c.Around(begins)
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) error {

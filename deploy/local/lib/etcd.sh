@@ -54,5 +54,8 @@ etcd3_up() {
   for p in $(etcd3_processes); do etcd_ready "$p" || return 1; done
 }
 
-etcd_env() { echo "export GOCHAT_TEST_ETCD_ENDPOINTS=127.0.0.1:$(etcd_port etcd)"; }
+etcd_env() {
+  echo "export GOCHAT_TEST_ETCD_ENDPOINTS=127.0.0.1:$(etcd_port etcd)"
+  echo "export GOCHAT_TEST_ETCD_BIN=$etcd_binary"
+}
 etcd3_env() { echo "export GOCHAT_TEST_ETCD3_ENDPOINTS=127.0.0.1:$(etcd_port etcd-1),127.0.0.1:$(etcd_port etcd-2),127.0.0.1:$(etcd_port etcd-3)"; }

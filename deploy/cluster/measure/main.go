@@ -1,0 +1,93 @@
+// Command measure starts a cluster on this machine, puts load on it and prints what
+// each process costs, those of the servers included.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gochat/gochat/deploy/chaos"
+	"github.com/gochat/gochat/deploy/cluster"
+	"github.com/gochat/gochat/deploy/load"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil && !errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "measure:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	opt := cluster.Options{BasePort: 22400, Roles: cluster.DefaultRoles(), Dir: filepath.Join(os.TempDir(), "gochat-measure")}
+	var cfg load.Config
+	flags := pflag.NewFlagSet("measure", pflag.ContinueOnError)
+	flags.StringVar(&opt.Queue, "queue", "kafka", "kafka or redisstream")
+	flags.StringVar(&opt.Binary, "binary", "", "the program; built when empty")
+	flags.StringSliceVar(&opt.Env, "env", nil, "settings of the processes, as GOCHAT_MQ_KAFKA_TRANSACTIONS=false")
+	load.Flags(flags, &cfg)
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(opt.Dir); err != nil {
+		return fmt.Errorf("empty the directory: %w", err)
+	}
+	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory: %w", err)
+	}
+	if opt.Binary == "" {
+		if opt.Binary, err = chaos.Build(ctx, opt.Dir); err != nil {
+			return err
+		}
+	}
+	c, err := cluster.Start(ctx, opt)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	cfg.URLs = c.Gateways()
+	before, after := map[string]float64{}, map[string]float64{}
+	cfg.Around = func(begins bool) {
+		if begins {
+			before = c.CPU()
+		} else {
+			after = c.CPU()
+		}
+	}
+	report, err := load.Run(ctx, cfg, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if err := report.Write(os.Stdout); err != nil {
+		return err
+	}
+	return table(c, before, after, report)
+}
+
+// table prints CPU by process.
+func table(c *cluster.Cluster, before, after map[string]float64, r *load.Report) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "process\t% of a core\tµs a message\t")
+	total := 0.0
+	for _, name := range c.Names() {
+		used := after[name] - before[name]
+		total += used
+		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t\n", name, 100*used/r.Seconds, 1e6*used/float64(max(r.Stored, 1)))
+	}
+	fmt.Fprintf(w, "all\t%.0f\t%.1f\t\n", 100*total/r.Seconds, 1e6*total/float64(max(r.Stored, 1)))
+	fmt.Fprintf(w, "this generator\t%s\t%.1f\t\n", strings.TrimSpace(strconv.FormatFloat(r.ClientMicrosEach*r.StoredPerSecond/1e4, 'f', 0, 64)), r.ClientMicrosEach)
+	return w.Flush()
+}
