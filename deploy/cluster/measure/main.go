@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -79,15 +78,22 @@ func run(ctx context.Context) (err error) {
 
 // table prints CPU by process.
 func table(c *cluster.Cluster, before, after map[string]float64, r *load.Report) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "process\t% of a core\tµs a message\t")
+	var b strings.Builder
+	each := 1e6 / float64(max(r.Stored, 1))
+	row := func(name string, seconds float64) {
+		fmt.Fprintf(&b, "%s\t%.0f\t%.1f\t\n", name, 100*seconds/r.Seconds, seconds*each)
+	}
+	fmt.Fprintln(&b, "process\t% of a core\tµs a message\t")
 	total := 0.0
 	for _, name := range c.Names() {
-		used := after[name] - before[name]
-		total += used
-		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t\n", name, 100*used/r.Seconds, 1e6*used/float64(max(r.Stored, 1)))
+		row(name, after[name]-before[name])
+		total += after[name] - before[name]
 	}
-	fmt.Fprintf(w, "all\t%.0f\t%.1f\t\n", 100*total/r.Seconds, 1e6*total/float64(max(r.Stored, 1)))
-	fmt.Fprintf(w, "this generator\t%s\t%.1f\t\n", strings.TrimSpace(strconv.FormatFloat(r.ClientMicrosEach*r.StoredPerSecond/1e4, 'f', 0, 64)), r.ClientMicrosEach)
+	row("all", total)
+	row("this generator", r.ClientMicrosEach/each)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if _, err := w.Write([]byte(b.String())); err != nil {
+		return fmt.Errorf("print the table: %w", err)
+	}
 	return w.Flush()
 }
