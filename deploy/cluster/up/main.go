@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -64,16 +65,20 @@ func run(ctx context.Context) error {
 }
 
 func greet(c *cluster.Cluster, opt cluster.Options, took time.Duration) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "up after %.1f s on %s; processes:\n", took.Seconds(), opt.Queue)
+	var b strings.Builder
+	fmt.Fprintf(&b, "up after %.1f s on %s; processes:\n", took.Seconds(), opt.Queue)
 	for _, p := range c.Processes {
-		fmt.Fprintf(w, "  %s\t%d\thttp://%s/readyz\n", p.Name, p.PID(), p.Operations())
+		fmt.Fprintf(&b, "  %s\t%d\thttp://%s/readyz\n", p.Name, p.PID(), p.Operations())
 	}
-	fmt.Fprintf(w, "open, and talk across gateways:\n")
+	b.WriteString("open, and talk across gateways:\n")
 	for _, url := range c.Gateways() {
-		fmt.Fprintf(w, "  %s\n", url)
+		fmt.Fprintf(&b, "  %s\n", url)
 	}
-	fmt.Fprintf(w, "break it:\n  kill -9 PID\n  deploy/local/local --dir %s kill kafka   (start kafka, status, …)\nlogs: %s\nCtrl-C ends it.\n",
+	fmt.Fprintf(&b, "break it:\n  kill -9 PID\n  deploy/local/local --dir %s kill kafka   (start kafka, status, …)\nlogs: %s\nCtrl-C ends it.\n",
 		filepath.Join(opt.Dir, "servers"), opt.Dir)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	if _, err := w.Write([]byte(b.String())); err != nil {
+		return fmt.Errorf("print what runs: %w", err)
+	}
 	return w.Flush()
 }
