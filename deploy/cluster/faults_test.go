@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,6 +162,46 @@ func cut(name string, away time.Duration) func(*testing.T, *town) {
 	}
 }
 
+// missed kills a server that nothing goes on without, looks how that shows to those
+// who ask, and starts it again.
+func missed(name func(*town) string, ask func(context.Context, *client.Account) error) func(*testing.T, *town) {
+	return func(t *testing.T, w *town) {
+		t.Helper()
+		w.do(t, "kill", name(w))
+		ready := &http.Client{Timeout: 5 * time.Second}
+		assert.Eventually(t, func() bool {
+			resp, err := ready.Get(w.Gateways()[0] + "/readyz")
+			if err != nil {
+				return false
+			}
+			_ = resp.Body.Close()
+			return resp.StatusCode == http.StatusServiceUnavailable
+		}, 15*time.Second, 100*time.Millisecond, "readiness")
+		// It may get there all the same, once.
+		asking := w.people[0]
+		asking.Log.Add(chaos.Event{Kind: chaos.Invoked, Client: asking.Account.UserID, TempID: asked})
+		var refused *client.Error
+		if err := ask(t.Context(), asking.Account); assert.ErrorAs(t, err, &refused) {
+			assert.Equal(t, http.StatusServiceUnavailable, refused.Status)
+			assert.Equal(t, "unavailable", refused.Code)
+		}
+		w.do(t, "start", name(w))
+	}
+}
+
+func list(ctx context.Context, a *client.Account) error {
+	return a.Call(ctx, http.MethodGet, "/api/conversations?limit=100", nil, nil)
+}
+
+// asked is the idempotency key of a message that is refused.
+const asked = "asked"
+
+func say(ctx context.Context, a *client.Account) error {
+	return a.Call(ctx, http.MethodPost, "/api/messages", map[string]string{
+		"conversationId": "world", "content": "is anybody there?", "messageType": "text", "tempMessageId": asked,
+	}, nil)
+}
+
 // fault is one thing that goes wrong and is over when do returns.
 type fault struct {
 	name string
@@ -176,8 +217,8 @@ var faults = []fault{
 	{"kill a fanout", crash("fanout-1"), false},
 	{"kill a repo", crash("repo-1"), true},
 	{"kill the janitor", crash("janitor-1"), false},
-	{"kill the queue", func(t *testing.T, w *town) { t.Helper(); cut(w.queue(), 3*time.Second)(t, w) }, true},
-	{"kill the database", cut("mariadb-primary", 3*time.Second), true},
+	{"kill the queue", missed((*town).queue, say), true},
+	{"kill the database", missed(func(*town) string { return "mariadb-primary" }, list), true},
 	{"kill the replica", cut("mariadb-replica", 3*time.Second), false},
 	{"kill the cache", cut("redis", 3*time.Second), true},
 	{"kill etcd", cut("etcd", 3*time.Second), true},
@@ -306,6 +347,11 @@ func TestPromotion(t *testing.T) {
 	w.suffer(t, fault{name: "a replica takes over", do: func(t *testing.T, w *town) {
 		t.Helper()
 		cut("sentinel-redis-1", 8*time.Second)(t, w)
+		sentinel := redis.NewSentinelClient(&redis.Options{Addr: w.Servers.Sentinel()})
+		defer func() { _ = sentinel.Close() }()
+		master, err := sentinel.GetMasterAddrByName(t.Context(), "gochat").Result()
+		require.NoError(t, err)
+		require.NotEqual(t, w.Servers.Cache(), strings.Join(master, ":"), "nobody took over")
 	}})
 	out, err := w.Verify(t.Context())
 	require.NoError(t, err)

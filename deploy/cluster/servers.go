@@ -71,6 +71,9 @@ func (s *Servers) Cache() string {
 	return s.at(20)
 }
 
+// Sentinel is the address of one of the sentinels.
+func (s *Servers) Sentinel() string { return s.at(35) }
+
 // Env is what the processes are told of the servers.
 func (s *Servers) Env() []string {
 	dsn := func(port int) string { return "root@tcp(" + s.at(port) + ")/gochat" }
