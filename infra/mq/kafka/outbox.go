@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -20,6 +21,8 @@ const (
 	// attempts is how often a call is tried whose transaction failed through no fault
 	// of its own.
 	attempts = 3
+	// coordinatorTries bounds what is asked of a coordinator that is not ready.
+	coordinatorTries = 100
 	// gatherFor is how long a transaction's producer waits for the rest of what it was
 	// given at once, which comes through one goroutine for each partition: a request
 	// that has a new partition in it costs the coordinator a round of its own.
@@ -52,6 +55,8 @@ type outbox struct {
 	// of the goroutine:
 	identity *identity
 	producer *producer // nil after a failure, until the next call
+	// hurry is set when a transaction has taken too long.
+	hurry atomic.Bool
 }
 
 func newOutbox(t *Transport, id string) (*outbox, error) {
@@ -64,6 +69,7 @@ func newOutbox(t *Transport, id string) (*outbox, error) {
 	if o.conf, err = t.cfg.transacting(id); err != nil {
 		return nil, err
 	}
+	o.conf.Producer.Transaction.Retry.BackoffFunc = o.backoff
 	o.identity = newIdentity(id, t.cfg.TransactionTimeout)
 	// Taking the id fences whoever has it, and ends what it left open.
 	if err := o.open(); err != nil {
@@ -82,16 +88,22 @@ func (c Config) transacting(id string) (*sarama.Config, error) {
 	s.Producer.Flush.Frequency = gatherFor
 	tx := &s.Producer.Transaction
 	tx.ID, tx.Timeout = id, c.TransactionTimeout
-	// The coordinator takes a few ms to finish the transaction before; where it is
-	// away, these tries last about ten seconds.
-	tx.Retry.Max = 100
-	tx.Retry.BackoffFunc = func(n, _ int) time.Duration {
-		return min(time.Millisecond+time.Duration(max(n-40, 0))*5*time.Millisecond, 250*time.Millisecond)
-	}
+	tx.Retry.Max = coordinatorTries
 	return s, nil
 }
 
+// backoff is between two requests to the coordinator, which takes a few ms to finish
+// the transaction before, and longer to move. sarama has no other limit than the
+// number of tries: they are used up at once when the time is.
+func (o *outbox) backoff(tried, _ int) time.Duration {
+	if o.hurry.Load() {
+		return 0
+	}
+	return min(time.Millisecond+time.Duration(max(tried-40, 0))*5*time.Millisecond, 250*time.Millisecond)
+}
+
 func (o *outbox) open() error {
+	o.hurry.Store(false)
 	client, err := sarama.NewClient(o.t.cfg.Brokers, o.conf)
 	if err != nil {
 		return err
@@ -203,7 +215,7 @@ func (o *outbox) gather(c *call) []*call {
 // by itself; the others are tried again without it, which does not count.
 func (o *outbox) settle(calls []*call) {
 	var err error
-	for tried := 0; tried < attempts; {
+	for tried := 0; tried < attempts && !o.ending(tried); {
 		if calls = o.refuse(calls); len(calls) == 0 {
 			return
 		}
@@ -218,6 +230,16 @@ func (o *outbox) settle(calls []*call) {
 	}
 	for _, c := range calls {
 		c.done <- err
+	}
+}
+
+// ending reports whether Close waits for something that has been tried.
+func (o *outbox) ending(tried int) bool {
+	select {
+	case <-o.quit:
+		return tried > 0
+	default:
+		return false
 	}
 }
 
@@ -265,8 +287,13 @@ func (o *outbox) transact(calls []*call) error {
 			return fmt.Errorf("open the outbox %s again: %w", o.id, err)
 		}
 	}
+	p := o.producer
+	late := time.AfterFunc(o.t.cfg.PublishTimeout, func() {
+		o.hurry.Store(true)
+		p.hangUp()
+	})
 	err := o.commit(calls)
-	if err != nil {
+	if !late.Stop() || err != nil {
 		o.discard()
 	}
 	return err

@@ -106,22 +106,26 @@ func (p *producer) send(ctx context.Context, r *receipt, records []*sarama.Produ
 	}
 }
 
-// close flushes and ends; it gives up after the limit. Nobody sends any more.
+// close flushes and ends; what is not confirmed after the limit fails. Nobody sends
+// any more.
 func (p *producer) close(limit time.Duration) error {
 	p.once.Do(p.async.AsyncClose)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-p.ended:
-		return p.client.Close()
+		p.hangUp()
+		return nil
 	case <-timer.C:
-		// sarama's requests have limits of their own, after which it ends by itself.
-		go func() {
-			<-p.ended
-			_ = p.client.Close() // it is too late to tell anybody
-		}()
+		p.hangUp()
+		<-p.ended
 		return fmt.Errorf("the brokers did not confirm what is on its way within %v", limit)
 	}
+}
+
+// hangUp closes the connections: what waits for an answer of a broker fails.
+func (p *producer) hangUp() {
+	_ = p.client.Close() // which fails only if it was done before
 }
 
 // receipt says what became of the records of one call.
