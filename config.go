@@ -10,6 +10,7 @@ import (
 	"github.com/gochat/gochat/handlers/conversation"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/infra/mq/kafka"
+	"github.com/gochat/gochat/infra/mq/redisstream"
 	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/infra/registry"
 	"github.com/gochat/gochat/infra/rpc"
@@ -66,8 +67,9 @@ const (
 // MQConfig says which message queue is between the roles.
 type MQConfig struct {
 	// Driver is log (embedded, for everything in one process), kafka or redisstream.
-	Driver string       `mapstructure:"driver"`
-	Kafka  kafka.Config `mapstructure:"kafka"`
+	Driver      string             `mapstructure:"driver"`
+	Kafka       kafka.Config       `mapstructure:"kafka"`
+	RedisStream redisstream.Config `mapstructure:"redisstream"`
 }
 
 func (c MQConfig) validate() error {
@@ -76,6 +78,8 @@ func (c MQConfig) validate() error {
 		return nil
 	case driverKafka:
 		return c.Kafka.Validate()
+	case driverRedisStream:
+		return c.RedisStream.Validate()
 	}
 	return fmt.Errorf("mq.driver %q: must be log, kafka or redisstream", c.Driver)
 }
@@ -85,7 +89,7 @@ func defaultConfig() *Config {
 		DataDir: "data",
 		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(),
 		Router: routers.DefaultConfig(), Config: repo.DefaultConfig(), Janitor: janitor.DefaultConfig(),
-		MQ:       MQConfig{Driver: driverLog, Kafka: kafka.DefaultConfig()},
+		MQ:       MQConfig{Driver: driverLog, Kafka: kafka.DefaultConfig(), RedisStream: redisstream.DefaultConfig()},
 		Registry: registry.DefaultConfig(), RPC: rpc.DefaultConfig(),
 		Log: obs.DefaultLogConfig(), Trace: obs.DefaultTraceConfig(),
 	}

@@ -103,6 +103,12 @@ func TestStartErrors(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = ln.Close() }()
 
+	// Nobody has listened there since it was closed.
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := free.Addr().String()
+	require.NoError(t, free.Close())
+
 	for name, c := range map[string]struct {
 		prepare func(t *testing.T, dir string) (args []string)
 		want    []string
@@ -134,6 +140,27 @@ func TestStartErrors(t *testing.T) {
 			t.Cleanup(func() { assert.NoError(t, d.close()) })
 			return []string{"--data-dir", dir}
 		}, []string{"in use", "--data-dir"}},
+		"no Kafka": {func(_ *testing.T, dir string) []string {
+			return []string{"--data-dir", dir, "--mq-driver", "kafka", "--mq-kafka-brokers", nobody}
+		}, []string{nobody, "mq.kafka.brokers"}},
+		"no Redis streams": {func(_ *testing.T, dir string) []string {
+			return []string{"--data-dir", dir, "--mq-driver", "redisstream", "--mq-redisstream-addrs", nobody}
+		}, []string{nobody, "mq.redisstream.addrs"}},
+		"no Redis": {func(_ *testing.T, dir string) []string {
+			return []string{"--data-dir", dir, "--kv-addrs", nobody}
+		}, []string{nobody, "kv.addrs"}},
+		"no database": {func(t *testing.T, dir string) []string {
+			t.Helper()
+			t.Setenv("GOCHAT_DB_DSN", "somebody:hunter2@tcp("+nobody+")/gochat")
+			return []string{"--data-dir", dir, "--db-driver", "mysql"}
+		}, []string{nobody, "db.dsn"}},
+		"no etcd": {func(_ *testing.T, dir string) []string {
+			return []string{"--data-dir", dir, "--registry-endpoints", nobody, "--registry-dial-timeout", "1s"}
+		}, []string{nobody, "registry.endpoints"}},
+		"a certificate that is not there": {func(_ *testing.T, dir string) []string {
+			file := filepath.Join(dir, "nowhere.pem")
+			return []string{"--data-dir", dir, "--rpc-tls-ca", file, "--rpc-tls-cert", file}
+		}, []string{"rpc.tls.key"}},
 		"a setting makes no sense": {func(_ *testing.T, dir string) []string {
 			return []string{"--data-dir", dir, "--gateway-ping-interval", "-1s"}
 		}, []string{"gateway.ping_interval"}},
@@ -153,6 +180,7 @@ func TestStartErrors(t *testing.T) {
 			said := stderr.String()
 			lines := strings.Split(strings.TrimSpace(said), "\n")
 			last := lines[len(lines)-1]
+			assert.NotContains(t, said, "hunter2")
 			assert.True(t, strings.HasPrefix(last, "gochat: "), said)
 			for _, w := range c.want {
 				assert.Contains(t, last, w)

@@ -11,6 +11,7 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/infra/mq/kafka"
 	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/infra/mq/redisstream"
 	"github.com/gochat/gochat/infra/mq/stream"
 	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/routers"
@@ -43,6 +44,8 @@ func (a *app) connectQueue(ctx context.Context) (queue, error) {
 			cfg.ClientID = a.name
 		}
 		return kafka.Open(ctx, cfg, a.log)
+	case driverRedisStream:
+		return redisstream.Open(ctx, a.cfg.MQ.RedisStream, a.log)
 	}
 	s, err := walog.Open(walog.Config{Dir: a.dir.file("queue")}, a.log)
 	return embedded{s}, err
@@ -76,10 +79,13 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	return nil
 }
 
-// partitions of the topics that all share; other drivers have none.
+// partitions of the topics that all share. The embedded log has none.
 func (c MQConfig) partitions() int {
-	if c.Driver == driverKafka {
+	switch c.Driver {
+	case driverKafka:
 		return c.Kafka.Partitions
+	case driverRedisStream:
+		return c.RedisStream.Shards
 	}
 	return 1
 }

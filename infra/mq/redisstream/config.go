@@ -1,0 +1,116 @@
+// Package redisstream is the message queue on Redis streams, for those who have a
+// Redis that keeps what it is given and do not want a Kafka.
+//
+// Of watermill-redisstream the marshaler is used, so that entries look as any
+// Watermill program writes them. Its subscriber is not: it shares a stream's entries
+// among consumers of random names, which loses their order and what a consumer that
+// died had taken. Here a topic is a number of streams, its shards; a message goes to
+// the shard of its key, and each shard of a group is read by one worker at a time.
+//
+// A worker owns a shard by a lease with a token. It reads from the group's cursor on,
+// which changes nothing, and moves the cursor by a script that looks at the lease: a
+// worker that stood still cannot move it any more. What was not acknowledged is
+// beyond the cursor, so whoever owns the shard next, the same worker after a restart
+// or another one, begins with it, in order.
+//
+// A cluster is refused: an outbox writes to several shards, all or none, which
+// Redis does on one server only.
+package redisstream
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Config says where the server is and how much it keeps.
+type Config struct {
+	// Addrs of the server, or of sentinels (with MasterName).
+	Addrs []string `mapstructure:"addrs"`
+	// MasterName makes Addrs those of sentinels.
+	MasterName       string    `mapstructure:"master_name"`
+	Username         string    `mapstructure:"username"`
+	Password         string    `mapstructure:"password" secret:"true"`
+	SentinelUsername string    `mapstructure:"sentinel_username"`
+	SentinelPassword string    `mapstructure:"sentinel_password" secret:"true"`
+	DB               int       `mapstructure:"db"`
+	TLS              TLSConfig `mapstructure:"tls"`
+	// Prefix starts every key.
+	Prefix string `mapstructure:"prefix"`
+
+	// Shards of the topics that all share: as many workers can share the work.
+	Shards int `mapstructure:"shards"`
+	// Lease is after how long a silent worker loses its shards.
+	Lease time.Duration `mapstructure:"lease"`
+	// Retain is how many entries a shard keeps that no group waits for, and all it keeps
+	// while it has no group.
+	Retain int `mapstructure:"retain"`
+	// Timeout bounds connecting and each call.
+	Timeout time.Duration `mapstructure:"timeout"`
+	// PublishTimeout bounds one publish.
+	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
+}
+
+// TLSConfig encrypts. CA verifies the server (empty: the system's), Cert and Key
+// are ours where the server asks for them.
+type TLSConfig struct {
+	Enabled bool   `mapstructure:"enabled"`
+	CA      string `mapstructure:"ca"`
+	Cert    string `mapstructure:"cert"`
+	Key     string `mapstructure:"key"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Prefix: "gochat-mq", Shards: 12, Lease: 9 * time.Second, Retain: 10_000,
+		Timeout: 3 * time.Second, PublishTimeout: 10 * time.Second,
+	}
+}
+
+// Validate says what is wrong, naming the setting.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(len(c.Addrs) > 0, "mq.redisstream.addrs: must name a server as host:port")
+	check(len(c.Addrs) < 2 || c.MasterName != "", "mq.redisstream.addrs: several are sentinels and need mq.redisstream.master_name")
+	check(c.Prefix != "", "mq.redisstream.prefix: must not be empty")
+	check(c.Shards > 0 && c.Shards <= 1024, "mq.redisstream.shards %d: must be 1 to 1024", c.Shards)
+	check(c.Lease >= time.Second, "mq.redisstream.lease %v: must be at least 1s", c.Lease)
+	check(c.Retain >= 0, "mq.redisstream.retain %d: must not be negative", c.Retain)
+	check(c.Timeout > 0 && c.PublishTimeout > 0, "mq.redisstream.timeout %v and publish_timeout %v: must be more than 0", c.Timeout, c.PublishTimeout)
+	check((c.TLS.Cert == "") == (c.TLS.Key == ""), "mq.redisstream.tls: cert and key go together")
+	return errors.Join(errs...)
+}
+
+func (t TLSConfig) load() (*tls.Config, error) {
+	if !t.Enabled {
+		return nil, nil //nolint:nilnil // no TLS is a configuration, too
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("mq.redisstream.tls.ca: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("mq.redisstream.tls.ca: %s holds no certificate", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("mq.redisstream.tls.cert: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
+	}
+	return out, nil
+}
