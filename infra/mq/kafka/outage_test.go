@@ -181,7 +181,7 @@ func TestCloseWithoutBroker(t *testing.T) {
 	go func() { closed <- tr.Close() }()
 	select {
 	case <-closed:
-	case <-time.After(60 * time.Second):
+	case <-time.After(20 * time.Second):
 		require.FailNow(t, "it does not close")
 	}
 }

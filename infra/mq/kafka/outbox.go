@@ -26,7 +26,7 @@ const (
 	// gatherFor is how long a transaction's producer waits for the rest of what it was
 	// given at once, which comes through one goroutine for each partition: a request
 	// that has a new partition in it costs the coordinator a round of its own.
-	gatherFor = 500 * time.Microsecond
+	gatherFor = time.Millisecond
 )
 
 // call is one Publish that waits for its commit.
@@ -40,8 +40,12 @@ type call struct {
 
 // outbox publishes calls in transactions. Its goroutine has one under way; the
 // calls that come meanwhile are the next one, so that the price of a commit is
-// shared by all who wait for it. An error leaves open whether a call was published,
-// as a whole, and it is safe to publish it again after what was published before.
+// shared by all who wait for it. (Several producers side by side were measured: two
+// give 30 % more with 256 callers, nothing with 1,024, cost more with 16, and a call
+// that was given up could overtake the one published instead of it.)
+//
+// An error leaves open whether a call was published, as a whole. It may be published
+// again, and then comes after what was published before.
 type outbox struct {
 	t    *Transport
 	id   string
