@@ -26,12 +26,12 @@ type Config struct {
 	Path string `mapstructure:"path"`
 	// DSN is the MySQL primary, in the form of go-sql-driver/mysql. It holds a
 	// password and is never logged.
-	DSN string `mapstructure:"dsn"`
+	DSN string `mapstructure:"dsn" secret:"true"`
 	// ReplicaDSNs are MySQL replicas. Messages are read there, since numbers without
 	// holes show what a replica lacks, which the primary then adds; everything else is
 	// read from the primary. They are optional: one that is down, hangs or is behind
 	// makes the role degraded, not down.
-	ReplicaDSNs []string `mapstructure:"replica_dsns"`
+	ReplicaDSNs []string `mapstructure:"replica_dsns" secret:"true"`
 	// AutoMigrate brings the schema up to date when the storage role starts; many may
 	// start at once. DefaultConfig sets it. Without it a role whose database waits for
 	// a migration does not start.
