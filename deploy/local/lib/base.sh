@@ -7,6 +7,19 @@ fail() {
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/gochat
 
+# alone COMMAND…: while no other of these scripts is installing into the cache.
+alone() {
+  mkdir -p "$cache"
+  (
+    flock 7
+    "$@"
+  ) 7>"$cache/lock"
+}
+
+apt_install() {
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"
+}
+
 # need COMMAND PACKAGE: a program, installed from Debian's packages by root.
 need() {
   PATH=$PATH:/usr/sbin:/sbin
@@ -16,10 +29,7 @@ need() {
     mkdir -p "$dir/log"
     exec 9>"/tmp/gochat-apt.lock"
     flock 9
-    { [ -n "${apt_updated:-}" ] || apt-get update -qq; } >"$dir/log/apt.log" 2>&1 &&
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >>"$dir/log/apt.log" 2>&1 ||
-      fail "apt-get could not install $2; it said: $(tail -n 3 "$dir/log/apt.log")"
-    apt_updated=1
+    apt_install "$2" >"$dir/log/apt.log" 2>&1 || fail "apt-get could not install $2; it said: $(tail -n 3 "$dir/log/apt.log")"
     exec 9>&-
     command -v "$1" >/dev/null && return
   fi
@@ -31,8 +41,9 @@ need() {
 began() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  # shellcheck disable=SC2086 # its fields
   set -- ${stat##*) }
-  echo "${20}"
+  echo "${20}" # in clock ticks since the machine started
 }
 
 process_pid() { cut -d' ' -f1 "$dir/run/$1.pid" 2>/dev/null; }
@@ -54,17 +65,20 @@ alive() {
 }
 
 # launch NAME COMMAND…: in a session of its own, so that it outlives this script
-# and its terminal.
+# and its terminal, and without the lock.
 launch() {
   local name=$1
   shift
   mkdir -p "$dir/log" "$dir/run"
-  setsid nohup "$@" >>"$dir/log/$name.log" 2>&1 </dev/null &
+  setsid nohup "$@" >>"$dir/log/$name.log" 2>&1 </dev/null 8>&- &
   echo "$! $(began $!)" >"$dir/run/$name.pid"
 }
 
 signal_process() {
-  alive "$1" || { echo "local: $1 does not run" >&2 && return 1; }
+  if ! alive "$1"; then
+    echo "local: $1 does not run" >&2
+    return 1
+  fi
   kill "-$2" "$(process_pid "$1")"
 }
 
@@ -74,24 +88,28 @@ wait_dead() { # NAME SECONDS
     alive "$1" || return 0
     sleep 0.05
   done
+  echo "local: $1 (process $(process_pid "$1")) has not ended after $2 s" >&2
   return 1
 }
 
-# wait_for NAME COMMAND…: until the command succeeds; a process that has died, or a
-# minute, ends the wait with the end of its log.
+# wait_for NAME COMMAND…: until the command, which must end by itself, succeeds; a
+# process that is dead or paused, or a minute, ends the wait with the end of its log.
 wait_for() {
-  local name=$1 i
+  local name=$1 until=$((SECONDS + 60)) why="does not answer after a minute"
   shift
-  for ((i = 0; i < 600; i++)); do
-    "$@" >/dev/null 2>&1 && return 0
+  while ((SECONDS < until)); do
     if ! alive "$name"; then
-      echo "local: $name has ended; its log says:" >&2
-      tail -n 15 "$dir/log/$name.log" >&2
-      return 1
+      why="has ended"
+      break
     fi
+    if [ "$(process_state "$name")" = T ]; then
+      why="is paused (wake it by: resume $name)"
+      break
+    fi
+    "$@" >/dev/null 2>&1 && return 0
     sleep 0.1
   done
-  echo "local: $name does not answer after a minute; its log says:" >&2
+  echo "local: $name $why; the end of $dir/log/$name.log:" >&2
   tail -n 15 "$dir/log/$name.log" >&2
   return 1
 }
@@ -102,3 +120,6 @@ port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 free_port() {
   ! port_open "$2" || fail "port $2 for $1 is taken by another program; stop it, or choose other ports by --base-port"
 }
+
+# export_line NAME VALUE: for the shell that evaluates what env prints.
+export_line() { printf 'export %s=%s\n' "$1" "${2@Q}"; }

@@ -4,15 +4,19 @@
 etcd_binary=$cache/etcd-$(sed -n 's#.*go.etcd.io/etcd/server/v3 v##p' "$here/etcd/go.mod" | head -n 1 | cut -d' ' -f1)
 
 etcd_install() {
+  need curl curl
+  alone etcd_build || exit 1
+}
+etcd3_install() { etcd_install; }
+
+etcd_build() {
   [ -x "$etcd_binary" ] && return
   command -v go >/dev/null || fail "go is missing, which builds etcd; see https://go.dev/dl"
   echo "building etcd"
-  mkdir -p "$cache" "$dir/log"
   (cd "$here/etcd" && GOFLAGS=-buildvcs=false go build -o "$etcd_binary.$$" go.etcd.io/etcd/server/v3) >"$dir/log/etcd-build.log" 2>&1 ||
     fail "etcd could not be built: $(tail -n 3 "$dir/log/etcd-build.log")"
   mv "$etcd_binary.$$" "$etcd_binary"
 }
-etcd3_install() { etcd_install; }
 
 etcd_processes() { echo etcd; }
 etcd3_processes() { echo etcd-1 etcd-2 etcd-3; }
@@ -37,6 +41,7 @@ etcd_server() { # NAME MEMBERS
   alive "$name" && return
   port=$(etcd_port "$name")
   free_port "$name" "$port"
+  free_port "$name" $((port + 1))
   launch "$name" "$etcd_binary" --name "$name" --data-dir "$dir/$name" --log-level warn \
     --listen-client-urls "http://127.0.0.1:$port" --advertise-client-urls "http://127.0.0.1:$port" \
     --listen-peer-urls "http://127.0.0.1:$((port + 1))" --initial-advertise-peer-urls "http://127.0.0.1:$((port + 1))" \
@@ -54,8 +59,9 @@ etcd3_up() {
   for p in $(etcd3_processes); do etcd_ready "$p" || return 1; done
 }
 
+# The program is for tests that start an etcd of their own in order to hurt it.
 etcd_env() {
-  echo "export GOCHAT_TEST_ETCD_ENDPOINTS=127.0.0.1:$(etcd_port etcd)"
-  echo "export GOCHAT_TEST_ETCD_BIN=$etcd_binary"
+  export_line GOCHAT_TEST_ETCD_ENDPOINTS "127.0.0.1:$(etcd_port etcd)"
+  export_line GOCHAT_TEST_ETCD_BIN "$etcd_binary"
 }
-etcd3_env() { echo "export GOCHAT_TEST_ETCD3_ENDPOINTS=127.0.0.1:$(etcd_port etcd-1),127.0.0.1:$(etcd_port etcd-2),127.0.0.1:$(etcd_port etcd-3)"; }
+etcd3_env() { export_line GOCHAT_TEST_ETCD3_ENDPOINTS "127.0.0.1:$(etcd_port etcd-1),127.0.0.1:$(etcd_port etcd-2),127.0.0.1:$(etcd_port etcd-3)"; }

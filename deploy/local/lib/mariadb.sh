@@ -19,16 +19,15 @@ mariadb_start() {
   port=$(mariadb_port "$name")
   free_port "$name" "$port"
   [ "$(id -u)" = 0 ] && user=(--user=root)
-  # Each has temporary files of its own: a server that starts removes what it finds.
-  mkdir -p "$data-tmp"
   if [ ! -d "$data/mysql" ]; then
-    mkdir -p "$data"
-    mariadb-install-db --no-defaults "${user[@]}" --datadir="$data" --tmpdir="$data-tmp" --auth-root-authentication-method=normal --skip-test-db \
+    rm -rf "$data.new" && mkdir -p "$data.new"
+    mariadb-install-db --no-defaults "${user[@]}" --datadir="$data.new" --auth-root-authentication-method=normal --skip-test-db \
       >"$dir/log/$name-install.log" 2>&1 || fail "MariaDB could not be set up: $(tail -n 3 "$dir/log/$name-install.log")"
+    mv "$data.new" "$data"
   fi
   options=(--server-id=1)
   [ "$name" = mariadb-replica ] && options=(--server-id=2 --read-only=ON)
-  launch "$name" mariadbd --no-defaults "${user[@]}" --datadir="$data" --tmpdir="$data-tmp" --socket="$(mariadb_socket "$name")" --pid-file="$dir/run/$name.mysql-pid" \
+  launch "$name" mariadbd --no-defaults "${user[@]}" --datadir="$data" --socket="$(mariadb_socket "$name")" --pid-file="$dir/run/$name.mysql-pid" \
     --port="$port" --bind-address=127.0.0.1 --skip-name-resolve --max-connections=500 \
     --character-set-server=utf8mb4 --collation-server=utf8mb4_bin \
     --log-bin="$data/bin" --binlog-format=ROW --log-slave-updates=ON --gtid-strict-mode=ON --relay-log="$data/relay" --expire-logs-days=1 \
@@ -36,7 +35,7 @@ mariadb_start() {
 }
 
 mariadb_sql() { # NAME SQL
-  mariadb --no-defaults -uroot -h127.0.0.1 -P"$(mariadb_port "$1")" -BN -e "$2"
+  timeout 10 mariadb --no-defaults -uroot -h127.0.0.1 -P"$(mariadb_port "$1")" -BN -e "$2"
 }
 
 mariadb_ready() { wait_for "$1" mariadb_sql "$1" 'SELECT 1'; }
@@ -45,11 +44,13 @@ mariadb_up() {
   mariadb_start mariadb-primary && mariadb_start mariadb-replica || return 1
   mariadb_ready mariadb-primary && mariadb_ready mariadb-replica || return 1
   mariadb_sql mariadb-primary "CREATE DATABASE IF NOT EXISTS gochat;
-    CREATE USER IF NOT EXISTS repl@'127.0.0.1' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'127.0.0.1'"
-  if [ -z "$(mariadb_sql mariadb-replica 'SHOW SLAVE STATUS')" ]; then
+    CREATE USER IF NOT EXISTS repl@'127.0.0.1' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'127.0.0.1'" || return 1
+  # Told once: a replica that somebody has promoted since is left alone.
+  if [ ! -f "$dir/mariadb-replica/told" ] && [ -z "$(mariadb_sql mariadb-replica 'SHOW SLAVE STATUS')" ]; then
     mariadb_sql mariadb-replica "SET GLOBAL gtid_slave_pos=''; CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=$(mariadb_port mariadb-primary),
-      MASTER_USER='repl', MASTER_PASSWORD='repl', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1; START SLAVE"
+      MASTER_USER='repl', MASTER_PASSWORD='repl', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1; START SLAVE" || return 1
   fi
+  touch "$dir/mariadb-replica/told"
   wait_for mariadb-replica mariadb_follows
 }
 
@@ -58,6 +59,6 @@ mariadb_follows() { mariadb_sql mariadb-replica 'USE gochat'; }
 mariadb_dsn() { echo "root@tcp(127.0.0.1:$(mariadb_port "$1"))/gochat"; }
 
 mariadb_env() {
-  echo "export GOCHAT_TEST_MYSQL_DSN='$(mariadb_dsn mariadb-primary)'"
-  echo "export GOCHAT_TEST_MYSQL_REPLICA_DSN='$(mariadb_dsn mariadb-replica)'"
+  export_line GOCHAT_TEST_MYSQL_DSN "$(mariadb_dsn mariadb-primary)"
+  export_line GOCHAT_TEST_MYSQL_REPLICA_DSN "$(mariadb_dsn mariadb-replica)"
 }

@@ -3,7 +3,11 @@
 redis_install() { need redis-server redis-server && need redis-cli redis-server; }
 stream_install() { redis_install; }
 sentinel_install() { redis_install; }
-cluster_install() { redis_install; }
+cluster_install() {
+  redis_install
+  redis_new_enough || fail "a cluster needs Redis 7 or newer, and redis-server here is: $(redis-server --version)"
+}
+redis_new_enough() { [[ $(redis-server --version) =~ v=([0-9]+) ]] && ((BASH_REMATCH[1] >= 7)); }
 
 redis_processes() { echo redis; }
 stream_processes() { echo stream; }
@@ -30,17 +34,19 @@ redis_server() { # NAME OPTIONS…
   launch "$name" redis-server "$@" --bind 127.0.0.1 --port "$port" --dir "$dir/$name" --daemonize no
 }
 
-redis_cli() { redis-cli -p "$(redis_port "$1")" "${@:2}"; }
+redis_cli() { timeout 3 redis-cli -p "$(redis_port "$1")" "${@:2}"; }
 redis_pong() { [ "$(redis_cli "$1" ping)" = PONG ]; }
 
 redis_start() { redis_server "$1" --save '' --appendonly no; }
-stream_start() { redis_server "$1" --save '' --appendonly yes --appendfsync always --maxmemory-policy noeviction; }
+stream_start() { redis_server "$1" --save '' --appendonly yes --appendfsync everysec --maxmemory-policy noeviction; }
 
 sentinel_start() {
   local name=$1 conf=$dir/$1/sentinel.conf
   case $name in
-  sentinel-redis-1) redis_server "$name" --save '' --appendonly no --repl-diskless-sync-delay 0 $(sentinel_follow 1) ;;
-  sentinel-redis-*) redis_server "$name" --save '' --appendonly no --repl-diskless-sync-delay 0 $(sentinel_follow "${name##*-}") ;;
+  sentinel-redis-*)
+    # shellcheck disable=SC2046 # the option and its two values, or nothing
+    redis_server "$name" --save '' --appendonly no --repl-diskless-sync-delay 0 $(sentinel_follow "${name##*-}")
+    ;;
   *)
     mkdir -p "$dir/$name"
     [ -f "$conf" ] || cat >"$conf" <<TXT
@@ -56,20 +62,24 @@ TXT
   esac
 }
 
-# sentinel_follow NUMBER: who is the master is for the sentinels to say; before
-# there are any it is the first.
+# sentinel_follow NUMBER: who is the master is for the sentinels to say, or what
+# they wrote down; before there are any it is the first.
 sentinel_follow() {
   local i master
   for i in 1 2 3; do
     master=$(redis_cli "sentinel-$i" sentinel get-master-addr-by-name gochat 2>/dev/null | tail -n 1) && [ -n "$master" ] && break
+    master=$(sed -n 's/^sentinel monitor gochat 127.0.0.1 \([0-9]*\) .*/\1/p' "$dir/sentinel-$i/sentinel.conf" 2>/dev/null || true)
+    [ -n "$master" ] && break
   done
   master=${master:-$(redis_port sentinel-redis-1)}
   [ "$master" = "$(redis_port "sentinel-redis-$1")" ] || echo "--replicaof 127.0.0.1 $master"
 }
 
+# The port that the nodes talk over would be 10,000 above, among those that the
+# system hands out to connections.
 cluster_start() {
   redis_server "$1" --save '' --appendonly no --cluster-enabled yes --cluster-config-file nodes.conf --cluster-node-timeout 1000 \
-    --repl-diskless-sync-delay 0
+    --cluster-port $(($(redis_port "$1") + 30)) --repl-diskless-sync-delay 0
 }
 
 redis_ready() { wait_for "$1" redis_pong "$1"; }
@@ -99,7 +109,7 @@ cluster_up() {
   local p addrs=()
   for p in $(cluster_processes); do cluster_start "$p" && redis_ready "$p" && addrs+=("127.0.0.1:$(redis_port "$p")") || return 1; done
   if ! redis_cli cluster-1 cluster info | grep -q 'cluster_known_nodes:6'; then
-    redis-cli --cluster create "${addrs[@]}" --cluster-replicas 1 --cluster-yes >>"$dir/log/cluster-1.log" 2>&1 || {
+    timeout 60 redis-cli --cluster create "${addrs[@]}" --cluster-replicas 1 --cluster-yes >>"$dir/log/cluster-1.log" 2>&1 || {
       tail -n 15 "$dir/log/cluster-1.log" >&2
       return 1
     }
@@ -118,7 +128,7 @@ redis_list() {
   (IFS=, && echo "${out[*]}")
 }
 
-redis_env() { echo "export GOCHAT_TEST_REDIS_ADDR=$(redis_list redis)"; }
-stream_env() { echo "export GOCHAT_TEST_REDIS_STREAM_ADDR=$(redis_list stream)"; }
-sentinel_env() { echo "export GOCHAT_TEST_REDIS_SENTINEL_ADDRS=$(redis_list sentinel-1 sentinel-2 sentinel-3)"; }
-cluster_env() { echo "export GOCHAT_TEST_REDIS_CLUSTER_ADDRS=$(redis_list cluster-1 cluster-2 cluster-3)"; }
+redis_env() { export_line GOCHAT_TEST_REDIS_ADDR "$(redis_list redis)"; }
+stream_env() { export_line GOCHAT_TEST_REDIS_STREAM_ADDR "$(redis_list stream)"; }
+sentinel_env() { export_line GOCHAT_TEST_REDIS_SENTINEL_ADDRS "$(redis_list sentinel-1 sentinel-2 sentinel-3)"; }
+cluster_env() { export_line GOCHAT_TEST_REDIS_CLUSTER_ADDRS "$(redis_list cluster-1 cluster-2 cluster-3)"; }
