@@ -19,15 +19,17 @@ mariadb_start() {
   port=$(mariadb_port "$name")
   free_port "$name" "$port"
   [ "$(id -u)" = 0 ] && user=(--user=root)
+  # Each has temporary files of its own: a server that starts removes what it finds.
+  mkdir -p "$data-tmp"
   if [ ! -d "$data/mysql" ]; then
     rm -rf "$data.new" && mkdir -p "$data.new"
-    mariadb-install-db --no-defaults "${user[@]}" --datadir="$data.new" --auth-root-authentication-method=normal --skip-test-db \
+    mariadb-install-db --no-defaults "${user[@]}" --datadir="$data.new" --tmpdir="$data-tmp" --auth-root-authentication-method=normal --skip-test-db \
       >"$dir/log/$name-install.log" 2>&1 || fail "MariaDB could not be set up: $(tail -n 3 "$dir/log/$name-install.log")"
     mv "$data.new" "$data"
   fi
   options=(--server-id=1)
   [ "$name" = mariadb-replica ] && options=(--server-id=2 --read-only=ON)
-  launch "$name" mariadbd --no-defaults "${user[@]}" --datadir="$data" --socket="$(mariadb_socket "$name")" --pid-file="$dir/run/$name.mysql-pid" \
+  launch "$name" mariadbd --no-defaults "${user[@]}" --datadir="$data" --tmpdir="$data-tmp" --socket="$(mariadb_socket "$name")" --pid-file="$dir/run/$name.mysql-pid" \
     --port="$port" --bind-address=127.0.0.1 --skip-name-resolve --max-connections=500 \
     --character-set-server=utf8mb4 --collation-server=utf8mb4_bin \
     --log-bin="$data/bin" --binlog-format=ROW --log-slave-updates=ON --gtid-strict-mode=ON --relay-log="$data/relay" --expire-logs-days=1 \

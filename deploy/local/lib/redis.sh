@@ -38,7 +38,7 @@ redis_cli() { timeout 3 redis-cli -p "$(redis_port "$1")" "${@:2}"; }
 redis_pong() { [ "$(redis_cli "$1" ping)" = PONG ]; }
 
 redis_start() { redis_server "$1" --save '' --appendonly no; }
-stream_start() { redis_server "$1" --save '' --appendonly yes --appendfsync everysec --maxmemory-policy noeviction; }
+stream_start() { redis_server "$1" --save '' --appendonly yes --appendfsync always --maxmemory-policy noeviction; }
 
 sentinel_start() {
   local name=$1 conf=$dir/$1/sentinel.conf
