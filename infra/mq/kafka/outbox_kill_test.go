@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +28,7 @@ const (
 	// publishes until it is ended.
 	childPrefix = "GOCHAT_TEST_KAFKA_OUTBOX_CHILD"
 	childRound  = "GOCHAT_TEST_KAFKA_OUTBOX_ROUND"
+	childBytes  = "GOCHAT_TEST_KAFKA_OUTBOX_BYTES"
 	// aTransaction is the longest in which a child may stand still.
 	aTransaction = time.Second
 )
@@ -46,6 +48,8 @@ func TestOutboxChild(t *testing.T) {
 	require.NoError(t, err)
 	out, err := tr.Outbox(prefix + "out")
 	require.NoError(t, err)
+	bytes, err := strconv.Atoi(os.Getenv(childBytes))
+	require.NoError(t, err)
 	var mu sync.Mutex
 	say := func(what string) {
 		mu.Lock()
@@ -59,7 +63,9 @@ func TestOutboxChild(t *testing.T) {
 				id := fmt.Sprintf("call-%s.%d.%d", os.Getenv(childRound), c, n)
 				var all []mq.Outbound
 				for i := range 6 {
-					all = append(all, to(prefix+childTopics[i%3], id))
+					one := to(prefix+childTopics[i%3], id)
+					one.Message.Payload = make([]byte, bytes)
+					all = append(all, one)
 				}
 				switch err := out.Publish(context.Background(), all...); {
 				case err == nil:
@@ -80,10 +86,10 @@ type child struct {
 	lines chan string
 }
 
-func startChild(t *testing.T, prefix string, round int) child {
+func startChild(t *testing.T, prefix string, round, bytes int) child {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOutboxChild$") //nolint:gosec // itself
-	cmd.Env = append(os.Environ(), childPrefix+"="+prefix, fmt.Sprintf("%s=%d", childRound, round))
+	cmd.Env = append(os.Environ(), childPrefix+"="+prefix, fmt.Sprintf("%s=%d", childRound, round), fmt.Sprintf("%s=%d", childBytes, bytes))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -139,7 +145,7 @@ func TestAllOrNoneOverKill(t *testing.T) {
 	}
 	sure := map[string]bool{}
 	for round := range 5 {
-		c := startChild(t, r.prefix, round)
+		c := startChild(t, r.prefix, round, 100)
 		var first string
 		c.await(t, "a call", func(line string) bool { first = line; return confirmed(line) })
 		time.Sleep(rand.N(150 * time.Millisecond)) // any moment
@@ -178,7 +184,7 @@ func TestWhoStoodStillGoesOn(t *testing.T) {
 	for _, name := range childTopics {
 		r.topic(t, name)
 	}
-	c := startChild(t, r.prefix, 0)
+	c := startChild(t, r.prefix, 0, 100_000) // so that most of the time a transaction is open
 	defer c.kill(t)
 	for range 3 {
 		c.await(t, "a call", confirmed)
@@ -201,7 +207,7 @@ func TestAZombieIsTold(t *testing.T) {
 	for _, name := range childTopics {
 		r.topic(t, name)
 	}
-	c := startChild(t, r.prefix, 0)
+	c := startChild(t, r.prefix, 0, 100)
 	defer c.kill(t)
 	c.await(t, "a call", confirmed)
 	require.NoError(t, c.cmd.Process.Signal(syscall.SIGSTOP))

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -140,15 +141,18 @@ func TestATopicGoesAndComesBack(t *testing.T) {
 	require.NoError(t, other.Delete(t.Context(), fickle))
 
 	var calls sync.WaitGroup
-	calls.Go(func() { assert.NoError(t, out.Publish(t.Context(), to(good, "2"))) })
-	calls.Go(func() {
-		assert.ErrorIs(t, out.Publish(t.Context(), to(good, "half"), to(fickle, "half")), mq.ErrUnknownTopic)
-	})
-	calls.Go(func() {
-		assert.ErrorIs(t, r.Publisher().Publish(fickle, to(fickle, "3").Message), mq.ErrUnknownTopic)
-	})
+	for i := range 40 {
+		calls.Go(func() {
+			if i%10 == 9 {
+				assert.ErrorIs(t, out.Publish(t.Context(), to(good, "half"), to(fickle, "half")), mq.ErrUnknownTopic)
+				return
+			}
+			assert.NoError(t, out.Publish(t.Context(), to(good, "2")))
+		})
+	}
 	calls.Wait()
 	require.NoError(t, out.Publish(t.Context(), to(good, "3")))
+	require.ErrorIs(t, r.Publisher().Publish(fickle, to(fickle, "3").Message), mq.ErrUnknownTopic)
 
 	require.NoError(t, other.Ensure(t.Context(), mq.Topic{Name: fickle, Partitions: 1}))
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -156,7 +160,8 @@ func TestATopicGoesAndComesBack(t *testing.T) {
 	}, 10*time.Second, 50*time.Millisecond)
 	require.NoError(t, r.Publisher().Publish(fickle, to(fickle, "5").Message))
 	ids, _ := committed(t, r.cfg, r, good)
-	assert.Equal(t, []string{"1", "2", "3", "4"}, ids)
+	assert.Equal(t, []string{"1", "2", "3", "4"}, slices.Compact(ids))
+	assert.Len(t, ids, 39)
 	ids, _ = committed(t, r.cfg, r, fickle)
 	assert.Equal(t, []string{"4", "5"}, ids)
 }
@@ -260,7 +265,9 @@ func TestACallersTimeIsKept(t *testing.T) {
 	out := r.outbox(t, "out")
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, out.Publish(gone, to(topic, "never")), context.Canceled)
+	for range 20 { // whether it is handed over at all is a matter of luck
+		require.ErrorIs(t, out.Publish(gone, to(topic, "never")), context.Canceled)
+	}
 	require.NoError(t, out.Publish(t.Context(), to(topic, "1")))
 	ids, _ := committed(t, r.cfg, r, topic)
 	assert.Equal(t, []string{"1"}, ids)
