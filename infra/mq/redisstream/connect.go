@@ -59,6 +59,8 @@ func look(ctx context.Context, cfg Config, rdb redis.UniversalClient, log *zap.L
 		return fmt.Errorf("the Redis server at %s and we do not trust each other's certificates (settings mq.redisstream.tls.*): %w", at, err)
 	case err != nil && cfg.MasterName != "":
 		return fmt.Errorf("the sentinels at %s (settings mq.redisstream.addrs and master_name %q) name no master that answers: %w", at, cfg.MasterName, err)
+	case err != nil && cfg.TLS.Enabled:
+		return fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) does not answer; it must speak TLS, as mq.redisstream.tls.enabled is set: %w", at, err)
 	case err != nil:
 		return fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) does not answer: %w", at, err)
 	}

@@ -194,7 +194,7 @@ func (g *generation) beat() (members int, err error) {
 // seize takes free shards, up to the share, in a random order.
 func (g *generation) seize(share int) {
 	t := g.s.t
-	for _, n := range rand.Perm(g.shards) {
+	for _, n := range rand.Perm(g.shards) { //nolint:gosec // any order does
 		if len(g.owned) >= share || g.ctx.Err() != nil {
 			return
 		}

@@ -272,7 +272,7 @@ func (t *Transport) Close() error {
 	t.pub.close()
 	close(t.quit)
 	t.trimming.Wait()
-	if err := t.rdb.Close(); err != nil {
+	if err := t.rdb.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
 		return fmt.Errorf("close the connections to Redis: %w", err)
 	}
 	return nil

@@ -1,0 +1,189 @@
+package redisstream
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// world is a queue of a test's own on a Redis that tests share.
+func world(t *testing.T, change func(*Config)) func() *Transport {
+	t.Helper()
+	addr := os.Getenv("GOCHAT_TEST_REDIS_STREAM_ADDR")
+	if addr == "" {
+		t.Skip("GOCHAT_TEST_REDIS_STREAM_ADDR names no Redis")
+	}
+	cfg := DefaultConfig()
+	cfg.Addrs, cfg.Prefix, cfg.Lease = []string{addr}, "test-"+watermill.NewShortUUID(), time.Second
+	if change != nil {
+		change(&cfg)
+	}
+	return func() *Transport {
+		tr, err := Open(t.Context(), cfg, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, tr.Close()) })
+		require.NoError(t, tr.Ensure(t.Context(), mq.Topic{Name: "topic", Partitions: 1}))
+		return tr
+	}
+}
+
+func publish(t *testing.T, tr *Transport, n int) {
+	t.Helper()
+	for i := range n {
+		m := message.NewMessage(fmt.Sprint(i+1), []byte("x"))
+		m.Metadata = message.Metadata{mq.KeyMetadata: "a"}
+		require.NoError(t, tr.Publisher().Publish("topic", m))
+	}
+}
+
+func subscribe(t *testing.T, tr *Transport) <-chan *message.Message {
+	t.Helper()
+	sub, err := tr.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 1, DrainTimeout: time.Second})
+	require.NoError(t, err)
+	ch, err := sub.Subscribe(t.Context(), "topic")
+	require.NoError(t, err)
+	return ch
+}
+
+func next(t *testing.T, ch <-chan *message.Message) *message.Message {
+	t.Helper()
+	select {
+	case m := <-ch:
+		return m
+	case <-time.After(15 * time.Second):
+		require.FailNow(t, "no message arrived")
+		return nil
+	}
+}
+
+func (t *Transport) cursor(ctx context.Context) (string, error) {
+	return t.rdb.HGet(ctx, t.cursorKey("topic", "g"), "0").Result()
+}
+
+// TestAZombieMovesNothing: a worker whose lease went to another one acknowledges
+// what it had, late. The cursor is the other one's.
+func TestAZombieMovesNothing(t *testing.T) {
+	t.Parallel()
+	open := world(t, func(c *Config) { c.Lease = 4 * time.Second })
+	zombie, heir := open(), open()
+	publish(t, zombie, 3)
+	held := next(t, subscribe(t, zombie))
+	require.Equal(t, "1", held.UUID)
+	// As if it had run out: the zombie has not looked yet.
+	require.NoError(t, zombie.rdb.Del(t.Context(), zombie.leaseKey("topic", "g", 0)).Err())
+	ch := subscribe(t, heir)
+	for _, want := range []string{"1", "2"} {
+		m := next(t, ch)
+		require.Equal(t, want, m.UUID, "what was not acknowledged comes again, in order")
+		m.Ack()
+	}
+	var after string
+	require.Eventually(t, func() bool {
+		id, err := heir.cursor(t.Context())
+		moved := err == nil && id != "0-0" && id != after
+		after = id
+		return !moved && id != "0-0"
+	}, 10*time.Second, 300*time.Millisecond)
+	held.Ack()
+	time.Sleep(2 * hungry) // it would have saved it by then
+	now, err := heir.cursor(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, after, now)
+	m := next(t, ch)
+	assert.Equal(t, "3", m.UUID)
+	m.Ack()
+}
+
+// TestTrimWaitsForTheSlowestGroup: what a group has not acknowledged is kept however
+// much there is.
+func TestTrimWaitsForTheSlowestGroup(t *testing.T) {
+	t.Parallel()
+	tr := world(t, func(c *Config) { c.Retain = 10 })()
+	length := func() int64 {
+		n, err := tr.rdb.XLen(t.Context(), tr.streamKey("topic", 0)).Result()
+		require.NoError(t, err)
+		return n
+	}
+	ch := subscribe(t, tr)
+	const many = 1000
+	publish(t, tr, many)
+	require.NoError(t, tr.trimTopic(t.Context(), "topic", 1))
+	assert.Equal(t, int64(many), length(), "the group has had none of them")
+	for range many {
+		next(t, ch).Ack()
+	}
+	lag := func() uint64 {
+		l, err := tr.Lag(t.Context())
+		require.NoError(t, err)
+		return l["topic"]["g"]
+	}
+	require.Eventually(t, func() bool { return lag() == 0 }, 10*time.Second, 50*time.Millisecond, "the cursor is at the end")
+	require.NoError(t, tr.trimTopic(t.Context(), "topic", 1))
+	// Redis drops whole nodes of about a hundred entries.
+	assert.Less(t, length(), int64(250))
+	assert.GreaterOrEqual(t, length(), int64(10))
+}
+
+// TestAWorkerThatDiesIsReplaced: its lease runs out, and what it had comes again.
+func TestAWorkerThatDiesIsReplaced(t *testing.T) {
+	t.Parallel()
+	open := world(t, nil)
+	dead, heir := open(), open()
+	publish(t, dead, 2)
+	require.Equal(t, "1", next(t, subscribe(t, dead)).UUID)
+	// It dies: nothing of it reaches the server any more.
+	require.NoError(t, dead.rdb.Close())
+	ch := subscribe(t, heir)
+	for _, want := range []string{"1", "2"} {
+		m := next(t, ch)
+		assert.Equal(t, want, m.UUID)
+		m.Ack()
+	}
+}
+
+func TestStartErrors(t *testing.T) {
+	t.Parallel()
+	addr := os.Getenv("GOCHAT_TEST_REDIS_STREAM_ADDR")
+	nodes := os.Getenv("GOCHAT_TEST_REDIS_CLUSTER_ADDRS")
+	for name, c := range map[string]struct {
+		needs  string
+		change func(*Config)
+		want   []string
+	}{
+		"nobody there":                  {"-", func(c *Config) { c.Addrs = []string{"127.0.0.1:1"} }, []string{"127.0.0.1:1", "mq.redisstream.addrs"}},
+		"a stranger":                    {addr, func(c *Config) { c.Username, c.Password = "nobody", "hunter2" }, []string{addr, "mq.redisstream.username"}},
+		"a cluster":                     {nodes, func(c *Config) { c.Addrs = strings.Split(nodes, ",")[:1] }, []string{"cluster", "mq.redisstream.addrs"}},
+		"no such master":                {addr, func(c *Config) { c.MasterName = "gochat" }, []string{"mq.redisstream.addrs", "master_name"}},
+		"no CA":                         {"-", func(c *Config) { c.TLS.Enabled, c.TLS.CA = true, "/nowhere" }, []string{"mq.redisstream.tls.ca"}},
+		"TLS to a server that has none": {addr, func(c *Config) { c.TLS.Enabled = true }, []string{addr, "mq.redisstream.tls"}},
+		"settings that make no sense":   {"-", func(c *Config) { c.Shards, c.Lease = 0, 0 }, []string{"mq.redisstream.shards", "mq.redisstream.lease"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.needs == "" {
+				t.Skip("GOCHAT_TEST_REDIS_STREAM_ADDR or GOCHAT_TEST_REDIS_CLUSTER_ADDRS names no Redis")
+			}
+			cfg := DefaultConfig()
+			cfg.Addrs, cfg.Timeout = []string{addr}, time.Second
+			c.change(&cfg)
+			_, err := Open(t.Context(), cfg, zap.NewNop())
+			require.Error(t, err)
+			for _, w := range c.want {
+				assert.Contains(t, err.Error(), w)
+			}
+			assert.NotContains(t, err.Error(), "hunter2")
+			assert.NotContains(t, err.Error(), "\n\n")
+		})
+	}
+}
