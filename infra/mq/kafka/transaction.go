@@ -1,0 +1,118 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+const (
+	// coordinatorTries bounds what is asked of a coordinator that is not ready.
+	coordinatorTries = 100
+	// gatherFor is how long a transaction's producer waits for the rest of what it was
+	// given at once, which comes through one goroutine for each partition: a request
+	// that has a new partition in it costs the coordinator a round of its own.
+	gatherFor = time.Millisecond
+)
+
+// transacting is the configuration of a producer with transactions.
+func (c Config) transacting(id string) (*sarama.Config, error) {
+	s, err := c.producing()
+	if err != nil {
+		return nil, err
+	}
+	s.Producer.Flush.Frequency = gatherFor
+	tx := &s.Producer.Transaction
+	tx.ID, tx.Timeout = id, c.TransactionTimeout
+	tx.Retry.Max = coordinatorTries
+	return s, nil
+}
+
+// backoff is between two requests to the coordinator, which takes a few ms to finish
+// the transaction before, and longer to move. sarama has no other limit than the
+// number of tries: they are used up at once when the time is.
+func (o *outbox) backoff(tried, _ int) time.Duration {
+	if o.hurry.Load() {
+		return 0
+	}
+	return min(time.Millisecond+time.Duration(max(tried-40, 0))*5*time.Millisecond, 250*time.Millisecond)
+}
+
+func (o *outbox) open() error {
+	o.hurry.Store(false)
+	client, err := sarama.NewClient(o.t.cfg.Brokers, o.conf)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), o.t.cfg.PublishTimeout)
+	defer cancel()
+	if err := o.identity.claim(ctx, client); err != nil {
+		return errors.Join(err, client.Close())
+	}
+	o.producer, err = newProducerOf(client)
+	return err
+}
+
+// transact publishes calls in one transaction. After a failure the producer is given
+// up: the next one ends what is open, which is as good as an abort, and starts clean.
+func (o *outbox) transact(calls []*call) error {
+	for _, c := range calls {
+		c.receipt = nil
+	}
+	if o.producer == nil {
+		if err := o.open(); err != nil {
+			return fmt.Errorf("open the outbox %s again: %w", o.id, err)
+		}
+	}
+	p := o.producer
+	late := time.AfterFunc(o.t.cfg.PublishTimeout, func() {
+		o.hurry.Store(true)
+		p.hangUp()
+	})
+	err := o.commit(calls)
+	if !late.Stop() || err != nil {
+		o.discard()
+	}
+	return err
+}
+
+func (o *outbox) commit(calls []*call) error {
+	if err := o.producer.async.BeginTxn(); err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), o.t.cfg.PublishTimeout)
+	defer cancel()
+	for _, c := range calls {
+		c.receipt = newReceipt(len(c.records), nil)
+		o.producer.send(ctx, c.receipt, c.records)
+	}
+	var failed error
+	for _, c := range calls {
+		<-c.receipt.done
+		if err := c.receipt.outcome(); err != nil && (failed == nil || final(err)) {
+			failed = err
+		}
+	}
+	if failed != nil {
+		return fmt.Errorf("send the records of a transaction: %w", failed)
+	}
+	if err := o.producer.async.CommitTxn(); err != nil {
+		return fmt.Errorf("commit a transaction: %w", err)
+	}
+	return nil
+}
+
+// discard ends the producer. What it left open is ended by the next one of its id, or
+// by the coordinator after mq.kafka.transaction_timeout.
+func (o *outbox) discard() {
+	if o.producer == nil {
+		return
+	}
+	if err := o.producer.close(o.t.cfg.PublishTimeout); err != nil {
+		o.t.complaints.say("the producer of an outbox did not end in order", err)
+	}
+	o.producer = nil
+}
