@@ -52,10 +52,13 @@ func (k ownKafka) config() kafka.Config {
 	return cfg
 }
 
+var lastPort atomic.Int64
+
 // freePorts returns the first of three ports in a row that nobody listens on.
 func freePorts(t *testing.T) string {
 	t.Helper()
-	for base := 25160; base < 25190; base += 3 {
+	for range 10 {
+		base := 25157 + int(lastPort.Add(3))
 		if free(base) && free(base+1) && free(base+2) {
 			return strconv.Itoa(base)
 		}
@@ -98,6 +101,7 @@ func (w *writer) run(ctx context.Context, t *testing.T, limit time.Duration) {
 // TestProducersOverOutages kills the broker and stops it for a while under load. The
 // same producers go on by themselves; what was confirmed is there, and in order.
 func TestProducersOverOutages(t *testing.T) {
+	t.Parallel()
 	k := startKafka(t)
 	cfg := k.config()
 	r := newRig(t, cfg)
@@ -115,7 +119,7 @@ func TestProducersOverOutages(t *testing.T) {
 			{name: fmt.Sprint("whole", i), topic: whole, publish: func(ctx context.Context, o mq.Outbound) error { return out.Publish(ctx, o) }},
 		} {
 			writers = append(writers, w)
-			running.Go(func() { w.run(ctx, t, cfg.PublishTimeout+2*time.Second) })
+			running.Go(func() { w.run(ctx, t, 2*cfg.PublishTimeout) })
 		}
 	}
 	goesOn := func(when string) {
@@ -167,6 +171,7 @@ func TestProducersOverOutages(t *testing.T) {
 
 // TestCloseWithoutBroker: the end of a process does not wait for ever.
 func TestCloseWithoutBroker(t *testing.T) {
+	t.Parallel()
 	k := startKafka(t)
 	cfg := k.config()
 	tr := join(t, cfg)

@@ -67,7 +67,7 @@ func newOutbox(t *Transport, id string) (*outbox, error) {
 		return nil, err
 	}
 	o.conf.Producer.Transaction.Retry.BackoffFunc = o.backoff
-	o.identity = newIdentity(id, t.cfg.TransactionTimeout)
+	o.identity = newIdentity(o.conf.Producer.Transaction.ID, t.cfg.TransactionTimeout)
 	// Taking the id fences whoever has it, and ends what it left open.
 	if err := o.open(); err != nil {
 		return nil, fmt.Errorf("open the outbox %s: %w", id, t.cfg.explain(err))

@@ -26,7 +26,7 @@ func (c Config) transacting(id string) (*sarama.Config, error) {
 	}
 	s.Producer.Flush.Frequency = gatherFor
 	tx := &s.Producer.Transaction
-	tx.ID, tx.Timeout = id, c.TransactionTimeout
+	tx.ID, tx.Timeout = s.ClientID+"-"+id, c.TransactionTimeout
 	tx.Retry.Max = coordinatorTries
 	return s, nil
 }
