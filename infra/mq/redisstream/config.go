@@ -45,8 +45,8 @@ type Config struct {
 	Shards int `mapstructure:"shards"`
 	// Lease is after how long a silent worker loses its shards.
 	Lease time.Duration `mapstructure:"lease"`
-	// Retain is how many entries a shard keeps that no group waits for, and all it keeps
-	// while it has no group.
+	// Retain is how many entries a shard keeps while it has no group. With groups it
+	// keeps what the slowest of them has not acknowledged.
 	Retain int `mapstructure:"retain"`
 	// Timeout bounds connecting and each call.
 	Timeout time.Duration `mapstructure:"timeout"`

@@ -133,7 +133,6 @@ func TestTrimWaitsForTheSlowestGroup(t *testing.T) {
 	require.NoError(t, tr.trimTopic(t.Context(), "topic", 1))
 	// Redis drops whole nodes of about a hundred entries.
 	assert.Less(t, length(), int64(250))
-	assert.GreaterOrEqual(t, length(), int64(10))
 }
 
 // TestAWorkerThatDiesIsReplaced: its lease runs out, and what it had comes again.
