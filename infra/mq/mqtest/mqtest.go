@@ -24,6 +24,8 @@ type Driver struct {
 	Open func(tb testing.TB, dir string) mq.Transport
 	// Durable drivers keep messages and offsets over a close.
 	Durable bool
+	// Shared drivers may be opened several times on one directory, as processes do.
+	Shared bool
 }
 
 // Run runs everything.
@@ -47,6 +49,11 @@ func Run(t *testing.T, d Driver) {
 	if d.Durable {
 		cases["close drains, and what was acked stays acked"] = drainOnClose
 		cases["what was not acked comes again after a reopen"] = resume
+	}
+	if d.Shared {
+		cases["members come and go"] = membersComeAndGo
+		cases["members share the work"] = membersShare
+		cases["a member goes on right behind the last"] = exactHandOver
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
