@@ -2,7 +2,7 @@
 // Watermill's own Kafka package stands on, whose marshaler is used here, so that
 // records look as any Watermill program writes them.
 //
-// sarama has no cooperative rebalancing: when a member joins or leaves, all
+// Rebalances are eager (sticky): when a member joins or leaves, all
 // members drain their lanes, commit, and take what they are given. That is a
 // pause of what is in flight, tens of milliseconds here, and it is what makes two
 // owners of a partition impossible as long as a member answers at all. One that
@@ -11,6 +11,7 @@
 package kafka
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -121,7 +122,7 @@ func (c Config) sarama() (*sarama.Config, error) {
 	}
 	s.Version = sarama.V2_8_0_0
 	s.ApiVersionsRequest = true
-	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = c.Timeout, max(c.Timeout, 30*time.Second), c.Timeout
+	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = c.Timeout, 2*c.Timeout, c.Timeout
 	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 3, 100*time.Millisecond
 	s.Metadata.Timeout = 2 * c.Timeout
 	s.Metadata.RefreshFrequency = time.Minute
@@ -183,6 +184,10 @@ func (c Config) explain(err error) error {
 		return fmt.Errorf("kafka at %s refuses the credentials (settings mq.kafka.sasl.mechanism, username and password): %w", at, err)
 	case strings.Contains(text, "x509:") || strings.Contains(text, "tls:"):
 		return fmt.Errorf("kafka at %s and we do not trust each other's certificates (settings mq.kafka.tls.*): %w", at, err)
+	case strings.HasSuffix(text, "EOF"):
+		return fmt.Errorf("kafka at %s hangs up: it may want what we do not use, or the other way round (settings mq.kafka.tls.enabled and mq.kafka.sasl.mechanism): %w", at, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("kafka at %s takes connections and does not answer, or only a firewall is there (setting mq.kafka.brokers): %w", at, err)
 	}
 	return fmt.Errorf("reach Kafka at %s (setting mq.kafka.brokers): %w", at, err)
 }

@@ -97,7 +97,6 @@ func (g *generation) Cleanup(session sarama.ConsumerGroupSession) error {
 	g.cancel()
 	g.lanes.Drain()
 	<-g.done
-	session.Commit()
 	return nil
 }
 

@@ -111,7 +111,7 @@ func (t *Transport) knownBy(ctx context.Context, topics ...string) error {
 // ask asks a broker for a topic and remembers the answer.
 func (t *Transport) ask(ctx context.Context, topic string) error {
 	var missing bool
-	err := within(ctx, t.cfg.Timeout, func() (err error) {
+	err := t.within(ctx, t.cfg.Timeout, func() (err error) {
 		missing, err = t.isMissing(topic)
 		return err
 	})

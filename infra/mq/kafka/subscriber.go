@@ -43,6 +43,10 @@ func (t *Transport) Subscriber(cfg mq.SubscriberConfig) (message.Subscriber, err
 	return s, nil
 }
 
+// afterDrain is what a member may need besides its drain to give partitions back:
+// to hear of the rebalance, to commit, and to join again.
+const afterDrain = 10 * time.Second
+
 // consuming is the configuration of a reader: what a transaction wrote is seen
 // when it is committed.
 func (t *Transport) consuming(cfg mq.SubscriberConfig) (*sarama.Config, error) {
@@ -63,7 +67,11 @@ func (t *Transport) consuming(cfg mq.SubscriberConfig) (*sarama.Config, error) {
 	c.Group.Session.Timeout = t.cfg.SessionTimeout
 	c.Group.Heartbeat.Interval = min(t.cfg.SessionTimeout/5, time.Second)
 	// Whoever drains is not given up: nobody else starts on its partitions meanwhile.
-	c.Group.Rebalance.Timeout = cfg.DrainTimeout + 20*time.Second
+	c.Group.Rebalance.Timeout = cfg.DrainTimeout + afterDrain
+	if cfg.Group != "" {
+		// Joining is answered when the last member has drained.
+		s.Net.ReadTimeout = c.Group.Rebalance.Timeout + t.cfg.Timeout
+	}
 	c.Group.Rebalance.Retry.Backoff = 200 * time.Millisecond
 	c.Group.Rebalance.Retry.Max = 20
 	c.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (t *Transport) ensure(ctx context.Context, topic mq.Topic) error {
 		NumPartitions: int32(partitions), ReplicationFactor: int16(t.cfg.Replication), //nolint:gosec // small numbers
 		ConfigEntries: map[string]*string{"retention.ms": &ms},
 	}
-	err := within(ctx, 4*t.cfg.Timeout, func() error { return t.admin.CreateTopic(topic.Name, detail, false) })
+	err := t.within(ctx, 4*t.cfg.Timeout, func() error { return t.admin.CreateTopic(topic.Name, detail, false) })
 	var refused *sarama.TopicError
 	if errors.As(err, &refused) && refused.Err == sarama.ErrTopicAlreadyExists {
 		err = nil
@@ -104,7 +105,7 @@ func (t *Transport) isClosed() bool {
 func (t *Transport) Delete(ctx context.Context, names ...string) error {
 	var errs []error
 	for _, name := range names {
-		err := within(ctx, 2*t.cfg.Timeout, func() error { return t.admin.DeleteTopic(name) })
+		err := t.within(ctx, 2*t.cfg.Timeout, func() error { return t.admin.DeleteTopic(name) })
 		switch {
 		case err == nil:
 			errs = append(errs, t.awaitGone(ctx, name))
@@ -134,17 +135,14 @@ func (t *Transport) awaitGone(ctx context.Context, topic string) error {
 }
 
 // Topics lists the topics that are not Kafka's own.
-func (t *Transport) Topics(ctx context.Context) (out []string, err error) {
-	err = within(ctx, 2*t.cfg.Timeout, func() error {
+func (t *Transport) Topics(ctx context.Context) ([]string, error) {
+	var out []string
+	err := t.within(ctx, 2*t.cfg.Timeout, func() error {
 		if err := t.client.RefreshMetadata(); err != nil {
 			return err
 		}
 		all, err := t.client.Topics()
-		for _, name := range all {
-			if !strings.HasPrefix(name, "__") {
-				out = append(out, name)
-			}
-		}
+		out = slices.DeleteFunc(all, func(name string) bool { return strings.HasPrefix(name, "__") })
 		return err
 	})
 	if err != nil {
@@ -155,9 +153,9 @@ func (t *Transport) Topics(ctx context.Context) (out []string, err error) {
 
 // Lag returns for each topic and group how many records are beyond the group's
 // committed offsets.
-func (t *Transport) Lag(ctx context.Context) (out map[string]map[string]uint64, err error) {
-	out = map[string]map[string]uint64{}
-	err = within(ctx, 4*t.cfg.Timeout, func() error {
+func (t *Transport) Lag(ctx context.Context) (map[string]map[string]uint64, error) {
+	out := map[string]map[string]uint64{}
+	err := t.within(ctx, 4*t.cfg.Timeout, func() error {
 		groups, err := t.admin.ListConsumerGroups()
 		if err != nil {
 			return err
@@ -193,7 +191,11 @@ func (t *Transport) addLag(out map[string]map[string]uint64, ends map[string]map
 		end, ok := ends[topic][p]
 		if !ok {
 			var err error
-			if end, err = t.client.GetOffset(topic, p, sarama.OffsetNewest); err != nil {
+			end, err = t.client.GetOffset(topic, p, sarama.OffsetNewest)
+			if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+				return nil // it is being deleted
+			}
+			if err != nil {
 				return err
 			}
 			ends[topic][p] = end

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -29,6 +28,7 @@ type Transport struct {
 	closed bool
 	outs   []*outbox
 	subs   map[*subscriber]struct{}
+	calls  sync.WaitGroup // of within
 }
 
 // Open connects, and checks that the brokers take us. An error is one sentence
@@ -42,24 +42,51 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) 
 		return nil, err
 	}
 	t := &Transport{cfg: cfg, log: log, directory: newDirectory(), complaints: &complaints{log: log}, subs: map[*subscriber]struct{}{}}
-	if err := within(ctx, 4*cfg.Timeout, func() error { return t.connect(base) }); err != nil {
-		return nil, cfg.explain(errors.Join(err, ctx.Err()))
+	ctx, cancel := context.WithTimeout(ctx, startTimeouts*cfg.Timeout)
+	defer cancel()
+	started := make(chan error)
+	go func() {
+		err := t.start(base)
+		select {
+		case started <- err:
+		case <-ctx.Done(): // nobody waits any more; sarama ends by itself
+			if err != nil {
+				return
+			}
+			if err := t.Close(); err != nil {
+				t.complaints.say("a connection that came too late did not close in order", err)
+			}
+		}
+	}()
+	select {
+	case err := <-started:
+		if err != nil {
+			return nil, err
+		}
+		return t, nil
+	case <-ctx.Done():
+		return nil, cfg.explain(ctx.Err())
 	}
-	if err := t.checkVersion(); err != nil {
-		return nil, errors.Join(err, t.client.Close())
-	}
-	if t.pub, err = newPublisher(t); err != nil {
-		return nil, errors.Join(err, t.client.Close())
-	}
-	return t, nil
 }
 
-func (t *Transport) connect(base *sarama.Config) (err error) {
+// startTimeouts is how many times mq.kafka.timeout a start may take.
+const startTimeouts = 4
+
+// start opens what is shared by all that use the transport, or nothing.
+func (t *Transport) start(base *sarama.Config) (err error) {
 	if t.client, err = sarama.NewClient(t.cfg.Brokers, base); err != nil {
-		return err
+		return t.cfg.explain(err)
 	}
-	t.admin, err = sarama.NewClusterAdminFromClient(t.client)
-	return err
+	if t.admin, err = sarama.NewClusterAdminFromClient(t.client); err != nil {
+		return errors.Join(t.cfg.explain(err), t.client.Close())
+	}
+	if err = t.checkVersion(); err == nil {
+		t.pub, err = newPublisher(t)
+	}
+	if err != nil {
+		return errors.Join(err, t.admin.Close())
+	}
+	return nil
 }
 
 // minVersion: transactions of producers that recover by themselves (KIP-588).
@@ -83,20 +110,6 @@ func (t *Transport) checkVersion() error {
 		}
 	}
 	return fmt.Errorf("kafka at %s (setting mq.kafka.brokers) is too old: it must be at least %s", broker.Addr(), minVersion)
-}
-
-// within runs a call of a library that knows no context.
-func within(ctx context.Context, d time.Duration, call func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- call() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Publisher implements mq.Transport.
@@ -131,31 +144,23 @@ func (t *Transport) Close() error {
 	}
 	outs := t.outs
 	t.mu.Unlock()
-	var errs []error
+	errs := make([]error, len(subs))
 	var closing sync.WaitGroup
-	var mu sync.Mutex
-	for _, s := range subs {
-		closing.Go(func() {
-			err := s.Close()
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, err)
-		})
+	for i, s := range subs {
+		closing.Go(func() { errs[i] = s.Close() })
 	}
 	closing.Wait()
 	for _, o := range outs {
 		errs = append(errs, o.Close())
 	}
-	errs = append(errs, t.pub.Close(), t.admin.Close())
-	if !t.client.Closed() {
-		errs = append(errs, t.client.Close())
-	}
+	errs = append(errs, t.pub.Close(), t.admin.Close()) // and the client with it
+	t.calls.Wait()
 	return errors.Join(errs...)
 }
 
 // Health asks the cluster for its controller.
 func (t *Transport) Health(ctx context.Context) error {
-	err := within(ctx, t.cfg.Timeout, func() error {
+	err := t.within(ctx, t.cfg.Timeout, func() error {
 		broker, err := t.client.RefreshController()
 		if err != nil {
 			return err

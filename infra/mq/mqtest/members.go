@@ -232,3 +232,39 @@ func exactHandOver(t *testing.T, d Driver) {
 	l.check(t)
 	assert.Zero(t, l.again, "messages were done again")
 }
+
+// inFlightIsAlone has a member work on something for as long as it takes others to
+// come in its place: they wait for it, and go on behind it.
+func inFlightIsAlone(t *testing.T, d Driver) {
+	dir := t.TempDir()
+	tr := d.Open(t, dir)
+	defer func() { require.NoError(t, tr.Close()) }()
+	ensure(t, tr, "topic")
+	cfg := mq.SubscriberConfig{Group: "g", Lanes: 1}
+	first := d.Open(t, dir)
+	ch, _ := subscribe(t, first, "topic", cfg)
+	publish(t, tr, "topic", numbered("a", 1), numbered("a", 2))
+	held := receive(t, ch)
+	require.Equal(t, "a/1", held.UUID)
+
+	second := d.Open(t, dir)
+	defer func() { require.NoError(t, second.Close()) }()
+	heirs, _ := subscribe(t, second, "topic", cfg)
+	alone := func(when string) {
+		t.Helper()
+		select {
+		case m := <-heirs:
+			require.FailNow(t, "two work on one key", "%s: the other one got %s", when, m.UUID)
+		case <-time.After(3 * time.Second): // time enough for a rebalance
+		}
+	}
+	alone("after another member came")
+	closed := make(chan error, 1)
+	go func() { closed <- first.Close() }()
+	alone("after this member was closed")
+	held.Ack()
+	require.NoError(t, <-closed)
+	m := receive(t, heirs)
+	assert.Equal(t, "a/2", m.UUID)
+	m.Ack()
+}

@@ -53,6 +53,7 @@ func Run(t *testing.T, d Driver) {
 	if d.Shared {
 		cases["members come and go"] = membersComeAndGo
 		cases["members share the work"] = membersShare
+		cases["nobody starts on what a leaving member has in flight"] = inFlightIsAlone
 		cases["a member goes on right behind the last"] = exactHandOver
 	}
 	for name, test := range cases {
