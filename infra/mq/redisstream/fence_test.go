@@ -106,6 +106,38 @@ func TestAZombieMovesNothing(t *testing.T) {
 	m.Ack()
 }
 
+// TestAServerThatStoodStill: the leases are ours still when it goes on, but it could
+// not be known meanwhile; what was held back then is delivered.
+func TestAServerThatStoodStill(t *testing.T) {
+	t.Parallel()
+	tr := world(t, nil)()
+	m := &member{
+		s: &subscriber{t: tr, cfg: mq.SubscriberConfig{Group: "g"}.WithDefaults()}, topic: "topic", shards: 1, id: "me",
+		out: make(chan *message.Message), log: zap.NewNop(),
+	}
+	require.NoError(t, m.enroll(t.Context()))
+	g := &generation{member: m, owned: map[int]*shard{}}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		g.run(t.Context())
+	}()
+	require.Eventually(t, func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return len(g.owned) == 1
+	}, 10*time.Second, 10*time.Millisecond)
+	g.mu.Lock()
+	g.renewed = time.Now().Add(-tr.cfg.Lease)
+	g.mu.Unlock()
+	assert.False(t, g.sure())
+	select {
+	case <-over:
+	case <-time.After(10 * time.Second):
+		assert.Fail(t, "the generation goes on with a lane that was told no")
+	}
+}
+
 // TestTrimWaitsForTheSlowestGroup: what a group has not acknowledged is kept however
 // much there is.
 func TestTrimWaitsForTheSlowestGroup(t *testing.T) {

@@ -116,11 +116,16 @@ func (g *generation) run(ctx context.Context) {
 	g.leave(context.WithoutCancel(ctx))
 }
 
-// sure reports whether nobody else can own our shards now.
+// sure reports whether nobody else can own our shards now. When somebody may, the
+// generation is over, even if the leases turn out to be ours still: a lane that was
+// told no stands still until it is drained.
 func (g *generation) sure() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.ctx.Err() == nil && time.Since(g.renewed) < g.s.t.cfg.Lease*2/3
+	if time.Since(g.renewed) >= g.s.t.cfg.Lease*2/3 {
+		g.cancel()
+	}
+	return g.ctx.Err() == nil
 }
 
 // keep takes shards, renews leases and saves cursors until the generation is over.
@@ -138,7 +143,7 @@ func (g *generation) keep() {
 				return
 			case err != nil:
 				g.log.Warn("the leases were not renewed; it is tried again", zap.Error(err))
-				if !g.sure() && len(g.owned) > 0 {
+				if len(g.owned) > 0 && !g.sure() {
 					return
 				}
 			default:
