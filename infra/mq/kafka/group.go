@@ -2,8 +2,7 @@ package kafka
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -57,16 +56,24 @@ type generation struct {
 	ctx    context.Context // ends with the session, or when it must be over
 	cancel context.CancelFunc
 	done   chan struct{}
+	began  time.Time
+	awake  atomic.Int64 // when this process was last seen to run, since began
 }
 
 // Setup implements sarama.ConsumerGroupHandler, as Cleanup and ConsumeClaim do.
 func (g *generation) Setup(session sarama.ConsumerGroupSession) error {
 	g.ctx, g.cancel = context.WithCancel(session.Context())
-	g.done = make(chan struct{})
+	g.done, g.began = make(chan struct{}), time.Now()
 	g.lanes = mq.NewLanes(session.Context(), g.cfg, g.out)
-	g.lanes.Gate(func() bool { return g.ctx.Err() == nil })
+	// Whatever runs first after a standstill asks here: watch may come later.
+	g.lanes.Gate(func() bool { return g.ctx.Err() == nil && g.gap() <= g.silence })
 	go g.watch()
 	return nil
+}
+
+// gap is for how long nobody has seen this process run.
+func (g *generation) gap() time.Duration {
+	return time.Since(g.began) - time.Duration(g.awake.Load())
 }
 
 // watch ends the session when this process did not run for so long that the group
@@ -75,19 +82,18 @@ func (g *generation) watch() {
 	defer close(g.done)
 	ticker := time.NewTicker(g.silence / 10)
 	defer ticker.Stop()
-	last := time.Now()
 	for {
 		select {
 		case <-ticker.C:
 		case <-g.ctx.Done():
 			return
 		}
-		if gap := time.Since(last); gap > g.silence {
+		if gap := g.gap(); gap > g.silence {
 			g.log.Warn("this process stood still; it joins its group anew", zap.Duration("for", gap))
 			g.cancel()
 			return
 		}
-		last = time.Now()
+		g.awake.Store(int64(time.Since(g.began)))
 	}
 }
 
@@ -113,64 +119,6 @@ func (g *generation) ConsumeClaim(session sarama.ConsumerGroupSession, claim sar
 			}
 		case <-g.ctx.Done():
 			return nil
-		}
-	}
-}
-
-// tail makes a reader without a group, of all partitions. Where it begins is fixed
-// before it returns.
-func (s *subscriber) tail(topic string, base *sarama.Config, out chan *message.Message) (func(context.Context), error) {
-	consumer, err := sarama.NewConsumer(s.t.cfg.Brokers, base)
-	if err != nil {
-		return nil, s.t.cfg.explain(err)
-	}
-	partitions, err := consumer.Partitions(topic)
-	if err != nil {
-		return nil, errors.Join(err, consumer.Close())
-	}
-	var claims []sarama.PartitionConsumer
-	for _, p := range partitions {
-		at, err := s.t.client.GetOffset(topic, p, base.Consumer.Offsets.Initial)
-		var claim sarama.PartitionConsumer
-		if err == nil {
-			claim, err = consumer.ConsumePartition(topic, p, at)
-		}
-		if err != nil {
-			for _, c := range claims {
-				c.AsyncClose()
-			}
-			return nil, errors.Join(fmt.Errorf("read partition %d: %w", p, err), consumer.Close())
-		}
-		claims = append(claims, claim)
-	}
-	c := &complaints{log: s.t.log.With(zap.String("topic", topic))}
-	return func(ctx context.Context) {
-		lanes := mq.NewLanes(ctx, s.cfg, out)
-		for _, claim := range claims {
-			s.running.Go(func() {
-				for err := range claim.Errors() {
-					c.say("Kafka does not answer as it should; it is tried again", err)
-				}
-			})
-			source := lanes.Source(func(uint64) {})
-			s.running.Go(func() { follow(ctx, source, claim) })
-		}
-		<-ctx.Done()
-		lanes.Drain()
-		for _, claim := range claims {
-			claim.AsyncClose()
-		}
-		if err := consumer.Close(); err != nil {
-			c.say("a reader did not close in order", err)
-		}
-	}, nil
-}
-
-func follow(ctx context.Context, source *mq.Source, claim sarama.PartitionConsumer) {
-	feeding := true
-	for r := range claim.Messages() { // until it is closed, so that closing it does not wait
-		if feeding {
-			feeding = source.Feed(ctx, mq.Record{Offset: uint64(r.Offset), Message: decode(r)}) //nolint:gosec // not negative
 		}
 	}
 }

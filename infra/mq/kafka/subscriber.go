@@ -96,7 +96,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	out := make(chan *message.Message)
 	var run func(context.Context)
 	if s.cfg.Group == "" {
-		run, err = s.tail(topic, base, out)
+		run, err = s.tail(ctx, topic, base, out)
 	} else {
 		run, err = s.member(topic, base, out)
 	}
