@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -22,11 +22,11 @@ func (silence) Printf(context.Context, string, ...any) {}
 
 var hush = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
 
-func connect(ctx context.Context, cfg Config, log *zap.Logger) (redis.UniversalClient, error) {
+func connect(ctx context.Context, cfg Config, log *zap.Logger) (redis.UniversalClient, version, error) {
 	hush()
 	secure, err := cfg.TLS.load()
 	if err != nil {
-		return nil, err
+		return nil, version{}, err
 	}
 	opts := &redis.UniversalOptions{
 		Addrs: cfg.Addrs, MasterName: cfg.MasterName, Username: cfg.Username, Password: cfg.Password, DB: cfg.DB,
@@ -42,44 +42,61 @@ func connect(ctx context.Context, cfg Config, log *zap.Logger) (redis.UniversalC
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*cfg.Timeout)
 	defer cancel()
-	if err := look(ctx, cfg, rdb, log); err != nil {
-		return nil, errors.Join(err, rdb.Close())
+	is, err := look(ctx, cfg, rdb, log)
+	if err != nil {
+		return nil, version{}, errors.Join(err, rdb.Close())
 	}
-	return rdb, nil
+	return rdb, is, nil
 }
 
+// oldest is what all of this needs.
+var oldest = version{6, 2}
+
 // look asks the server what it is. An error is one sentence.
-func look(ctx context.Context, cfg Config, rdb redis.UniversalClient, log *zap.Logger) error {
+func look(ctx context.Context, cfg Config, rdb redis.UniversalClient, log *zap.Logger) (version, error) {
 	at := strings.Join(cfg.Addrs, ", ")
-	text, err := rdb.Info(ctx, "server", "cluster", "persistence", "memory").Result()
-	switch {
-	case err != nil && (redis.HasErrorPrefix(err, "NOAUTH") || redis.HasErrorPrefix(err, "WRONGPASS") || redis.HasErrorPrefix(err, "NOPERM")):
-		return fmt.Errorf("the Redis server at %s refuses the credentials (settings mq.redisstream.username and password): %w", at, err)
-	case err != nil && (strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls:")):
-		return fmt.Errorf("the Redis server at %s and we do not trust each other's certificates (settings mq.redisstream.tls.*): %w", at, err)
-	case err != nil && cfg.MasterName != "":
-		return fmt.Errorf("the sentinels at %s (settings mq.redisstream.addrs and master_name %q) name no master that answers: %w", at, cfg.MasterName, err)
-	case err != nil && cfg.TLS.Enabled:
-		return fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) does not answer; it must speak TLS, as mq.redisstream.tls.enabled is set: %w", at, err)
-	case err != nil:
-		return fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) does not answer: %w", at, err)
+	text, err := rdb.Info(ctx).Result()
+	if err != nil {
+		return version{}, explain(cfg, at, err)
 	}
 	info := fields(text)
-	if old(info["redis_version"]) {
-		return fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) is %s: it must be at least 6.2", at, info["redis_version"])
+	is := parseVersion(info["redis_version"])
+	if is.before(oldest.major, oldest.minor) {
+		return is, fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) is %s: it must be at least %d.%d",
+			at, info["redis_version"], oldest.major, oldest.minor)
 	}
 	if info["cluster_enabled"] == "1" {
-		return fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) is a node of a cluster: "+
+		return is, fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) is a node of a cluster: "+
 			"what is published together must be on one server; name a server or sentinels", at)
 	}
+	warn(info, log.With(zap.String("addrs", at)))
+	return is, nil
+}
+
+func explain(cfg Config, at string, err error) error {
+	switch {
+	case redis.HasErrorPrefix(err, "NOAUTH") || redis.HasErrorPrefix(err, "WRONGPASS") || redis.HasErrorPrefix(err, "NOPERM"):
+		return fmt.Errorf("the Redis server at %s refuses the credentials (settings mq.redisstream.username and password): %w", at, err)
+	case strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls:"):
+		return fmt.Errorf("the Redis server at %s and we do not trust each other's certificates (settings mq.redisstream.tls.*): %w", at, err)
+	case cfg.MasterName != "":
+		return fmt.Errorf("the sentinels at %s (settings mq.redisstream.addrs and master_name %q) name no master that answers: %w", at, cfg.MasterName, err)
+	case cfg.TLS.Enabled:
+		return fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) does not answer; it must speak TLS, as mq.redisstream.tls.enabled is set: %w", at, err)
+	default:
+		return fmt.Errorf("the Redis server at %s (setting mq.redisstream.addrs) does not answer: %w", at, err)
+	}
+}
+
+// warn says what a server is not fit for: this queue is no cache.
+func warn(info map[string]string, log *zap.Logger) {
 	if info["aof_enabled"] != "1" {
-		log.Warn("this Redis keeps no append-only file: a crash of it loses accepted messages (appendonly yes)", zap.String("addrs", at))
+		log.Warn("this Redis keeps no append-only file: a crash of it loses accepted messages (appendonly yes)")
 	}
 	if p := info["maxmemory_policy"]; p != "" && p != "noeviction" && info["maxmemory"] != "0" {
 		log.Warn("this Redis evicts keys when memory is short, and with them accepted messages (maxmemory-policy noeviction)",
-			zap.String("addrs", at), zap.String("maxmemory_policy", p))
+			zap.String("maxmemory_policy", p))
 	}
-	return nil
 }
 
 func fields(text string) map[string]string {
@@ -92,15 +109,19 @@ func fields(text string) map[string]string {
 	return out
 }
 
-// old reports a version before 6.2; one that cannot be read is taken to be new.
-func old(version string) bool {
-	parts := strings.Split(version, ".")
-	if len(parts) < 2 {
-		return false
+// version of a server. One that cannot be read is taken to be new.
+type version struct{ major, minor int }
+
+func parseVersion(text string) version {
+	var v version
+	if _, err := fmt.Sscanf(text, "%d.%d", &v.major, &v.minor); err != nil {
+		return version{major: math.MaxInt}
 	}
-	major, err1 := strconv.Atoi(parts[0])
-	minor, err2 := strconv.Atoi(parts[1])
-	return err1 == nil && err2 == nil && (major < 6 || major == 6 && minor < 2)
+	return v
+}
+
+func (v version) before(major, minor int) bool {
+	return v.major < major || v.major == major && v.minor < minor
 }
 
 // wait pauses between tries; false: it is time to end.

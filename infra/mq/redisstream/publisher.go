@@ -79,8 +79,10 @@ func (o outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
 }
 
 func (p *publisher) publish(ctx context.Context, out []mq.Outbound) error {
-	if p.t.isClosed() {
+	select {
+	case <-p.quit: // only now: what subscribers drain may still publish
 		return mq.ErrClosed
+	default:
 	}
 	if len(out) == 0 {
 		return nil
@@ -123,7 +125,7 @@ func (c *call) add(ctx context.Context, t *Transport, o mq.Outbound) error {
 		return fmt.Errorf("encode message %s: %w", o.Message.UUID, err)
 	}
 	metadata, _ := values["metadata"].([]byte)
-	stream := t.streamKey(o.Topic, shardOf(o.Message, shards))
+	stream := t.keys.stream(o.Topic, shardOf(o.Message, shards))
 	c.topicOf[stream] = o.Topic
 	c.entries = append(c.entries, entry{stream, [3]any{values[wredis.UUIDHeaderKey], metadata, values["payload"]}})
 	return nil
@@ -222,7 +224,7 @@ func (p *publisher) send(calls []*call) (gone map[string]bool, err error) {
 			args = append(args, n, e.fields[0], e.fields[1], e.fields[2])
 		}
 	}
-	missing, err := publishScript.Run(ctx, p.t.rdb, keys, args...).Int64Slice()
+	missing, err := p.t.scripts.publish.Run(ctx, p.t.rdb, keys, args...).Int64Slice()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("publish %d messages: %w", len(args)/4, err)
 	}

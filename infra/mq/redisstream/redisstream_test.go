@@ -34,5 +34,5 @@ func open(tb testing.TB, dir string) mq.Transport {
 
 func TestConformance(t *testing.T) {
 	config(t)
-	mqtest.Run(t, mqtest.Driver{Open: open, Durable: true})
+	mqtest.Run(t, mqtest.Driver{Open: open, Durable: true, Shared: true})
 }

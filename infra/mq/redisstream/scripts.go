@@ -9,30 +9,45 @@ import (
 var (
 	//go:embed scripts/ensure.lua
 	ensureSource string
+	//go:embed scripts/delete.lua
+	deleteSource string
 	//go:embed scripts/publish.lua
 	publishSource string
-	//go:embed scripts/acquire.lua
-	acquireSource string
-	//go:embed scripts/renew.lua
-	renewSource string
+	//go:embed scripts/enroll.lua
+	enrollSource string
+	//go:embed scripts/seize.lua
+	seizeSource string
+	//go:embed scripts/beat.lua
+	beatSource string
 	//go:embed scripts/mark.lua
 	markSource string
 	//go:embed scripts/release.lua
 	releaseSource string
-	//go:embed scripts/member.lua
-	memberSource string
 	//go:embed scripts/lag.lua
 	lagSource string
 	//go:embed scripts/trim.lua
 	trimSource string
-
-	ensureScript  = redis.NewScript(ensureSource)
-	publishScript = redis.NewScript(publishSource)
-	acquireScript = redis.NewScript(acquireSource)
-	renewScript   = redis.NewScript(renewSource)
-	markScript    = redis.NewScript(markSource)
-	releaseScript = redis.NewScript(releaseSource)
-	memberScript  = redis.NewScript(memberSource)
-	lagScript     = redis.NewScript(lagSource)
-	trimScript    = redis.NewScript(trimSource)
 )
+
+// scripts are all that writes to the server.
+type scripts struct {
+	ensure, delete, publish                       *redis.Script
+	enroll, seize, beat, mark, release, lag, trim *redis.Script
+}
+
+// newScripts makes the scripts. A Redis whose memory is full refuses what may need
+// more. Publishers are to feel that, but consumers are what makes room again, so
+// theirs ask to be let through, where Redis understands it (from 7.0 on).
+func newScripts(flags bool) scripts {
+	through := func(source string) *redis.Script {
+		if flags {
+			source = "#!lua flags=allow-oom\n" + source
+		}
+		return redis.NewScript(source)
+	}
+	return scripts{
+		ensure: redis.NewScript(ensureSource), delete: through(deleteSource), publish: redis.NewScript(publishSource),
+		enroll: through(enrollSource), seize: through(seizeSource), beat: through(beatSource), mark: through(markSource),
+		release: through(releaseSource), lag: through(lagSource), trim: through(trimSource),
+	}
+}

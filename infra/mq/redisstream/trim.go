@@ -8,112 +8,93 @@ import (
 	"go.uber.org/zap"
 )
 
-// trimEvery is between two rounds.
-const trimEvery = 5 * time.Second
+const (
+	// trimEvery is between two rounds.
+	trimEvery = 5 * time.Second
+	// trimAgain: Redis drops no more than 10,000 entries of a stream at a time, and
+	// always less when there is no more to drop.
+	trimAgain = 5_000
+)
 
-// trim drops what nobody waits for from the topics that this process knows, until
-// the transport closes. Several processes may do the same: a script decides what
+// trim drops what nobody waits for from the topics that this process has to do
+// with, until ctx is done. Several processes may do the same: a script decides what
 // goes, by the cursors of all groups.
-func (t *Transport) trim() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ticker := time.NewTicker(trimEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-		case <-t.quit:
-			return
-		}
-		for topic, shards := range t.known() {
-			select {
-			case <-t.quit:
-				return
-			default:
-			}
-			if err := t.trimTopic(ctx, topic, shards); err != nil {
-				t.log.Debug("a topic was not trimmed", zap.String("topic", topic), zap.Error(err))
-				break // the server is away
+func (t *Transport) trim(ctx context.Context) {
+	for wait(ctx, trimEvery) {
+		for topic, shards := range t.seen() {
+			for again := true; again && ctx.Err() == nil; {
+				dropped, err := t.trimTopic(ctx, topic, shards)
+				if err != nil {
+					t.log.Debug("a topic was not trimmed", zap.String("topic", topic), zap.Error(err))
+				}
+				again = err == nil && dropped >= trimAgain
 			}
 		}
 	}
 }
 
-func (t *Transport) known() map[string]int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	out := map[string]int{}
-	for topic, s := range t.topics {
-		if s.shards > 0 {
-			out[topic] = s.shards
-		}
-	}
-	return out
-}
-
-func (t *Transport) trimTopic(ctx context.Context, topic string, shards int) error {
+// trimTopic returns how much was dropped of the stream that lost most.
+func (t *Transport) trimTopic(ctx context.Context, topic string, shards int) (dropped int, err error) {
 	ctx, cancel := t.bounded(ctx)
 	defer cancel()
-	groups, err := t.rdb.SMembers(ctx, t.groupsKey(topic)).Result()
+	groups, err := t.rdb.SMembers(ctx, t.keys.groups(topic)).Result()
 	if err != nil {
-		return fmt.Errorf("list the groups of %s: %w", topic, err)
+		return 0, fmt.Errorf("list the groups of %s: %w", topic, err)
 	}
-	for s := range shards {
-		keys := []string{t.streamKey(topic, s)}
-		for _, g := range groups {
-			keys = append(keys, t.cursorKey(topic, g))
-		}
-		if err := trimScript.Run(ctx, t.rdb, keys, s, t.cfg.Retain).Err(); err != nil {
-			return fmt.Errorf("trim shard %d of %s: %w", s, topic, err)
-		}
+	names := append([]string{t.keys.topics(), t.keys.trimmed(topic)}, t.keys.all(topic, shards)...)
+	for _, group := range groups {
+		names = append(names, t.keys.cursors(topic, group))
 	}
-	return nil
+	dropped, err = t.scripts.trim.Run(ctx, t.rdb, names, topic, shards, t.cfg.Retain).Int()
+	if err != nil {
+		return 0, fmt.Errorf("trim %s: %w", topic, err)
+	}
+	if dropped < 0 {
+		t.saw(topic, 0)
+	}
+	return dropped, nil
 }
 
-// lagLimit is how far a group may be behind in one shard to be counted to the last
-// entry.
-const lagLimit = 10_000
-
 // Lag returns for each topic and group how many entries are beyond the group's
-// cursors; at most lagLimit for each shard.
+// cursors.
 func (t *Transport) Lag(ctx context.Context) (map[string]map[string]uint64, error) {
-	topics, err := t.Topics(ctx)
+	bounded, cancel := t.bounded(ctx)
+	defer cancel()
+	topics, err := t.rdb.HGetAll(bounded, t.keys.topics()).Result()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list topics: %w", err)
 	}
 	out := map[string]map[string]uint64{}
-	for _, topic := range topics {
-		if err := t.lagOf(ctx, topic, out); err != nil {
+	for topic, text := range topics {
+		var shards int
+		if _, err := fmt.Sscan(text, &shards); err != nil {
+			return nil, fmt.Errorf("read how many shards %s has: %w", topic, err)
+		}
+		lags, err := t.lagOf(ctx, topic, shards)
+		if err != nil {
 			return nil, fmt.Errorf("ask for the lag in %s: %w", topic, err)
+		}
+		if len(lags) > 0 {
+			out[topic] = lags
 		}
 	}
 	return out, nil
 }
 
-func (t *Transport) lagOf(ctx context.Context, topic string, out map[string]map[string]uint64) error {
-	shards, err := t.shards(ctx, topic)
-	if err != nil {
-		return err
-	}
+func (t *Transport) lagOf(ctx context.Context, topic string, shards int) (map[string]uint64, error) {
 	ctx, cancel := t.bounded(ctx)
 	defer cancel()
-	groups, err := t.rdb.SMembers(ctx, t.groupsKey(topic)).Result()
+	groups, err := t.rdb.SMembers(ctx, t.keys.groups(topic)).Result()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, g := range groups {
-		var sum uint64
-		for s := range shards {
-			n, err := lagScript.Run(ctx, t.rdb, []string{t.streamKey(topic, s), t.cursorKey(topic, g)}, s, lagLimit).Uint64()
-			if err != nil {
-				return err
-			}
-			sum += n
+	out := map[string]uint64{}
+	for _, group := range groups {
+		names := append([]string{t.keys.trimmed(topic), t.keys.cursors(topic, group)}, t.keys.all(topic, shards)...)
+		out[group], err = t.scripts.lag.Run(ctx, t.rdb, names).Uint64()
+		if err != nil {
+			return nil, err
 		}
-		if out[topic] == nil {
-			out[topic] = map[string]uint64{}
-		}
-		out[topic][g] = sum
 	}
-	return nil
+	return out, nil
 }

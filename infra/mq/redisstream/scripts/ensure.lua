@@ -1,6 +1,13 @@
--- Makes an empty stream. KEYS: the stream.
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  redis.call('XGROUP', 'CREATE', KEYS[1], 'making', '$', 'MKSTREAM')
-  redis.call('XGROUP', 'DESTROY', KEYS[1], 'making')
+-- Makes a topic and its empty streams. Whoever was first says how many shards it
+-- has. KEYS: the topics. ARGV: the topic, its shards, what its streams' names begin
+-- with. Returns the shards.
+redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
+local shards = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
+for shard = 0, shards - 1 do
+  local stream = ARGV[3] .. shard
+  if redis.call('EXISTS', stream) == 0 then
+    redis.call('XGROUP', 'CREATE', stream, 'making', '$', 'MKSTREAM')
+    redis.call('XGROUP', 'DESTROY', stream, 'making')
+  end
 end
-return 1
+return shards

@@ -1,7 +1,13 @@
--- Moves a group's cursor, if the lease is still ours. KEYS: the lease, the cursors.
--- ARGV: what the lease holds, the shard, the id.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-  return 0
+-- Moves a group's cursors in the shards whose leases are still held. KEYS: the
+-- cursors, the leases. ARGV, three for each lease: what it holds, its shard, the
+-- cursor. Returns the number of the first that is lost, or 0.
+local lost = 0
+for i = 2, #KEYS do
+  local a = 3 * (i - 2)
+  if redis.call('GET', KEYS[i]) == ARGV[a + 1] then
+    redis.call('HSET', KEYS[1], ARGV[a + 2], ARGV[a + 3])
+  elseif lost == 0 then
+    lost = i - 1
+  end
 end
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
-return 1
+return lost

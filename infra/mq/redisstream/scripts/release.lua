@@ -1,5 +1,8 @@
--- Gives a lease back that is still ours. KEYS: the lease. ARGV: what it holds.
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-  return redis.call('DEL', KEYS[1])
+-- Gives leases back that are still held. KEYS: the leases. ARGV: what each holds.
+local given = 0
+for i, key in ipairs(KEYS) do
+  if redis.call('GET', key) == ARGV[i] then
+    given = given + redis.call('DEL', key)
+  end
 end
-return 0
+return given

@@ -1,0 +1,67 @@
+package redisstream
+
+import (
+	"hash/fnv"
+	"strconv"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// keys are the names of what is kept at the server. A topic has no colon in its
+// name, so that no two names are the same.
+type keys struct{ prefix string }
+
+// topics is a hash of how many shards each topic has.
+func (k keys) topics() string { return k.prefix + ":topics" }
+
+// streams is what the names of a topic's streams begin with; the shard follows.
+func (k keys) streams(topic string) string { return k.prefix + ":stream:" + topic + ":" }
+
+func (k keys) stream(topic string, shard int) string { return k.streams(topic) + strconv.Itoa(shard) }
+
+// all are the streams of a topic, by shard.
+func (k keys) all(topic string, shards int) []string {
+	out := make([]string, shards)
+	for shard := range out {
+		out[shard] = k.stream(topic, shard)
+	}
+	return out
+}
+
+// groups is a set of the groups that a topic has.
+func (k keys) groups(topic string) string { return k.prefix + ":groups:" + topic }
+
+// trimmed is a hash of how many entries were dropped from each shard.
+func (k keys) trimmed(topic string) string { return k.prefix + ":trimmed:" + topic }
+
+// cursors is a hash of how far a group is in each shard.
+func (k keys) cursors(topic, group string) string { return k.prefix + ":cursor:" + topic + ":" + group }
+
+// members is a sorted set of a group's members, by the time of their last sign of life.
+func (k keys) members(topic, group string) string {
+	return k.prefix + ":members:" + topic + ":" + group
+}
+
+// leases is what the names of a topic's leases begin with; group and shard follow.
+func (k keys) leases(topic string) string { return k.prefix + ":lease:" + topic + ":" }
+
+// lease holds the owner of a group's shard and a token.
+func (k keys) lease(topic, group string, shard int) string {
+	return k.leases(topic) + group + ":" + strconv.Itoa(shard)
+}
+
+// token counts the tokens that were given.
+func (k keys) token() string { return k.prefix + ":token" }
+
+// shardOf is the shard of a message's key; it is the same in every process.
+func shardOf(m *message.Message, shards int) int {
+	key := m.Metadata[mq.KeyMetadata]
+	if key == "" {
+		key = m.UUID
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key))            // never fails
+	return int(h.Sum32() % uint32(shards)) //nolint:gosec // at most 1024
+}
