@@ -52,6 +52,12 @@ type Config struct {
 	Timeout time.Duration `mapstructure:"timeout"`
 	// PublishTimeout bounds one publish.
 	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
+	// WaitReplicas is how many replicas must have a message before a publish is
+	// confirmed. Without any, a failover loses what was confirmed just before.
+	WaitReplicas int `mapstructure:"wait_replicas"`
+	// PoolSize is how many connections there are at most, of which each subscriber
+	// keeps one; 0: ten for each CPU.
+	PoolSize int `mapstructure:"pool_size"`
 }
 
 // TLSConfig encrypts. CA verifies the server (empty: the system's), Cert and Key
@@ -86,6 +92,8 @@ func (c Config) Validate() error {
 	check(c.Lease >= time.Second, "mq.redisstream.lease %v: must be at least 1s", c.Lease)
 	check(c.Retain >= 0, "mq.redisstream.retain %d: must not be negative", c.Retain)
 	check(c.Timeout > 0 && c.PublishTimeout > 0, "mq.redisstream.timeout %v and publish_timeout %v: must be more than 0", c.Timeout, c.PublishTimeout)
+	check(c.WaitReplicas >= 0, "mq.redisstream.wait_replicas %d: must not be negative", c.WaitReplicas)
+	check(c.PoolSize >= 0, "mq.redisstream.pool_size %d: must not be negative", c.PoolSize)
 	check((c.TLS.Cert == "") == (c.TLS.Key == ""), "mq.redisstream.tls: cert and key go together")
 	return errors.Join(errs...)
 }

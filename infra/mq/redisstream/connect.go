@@ -30,7 +30,7 @@ func connect(ctx context.Context, cfg Config, log *zap.Logger) (redis.UniversalC
 	}
 	opts := &redis.UniversalOptions{
 		Addrs: cfg.Addrs, MasterName: cfg.MasterName, Username: cfg.Username, Password: cfg.Password, DB: cfg.DB,
-		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword, TLSConfig: secure,
+		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword, TLSConfig: secure, PoolSize: cfg.PoolSize,
 		DialTimeout: cfg.Timeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout, PoolTimeout: cfg.Timeout,
 		// A command whose answer was lost may have been done: whoever publishes decides.
 		ContextTimeoutEnabled: true, Protocol: 2, DisableIdentity: true, MaxRetries: -1,

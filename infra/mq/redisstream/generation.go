@@ -50,7 +50,7 @@ func (g *generation) run() {
 	defer g.cancel()
 	lasting, stop := context.WithCancel(context.WithoutCancel(g.ctx))
 	defer stop()
-	g.beat(lasting)
+	_ = g.beat(lasting) // it is soon tried again
 	var beating, reading sync.WaitGroup
 	beating.Go(func() { g.renew(lasting) })
 	reading.Go(func() { g.s.t.read(g.ctx, g.positions, g.take, g.log) })

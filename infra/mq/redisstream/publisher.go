@@ -2,14 +2,12 @@ package redisstream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 
 	wredis "github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/gochat/gochat/infra/mq"
 )
@@ -17,8 +15,9 @@ import (
 const (
 	// publishQueue is how many calls may wait for the one under way.
 	publishQueue = 256
-	// together is how many entries one script adds: Redis does nothing else meanwhile.
-	together = 1024
+	// together and togetherBytes are from where on a script takes no further calls:
+	// Redis does nothing else meanwhile.
+	together, togetherBytes = 1024, 1 << 20
 	// sending is how many scripts may be under way.
 	sending = 2
 )
@@ -32,6 +31,7 @@ type entry struct {
 // call is one publish: all of its entries are added, or none.
 type call struct {
 	entries []entry
+	bytes   int               // of the entries
 	topicOf map[string]string // stream → topic
 	done    chan error
 }
@@ -128,6 +128,7 @@ func (c *call) add(ctx context.Context, t *Transport, o mq.Outbound) error {
 	stream := t.keys.stream(o.Topic, shardOf(o.Message, shards))
 	c.topicOf[stream] = o.Topic
 	c.entries = append(c.entries, entry{stream, [3]any{values[wredis.UUIDHeaderKey], metadata, values["payload"]}})
+	c.bytes += len(o.Message.UUID) + len(metadata) + len(o.Message.Payload)
 	return nil
 }
 
@@ -160,11 +161,11 @@ func (p *publisher) run() {
 }
 
 func (p *publisher) gather(first *call) []*call {
-	calls, n := []*call{first}, len(first.entries)
-	for n < together {
+	calls, n, bytes := []*call{first}, len(first.entries), first.bytes
+	for n < together && bytes < togetherBytes {
 		select {
 		case c := <-p.in:
-			calls, n = append(calls, c), n+len(c.entries)
+			calls, n, bytes = append(calls, c), n+len(c.entries), bytes+c.bytes
 		default:
 			return calls
 		}
@@ -224,18 +225,38 @@ func (p *publisher) send(calls []*call) (gone map[string]bool, err error) {
 			args = append(args, n, e.fields[0], e.fields[1], e.fields[2])
 		}
 	}
-	missing, err := p.t.scripts.publish.Run(ctx, p.t.rdb, keys, args...).Int64Slice()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	missing, err := p.execute(ctx, keys, args)
+	if err != nil {
 		return nil, fmt.Errorf("publish %d messages: %w", len(args)/4, err)
 	}
-	if len(missing) > 0 {
-		gone = map[string]bool{}
-		for _, n := range missing {
-			gone[keys[n-1]] = true
-		}
-		return gone, nil
+	gone = map[string]bool{}
+	for _, n := range missing {
+		gone[keys[n-1]] = true
 	}
-	return nil, nil
+	return gone, nil
+}
+
+// execute runs the script, and waits for as many replicas as are asked for.
+func (p *publisher) execute(ctx context.Context, keys []string, args []any) (missing []int64, err error) {
+	rdb, want := p.t.rdb, p.t.cfg.WaitReplicas
+	if want == 0 {
+		return p.t.scripts.publish.Run(ctx, rdb, keys, args...).Int64Slice()
+	}
+	// Replicas are waited for on the connection that wrote.
+	pipe := rdb.Pipeline()
+	script := p.t.scripts.publish.Eval(ctx, pipe, keys, args...)
+	have := pipe.Do(ctx, "WAIT", want, (p.t.cfg.Timeout / 2).Milliseconds())
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	got, err := have.Int()
+	if err != nil {
+		return nil, err
+	}
+	if got < want {
+		return nil, fmt.Errorf("%d of %d replicas confirmed it in time (setting mq.redisstream.wait_replicas); it is on the master", got, want)
+	}
+	return script.Int64Slice()
 }
 
 // close answers what waits and ends the goroutine.
