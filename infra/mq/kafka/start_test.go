@@ -49,8 +49,11 @@ func opens(t *testing.T, cfg kafka.Config) error {
 		require.NoError(t, tr.Close())
 	}
 	meters := goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick") // one for ever
+	// sarama's broker for tests notices the end of a connection when it is closed.
+	mock := goleak.IgnoreAnyFunction("github.com/IBM/sarama.(*MockBroker).serverLoop")
+	mocked := goleak.IgnoreTopFunction("github.com/IBM/sarama.(*MockBroker).serverLoop.func1")
 	var left error
-	assert.Eventually(t, func() bool { left = goleak.Find(before, meters); return left == nil }, 10*cfg.Timeout, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { left = goleak.Find(before, meters, mock, mocked); return left == nil }, 10*cfg.Timeout, 10*time.Millisecond)
 	assert.NoError(t, left)
 	return err
 }
