@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -53,6 +55,27 @@ func (p prefixed) Delete(ctx context.Context, names ...string) error {
 		named[i] = p.prefix + n
 	}
 	return p.Transport.Delete(ctx, named...)
+}
+
+// Lag is the inner transport's, of this world only.
+func (p prefixed) Lag(ctx context.Context) (map[string]map[string]uint64, error) {
+	inner, ok := p.Transport.(laggards)
+	if !ok {
+		return nil, errors.New("this transport does not tell its lag")
+	}
+	lag, err := inner.Lag(ctx)
+	out := map[string]map[string]uint64{}
+	for topic, groups := range lag {
+		name, ours := strings.CutPrefix(topic, p.prefix)
+		if !ours {
+			continue
+		}
+		out[name] = map[string]uint64{}
+		for group, n := range groups {
+			out[name][strings.TrimPrefix(group, p.prefix)] = n
+		}
+	}
+	return out, err
 }
 
 type prefixedPublisher struct {

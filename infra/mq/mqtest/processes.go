@@ -1,0 +1,159 @@
+package mqtest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// RunProcesses runs the cases in which processes are killed and stopped. The package's
+// TestMain is Main.
+func RunProcesses(t *testing.T, d Driver) {
+	t.Run("nothing confirmed is lost over kills", func(t *testing.T) {
+		t.Parallel()
+		kills(t, d)
+	})
+	if d.Shared {
+		t.Run("a process that stood still starts nothing that it lost", func(t *testing.T) {
+			t.Parallel()
+			standstill(t, d)
+		})
+	}
+}
+
+// kills ends a process that publishes and consumes, again and again, and then asks a
+// member that acknowledges what the others did not for everything that was confirmed.
+func kills(t *testing.T, d Driver) {
+	// Where several may be at work, a member that died is waited for by the next.
+	rounds, pause := 12, time.Duration(0)
+	if d.Shared {
+		rounds, pause = 3, 5*time.Millisecond
+	}
+	if testing.Short() {
+		rounds = (rounds + 2) / 3
+	}
+	dir := t.TempDir()
+	confirmed, acked := map[string]bool{}, map[string]bool{}
+	for round := range rounds {
+		c := startChild(t, dir, fmt.Sprint(round), pause, 0)
+		begun := 0
+		hear := func(kind, id string) {
+			switch kind {
+			case "p":
+				confirmed[id] = true
+			case "a":
+				acked[id] = true
+				begun++
+			}
+		}
+		for until := 1 + rand.IntN(1500); begun < until; { //nolint:gosec // a moment
+			kind, id := c.next(t)
+			hear(kind, id)
+		}
+		c.kill(t, hear)
+	}
+	require.Greater(t, len(confirmed), rounds*10, "the children did work")
+	left := map[string]bool{}
+	for id := range confirmed {
+		if !acked[id] {
+			left[id] = true
+		}
+	}
+	t.Logf("%d messages were confirmed, %d of them were not acknowledged", len(confirmed), len(left))
+	tr := d.Open(t, dir)
+	defer func() { require.NoError(t, tr.Close()) }()
+	ch, _ := subscribe(t, tr, "topic", mq.SubscriberConfig{Group: "g", Lanes: 4})
+	last := map[string]int{}
+	for len(left) > 0 {
+		m := receive(t, ch)
+		key, n := split(m)
+		require.True(t, last[key] == 0 || n == last[key]+1, "%s comes after %d", m.UUID, last[key])
+		last[key] = n
+		delete(left, m.UUID)
+		m.Ack()
+	}
+}
+
+// laggards are transports that can tell how far groups are behind.
+type laggards interface {
+	Lag(ctx context.Context) (map[string]map[string]uint64, error)
+}
+
+// standstill stops a process for so long that another member takes over everything,
+// and lets it go on: it may end what it has in flight, but begins nothing that it had
+// taken before, moves no offset back, and joins again.
+func standstill(t *testing.T, d Driver) {
+	dir := t.TempDir()
+	tr := d.Open(t, dir)
+	defer func() { require.NoError(t, tr.Close()) }()
+	ensure(t, tr, "topic")
+	const perKey = 100
+	all := map[string]bool{}
+	for n := 1; n <= perKey; n++ {
+		var msgs []*message.Message
+		for k := range keys {
+			m := numbered(fmt.Sprintf("old%d", k), n)
+			msgs, all[m.UUID] = append(msgs, m), true
+		}
+		publish(t, tr, "topic", msgs...)
+	}
+	l := newLedger()
+	hear := func(kind, id string) {
+		if kind == "a" {
+			l.know(id)
+		}
+	}
+	c := startChild(t, dir, "", 0, 10*time.Millisecond)
+	for l.count() < 100 {
+		kind, id := c.next(t)
+		hear(kind, id)
+	}
+	c.pause(t, hear)
+	require.Less(t, l.count(), len(all)-100, "it has much in its lanes")
+
+	heir := join(t, d, dir, "heir", mq.SubscriberConfig{Group: "g", Lanes: 4}, l, 0)
+	require.Eventually(t, func() bool { return l.count() == len(all) }, 2*patience, 5*time.Millisecond, "it takes over")
+	behind := func() uint64 {
+		lag, err := tr.(laggards).Lag(t.Context()) //nolint:forcetypeassert // Shared drivers tell it
+		require.NoError(t, err)
+		return lag["topic"]["g"]
+	}
+	for end := time.Now().Add(patience); behind() > 0; time.Sleep(50 * time.Millisecond) {
+		require.True(t, time.Now().Before(end), "it does not commit")
+	}
+
+	c.resume(t)
+	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		require.Zero(t, behind(), "an offset went back")
+	}
+	joinedAgain(t, tr, c, all)
+	c.kill(t, func(kind, id string) { noneOf(t, all, kind, id) })
+	heir.leave(t)
+	l.check(t)
+}
+
+// joinedAgain publishes until the child takes part.
+func joinedAgain(t *testing.T, tr mq.Transport, c *child, old map[string]bool) {
+	t.Helper()
+	f := feed(t, tr, 5*time.Millisecond)
+	defer f.end()
+	for {
+		kind, id := c.next(t)
+		noneOf(t, old, kind, id)
+		if kind == "a" && !old[id] {
+			return
+		}
+	}
+}
+
+func noneOf(t *testing.T, old map[string]bool, kind, id string) {
+	t.Helper()
+	require.False(t, kind == "b" && old[id], "it began %s, which was another one's by then", id)
+}
