@@ -1,8 +1,8 @@
 package walog_test
 
 import (
-	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -15,9 +15,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDir); dir != "" {
-		os.Exit(child(dir))
-	}
+	mqtest.Child(func(dir string) (mq.Transport, error) {
+		return walog.Open(walog.Config{Dir: dir, SegmentBytes: 1 << 20, Stream: stream.Config{
+			FlushEvery: 5 * time.Millisecond, TruncateEvery: 20 * time.Millisecond, RetainBytes: 1,
+		}}, zap.NewNop())
+	})
 	goleak.VerifyTestMain(m)
 }
 
@@ -30,8 +32,10 @@ func openLog(tb testing.TB, dir string) *stream.Stream {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	mqtest.Run(t, mqtest.Driver{Durable: true, Open: func(tb testing.TB, dir string) mq.Transport {
+	d := mqtest.Driver{Durable: true, Open: func(tb testing.TB, dir string) mq.Transport {
 		tb.Helper()
 		return openLog(tb, dir)
-	}})
+	}}
+	mqtest.Run(t, d)
+	mqtest.RunProcesses(t, d)
 }

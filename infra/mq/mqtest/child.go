@@ -28,18 +28,24 @@ const (
 	childWork  = "GOCHAT_TEST_MQ_WORK"
 )
 
-// Main is a package's TestMain. Cases with processes start the test binary again, and
-// then it is a child: it publishes and consumes until it is killed, and tells what it
-// does: "p key/n" for a confirmed message, "b key/n" for one that it begins to work
-// on, "a key/n" for one that it acknowledges next.
+// Main is a whole TestMain, with Child in it.
 func Main(m *testing.M, open func(dir string) (mq.Transport, error)) {
-	if dir := os.Getenv(childDir); dir != "" {
-		if err := work(open, dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
+	Child(open)
 	os.Exit(m.Run())
+}
+
+// Child is the first thing in a TestMain. Cases with processes start the test
+// binary again, and then it is a child, for which Child does not return: it publishes
+// and consumes until it is killed, and tells what it does: "p key/n" for a confirmed
+// message, "b key/n" for one that it begins to work on, "a key/n" for one that it
+// acknowledges next.
+func Child(open func(dir string) (mq.Transport, error)) {
+	dir := os.Getenv(childDir)
+	if dir == "" {
+		return
+	}
+	fmt.Fprintln(os.Stderr, work(open, dir))
+	os.Exit(1)
 }
 
 const writers = 8

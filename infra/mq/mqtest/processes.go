@@ -14,7 +14,7 @@ import (
 )
 
 // RunProcesses runs the cases in which processes are killed and stopped. The package's
-// TestMain is Main.
+// TestMain is Main, or calls Child.
 func RunProcesses(t *testing.T, d Driver) {
 	t.Run("nothing confirmed is lost over kills", func(t *testing.T) {
 		t.Parallel()
