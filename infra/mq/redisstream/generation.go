@@ -51,10 +51,11 @@ func (g *generation) run() {
 	lasting, stop := context.WithCancel(context.WithoutCancel(g.ctx))
 	defer stop()
 	_ = g.beat(lasting) // it is soon tried again
+	g.seize()
 	var beating, reading sync.WaitGroup
 	beating.Go(func() { g.renew(lasting) })
 	reading.Go(func() { g.s.t.read(g.ctx, g.positions, g.take, g.log) })
-	for g.ctx.Err() == nil {
+	for wait(g.ctx, hungry) {
 		g.seize()
 		if err := g.save(g.ctx); errors.Is(err, errLost) {
 			g.log.Warn("a shard went to another worker; this one begins anew", zap.Error(err))
@@ -62,7 +63,6 @@ func (g *generation) run() {
 		} else if err != nil && g.ctx.Err() == nil {
 			g.failed(err)
 		}
-		wait(g.ctx, hungry)
 	}
 	reading.Wait()
 	g.lanes.Drain()

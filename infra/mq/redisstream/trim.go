@@ -10,7 +10,7 @@ import (
 
 const (
 	// trimEvery is between two rounds.
-	trimEvery = 5 * time.Second
+	trimEvery = 2 * time.Second
 	// trimAgain: Redis drops no more than 10,000 entries of a stream at a time, and
 	// always less when there is no more to drop.
 	trimAgain = 5_000

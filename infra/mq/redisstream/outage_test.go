@@ -1,0 +1,224 @@
+package redisstream
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// writer publishes 1, 2, 3 … of one key to several topics, each until it is
+// confirmed.
+type writer struct {
+	key       string
+	confirmed atomic.Int64
+}
+
+func (w *writer) run(ctx context.Context, publish func(ctx context.Context, m *message.Message) error) {
+	for n := int64(1); ctx.Err() == nil; {
+		m := message.NewMessage(fmt.Sprintf("%s/%d", w.key, n), []byte("x"))
+		m.Metadata = message.Metadata{mq.KeyMetadata: w.key}
+		if publish(ctx, m) == nil {
+			w.confirmed.Store(n)
+			n++
+		} else {
+			wait(ctx, 20*time.Millisecond) // as a router's retry does
+		}
+	}
+}
+
+// reader notes what it gets.
+type reader struct {
+	mu     sync.Mutex
+	last   map[string]int64
+	faults []string
+}
+
+func (r *reader) run(ch <-chan *message.Message) {
+	for m := range ch {
+		key, text, _ := strings.Cut(m.UUID, "/")
+		n, err := strconv.ParseInt(text, 10, 64)
+		r.mu.Lock()
+		if err != nil || n > r.last[key]+1 {
+			r.faults = append(r.faults, fmt.Sprintf("%s comes after %d", m.UUID, r.last[key]))
+		}
+		r.last[key] = max(r.last[key], n)
+		r.mu.Unlock()
+		m.Ack()
+	}
+}
+
+func (r *reader) at(key string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last[key]
+}
+
+// TestOverOutages kills the server and stops it for a while under load. Everybody goes
+// on by himself; what was confirmed is there, in order, and what was published
+// together is there together.
+func TestOverOutages(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, "--appendonly", "yes", "--appendfsync", "always")
+	tr := srv.open(t, func(c *Config) { c.Retain = 1_000_000 }) // all is looked at in the end
+	require.NoError(t, tr.Ensure(t.Context(), mq.Topic{Name: "one"}, mq.Topic{Name: "two"}))
+	out, err := tr.Outbox("out")
+	require.NoError(t, err)
+
+	readers := map[string]*reader{}
+	for name, cfg := range map[string]mq.SubscriberConfig{"group": {Group: "g"}, "tail": {}} {
+		sub, err := tr.Subscriber(cfg)
+		require.NoError(t, err)
+		ch, err := sub.Subscribe(context.WithoutCancel(t.Context()), "one")
+		require.NoError(t, err)
+		r := &reader{last: map[string]int64{}}
+		readers[name] = r
+		go r.run(ch)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var running sync.WaitGroup
+	writers := make([]*writer, 8)
+	for i := range writers {
+		writers[i] = &writer{key: fmt.Sprint("w", i)}
+		running.Go(func() {
+			writers[i].run(ctx, func(ctx context.Context, m *message.Message) error {
+				if i%2 == 0 {
+					return tr.Publisher().Publish("one", m)
+				}
+				return out.Publish(ctx, mq.Outbound{Topic: "one", Message: m}, mq.Outbound{Topic: "two", Message: m})
+			})
+		})
+	}
+	goesOn := func(when string) {
+		t.Helper()
+		from := map[*writer]int64{}
+		for _, w := range writers {
+			from[w] = w.confirmed.Load()
+		}
+		require.Eventually(t, func() bool {
+			for _, w := range writers {
+				for _, r := range readers {
+					if w.confirmed.Load() < from[w]+5 || r.at(w.key) < from[w]+5 {
+						return false
+					}
+				}
+			}
+			return true
+		}, 20*time.Second, 10*time.Millisecond, when)
+	}
+	goesOn("before anything happened")
+	for _, away := range []time.Duration{0, 3 * time.Second} { // and once for longer than a lease
+		srv.kill(t)
+		time.Sleep(away)
+		srv.start(t)
+		goesOn(fmt.Sprintf("killed, and away for %v", away))
+	}
+	srv.signal(t, syscall.SIGSTOP)
+	time.Sleep(3 * time.Second)
+	srv.signal(t, syscall.SIGCONT)
+	goesOn("stopped")
+	stop()
+	running.Wait()
+
+	for name, r := range readers {
+		for _, w := range writers {
+			assert.Eventually(t, func() bool { return r.at(w.key) >= w.confirmed.Load() }, 10*time.Second, 10*time.Millisecond,
+				"%s lacks what %s published", name, w.key)
+		}
+		assert.Empty(t, r.faults, name)
+	}
+	one, two := stored(t, tr, "one"), stored(t, tr, "two")
+	for i, w := range writers {
+		if i%2 == 1 {
+			assert.Equal(t, one[w.key], two[w.key], "what was published together")
+		}
+	}
+}
+
+// stored is what is in a topic, by key.
+func stored(t *testing.T, tr *Transport, topic string) map[string][]string {
+	t.Helper()
+	out := map[string][]string{}
+	for _, stream := range tr.keys.all(topic, tr.cfg.Shards) {
+		entries, err := tr.rdb.XRange(t.Context(), stream, "-", "+").Result()
+		require.NoError(t, err)
+		for _, e := range entries {
+			m := decode(e)
+			key := m.Metadata[mq.KeyMetadata]
+			out[key] = append(out[key], m.UUID)
+		}
+	}
+	return out
+}
+
+// TestAFullServer publishes until memory is full. That is an error; consumers go on
+// all the same, and with them publishers, when room was made.
+func TestAFullServer(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, "--maxmemory", "6mb", "--maxmemory-policy", "noeviction")
+	tr := srv.open(t, nil)
+	require.NoError(t, tr.Ensure(t.Context(), mq.Topic{Name: "topic"}))
+	sub, err := tr.Subscriber(mq.SubscriberConfig{Group: "g"})
+	require.NoError(t, err)
+	_, err = sub.Subscribe(t.Context(), "topic")
+	require.NoError(t, err)
+	require.NoError(t, sub.Close())
+
+	published := 0
+	for ; err == nil; published++ {
+		require.Less(t, published, 10_000)
+		err = tr.Publisher().Publish("topic", message.NewMessage(fmt.Sprint(published), make([]byte, 2000)))
+	}
+	require.ErrorContains(t, err, "OOM")
+	sub, err = tr.Subscriber(mq.SubscriberConfig{Group: "g"})
+	require.NoError(t, err)
+	ch, err := sub.Subscribe(t.Context(), "topic")
+	require.NoError(t, err)
+	for range published - 1 {
+		next(t, ch).Ack()
+	}
+	require.Eventually(t, func() bool {
+		return tr.Publisher().Publish("topic", message.NewMessage("room", nil)) == nil
+	}, 5*trimEvery, 50*time.Millisecond)
+	m := next(t, ch)
+	require.Equal(t, "room", m.UUID)
+	m.Ack()
+}
+
+// TestCloseWithoutServer: the end of a process does not wait for ever.
+func TestCloseWithoutServer(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	tr := srv.open(t, nil)
+	require.NoError(t, tr.Ensure(t.Context(), mq.Topic{Name: "topic"}))
+	for _, group := range []string{"g", ""} {
+		sub, err := tr.Subscriber(mq.SubscriberConfig{Group: group})
+		require.NoError(t, err)
+		_, err = sub.Subscribe(t.Context(), "topic")
+		require.NoError(t, err)
+	}
+	srv.signal(t, syscall.SIGSTOP)
+	defer srv.signal(t, syscall.SIGCONT)
+	require.Error(t, tr.Publisher().Publish("topic", message.NewMessage("1", nil)))
+	require.Error(t, tr.Health(t.Context()))
+	closed := make(chan error, 1)
+	go func() { closed <- tr.Close() }()
+	select {
+	case err := <-closed:
+		require.NoError(t, err)
+	case <-time.After(15 * time.Second):
+		require.FailNow(t, "it does not close")
+	}
+}
