@@ -101,14 +101,15 @@ func (j *judge) add(promise, format string, args ...any) {
 
 // The promises, as the report names them.
 const (
-	NoHole    = "one order: a history is 1..n without a hole"
-	NoTwice   = "nothing twice"
-	KeptStore = "nothing lost: what was stored is in history, as it was said"
-	KeptAck   = "nothing lost: what was accepted is stored or rejected"
-	SameForAl = "one order: all see the same message at the same seqId"
-	Everyone  = "everyone gets it"
-	NobodyEls = "nobody else gets it"
-	NotBoth   = "a send has one outcome"
+	NoHole      = "one order: a history is 1..n without a hole"
+	NoTwice     = "nothing twice"
+	KeptStore   = "nothing lost: what was stored is in history, as it was said"
+	KeptAck     = "nothing lost: what was accepted is stored or rejected"
+	SameForAl   = "one order: all see the same message at the same seqId"
+	Everyone    = "everyone gets it"
+	NobodyEls   = "nobody else gets it"
+	NotBoth     = "a send has one outcome"
+	ExactUnread = "unread is the last number less the read position"
 )
 
 func (j *judge) histories() {

@@ -108,45 +108,11 @@ func (c *town) settle(t *testing.T) {
 // judge reads the histories and holds them against what the clients saw.
 func (c *town) judge(t *testing.T) {
 	t.Helper()
-	truth := Truth{Histories: map[string][]client.Message{}, Members: map[string][]string{}}
-	logs := map[string][]Event{}
-	for _, one := range c.clients {
-		a := one.Account
-		logs[a.UserID] = one.Log.Events()
-		truth.Members["world"] = append(truth.Members["world"], a.UserID)
-		var list struct {
-			Conversations []struct {
-				ConversationID string `json:"conversationId"`
-				Peer           struct {
-					UserID string `json:"userId"`
-				} `json:"peer"`
-				LastSeq, ReadSeq, Unread uint64
-			} `json:"conversations"`
-		}
-		require.NoError(t, a.Call(t.Context(), "GET", "/api/conversations?limit=100", nil, &list))
-		for _, conv := range list.Conversations {
-			assert.Equal(t, conv.LastSeq-conv.ReadSeq, conv.Unread, "unread of %s in %s", a.Name, conv.ConversationID)
-			if conv.Peer.UserID != "" {
-				truth.Members[conv.ConversationID] = []string{a.UserID, conv.Peer.UserID}
-			}
-		}
-	}
-	for conv, members := range truth.Members {
-		for _, one := range c.clients {
-			if one.Account.UserID == members[0] {
-				history, err := one.Account.History(t.Context(), conv)
-				require.NoError(t, err)
-				truth.Histories[conv] = history
-			}
-		}
-	}
-	total := 0
-	for _, h := range truth.Histories {
-		total += len(h)
-	}
-	t.Logf("%d messages in %d conversations", total, len(truth.Histories))
-	require.Positive(t, total)
-	violations := Judge(logs, truth)
+	logs, truth, wrong, err := Observe(t.Context(), c.clients)
+	require.NoError(t, err)
+	t.Logf("%d messages in %d conversations", truth.Messages(), len(truth.Histories))
+	require.Positive(t, truth.Messages())
+	violations := append(wrong, Judge(logs, truth)...)
 	for _, v := range violations[:min(20, len(violations))] {
 		t.Error(v)
 	}

@@ -1,0 +1,61 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/gochat/gochat/deploy/client"
+)
+
+// Observe reads what there is to judge, from clients that have stopped: what each of
+// them saw, and the histories of all conversations that they are in. Unread counts
+// that are wrong are violations already.
+func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, truth Truth, wrong []Violation, err error) {
+	logs = map[string][]Event{}
+	truth = Truth{Histories: map[string][]client.Message{}, Members: map[string][]string{}}
+	readers := map[string]*client.Account{}
+	for _, one := range talkers {
+		a := one.Account
+		logs[a.UserID] = one.Log.Events()
+		truth.Members["world"] = append(truth.Members["world"], a.UserID)
+		readers["world"] = a
+		var list struct {
+			Conversations []struct {
+				ConversationID string `json:"conversationId"`
+				Peer           struct {
+					UserID string `json:"userId"`
+				} `json:"peer"`
+				LastSeq, ReadSeq, Unread uint64
+			} `json:"conversations"`
+		}
+		if err := a.Call(ctx, http.MethodGet, "/api/conversations?limit=100", nil, &list); err != nil {
+			return nil, truth, nil, fmt.Errorf("list the conversations of %s: %w", a.Name, err)
+		}
+		for _, conv := range list.Conversations {
+			if conv.Unread != conv.LastSeq-conv.ReadSeq {
+				wrong = append(wrong, Violation{Promise: ExactUnread, Evidence: fmt.Sprintf("%d unread of %s in %s, whose last number is %d and read position %d",
+					conv.Unread, a.Name, conv.ConversationID, conv.LastSeq, conv.ReadSeq)})
+			}
+			if conv.Peer.UserID != "" {
+				truth.Members[conv.ConversationID] = []string{a.UserID, conv.Peer.UserID}
+				readers[conv.ConversationID] = a
+			}
+		}
+	}
+	for conv, reader := range readers {
+		if truth.Histories[conv], err = reader.History(ctx, conv); err != nil {
+			return nil, truth, nil, fmt.Errorf("read the history of %s: %w", conv, err)
+		}
+	}
+	return logs, truth, wrong, nil
+}
+
+// Messages is how many there are in all.
+func (t Truth) Messages() int {
+	n := 0
+	for _, h := range t.Histories {
+		n += len(h)
+	}
+	return n
+}
