@@ -64,3 +64,9 @@ func TestConformance(t *testing.T) {
 	config(t)
 	mqtest.Run(t, mqtest.Driver{Open: open, Durable: true, Shared: true})
 }
+
+// quiet logs nothing that a test's end could race with.
+func quiet(tb testing.TB) *zap.Logger {
+	tb.Helper()
+	return zaptest.NewLogger(tb, zaptest.Level(zap.ErrorLevel))
+}

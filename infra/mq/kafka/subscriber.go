@@ -47,6 +47,10 @@ func (t *Transport) Subscriber(cfg mq.SubscriberConfig) (message.Subscriber, err
 // to hear of the rebalance, to commit, and to join again.
 const afterDrain = 10 * time.Second
 
+// endTimeouts is how many times mq.kafka.timeout a subscriber may take at its end,
+// after its drain.
+const endTimeouts = 2
+
 // consuming is the configuration of a reader: what a transaction wrote is seen
 // when it is committed.
 func (t *Transport) consuming(cfg mq.SubscriberConfig) (*sarama.Config, error) {
@@ -93,6 +97,8 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if err != nil {
 		return nil, err
 	}
+	line, abort := context.WithCancel(context.WithoutCancel(ctx))
+	bind(line, base)
 	out := make(chan *message.Message)
 	var run func(context.Context)
 	if s.cfg.Group == "" {
@@ -101,25 +107,42 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		run, err = s.member(topic, base, out)
 	}
 	if err != nil {
+		abort()
 		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 	}
 	s.running.Go(func() {
 		defer close(out)
+		defer abort()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
+		ended := make(chan struct{})
+		defer close(ended)
 		s.running.Go(func() {
 			select {
 			case <-s.closing:
 				cancel()
 			case <-ctx.Done():
 			}
+			s.hurry(ended, abort)
 		})
 		run(ctx)
 	})
 	return out, nil
 }
 
-// Close drains and leaves the group.
+// hurry gives brokers up that do not answer at the end.
+func (s *subscriber) hurry(ended <-chan struct{}, abort func()) {
+	timer := time.NewTimer(s.cfg.DrainTimeout + endTimeouts*s.t.cfg.Timeout)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		abort()
+	}
+}
+
+// Close drains and leaves the group. It takes the drain timeout and twice
+// mq.kafka.timeout at most.
 func (s *subscriber) Close() error {
 	s.once.Do(func() {
 		s.mu.Lock()

@@ -29,6 +29,7 @@ type Transport struct {
 	outs   []*outbox
 	subs   map[*subscriber]struct{}
 	calls  sync.WaitGroup // of within
+	abort  func()         // ends the connections of client
 }
 
 // Open connects, and checks that the brokers take us. An error is one sentence
@@ -41,7 +42,9 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{cfg: cfg, log: log, directory: newDirectory(), complaints: &complaints{log: log}, subs: map[*subscriber]struct{}{}}
+	line, abort := context.WithCancel(context.WithoutCancel(ctx))
+	bind(line, base)
+	t := &Transport{abort: abort, cfg: cfg, log: log, directory: newDirectory(), complaints: &complaints{log: log}, subs: map[*subscriber]struct{}{}}
 	ctx, cancel := context.WithTimeout(ctx, startTimeouts*cfg.Timeout)
 	defer cancel()
 	started := make(chan error)
@@ -49,7 +52,7 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) 
 		err := t.start(base)
 		select {
 		case started <- err:
-		case <-ctx.Done(): // nobody waits any more; sarama ends by itself
+		case <-ctx.Done(): // nobody waits any more
 			if err != nil {
 				return
 			}
@@ -59,14 +62,15 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) 
 		}
 	}()
 	select {
-	case err := <-started:
-		if err != nil {
-			return nil, err
-		}
-		return t, nil
+	case err = <-started:
 	case <-ctx.Done():
-		return nil, cfg.explain(ctx.Err())
+		err = cfg.explain(ctx.Err())
 	}
+	if err != nil {
+		abort()
+		return nil, err
+	}
+	return t, nil
 }
 
 // startTimeouts is how many times mq.kafka.timeout a start may take.
@@ -130,7 +134,8 @@ func (t *Transport) Outbox(id string) (mq.Outbox, error) {
 	return o, nil
 }
 
-// Close implements mq.Transport.
+// Close implements mq.Transport. Brokers that do not answer are waited for as
+// subscribers, outboxes and the publisher say, one kind after the other.
 func (t *Transport) Close() error {
 	t.mu.Lock()
 	if t.closed {
@@ -153,7 +158,9 @@ func (t *Transport) Close() error {
 	for _, o := range outs {
 		errs = append(errs, o.Close())
 	}
-	errs = append(errs, t.pub.Close(), t.admin.Close()) // and the client with it
+	errs = append(errs, t.pub.Close())
+	t.abort()
+	errs = append(errs, t.admin.Close()) // and the client with it
 	t.calls.Wait()
 	return errors.Join(errs...)
 }
