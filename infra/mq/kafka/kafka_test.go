@@ -56,11 +56,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestProcesses(t *testing.T) {
+	t.Parallel()
 	config(t)
 	mqtest.RunProcesses(t, mqtest.Driver{Open: open, Durable: true, Shared: true})
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	config(t)
 	mqtest.Run(t, mqtest.Driver{Open: open, Durable: true, Shared: true})
 }
