@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 const rejoinPause = 200 * time.Millisecond
 
 // member makes a member of the group; what it returns runs it.
-func (s *subscriber) member(topic string, base *sarama.Config, out chan *message.Message) (func(context.Context), error) {
+func (s *subscriber) member(topic string, base *sarama.Config, brokers *lifeline, out chan *message.Message) (func(context.Context), error) {
 	group, err := sarama.NewConsumerGroup(s.t.cfg.Brokers, s.cfg.Group, base)
 	if err != nil {
 		return nil, s.t.cfg.explain(err)
@@ -29,12 +30,13 @@ func (s *subscriber) member(topic string, base *sarama.Config, out chan *message
 	})
 	return func(ctx context.Context) {
 		for ctx.Err() == nil {
-			h := &generation{cfg: s.cfg, out: out, silence: s.t.cfg.SessionTimeout / 2, log: c.log}
-			err := group.Consume(ctx, []string{topic}, h)
+			began := time.Now()
+			err := group.Consume(ctx, []string{topic}, s.generation(out, brokers, c.log))
 			if !ended(err) {
-				c.say("this member is not in its group; it joins again", err)
+				c.say(whyOutside(err), err)
 			}
-			if err != nil && !wait(ctx, rejoinPause) {
+			// A generation that ends at once is not to be followed by many.
+			if (err != nil || time.Since(began) < rejoinPause) && !wait(ctx, rejoinPause) {
 				break
 			}
 		}
@@ -44,12 +46,21 @@ func (s *subscriber) member(topic string, base *sarama.Config, out chan *message
 	}, nil
 }
 
+// whyOutside says why a member is not in its group.
+func whyOutside(err error) string {
+	if errors.Is(err, sarama.ErrInvalidSessionTimeout) {
+		return "the brokers do not allow this mq.kafka.session_timeout (see their group.min.session.timeout.ms); nothing is read"
+	}
+	return "this member is not in its group; it joins again"
+}
+
 // generation is what a member does between two rebalances: it feeds the
 // partitions that it was given into one set of lanes.
 type generation struct {
 	cfg     mq.SubscriberConfig
 	out     chan<- *message.Message
-	silence time.Duration
+	brokers *lifeline
+	limit   time.Duration // of silence and of standing still
 	log     *zap.Logger
 
 	lanes  *mq.Lanes
@@ -60,27 +71,37 @@ type generation struct {
 	awake  atomic.Int64 // when this process was last seen to run, since began
 }
 
+func (s *subscriber) generation(out chan<- *message.Message, brokers *lifeline, log *zap.Logger) *generation {
+	return &generation{cfg: s.cfg, out: out, brokers: brokers, limit: s.t.cfg.SessionTimeout * 2 / 3, log: log}
+}
+
 // Setup implements sarama.ConsumerGroupHandler, as Cleanup and ConsumeClaim do.
 func (g *generation) Setup(session sarama.ConsumerGroupSession) error {
 	g.ctx, g.cancel = context.WithCancel(session.Context())
 	g.done, g.began = make(chan struct{}), time.Now()
 	g.lanes = mq.NewLanes(session.Context(), g.cfg, g.out)
 	// Whatever runs first after a standstill asks here: watch may come later.
-	g.lanes.Gate(func() bool { return g.ctx.Err() == nil && g.gap() <= g.silence })
+	g.lanes.Gate(func() bool { return g.ctx.Err() == nil && g.doubt() == "" })
 	go g.watch()
 	return nil
 }
 
-// gap is for how long nobody has seen this process run.
-func (g *generation) gap() time.Duration {
-	return time.Since(g.began) - time.Duration(g.awake.Load())
+// doubt says why the group may have given this member's partitions to others without
+// its knowing, if it may: what waits in the lanes is theirs then.
+func (g *generation) doubt() string {
+	switch {
+	case time.Since(g.began)-time.Duration(g.awake.Load()) > g.limit:
+		return "this process stood still; it joins its group anew"
+	case g.brokers.silence() > g.limit: // heartbeats are answered every second
+		return "no broker has answered for a while; this member does nothing until one does"
+	}
+	return ""
 }
 
-// watch ends the session when this process did not run for so long that the group
-// may have given its partitions to others: what waits in the lanes is theirs.
+// watch ends the session when there is a doubt.
 func (g *generation) watch() {
 	defer close(g.done)
-	ticker := time.NewTicker(g.silence / 10)
+	ticker := time.NewTicker(g.limit / 10)
 	defer ticker.Stop()
 	for {
 		select {
@@ -88,8 +109,8 @@ func (g *generation) watch() {
 		case <-g.ctx.Done():
 			return
 		}
-		if gap := g.gap(); gap > g.silence {
-			g.log.Warn("this process stood still; it joins its group anew", zap.Duration("for", gap))
+		if why := g.doubt(); why != "" {
+			g.log.Warn(why)
 			g.cancel()
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -181,5 +182,48 @@ func TestSubscribersCloseWithoutBroker(t *testing.T) {
 			require.False(t, more)
 		}
 		k.do(t, map[string]string{"kill": "start", "pause": "resume"}[how], "kafka")
+	}
+}
+
+// TestAMemberThatHearsNothingStops: it cannot know whether its partitions are still its
+// own, so it begins nothing of what it had taken until a broker answers.
+func TestAMemberThatHearsNothingStops(t *testing.T) {
+	t.Parallel()
+	k := startKafka(t)
+	cfg := k.config()
+	cfg.SessionTimeout = 6 * time.Second
+	tr, err := kafka.Open(t.Context(), cfg, quiet(t))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tr.Close()) }()
+	require.NoError(t, tr.Ensure(t.Context(), mq.Topic{Name: "topic", Partitions: 1}))
+	const many = 1200
+	for n := range many {
+		require.NoError(t, tr.Publisher().Publish("topic", keyedTo("k", fmt.Sprint(n))))
+	}
+	var begun atomic.Int64
+	ch := read(t, tr, "topic", mq.SubscriberConfig{Group: "g"})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for m := range ch {
+			begun.Add(1)
+			time.Sleep(10 * time.Millisecond)
+			m.Ack()
+			if m.UUID == fmt.Sprint(many-1) {
+				return
+			}
+		}
+	}()
+	require.Eventually(t, func() bool { return begun.Load() > 50 }, 30*time.Second, time.Millisecond)
+	k.do(t, "pause", "kafka")
+	time.Sleep(cfg.SessionTimeout)
+	at := begun.Load()
+	require.Less(t, at, int64(many-100), "it had more to do")
+	require.Never(t, func() bool { return begun.Load() > at }, 2*time.Second, 10*time.Millisecond, "it goes on with what may be another one's")
+	k.do(t, "resume", "kafka")
+	select {
+	case <-ended:
+	case <-time.After(60 * time.Second):
+		require.FailNow(t, "it does not go on", "after %d", begun.Load())
 	}
 }

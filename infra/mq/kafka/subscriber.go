@@ -98,13 +98,13 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		return nil, err
 	}
 	line, abort := context.WithCancel(context.WithoutCancel(ctx))
-	bind(line, base)
+	brokers := bind(line, base)
 	out := make(chan *message.Message)
 	var run func(context.Context)
 	if s.cfg.Group == "" {
 		run, err = s.tail(ctx, topic, base, out)
 	} else {
-		run, err = s.member(topic, base, out)
+		run, err = s.member(topic, base, brokers, out)
 	}
 	if err != nil {
 		abort()
