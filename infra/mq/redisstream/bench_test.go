@@ -99,6 +99,11 @@ func BenchmarkConsume(b *testing.B) {
 	for _, run := range []int{1, 64} {
 		b.Run(fmt.Sprintf("run=%d", run), func(b *testing.B) {
 			tr := benchWorld(b, "topic")
+			early, err := tr.Subscriber(mq.SubscriberConfig{Group: "g"})
+			require.NoError(b, err)
+			_, err = early.Subscribe(b.Context(), "topic") // nothing is trimmed from now on
+			require.NoError(b, err)
+			require.NoError(b, early.Close())
 			for n := 0; n < b.N; {
 				var msgs []*message.Message
 				for ; n < b.N && len(msgs) < 1000; n++ {
