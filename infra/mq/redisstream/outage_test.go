@@ -65,35 +65,39 @@ func (r *reader) at(key string) int64 {
 	return r.last[key]
 }
 
-// TestOverOutages kills the server and stops it for a while under load. Everybody goes
-// on by himself; what was confirmed is there, in order, and what was published
-// together is there together.
-func TestOverOutages(t *testing.T) {
-	t.Parallel()
-	srv := startServer(t, "--appendonly", "yes", "--appendfsync", "always")
-	tr := srv.open(t, func(c *Config) { c.Retain = 1_000_000 }) // all is looked at in the end
+// load is writers and readers at work.
+type load struct {
+	tr      *Transport
+	writers []*writer
+	readers map[string]*reader
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// startLoad has half of the writers publish to a topic and half of them to two at
+// once, and a group and a tail read one of them.
+func startLoad(t *testing.T, tr *Transport) *load {
+	t.Helper()
+	l := &load{tr: tr, readers: map[string]*reader{}}
 	require.NoError(t, tr.Ensure(t.Context(), mq.Topic{Name: "one"}, mq.Topic{Name: "two"}))
 	out, err := tr.Outbox("out")
 	require.NoError(t, err)
-
-	readers := map[string]*reader{}
 	for name, cfg := range map[string]mq.SubscriberConfig{"group": {Group: "g"}, "tail": {}} {
 		sub, err := tr.Subscriber(cfg)
 		require.NoError(t, err)
 		ch, err := sub.Subscribe(context.WithoutCancel(t.Context()), "one")
 		require.NoError(t, err)
 		r := &reader{last: map[string]int64{}}
-		readers[name] = r
-		go r.run(ch)
+		l.readers[name] = r
+		go r.run(ch) // until the transport closes
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	var running sync.WaitGroup
-	writers := make([]*writer, 8)
-	for i := range writers {
-		writers[i] = &writer{key: fmt.Sprint("w", i)}
-		running.Go(func() {
-			writers[i].run(ctx, func(ctx context.Context, m *message.Message) error {
+	l.stop = stop
+	for i := range 8 {
+		w := &writer{key: fmt.Sprint("w", i)}
+		l.writers = append(l.writers, w)
+		l.running.Go(func() {
+			w.run(ctx, func(ctx context.Context, m *message.Message) error {
 				if i%2 == 0 {
 					return tr.Publisher().Publish("one", m)
 				}
@@ -101,51 +105,73 @@ func TestOverOutages(t *testing.T) {
 			})
 		})
 	}
-	goesOn := func(when string) {
-		t.Helper()
-		from := map[*writer]int64{}
-		for _, w := range writers {
-			from[w] = w.confirmed.Load()
-		}
-		require.Eventually(t, func() bool {
-			for _, w := range writers {
-				for _, r := range readers {
-					if w.confirmed.Load() < from[w]+5 || r.at(w.key) < from[w]+5 {
-						return false
-					}
+	return l
+}
+
+// goesOn waits until every writer and every reader has come on.
+func (l *load) goesOn(t *testing.T, when string) {
+	t.Helper()
+	from := map[*writer]int64{}
+	for _, w := range l.writers {
+		from[w] = w.confirmed.Load()
+	}
+	require.Eventually(t, func() bool {
+		for _, w := range l.writers {
+			for _, r := range l.readers {
+				if w.confirmed.Load() < from[w]+5 || r.at(w.key) < from[w]+5 {
+					return false
 				}
 			}
-			return true
-		}, 20*time.Second, 10*time.Millisecond, when)
-	}
-	goesOn("before anything happened")
-	for _, away := range []time.Duration{0, 3 * time.Second} { // and once for longer than a lease
-		srv.kill(t)
-		time.Sleep(away)
-		srv.start(t)
-		goesOn(fmt.Sprintf("killed, and away for %v", away))
-	}
-	srv.signal(t, syscall.SIGSTOP)
-	time.Sleep(3 * time.Second)
-	srv.signal(t, syscall.SIGCONT)
-	goesOn("stopped")
-	stop()
-	running.Wait()
+		}
+		return true
+	}, 30*time.Second, 10*time.Millisecond, when)
+}
 
-	for name, r := range readers {
-		for _, w := range writers {
+// end stops the writers and looks at what came of it.
+func (l *load) end(t *testing.T) {
+	t.Helper()
+	l.stop()
+	l.running.Wait()
+	for name, r := range l.readers {
+		for _, w := range l.writers {
 			assert.Eventually(t, func() bool { return r.at(w.key) >= w.confirmed.Load() }, 10*time.Second, 10*time.Millisecond,
 				"%s lacks what %s published", name, w.key)
 		}
+		r.mu.Lock()
 		assert.Empty(t, r.faults, name)
+		r.mu.Unlock()
 	}
-	one, two := stored(t, tr, "one"), stored(t, tr, "two")
-	for i, w := range writers {
+	one, two := stored(t, l.tr, "one"), stored(t, l.tr, "two")
+	for i, w := range l.writers {
 		if i%2 == 1 {
 			assert.Equal(t, one[w.key], two[w.key], "what was published together")
 		}
 	}
 }
+
+// TestOverOutages kills the server and stops it for a while under load. Everybody goes
+// on by himself; what was confirmed is there, in order, and what was published
+// together is there together.
+func TestOverOutages(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, "--appendonly", "yes", "--appendfsync", "always")
+	l := startLoad(t, srv.open(t, keepAll))
+	l.goesOn(t, "before anything happened")
+	for _, away := range []time.Duration{0, 3 * time.Second} { // and once for longer than a lease
+		srv.kill(t)
+		time.Sleep(away)
+		srv.start(t)
+		l.goesOn(t, fmt.Sprintf("killed, and away for %v", away))
+	}
+	srv.signal(t, syscall.SIGSTOP)
+	time.Sleep(3 * time.Second)
+	srv.signal(t, syscall.SIGCONT)
+	l.goesOn(t, "stopped")
+	l.end(t)
+}
+
+// keepAll: all is looked at in the end.
+func keepAll(c *Config) { c.Retain = 1_000_000 }
 
 // stored is what is in a topic, by key.
 func stored(t *testing.T, tr *Transport, topic string) map[string][]string {
