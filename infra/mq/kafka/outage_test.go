@@ -54,12 +54,18 @@ func (k ownKafka) config() kafka.Config {
 
 var lastPort atomic.Int64
 
+// handedOut are the ports that tests at the same time have got already.
+var handedOut sync.Map
+
 // freePorts returns the first of three ports in a row that nobody listens on.
 func freePorts(t *testing.T) string {
 	t.Helper()
 	for range 10 {
 		base := 25157 + int(lastPort.Add(3))
-		if free(base) && free(base+1) && free(base+2) {
+		if !free(base) || !free(base+1) || !free(base+2) {
+			continue
+		}
+		if _, taken := handedOut.LoadOrStore(base, true); !taken {
 			return strconv.Itoa(base)
 		}
 	}
