@@ -17,8 +17,9 @@ import (
 // beatEvery is the most between two beats: others come and go.
 const beatEvery = time.Second
 
-// errLost: a lease is somebody else's.
-var errLost = errors.New("the lease is not ours any more")
+// errLost: a lease is somebody else's, or is of a server that another one, or the same
+// anew, has taken the place of.
+var errLost = errors.New("the lease is not ours any more, or the server another one")
 
 // generation is a time in which a member only wins shards. All of them are read by
 // one goroutine and share one set of lanes.
@@ -58,8 +59,7 @@ func (g *generation) run() {
 	for wait(g.ctx, hungry) {
 		g.seize()
 		if err := g.save(g.ctx); errors.Is(err, errLost) {
-			g.log.Warn("a shard went to another worker; this one begins anew", zap.Error(err))
-			g.cancel()
+			g.over(err)
 		} else if err != nil && g.ctx.Err() == nil {
 			g.failed(err)
 		}
@@ -86,18 +86,15 @@ func (g *generation) sure() bool {
 	return true
 }
 
-// renew beats until ctx is done or a lease is lost.
+// renew beats until ctx is done. It goes on when a lease was lost: what is in flight
+// is of other shards, too.
 func (g *generation) renew(ctx context.Context) {
 	every := min(g.s.t.cfg.Lease/4, beatEvery)
 	pause := every
 	for wait(ctx, pause) {
-		switch err := g.beat(ctx); {
-		case errors.Is(err, errLost):
-			return
-		case err != nil:
+		pause = every
+		if err := g.beat(ctx); err != nil {
 			pause = retryPause
-		default:
-			pause = every
 		}
 	}
 }
@@ -111,8 +108,7 @@ func (g *generation) beat(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return err
 	case errors.Is(err, errLost):
-		g.log.Warn("a shard went to another worker; this one begins anew", zap.Error(err))
-		g.cancel()
+		g.over(err)
 		return err
 	case err != nil:
 		g.failed(err)
@@ -128,6 +124,14 @@ func (g *generation) beat(ctx context.Context) error {
 		g.cancel() // another member gets what is too much
 	}
 	return nil
+}
+
+// over ends the generation because of what happened.
+func (g *generation) over(err error) {
+	if g.ctx.Err() == nil {
+		g.log.Warn("this worker begins anew, at its cursors", zap.Error(err))
+	}
+	g.cancel()
 }
 
 func (g *generation) prolong(ctx context.Context) (members int, err error) {

@@ -47,7 +47,8 @@ func (k keys) members(topic, group string) string {
 // leases is what the names of a topic's leases begin with; group and shard follow.
 func (k keys) leases(topic string) string { return k.prefix + ":lease:" + topic + ":" }
 
-// lease holds the owner of a group's shard and a token.
+// lease holds the owner of a group's shard, a token, and which run of which server it
+// was taken from.
 func (k keys) lease(topic, group string, shard int) string {
 	return k.leases(topic) + group + ":" + strconv.Itoa(shard)
 }
