@@ -2,12 +2,15 @@
 // Watermill's own Kafka package stands on, whose marshaler is used here, so that
 // records look as any Watermill program writes them.
 //
-// Rebalances are eager (sticky): when a member joins or leaves, all
-// members drain their lanes, commit, and take what they are given. That is a
-// pause of what is in flight, tens of milliseconds here, and it is what makes two
-// owners of a partition impossible as long as a member answers at all. One that
-// does not (it was stopped by the system) loses its partitions after
-// SessionTimeout; what it has in flight then is done again by the new owner.
+// Rebalances are eager (sticky): when a member joins or leaves, all members drain
+// their lanes, commit, and take what they are given. That is a pause of what is in
+// flight, and it is what makes two owners of a partition impossible as long as a
+// member answers at all. (sarama's cooperative ones would gain little: its members
+// fetch and join by one connection to a broker, so a join holds up what is fetched.)
+//
+// A member that hears nothing for two thirds of SessionTimeout, or stood still for as
+// long, begins nothing more of what it has: its partitions may be another one's. What
+// it has in flight then is done again by the new owner.
 package kafka
 
 import (
