@@ -11,7 +11,23 @@
 // which changes nothing, and moves the cursor by a script that looks at the lease: a
 // worker that stood still cannot move it any more. What was not acknowledged is
 // beyond the cursor, so whoever owns the shard next, the same worker after a restart
-// or another one, begins with it, in order.
+// or another one, begins with it, in order. Members of a group have equal shares; who
+// has too much finishes what is in flight, gives up all of its shards, and takes its
+// share anew, as after a lost lease.
+//
+// A publish is one script, which Redis runs, replicates and writes to its append-only
+// file whole: all of it is there or none, over a crash as well. The server's
+// settings decide what it survives. With appendfsync always nothing is lost that was
+// confirmed; with everysec that is so when the process dies, not when its machine does.
+// A failover loses what no replica had, unless publishes wait for replicas. What is
+// lost with its server may have been read: workers notice another run of a server, and
+// begin anew at their cursors.
+//
+// Memory bounds the queue: a topic has what the slowest of its groups has not
+// acknowledged, those included that nobody reads for any more, or the newest of each
+// shard while it has no group. A reader without a group keeps nothing; if it is slower
+// than that it misses something. When the server's memory is full publishers get errors
+// and consumers go on (from Redis 7.0 on; 6.2 needs more memory first).
 //
 // A cluster is refused: an outbox writes to several shards, all or none, which
 // Redis does on one server only.
@@ -41,12 +57,14 @@ type Config struct {
 	// Prefix starts every key.
 	Prefix string `mapstructure:"prefix"`
 
-	// Shards of the topics that all share: as many workers can share the work.
+	// Shards of topics that more than one process reads: as many workers can share the
+	// work. A topic that is there keeps its number.
 	Shards int `mapstructure:"shards"`
-	// Lease is after how long a silent worker loses its shards.
+	// Lease is after how long a silent worker loses its shards. For two thirds of it a
+	// worker goes on without an answer of the server.
 	Lease time.Duration `mapstructure:"lease"`
-	// Retain is how many entries a shard keeps while it has no group. With groups it
-	// keeps what the slowest of them has not acknowledged.
+	// Retain is how many entries a shard keeps while its topic has no group; it is
+	// trimmed to about that every two seconds.
 	Retain int `mapstructure:"retain"`
 	// Timeout bounds connecting and each call.
 	Timeout time.Duration `mapstructure:"timeout"`
