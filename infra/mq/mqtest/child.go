@@ -48,7 +48,10 @@ func Child(open func(dir string) (mq.Transport, error)) {
 	os.Exit(1)
 }
 
-const writers = 8
+const (
+	writers  = 8
+	childRun = 8 // messages that a child takes together
+)
 
 func work(open func(string) (mq.Transport, error), dir string) error {
 	var mu sync.Mutex
@@ -64,7 +67,7 @@ func work(open func(string) (mq.Transport, error), dir string) error {
 	if err := tr.Ensure(context.Background(), mq.Topic{Name: "topic", Partitions: 4}); err != nil {
 		return err
 	}
-	sub, err := tr.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 4, Run: 8})
+	sub, err := tr.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 4, Run: childRun})
 	if err != nil {
 		return err
 	}

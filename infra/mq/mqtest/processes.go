@@ -129,31 +129,34 @@ func standstill(t *testing.T, d Driver) {
 		require.True(t, time.Now().Before(end), "it does not commit")
 	}
 
+	late := 0
+	hear = func(kind, id string) {
+		if kind == "b" && all[id] {
+			late++
+		}
+	}
 	c.resume(t)
 	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
 		require.Zero(t, behind(), "an offset went back")
 	}
-	joinedAgain(t, tr, c, all)
-	c.kill(t, func(kind, id string) { noneOf(t, all, kind, id) })
+	joinedAgain(t, tr, c, all, hear)
+	c.kill(t, hear)
+	// What was handed over in the very moment of the stop is in flight, too.
+	require.LessOrEqual(t, late, childRun, "it began messages that were another one's by then")
 	heir.leave(t)
 	l.check(t)
 }
 
 // joinedAgain publishes until the child takes part.
-func joinedAgain(t *testing.T, tr mq.Transport, c *child, old map[string]bool) {
+func joinedAgain(t *testing.T, tr mq.Transport, c *child, old map[string]bool, heard func(kind, id string)) {
 	t.Helper()
 	f := feed(t, tr, 5*time.Millisecond)
 	defer f.end()
 	for {
 		kind, id := c.next(t)
-		noneOf(t, old, kind, id)
+		heard(kind, id)
 		if kind == "a" && !old[id] {
 			return
 		}
 	}
-}
-
-func noneOf(t *testing.T, old map[string]bool, kind, id string) {
-	t.Helper()
-	require.False(t, kind == "b" && old[id], "it began %s, which was another one's by then", id)
 }
