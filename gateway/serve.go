@@ -17,10 +17,15 @@ import (
 // ErrServed is returned by a second Serve: a gateway's id lives once.
 var ErrServed = errors.New("this gateway has served already")
 
+// ErrDeaf is returned when the gateway's own topic has gone, as it does when the
+// gateway was dead to others for long: it must begin anew, with another id.
+var ErrDeaf = errors.New("this gateway's topic is gone, so that nothing reaches it any more")
+
 // parts are what runs beside the sockets and the HTTP server.
 type parts struct {
 	downstream message.Subscriber
 	quit       chan struct{} // ends the heartbeat
+	deaf       chan struct{} // closed when no delivery can come any more
 	running    sync.WaitGroup
 }
 
@@ -45,6 +50,10 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 		err = <-listening
 	case err = <-listening:
 		g.drain(ln, p)
+	case <-p.deaf:
+		g.drain(ln, p)
+		<-listening
+		return ErrDeaf
 	}
 	g.log.Info("the gateway has stopped")
 	if err != nil && !errors.Is(err, net.ErrClosed) {
@@ -61,8 +70,11 @@ func (g *Gateway) start(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{downstream: sub, quit: make(chan struct{})}
-	p.running.Go(func() { g.consume(records) })
+	p := &parts{downstream: sub, quit: make(chan struct{}), deaf: make(chan struct{})}
+	p.running.Go(func() {
+		defer close(p.deaf)
+		g.consume(records)
+	})
 	if err := g.presence.join(ctx); err != nil {
 		err = errors.Join(err, sub.Close())
 		p.running.Wait()
