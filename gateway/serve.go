@@ -52,7 +52,9 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 		g.drain(ln, p)
 	case <-p.deaf:
 		g.drain(ln, p)
-		<-listening
+		if err := <-listening; err != nil && !errors.Is(err, net.ErrClosed) {
+			return errors.Join(ErrDeaf, err)
+		}
 		return ErrDeaf
 	}
 	g.log.Info("the gateway has stopped")
