@@ -146,16 +146,21 @@ func TestAllOrNoneOverKill(t *testing.T) {
 	sure := map[string]bool{}
 	for round := range 5 {
 		c := startChild(t, r.prefix, round, 100)
-		var first string
-		c.await(t, "a call", func(line string) bool { first = line; return confirmed(line) })
+		for range 5 { // it works, however little time the machine has for it
+			c.await(t, "a call", func(line string) bool {
+				if confirmed(line) {
+					sure[line] = true
+				}
+				return confirmed(line)
+			})
+		}
 		time.Sleep(rand.N(150 * time.Millisecond)) // any moment
-		for _, line := range append(c.kill(t), first) {
+		for _, line := range c.kill(t) {
 			if confirmed(line) {
 				sure[line] = true
 			}
 		}
 	}
-	require.Greater(t, len(sure), 20, "the children did work")
 	r.outbox(t, "out")
 
 	seen := map[string]map[string]int{} // of each call, by topic
