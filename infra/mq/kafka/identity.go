@@ -34,6 +34,9 @@ type identity struct {
 	timeout time.Duration // of a transaction
 	pid     int64
 	epoch   int16
+	// doubt: sarama has perhaps registered not at all since the last claim, or more often than
+	// once, because an answer was lost. A refusal then says nothing of anybody else.
+	doubt bool
 }
 
 func newIdentity(id string, timeout time.Duration) *identity {
@@ -41,18 +44,26 @@ func newIdentity(id string, timeout time.Duration) *identity {
 }
 
 // claim takes the id the first time; later it asks whether it is still ours. What was
-// left open in its name is ended. sarama's producer is to be made right after it.
+// left open in its name is ended. sarama's producer is to be made right after it, and
+// settled to be called when that went well at once.
 func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 	for {
 		err := i.register(client)
 		switch {
 		case err == nil && i.epoch < lastEpoch:
 			i.epoch++ // sarama registers once more
+			i.doubt = true
 			return nil
 		case err == nil:
 			continue // the epochs are used up; the next answer begins anew
 		case errors.Is(err, sarama.ErrProducerFenced), errors.Is(err, sarama.ErrInvalidProducerEpoch):
-			return ErrFenced
+			if !i.doubt {
+				return ErrFenced
+			}
+			// Who is wrongly taken for a newer process publishes nothing ever again. So the id is
+			// taken as at a start: should there be a newer one, it takes it back when it starts again.
+			i.pid, i.epoch, i.doubt = -1, -1, false
+			continue
 		case !passing(err):
 			return fmt.Errorf("claim the transactional id %s: %w", i.id, err)
 		}
@@ -61,6 +72,9 @@ func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 		}
 	}
 }
+
+// settled notes that sarama has registered exactly once since the claim.
+func (i *identity) settled() { i.doubt = false }
 
 func (i *identity) register(client sarama.Client) error {
 	coordinator, err := client.TransactionCoordinator(i.id)

@@ -87,6 +87,7 @@ type writer struct {
 	publish   func(ctx context.Context, out mq.Outbound) error
 	topic     string
 	confirmed atomic.Int64
+	failed    atomic.Pointer[error] // what it was told last
 }
 
 func (w *writer) run(ctx context.Context, t *testing.T, limit time.Duration) {

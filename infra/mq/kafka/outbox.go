@@ -54,6 +54,8 @@ type outbox struct {
 	producer *producer // nil after a failure, until the next call
 	// hurry is set when a transaction has taken too long.
 	hurry atomic.Bool
+	// retries counts what sarama asked of the coordinator again.
+	retries atomic.Int64
 }
 
 func newOutbox(t *Transport, id string) (*outbox, error) {

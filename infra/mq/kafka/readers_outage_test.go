@@ -74,9 +74,14 @@ func caughtUp(t *testing.T, when string, readers []*reader, writers []*writer) {
 		for i, w := range writers {
 			assert.Eventually(t, func() bool { return r.saw(w.name) >= goals[i] }, 45*time.Second, 10*time.Millisecond,
 				"%s: %s is at %d of %s, which is at %d", when, r.name, r.saw(w.name), w.name, w.confirmed.Load())
+			if t.Failed() {
+				if err := w.failed.Load(); err != nil {
+					t.Logf("%s was told last: %v", w.name, *err)
+				}
+				t.FailNow()
+			}
 		}
 	}
-	require.False(t, t.Failed())
 }
 
 // TestReadersOverOutages kills the broker and stops it for a while under load. Members
@@ -144,6 +149,7 @@ func (w *writer) keyed(ctx context.Context) {
 			n++
 			time.Sleep(2 * time.Millisecond) // readers are not to be behind
 		} else {
+			w.failed.Store(&err)
 			time.Sleep(20 * time.Millisecond) // as a router's retry does
 		}
 	}

@@ -35,6 +35,7 @@ func (c Config) transacting(id string) (*sarama.Config, error) {
 // the transaction before, and longer to move. sarama has no other limit than the
 // number of tries: they are used up at once when the time is.
 func (o *outbox) backoff(tried, _ int) time.Duration {
+	o.retries.Add(1)
 	if o.hurry.Load() {
 		return 0
 	}
@@ -52,7 +53,10 @@ func (o *outbox) open() error {
 	if err := o.identity.claim(ctx, client); err != nil {
 		return errors.Join(err, client.Close())
 	}
-	o.producer, err = newProducerOf(client)
+	o.retries.Store(0)
+	if o.producer, err = newProducerOf(client); err == nil && o.retries.Load() == 0 {
+		o.identity.settled()
+	}
 	return err
 }
 

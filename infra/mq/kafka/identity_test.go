@@ -1,0 +1,53 @@
+package kafka
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestWhoIsTakenForReplaced: an answer that was lost between us and the coordinator is
+// not to look like another process of the same name, and such a process is to be seen.
+func TestWhoIsTakenForReplaced(t *testing.T) {
+	t.Parallel()
+	brokers := os.Getenv("GOCHAT_TEST_KAFKA_BROKERS")
+	if brokers == "" {
+		t.Skip("GOCHAT_TEST_KAFKA_BROKERS names no Kafka")
+	}
+	for name, c := range map[string]struct {
+		// registered is how often a producer has registered since the claim.
+		registered int
+		settled    bool
+		want       error
+	}{
+		"as it goes": {registered: 1, settled: true},
+		"the request was lost, and the producer given up":   {registered: 0},
+		"the answer was lost, and the producer asked again": {registered: 3},
+		"another process began":                             {registered: 2, settled: true, want: ErrFenced},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conf := DefaultConfig()
+			conf.Brokers = strings.Split(brokers, ",")
+			s, err := conf.transacting(strings.NewReplacer(" ", "-", ",", "").Replace(name) + time.Now().Format(".150405.000000"))
+			require.NoError(t, err)
+			client, err := sarama.NewClient(conf.Brokers, s)
+			require.NoError(t, err)
+			defer client.Close()
+			id := newIdentity(s.Producer.Transaction.ID, conf.TransactionTimeout)
+			require.NoError(t, id.claim(t.Context(), client))
+			for range c.registered {
+				require.NoError(t, newIdentity(id.id, id.timeout).register(client))
+			}
+			if c.settled {
+				id.settled()
+			}
+			assert.ErrorIs(t, id.claim(t.Context(), client), c.want)
+		})
+	}
+}
