@@ -34,10 +34,17 @@ type identity struct {
 	timeout time.Duration // of a transaction
 	pid     int64
 	epoch   int16
-	// doubt: sarama has perhaps registered not at all since the last claim, or more often than
-	// once, because an answer was lost. A refusal then says nothing of anybody else.
-	doubt bool
+	// pending: sarama has not registered since the last claim, as far as is known.
+	pending bool
+	// doubtful is until when a registration of sarama's of which nobody knows what became may
+	// still be carried out: by a broker that stood still, long after it was given up. A
+	// refusal then says nothing of anybody else.
+	doubtful time.Time
 }
+
+// ghosts is how long after it was given up a registration may be carried out. A broker that
+// stands still for longer makes new ones fail, which begins the time anew.
+const ghosts = time.Minute
 
 func newIdentity(id string, timeout time.Duration) *identity {
 	return &identity{id: id, timeout: timeout, pid: -1, epoch: -1}
@@ -45,24 +52,24 @@ func newIdentity(id string, timeout time.Duration) *identity {
 
 // claim takes the id the first time; later it asks whether it is still ours. What was
 // left open in its name is ended. sarama's producer is to be made right after it, and
-// settled to be called when that went well at once.
+// registered to be told how that went.
 func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 	for {
 		err := i.register(client)
 		switch {
 		case err == nil && i.epoch < lastEpoch:
 			i.epoch++ // sarama registers once more
-			i.doubt = true
+			i.pending = true
 			return nil
 		case err == nil:
 			continue // the epochs are used up; the next answer begins anew
 		case errors.Is(err, sarama.ErrProducerFenced), errors.Is(err, sarama.ErrInvalidProducerEpoch):
-			if !i.doubt {
+			if i.pid < 0 || !i.pending && time.Now().After(i.doubtful) {
 				return ErrFenced
 			}
-			// Who is wrongly taken for a newer process publishes nothing ever again. So the id is
-			// taken as at a start: should there be a newer one, it takes it back when it starts again.
-			i.pid, i.epoch, i.doubt = -1, -1, false
+			// Who takes itself for replaced publishes nothing ever again. So the id is taken as at a
+			// start: should there be a newer process, it takes it back when it starts again.
+			i.pid, i.epoch = -1, -1
 			continue
 		case !passing(err):
 			return fmt.Errorf("claim the transactional id %s: %w", i.id, err)
@@ -73,8 +80,13 @@ func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 	}
 }
 
-// settled notes that sarama has registered exactly once since the claim.
-func (i *identity) settled() { i.doubt = false }
+// registered notes whether sarama has registered exactly once since the claim.
+func (i *identity) registered(once bool) {
+	i.pending = false
+	if !once {
+		i.doubtful = time.Now().Add(ghosts)
+	}
+}
 
 func (i *identity) register(client sarama.Client) error {
 	coordinator, err := client.TransactionCoordinator(i.id)

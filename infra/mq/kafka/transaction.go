@@ -54,9 +54,8 @@ func (o *outbox) open() error {
 		return errors.Join(err, client.Close())
 	}
 	o.retries.Store(0)
-	if o.producer, err = newProducerOf(client); err == nil && o.retries.Load() == 0 {
-		o.identity.settled()
-	}
+	o.producer, err = newProducerOf(client)
+	o.identity.registered(err == nil && o.retries.Load() == 0)
 	return err
 }
 
