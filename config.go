@@ -7,7 +7,9 @@ import (
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/gateway"
 	"github.com/gochat/gochat/handlers/auth"
+	"github.com/gochat/gochat/handlers/authorize"
 	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/group"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/infra/mq/kafka"
 	"github.com/gochat/gochat/infra/mq/redisstream"
@@ -44,6 +46,8 @@ type Config struct {
 
 	Auth         auth.Config         `mapstructure:"auth"`
 	Conversation conversation.Config `mapstructure:"conversation"`
+	Group        group.Config        `mapstructure:"group"`
+	Message      authorize.Config    `mapstructure:"message"`
 	Router       routers.Config      `mapstructure:"router"`
 	Janitor      janitor.Config      `mapstructure:"janitor"`
 	repo.Config  `mapstructure:",squash"`
@@ -87,8 +91,9 @@ func (c MQConfig) validate() error {
 func defaultConfig() *Config {
 	c := &Config{
 		DataDir: "data",
-		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(),
-		Router: routers.DefaultConfig(), Config: repo.DefaultConfig(), Janitor: janitor.DefaultConfig(),
+		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(), Group: group.DefaultConfig(),
+		Message: authorize.DefaultConfig(),
+		Router:  routers.DefaultConfig(), Config: repo.DefaultConfig(), Janitor: janitor.DefaultConfig(),
 		MQ:       MQConfig{Driver: driverLog, Kafka: kafka.DefaultConfig(), RedisStream: redisstream.DefaultConfig()},
 		Registry: registry.DefaultConfig(), RPC: rpc.DefaultConfig(),
 		Log: obs.DefaultLogConfig(), Trace: obs.DefaultTraceConfig(),
@@ -106,6 +111,8 @@ func (c *Config) validate() error {
 	c.Gateway.Rates = c.Limits.Rates
 	c.Auth.Limits = c.Limits.Limits
 	c.Conversation.Limits = c.Limits.Limits
+	c.Group.Limits = c.Limits.Limits
+	c.Router.Message = c.Message
 	var errs []error
 	if c.DataDir == "" {
 		errs = append(errs, errors.New("data_dir: must name a directory"))
@@ -114,7 +121,7 @@ func (c *Config) validate() error {
 		errs = append(errs, errors.New("gateway.listen: must be host:port"))
 	}
 	errs = append(errs, c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
-		c.Janitor.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), repo.CheckListMax(c.Conversation.ListMax))
+		c.Janitor.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}

@@ -6,16 +6,20 @@ import (
 	"maps"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/gateway"
 	"github.com/gochat/gochat/gateway/web"
+	"github.com/gochat/gochat/handlers/announce"
 	"github.com/gochat/gochat/handlers/auth"
 	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/group"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/largegroup"
 	"github.com/gochat/gochat/handlers/message"
+	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/handlers/user"
 	"github.com/gochat/gochat/routers"
 )
@@ -50,6 +54,11 @@ func (a *app) startLogic(context.Context) error {
 	if a.logic.Messages, err = message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls)); err != nil {
 		return err
 	}
+	groups := pb.NewGroupRepoClient(a.calls)
+	a.logic.Groups, err = group.New(a.cfg.Group, group.Deps{Groups: groups, Changes: groups, Announcer: announce.New(out), IDs: a.ids})
+	if err != nil {
+		return err
+	}
 	a.logic.Mount(a.local)
 	return nil
 }
@@ -59,7 +68,7 @@ func (a *app) startLogic(context.Context) error {
 func (a *app) replica(role string) string { return role + "-" + a.name }
 
 func (a *app) startRouters(context.Context) error {
-	sessions, groups := pb.NewSessionRepoClient(a.calls), pb.NewGroupRepoClient(a.calls)
+	sessions, groups := pb.NewSessionRepoClient(a.calls), roster.New(pb.NewGroupRepoClient(a.calls))
 	if a.has(roleFanout) {
 		out, err := routers.NewOutbox(a.queue, a.replica(roleFanout))
 		if err != nil {
@@ -101,9 +110,25 @@ func (a *app) startJanitor(context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := j.Run
+	out, err := routers.NewOutbox(a.queue, a.replica(roleJanitor))
+	if err != nil {
+		return err
+	}
+	crier, err := janitor.NewCrier(pb.NewGroupRepoClient(a.calls), announce.New(out), a.cfg.Janitor.Timeout, func(err error) {
+		a.log.Warn("changes of groups were not announced; it is tried again", zap.Error(err))
+	})
+	if err != nil {
+		return err
+	}
+	chores := func(ctx context.Context) error {
+		all, ctx := errgroup.WithContext(ctx)
+		all.Go(func() error { return j.Run(ctx) })
+		all.Go(func() error { return crier.Run(ctx) })
+		return all.Wait()
+	}
+	run := chores
 	if a.registry != nil {
-		run = func(ctx context.Context) error { return a.registry.Campaign(ctx, roleJanitor, j.Run) }
+		run = func(ctx context.Context) error { return a.registry.Campaign(ctx, roleJanitor, chores) }
 	}
 	a.stack.Go("janitor", run)
 	return nil
@@ -125,6 +150,7 @@ func (a *app) startGateway(ctx context.Context) error {
 	g, err := gateway.New(a.cfg.Gateway.Config, gateway.Deps{
 		Auth: pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
+		Groups:   pb.NewGroupServiceClient(a.calls),
 		Sessions: pb.NewSessionRepoClient(a.calls), Transport: a.queue,
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
 		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,

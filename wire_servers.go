@@ -28,6 +28,7 @@ var services = map[string]string{
 	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.AuthService_ServiceDesc.ServiceName: roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
 	pb.ConversationService_ServiceDesc.ServiceName: roleLogic, pb.MessageService_ServiceDesc.ServiceName: roleLogic,
+	pb.GroupService_ServiceDesc.ServiceName: roleLogic,
 }
 
 // openDir takes the data directory when something in this process is embedded.

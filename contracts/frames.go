@@ -13,6 +13,7 @@ const (
 	FramePing     = "ping"
 	FrameRead     = "read"
 	FrameTyping   = "typing"
+	FrameChange   = "change-message"
 	FrameHello    = "hello"
 	FrameAck      = "message-ack"
 	FrameStored   = "message-stored"
@@ -37,6 +38,40 @@ type SendData struct {
 	Content        string `json:"content"`
 	MessageType    string `json:"messageType"`
 	TempMessageID  string `json:"tempMessageId"`
+	// ReplyToSeq is the number of the message that this one answers.
+	ReplyToSeq uint64 `json:"replyToSeq,omitempty"`
+	// Mentions are user ids, or MentionAll.
+	Mentions []string `json:"mentions,omitempty"`
+}
+
+// MentionAll mentions everybody in the conversation.
+const MentionAll = "all"
+
+// ChangeData is the data of change-message, and with the ids from the path the body of
+// POST /api/conversations/{id}/messages/{seqId}/changes.
+type ChangeData struct {
+	ConversationID string `json:"conversationId"`
+	SeqID          uint64 `json:"seqId"`
+	// Change is recall, edit, react or unreact.
+	Change        string `json:"change"`
+	Content       string `json:"content,omitempty"`
+	Reaction      string `json:"reaction,omitempty"`
+	TempMessageID string `json:"tempMessageId"`
+}
+
+// GroupEventData is the data of group-event.
+type GroupEventData struct {
+	ConversationID string   `json:"conversationId"`
+	GroupID        string   `json:"groupId"`
+	Event          string   `json:"event"`
+	ActorID        string   `json:"actorId"`
+	UserIDs        []string `json:"userIds,omitempty"`
+}
+
+// ReactionData is one reaction of a message with those who gave it.
+type ReactionData struct {
+	Reaction string   `json:"reaction"`
+	UserIDs  []string `json:"userIds"`
 }
 
 // HelloData is the data of hello.
@@ -82,6 +117,13 @@ type MessageData struct {
 	MessageType    string `json:"messageType"`
 	TempMessageID  string `json:"tempMessageId"`
 	Timestamp      int64  `json:"timestamp"`
+
+	ReplyToSeq uint64         `json:"replyToSeq,omitempty"`
+	Mentions   []string       `json:"mentions,omitempty"`
+	EditedAt   int64          `json:"editedAt,omitempty"`
+	RecalledAt int64          `json:"recalledAt,omitempty"`
+	RecalledBy string         `json:"recalledBy,omitempty"`
+	Reactions  []ReactionData `json:"reactions,omitempty"`
 }
 
 // ReadData is the data of a client's read.
@@ -139,7 +181,7 @@ func EncodeFrame(typ string, data any) []byte {
 
 // NewMessageData renders a stored message for clients.
 func NewMessageData(m *pb.Message) MessageData {
-	return MessageData{
+	d := MessageData{
 		MessageID:      MessageID(m.GetMessageId()).String(),
 		ConversationID: m.GetConversationId(),
 		SeqID:          m.GetSeqId(),
@@ -148,7 +190,30 @@ func NewMessageData(m *pb.Message) MessageData {
 		MessageType:    m.GetMessageType(),
 		TempMessageID:  m.GetTempMessageId(),
 		Timestamp:      m.GetTimestamp(),
+		ReplyToSeq:     m.GetReplyToSeq(),
+		EditedAt:       m.GetEditedAt(),
+		RecalledAt:     m.GetRecalledAt(),
 	}
+	if m.GetMentionsAll() {
+		d.Mentions = append(d.Mentions, MentionAll)
+	}
+	d.Mentions = append(d.Mentions, UserIDs(m.GetMentions())...)
+	if m.GetRecalledBy() != 0 {
+		d.RecalledBy = UserID(m.GetRecalledBy()).String()
+	}
+	for _, r := range m.GetReactions() {
+		d.Reactions = append(d.Reactions, ReactionData{Reaction: r.GetReaction(), UserIDs: UserIDs(r.GetUserIds())})
+	}
+	return d
+}
+
+// UserIDs prints ids in decimal; nil for none.
+func UserIDs(ids []int64) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, UserID(id).String())
+	}
+	return out
 }
 
 // NewStoredData renders what the sender is told of a stored message.

@@ -3,6 +3,7 @@ package contracts
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -20,6 +21,12 @@ type Limits struct {
 	HistoryDefault    int `mapstructure:"history_default"`    // messages a page
 	DeviceIDMax       int `mapstructure:"device_id_max"`      // characters
 	SyncConversations int `mapstructure:"sync_conversations"` // conversations named in one sync
+	Mentions          int `mapstructure:"mentions"`           // users mentioned in one message
+	ReactionMax       int `mapstructure:"reaction_max"`       // bytes
+	GroupNameMax      int `mapstructure:"group_name_max"`     // characters
+	AnnouncementMax   int `mapstructure:"announcement_max"`   // characters
+	GroupAddMax       int `mapstructure:"group_add_max"`      // users named in one call
+	GroupMembersMax   int `mapstructure:"group_members_max"`  // members of one group
 }
 
 // DefaultLimits are the limits that the client contract names.
@@ -27,7 +34,8 @@ func DefaultLimits() Limits {
 	return Limits{
 		UsernameMin: 3, UsernameMax: 32, PasswordMin: 8, PasswordMax: 72, NicknameMax: 64,
 		AvatarURLMax: 2048, ContentMax: 8192, TempMessageID: 64, HistoryMax: 200, HistoryDefault: 50,
-		DeviceIDMax: 64, SyncConversations: 10000,
+		DeviceIDMax: 64, SyncConversations: 10000, Mentions: 50, ReactionMax: 32, GroupNameMax: 64,
+		AnnouncementMax: 2000, GroupAddMax: 1000, GroupMembersMax: 200_000,
 	}
 }
 
@@ -102,6 +110,56 @@ func (l Limits) CheckContent(s string) string {
 func (l Limits) CheckMessageType(s string) string {
 	if !clientTypes[s] {
 		return "one of text, image, audio, video, file, location, custom"
+	}
+	return ""
+}
+
+// CheckReaction returns what a reaction must be, or "" when it is.
+func (l Limits) CheckReaction(s string) string {
+	if len(s) < 1 || len(s) > l.ReactionMax || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return fmt.Sprintf("1 to %d bytes of UTF-8, an emoji as a rule", l.ReactionMax)
+	}
+	return ""
+}
+
+// CheckGroupName returns what a group's name must be, or "" when it is.
+func (l Limits) CheckGroupName(s string) string {
+	if n := utf8.RuneCountInString(s); n < 1 || n > l.GroupNameMax || !utf8.ValidString(s) {
+		return fmt.Sprintf("1 to %d characters", l.GroupNameMax)
+	}
+	return ""
+}
+
+// CheckAnnouncement returns what a group's announcement must be, or "" when it is.
+func (l Limits) CheckAnnouncement(s string) string {
+	if utf8.RuneCountInString(s) > l.AnnouncementMax || !utf8.ValidString(s) {
+		return fmt.Sprintf("at most %d characters", l.AnnouncementMax)
+	}
+	return ""
+}
+
+// Join policies of a group, and the roles in it.
+const (
+	JoinOpen   = "open"
+	JoinInvite = "invite"
+
+	RoleOwner  = "owner"
+	RoleAdmin  = "admin"
+	RoleMember = "member"
+)
+
+// CheckJoinPolicy returns what a group's join policy must be, or "" when it is.
+func CheckJoinPolicy(s string) string {
+	if s != JoinOpen && s != JoinInvite {
+		return "open or invite"
+	}
+	return ""
+}
+
+// CheckRole returns what a member's role must be, or "" when it is.
+func CheckRole(s string) string {
+	if s != RoleOwner && s != RoleAdmin && s != RoleMember {
+		return "owner, admin or member"
 	}
 	return ""
 }

@@ -19,6 +19,7 @@ type fakeLogic struct {
 	pb.UserServiceClient
 	pb.ConversationServiceClient
 	pb.MessageServiceClient
+	pb.GroupServiceClient
 
 	mu      sync.Mutex
 	revoked map[string]bool

@@ -52,6 +52,8 @@ func knownType(t []byte) string {
 		return contracts.FrameSend
 	case contracts.FramePing:
 		return contracts.FramePing
+	case contracts.FrameChange:
+		return contracts.FrameChange
 	case contracts.FrameRead:
 		return contracts.FrameRead
 	case contracts.FrameTyping:

@@ -35,6 +35,11 @@ func (g *Gateway) sendOverHTTP(r *caller) error {
 	if bad != nil {
 		return bad
 	}
+	return g.await(r, up)
+}
+
+// await publishes a send and waits for what becomes of it.
+func (g *Gateway) await(r *caller, up *pb.Upstream) error {
 	origin := "http-" + g.next()
 	outcome, done := g.hub.wait(origin)
 	defer done()

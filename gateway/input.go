@@ -101,6 +101,26 @@ func (b *body) requiredCount(name string) uint64 {
 	return 0
 }
 
+// userIDs returns an array of at most most user ids, of at least one when it is required.
+func (b *body) userIDs(name string, most int, required bool) []int64 {
+	v, ok := b.get(name)
+	if !ok && !required {
+		return nil
+	}
+	texts, ok := v.strings(most)
+	out := make([]int64, 0, len(texts))
+	for _, text := range texts {
+		id, err := contracts.ParseUserID(text)
+		ok = ok && err == nil
+		out = append(out, int64(id))
+	}
+	if !ok || required && len(out) == 0 {
+		b.bad(name, "an array of at most "+strconv.Itoa(most)+" user ids in decimal digits")
+		return nil
+	}
+	return out
+}
+
 // limit returns a page size from 1 to most, 0 when none is named.
 func (b *body) limit(name string, most int) int32 {
 	v, ok := b.get(name)

@@ -149,6 +149,8 @@ func (c *conn) handle(text []byte) {
 		}
 		c.answer(pongFrame, classCourtesy)
 		c.g.metrics.sent(contracts.FramePong, 1)
+	case contracts.FrameChange:
+		c.changeMessage(data)
 	case contracts.FrameRead:
 		c.markRead(data)
 	case contracts.FrameTyping:

@@ -36,6 +36,14 @@ type groupView struct {
 	MemberCount    int64  `json:"memberCount"`
 	JoinPolicy     string `json:"joinPolicy"`
 	CreatedAt      int64  `json:"createdAt"`
+	DissolvedAt    int64  `json:"dissolvedAt,omitempty"`
+}
+
+type groupMemberView struct {
+	UserID   string `json:"userId"`
+	Role     string `json:"role"`
+	Nickname string `json:"nickname"`
+	JoinedAt int64  `json:"joinedAt"`
 }
 
 type conversationView struct {
@@ -82,7 +90,13 @@ func viewGroup(g *pb.Group) *groupView {
 	return &groupView{
 		GroupID: contracts.GroupID(g.GetGroupId()).String(), ConversationID: g.GetConversationId(), Name: g.GetName(),
 		Announcement: g.GetAnnouncement(), OwnerID: contracts.UserID(g.GetOwnerId()).String(),
-		MemberCount: g.GetMemberCount(), JoinPolicy: g.GetJoinPolicy(), CreatedAt: g.GetCreatedAt(),
+		MemberCount: g.GetMemberCount(), JoinPolicy: g.GetJoinPolicy(), CreatedAt: g.GetCreatedAt(), DissolvedAt: g.GetDissolvedAt(),
+	}
+}
+
+func viewMember(m *pb.GroupMember) groupMemberView {
+	return groupMemberView{
+		UserID: contracts.UserID(m.GetUserId()).String(), Role: m.GetRole(), Nickname: m.GetNickname(), JoinedAt: m.GetJoinedAt(),
 	}
 }
 

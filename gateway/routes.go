@@ -51,6 +51,17 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	api.Get("/conversations/:id/messages", g.authenticated(g.history))
 	api.Post("/conversations/:id/read", g.authenticated(g.readConversation))
 	api.Post("/sync", g.authenticated(g.sync))
+	api.Post("/conversations/:id/messages/:seq/changes", g.authenticated(g.changeOverHTTP))
+
+	api.Post("/groups", g.authenticated(g.createGroup))
+	api.Get("/groups/:group", g.authenticated(g.group))
+	api.Patch("/groups/:group", g.authenticated(g.updateGroup))
+	api.Delete("/groups/:group", g.authenticated(g.dissolveGroup))
+	api.Get("/groups/:group/members", g.authenticated(g.groupMembers))
+	api.Post("/groups/:group/members", g.authenticated(g.addMembers))
+	api.Post("/groups/:group/join", g.authenticated(g.joinGroup))
+	api.Delete("/groups/:group/members/:user", g.authenticated(g.removeMember))
+	api.Put("/groups/:group/members/:user/role", g.authenticated(g.setRole))
 
 	api.Post("/messages", g.authenticated(g.sendOverHTTP))
 	api.Get("/messages/outcome", g.authenticated(g.outcome))

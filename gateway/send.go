@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 // tempMessageId is known even of a send that is wrong elsewhere.
 type sendReader struct {
 	contracts.SendData
-	seen  uint8
-	wrong map[string]string
+	seen     uint8
+	mentions value
+	wrong    map[string]string
 }
 
 func (r *sendReader) member(name []byte, v value) error {
@@ -28,7 +30,31 @@ func (r *sendReader) member(name []byte, v value) error {
 		return r.kind(v)
 	case "tempMessageId":
 		return r.text(16, "tempMessageId", v, &r.TempMessageID)
+	case "replyToSeq":
+		return r.reply(v)
+	case "mentions":
+		if r.seen&64 != 0 {
+			return errJSONDuplicate
+		}
+		r.seen |= 64
+		r.mentions = v
 	}
+	return nil
+}
+
+func (r *sendReader) reply(v value) error {
+	if r.seen&32 != 0 {
+		return errJSONDuplicate
+	}
+	r.seen |= 32
+	if v.isNull() {
+		return nil
+	}
+	n, ok := v.count()
+	if !ok || n == 0 {
+		r.bad("replyToSeq", "the number of a message")
+	}
+	r.ReplyToSeq = n
 	return nil
 }
 
@@ -76,6 +102,10 @@ func (r *sendReader) check(limits contracts.Limits, sender contracts.UserID) (*p
 	up := &pb.Upstream{
 		SenderId: int64(sender), ConversationId: r.ConversationID, Content: r.Content,
 		MessageType: r.MessageType, TempMessageId: r.TempMessageID, AcceptedAt: time.Now().UnixMilli(),
+		ReplyToSeq: r.ReplyToSeq,
+	}
+	if len(r.mentions.raw) > 0 && !r.mentions.isNull() {
+		r.mention(up, limits.Mentions)
 	}
 	switch {
 	case (r.ConversationID == "") == (r.ReceiverID == ""):
@@ -90,6 +120,23 @@ func (r *sendReader) check(limits contracts.Limits, sender contracts.UserID) (*p
 		return nil, contracts.NewError(contracts.CodeNotFound, "There is no such conversation.")
 	}
 	return up, nil
+}
+
+// mention reads whom the message mentions.
+func (r *sendReader) mention(up *pb.Upstream, most int) {
+	texts, ok := r.mentions.strings(most)
+	for _, text := range texts {
+		if text == contracts.MentionAll {
+			up.MentionsAll = true
+			continue
+		}
+		id, err := contracts.ParseUserID(text)
+		ok = ok && err == nil
+		up.Mentions = append(up.Mentions, int64(id))
+	}
+	if !ok {
+		r.bad("mentions", fmt.Sprintf("an array of at most %d user ids, or %q", most, contracts.MentionAll))
+	}
 }
 
 func (r *sendReader) note(name, must string) {
@@ -115,7 +162,10 @@ func (r *sendReader) receiver(up *pb.Upstream) {
 // them, since frames carry no fields.
 func invalidFields(wrong map[string]string) *contracts.Error {
 	var parts []string
-	for _, name := range []string{"conversationId", "receiverId", "content", "messageType", "tempMessageId"} {
+	for _, name := range []string{
+		"conversationId", "receiverId", "content", "messageType", "tempMessageId", "replyToSeq", "mentions",
+		"seqId", "change", "reaction",
+	} {
 		if must, ok := wrong[name]; ok {
 			parts = append(parts, name+": "+must)
 		}

@@ -37,19 +37,28 @@ func (c *conn) sendMessage(data value) {
 		c.fail(contracts.NewError(contracts.CodeInvalidArgument, "The data is not valid: "+malformed.Error()+"."), printable(r.TempMessageID))
 		return
 	}
-	limits := c.g.deps.Limits
-	up, bad := r.check(limits, contracts.UserID(c.user))
+	up, bad := r.check(c.g.deps.Limits, contracts.UserID(c.user))
 	if bad != nil {
-		if limits.CheckTempMessageID(r.TempMessageID) == "" {
-			c.reject(bad, r.TempMessageID)
-		} else {
-			c.fail(bad, printable(r.TempMessageID))
-		}
+		c.refuse(bad, r.TempMessageID)
 		return
 	}
+	c.submit(up)
+}
+
+// refuse answers a send that is wrong: by its tempMessageId, when that at least is right.
+func (c *conn) refuse(bad *contracts.Error, tempID string) {
+	if c.g.deps.Limits.CheckTempMessageID(tempID) == "" {
+		c.reject(bad, tempID)
+	} else {
+		c.fail(bad, printable(tempID))
+	}
+}
+
+// submit hands a send to the queue; its ack comes when that has it.
+func (c *conn) submit(up *pb.Upstream) {
 	msg, err := c.g.record(context.Background(), up, c.id)
 	if err != nil {
-		c.fail(c.g.told(err, contracts.FrameSend), r.TempMessageID)
+		c.fail(c.g.told(err, contracts.FrameSend), up.GetTempMessageId())
 		return
 	}
 	// While it waits for the queue, its silence is not the client's fault.

@@ -40,6 +40,25 @@ func (v value) bytes() ([]byte, bool) {
 	return []byte(s), ok
 }
 
+// strings returns the texts of an array of strings with at most most members.
+func (v value) strings(most int) ([]string, bool) {
+	if len(v.raw) == 0 || v.raw[0] != '[' {
+		return nil, false
+	}
+	var list []*string // nil tells null, which is no string
+	if json.Unmarshal(v.raw, &list) != nil || len(list) > most {
+		return nil, false
+	}
+	out := make([]string, len(list))
+	for i, s := range list {
+		if s == nil {
+			return nil, false
+		}
+		out[i] = *s
+	}
+	return out, true
+}
+
 // count returns a JSON number that is a plain whole number from 0 to 2^63-1.
 func (v value) count() (uint64, bool) {
 	if len(v.raw) == 0 || v.raw[0] < '0' || v.raw[0] > '9' {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/infra/mq/channel"
 	"github.com/gochat/gochat/infra/mq/stream"
@@ -58,7 +59,7 @@ func newBench(t *testing.T, after int, extra message.HandlerMiddleware) *bench {
 	out, err := NewOutbox(queue, "message")
 	require.NoError(t, err)
 	p := Pipeline{
-		Messages: b.repo, Conversations: b.repo, Groups: b.repo, Sessions: b.repo, IDs: &counterIDs{}, Outbox: out,
+		Messages: b.repo, Conversations: b.repo, Groups: roster.New(b.repo), Sessions: b.repo, IDs: &counterIDs{}, Outbox: out,
 	}
 	cfg := DefaultConfig()
 	cfg.Retries, cfg.RetryPause, cfg.RetryPauseMax, cfg.Lanes = 1, time.Millisecond, time.Millisecond, 2

@@ -102,6 +102,13 @@ func (r *fakeRepo) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest, _ .
 	return &pb.FindOutcomeResponse{Stored: m != nil, Message: m}, nil
 }
 
+func (r *fakeRepo) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.history[in.GetConversationId()]
+	return &pb.HistoryResponse{Messages: list[min(int(in.GetAfterSeq()), len(list)):]}, nil //nolint:gosec // a few
+}
+
 func (r *fakeRepo) member(conv string, user int64) bool {
 	if conv == string(contracts.World) {
 		return r.users[user]

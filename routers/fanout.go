@@ -20,16 +20,15 @@ func NewFanoutRouter(cfg Config, deps Deps, h *largegroup.Handler) (*Router, err
 		topic: contracts.TopicFanout,
 		group: contracts.GroupFanout,
 		last: func(msg *message.Message) error {
-			for _, m := range mq.Run(msg) {
-				var task pb.FanoutTask
-				if err := proto.Unmarshal(m.Payload, &task); err != nil {
+			run := mq.Run(msg)
+			tasks := make([]*pb.FanoutTask, len(run))
+			for i, m := range run {
+				tasks[i] = &pb.FanoutTask{}
+				if err := proto.Unmarshal(m.Payload, tasks[i]); err != nil {
 					return fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
 				}
-				if err := h.Handle(msg.Context(), &task); err != nil {
-					return err
-				}
 			}
-			return nil
+			return h.Handle(msg.Context(), tasks)
 		},
 	})
 }

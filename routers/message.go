@@ -13,6 +13,7 @@ import (
 	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/handlers/persist"
 	"github.com/gochat/gochat/handlers/recipients"
+	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/handlers/sequence"
 )
 
@@ -21,13 +22,14 @@ type Messages interface {
 	dedup.Index
 	sequence.Allocator
 	persist.Store
+	authorize.Messages
 }
 
 // Pipeline is what the message router needs beside the shared parts.
 type Pipeline struct {
 	Messages      Messages
 	Conversations authorize.Directory
-	Groups        recipients.Members
+	Groups        *roster.Roster
 	Sessions      recipients.Locator
 	IDs           persist.IDs
 	Outbox        deliver.Outbox
@@ -44,7 +46,7 @@ type NamedStage struct {
 func (p Pipeline) Stages(cfg Config) []NamedStage {
 	return []NamedStage{
 		{"dedup", dedup.New(p.Messages)},
-		{"authorize", authorize.New(p.Conversations, p.Messages)},
+		{"authorize", authorize.New(cfg.Message, p.Conversations, p.Messages, p.Messages)},
 		{"sequence", sequence.New(p.Messages, sequence.Config{})},
 		{"persist", persist.New(p.Messages, p.IDs)},
 		{"recipients", recipients.New(p.Sessions, p.Groups, cfg.GroupLimit)},
@@ -102,6 +104,6 @@ func (p Pipeline) tellPoisoned(ctx context.Context, msg *message.Message) error 
 var (
 	_ Messages            = pb.MessageRepoClient(nil)
 	_ authorize.Directory = pb.ConversationRepoClient(nil)
-	_ recipients.Members  = pb.GroupRepoClient(nil)
+	_ roster.Members      = pb.GroupRepoClient(nil)
 	_ recipients.Locator  = pb.SessionRepoClient(nil)
 )

@@ -1,5 +1,5 @@
 // Package authorize is the pipeline stage that decides whether a sender may
-// send to a conversation.
+// send to a conversation, and change a message in it.
 package authorize
 
 import (
@@ -31,7 +31,7 @@ type Outcomes interface {
 // sender is not in as if they did not exist. No number is taken for what is
 // rejected here. A message that was stored while its sender was still a member
 // is not rejected when it is sent again.
-func New(dir Directory, outcomes Outcomes) handlers.Stage {
+func New(cfg Config, dir Directory, outcomes Outcomes, messages Messages) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {
 		// Items that are stored already need the members too: recipients uses them.
 		items := env.Items
@@ -50,10 +50,16 @@ func New(dir Directory, outcomes Outcomes) handlers.Stage {
 			return err
 		}
 		for _, it := range env.Open() {
-			if it.Rejected = judge(it.Membership); it.Rejected == nil {
+			it.Rejected = judge(it.Membership)
+			if it.Rejected == nil && it.Upstream.GetChange() != nil {
+				if it.Rejected, err = cfg.judgeChange(ctx, messages, it); err != nil {
+					return err
+				}
+			}
+			if it.Rejected == nil {
 				continue
 			}
-			if err := recall(ctx, outcomes, it); err != nil {
+			if err := earlier(ctx, outcomes, it); err != nil {
 				return err
 			}
 		}
@@ -61,8 +67,8 @@ func New(dir Directory, outcomes Outcomes) handlers.Stage {
 	})
 }
 
-// recall turns a rejection into the old outcome when there is one.
-func recall(ctx context.Context, outcomes Outcomes, it *handlers.Item) error {
+// earlier turns a rejection into the old outcome when there is one.
+func earlier(ctx context.Context, outcomes Outcomes, it *handlers.Item) error {
 	out, err := outcomes.FindOutcome(ctx, &pb.FindOutcomeRequest{
 		SenderId:      it.Upstream.GetSenderId(),
 		TempMessageId: it.Upstream.GetTempMessageId(),

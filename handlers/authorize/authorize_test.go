@@ -19,6 +19,19 @@ type fakeDirectory struct {
 	err     error
 	stored  map[string]*pb.Message
 	ensured error
+	// history is of every conversation; asked is what was wanted of it last.
+	history map[uint64]*pb.Message
+	asked   *pb.HistoryRequest
+	broken  error
+}
+
+func (f *fakeDirectory) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {
+	f.asked = in
+	out := &pb.HistoryResponse{}
+	if m := f.history[in.GetAfterSeq()+1]; m != nil && m.GetSeqId() > in.GetFloorSeq() {
+		out.Messages = append(out.Messages, m)
+	}
+	return out, f.broken
 }
 
 func (f *fakeDirectory) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...grpc.CallOption) (*pb.MembershipsResponse, error) {
@@ -99,7 +112,7 @@ func TestAuthorize(t *testing.T) {
 			tc.up.SenderId, tc.up.TempMessageId = 1, "t"
 			it := &handlers.Item{Upstream: tc.up}
 			next := func(context.Context, *handlers.Envelope) error { return nil }
-			err := New(tc.dir, tc.dir)(next)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{it}})
+			err := New(DefaultConfig(), tc.dir, tc.dir, tc.dir)(next)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{it}})
 			if (err != nil) != tc.wantErr {
 				t.Fatalf("error %v, want one: %v", err, tc.wantErr)
 			}

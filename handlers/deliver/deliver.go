@@ -86,6 +86,7 @@ func (b *builder) add(it *handlers.Item) error {
 	if it.Fanout {
 		return b.record(contracts.TopicFanout, m.GetConversationId(), &pb.FanoutTask{
 			Message: m, GroupId: it.Membership.GetGroupId(), ExceptConnectionId: it.Origin.ConnectionID,
+			ConversationId: m.GetConversationId(), MembersVersion: it.Membership.GetMembersVersion(),
 		})
 	}
 	if len(it.Routes) == 0 {

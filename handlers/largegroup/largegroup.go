@@ -1,10 +1,12 @@
-// Package largegroup delivers stored messages to groups that are too large for
-// the message pipeline.
+// Package largegroup delivers to groups that are too large for the message pipeline. A task is
+// split into one for each shard of the members; a member is always in the same shard, whose
+// tasks are taken one after the other.
 package largegroup
 
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -12,12 +14,8 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/roster"
 )
-
-// Members lists who is in a group, in pages.
-type Members interface {
-	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, opts ...grpc.CallOption) (*pb.ListMemberIDsResponse, error)
-}
 
 // Locator knows through which gateways users are connected.
 type Locator interface {
@@ -29,69 +27,107 @@ type Outbox interface {
 	Publish(ctx context.Context, records ...deliver.Record) error
 }
 
-// PageSize is how many members are read, located and delivered to at a time,
-// which bounds memory whatever the size of the group.
-const PageSize = 1000
+const (
+	// Shards is how many parts the members of a group are in. It never changes while there are
+	// tasks in the queue.
+	Shards = 8
+	// PageSize is how many members are located at a time.
+	PageSize = 1000
+)
 
-// Handler delivers fan-out tasks. Safe for concurrent use.
+// processor does the tasks of one kind. All tasks of a call are of one group, and of one shard.
+type processor func(ctx context.Context, run []*pb.FanoutTask) error
+
+// Handler takes fan-out tasks. Safe for concurrent use.
 type Handler struct {
-	members Members
-	locator Locator
-	out     Outbox
+	roster     *roster.Roster
+	locator    Locator
+	out        Outbox
+	processors map[pb.FanoutTask_Kind]processor
 }
 
 // New returns a handler.
-func New(members Members, locator Locator, out Outbox) *Handler {
-	return &Handler{members: members, locator: locator, out: out}
+func New(groups *roster.Roster, locator Locator, out Outbox) *Handler {
+	h := &Handler{roster: groups, locator: locator, out: out}
+	h.processors = map[pb.FanoutTask_Kind]processor{
+		pb.FanoutTask_KIND_UNSPECIFIED: h.split,
+		pb.FanoutTask_KIND_SHARD:       h.deliver,
+	}
+	return h
 }
 
-// Handle delivers one message to every connected member, page by page. A task
-// that is handled again delivers again: clients drop what they have.
-func (h *Handler) Handle(ctx context.Context, task *pb.FanoutTask) error {
-	frame := contracts.EncodeFrame(contracts.FrameNew, contracts.NewMessageData(task.GetMessage()))
-	page := &pb.ListMemberIDsRequest{GroupId: task.GetGroupId(), Limit: PageSize}
-	for {
-		members, err := h.members.ListMemberIDs(ctx, page)
-		if err != nil {
-			return fmt.Errorf("list members of group %d after %d: %w", task.GetGroupId(), page.GetAfterUserId(), err)
+// Handle takes a run of tasks, in order. What belongs together is done together. A task that is
+// handled again delivers again: clients drop what they have.
+func (h *Handler) Handle(ctx context.Context, tasks []*pb.FanoutTask) error {
+	for len(tasks) > 0 {
+		n := 1
+		for n < len(tasks) && together(tasks[0], tasks[n]) {
+			n++
 		}
-		users := members.GetUserIds()
-		if len(users) == 0 {
-			return nil
+		do := h.processors[tasks[0].GetKind()]
+		if do == nil {
+			return contracts.Invalid("kind", fmt.Sprintf("no task is of kind %v", tasks[0].GetKind()))
 		}
-		if err := h.deliver(ctx, task, users, frame); err != nil {
+		if err := do(ctx, tasks[:n]); err != nil {
 			return err
 		}
-		if !members.GetHasMore() {
-			return nil
-		}
-		page.AfterUserId = users[len(users)-1]
+		tasks = tasks[n:]
 	}
+	return nil
 }
 
-func (h *Handler) deliver(ctx context.Context, task *pb.FanoutTask, users []int64, frame []byte) error {
-	found, err := h.locator.Locate(ctx, &pb.LocateRequest{UserIds: users})
+func together(a, b *pb.FanoutTask) bool {
+	return a.GetKind() == b.GetKind() && a.GetGroupId() == b.GetGroupId() && a.GetShard() == b.GetShard() &&
+		a.GetMembersVersion() == b.GetMembersVersion()
+}
+
+// ShardOf returns the shard that a user is in. Ids are made of time and a counter, whose bits
+// are far from even: they are mixed first (the finalizer of MurmurHash3).
+func ShardOf(user int64) uint32 {
+	x := uint64(user) //nolint:gosec // bits are bits
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	x ^= x >> 33
+	return uint32(x % Shards) //nolint:gosec // below Shards
+}
+
+// split makes a task for each shard that somebody is in.
+func (h *Handler) split(ctx context.Context, run []*pb.FanoutTask) error {
+	list, err := h.roster.Of(ctx, run[0].GetGroupId(), run[0].GetMembersVersion())
 	if err != nil {
-		return fmt.Errorf("locate %d members of group %d: %w", len(users), task.GetGroupId(), err)
+		return err
 	}
-	byGateway := map[string][]int64{}
-	for _, g := range found.GetGateways() {
-		byGateway[g.GetGatewayId()] = g.GetUserIds()
-	}
-	for _, gw := range found.GetEveryGateway() {
-		byGateway[gw] = users
+	var somebody [Shards]bool
+	for _, m := range list {
+		somebody[ShardOf(m.UserID)] = true
 	}
 	var records []deliver.Record
-	for gw, ids := range byGateway {
-		payload, err := proto.Marshal(&pb.Downstream{Deliveries: []*pb.Delivery{{
-			UserIds: ids, ExceptConnectionId: task.GetExceptConnectionId(), Frame: frame,
-			ConversationId: task.GetMessage().GetConversationId(), SeqId: task.GetMessage().GetSeqId(),
-		}}})
-		if err != nil {
-			return fmt.Errorf("encode a delivery of group %d: %w", task.GetGroupId(), err)
+	for _, task := range run {
+		extra := [Shards][]int64{}
+		for _, id := range task.GetExtraUserIds() {
+			extra[ShardOf(id)] = append(extra[ShardOf(id)], id)
 		}
-		records = append(records, deliver.Record{Topic: contracts.TopicDownstream(gw), Key: gw, Payload: payload})
+		for shard := range uint32(Shards) {
+			if !somebody[shard] && len(extra[shard]) == 0 {
+				continue
+			}
+			part := proto.CloneOf(task)
+			part.Kind, part.Shard, part.Shards, part.ExtraUserIds = pb.FanoutTask_KIND_SHARD, shard, Shards, extra[shard]
+			payload, err := proto.Marshal(part)
+			if err != nil {
+				return fmt.Errorf("encode a task of group %d: %w", task.GetGroupId(), err)
+			}
+			records = append(records, deliver.Record{
+				Topic: contracts.TopicFanout, Key: task.GetConversationId() + "#" + strconv.Itoa(int(shard)), Payload: payload,
+			})
+		}
 	}
+	return h.publish(ctx, run[0], records)
+}
+
+func (h *Handler) publish(ctx context.Context, task *pb.FanoutTask, records []deliver.Record) error {
 	if len(records) == 0 {
 		return nil
 	}

@@ -3,22 +3,37 @@ package largegroup
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/roster"
 )
 
-// fakeWorld has members 1..n; every third is online, on gateway a or b.
+// fakeWorld has members 1..n; every third is online, on gateway a or b. It is a queue, too:
+// tasks are kept by key, and run takes them.
 type fakeWorld struct {
-	n     int64
-	every []string
-	fail  error
-	got   map[int64]int
-	calls int
+	n      int64
+	joined map[int64]uint64
+	every  []string
+	fail   error
+	asked  int
+
+	tasks map[string][]*pb.FanoutTask
+	// got is what each user gets, in order.
+	got     map[int64][]string
+	records int
+}
+
+func newWorld(n int64) *fakeWorld {
+	return &fakeWorld{n: n, tasks: map[string][]*pb.FanoutTask{}, got: map[int64][]string{}, joined: map[int64]uint64{}}
 }
 
 func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
@@ -28,12 +43,16 @@ func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest
 			out.HasMore = true
 			break
 		}
-		out.UserIds = append(out.UserIds, u)
+		out.UserIds, out.JoinSeqs = append(out.UserIds, u), append(out.JoinSeqs, f.joined[u])
 	}
 	return out, nil
 }
 
 func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+	f.asked++
+	if len(in.GetUserIds()) > PageSize {
+		return nil, fmt.Errorf("%d users at once", len(in.GetUserIds()))
+	}
 	a, b := &pb.GatewayUsers{GatewayId: "a"}, &pb.GatewayUsers{GatewayId: "b"}
 	for _, u := range in.GetUserIds() {
 		switch u % 6 {
@@ -47,56 +66,140 @@ func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.Ca
 }
 
 func (f *fakeWorld) Publish(_ context.Context, records ...deliver.Record) error {
-	f.calls++
 	if f.fail != nil {
 		return f.fail
 	}
 	for _, r := range records {
+		if r.Topic == contracts.TopicFanout {
+			task := &pb.FanoutTask{}
+			if err := proto.Unmarshal(r.Payload, task); err != nil {
+				return err
+			}
+			f.tasks[r.Key] = append(f.tasks[r.Key], task)
+			continue
+		}
+		f.records++
 		var d pb.Downstream
 		if err := proto.Unmarshal(r.Payload, &d); err != nil {
 			return err
 		}
-		for _, u := range d.GetDeliveries()[0].GetUserIds() {
-			f.got[u]++
+		for _, one := range d.GetDeliveries() {
+			for _, u := range one.GetUserIds() {
+				f.got[u] = append(f.got[u], string(one.GetFrame()))
+			}
 		}
 	}
 	return nil
 }
 
-func TestEveryOnlineMemberOnce(t *testing.T) {
-	const n = 2*PageSize + 10
-	f := &fakeWorld{n: n, got: map[int64]int{}}
-	task := &pb.FanoutTask{GroupId: 1, Message: &pb.Message{ConversationId: "group_1", SeqId: 7}}
-	if err := New(f, f, f).Handle(t.Context(), task); err != nil {
+func (f *fakeWorld) handler() *Handler { return New(roster.New(f), f, f) }
+
+// run handles tasks, then what they are split into, in whatever order of shards.
+func (f *fakeWorld) run(t *testing.T, tasks ...*pb.FanoutTask) {
+	t.Helper()
+	h := f.handler()
+	if err := h.Handle(t.Context(), tasks); err != nil {
 		t.Fatal(err)
 	}
+	for key, shard := range f.tasks {
+		if err := h.Handle(t.Context(), shard); err != nil {
+			t.Fatalf("shard %s: %v", key, err)
+		}
+	}
+}
+
+func message(seq uint64) *pb.FanoutTask {
+	return &pb.FanoutTask{
+		GroupId: 1, MembersVersion: 3, ConversationId: "group_1",
+		Message: &pb.Message{ConversationId: "group_1", SeqId: seq, Content: fmt.Sprint("message ", seq)},
+	}
+}
+
+func TestEveryOnlineMemberInOrder(t *testing.T) {
+	const n = 8*PageSize + 10
+	f := newWorld(n)
+	f.run(t, message(7), message(8), message(9))
 	for u := int64(1); u <= n; u++ {
 		want := 0
 		if u%3 == 0 {
-			want = 1
+			want = 3
 		}
-		if f.got[u] != want {
-			t.Fatalf("member %d got %d copies, want %d", u, f.got[u], want)
+		if len(f.got[u]) != want {
+			t.Fatalf("member %d got %d messages, want %d", u, len(f.got[u]), want)
+		}
+		for i, frame := range f.got[u] {
+			if !strings.Contains(frame, fmt.Sprint("message ", 7+i)) {
+				t.Fatalf("member %d got %s at place %d", u, frame, i)
+			}
 		}
 	}
-	if f.calls != 3 {
-		t.Errorf("%d publishes for %d members, want one a page", f.calls, n)
+	if f.records != 2*Shards {
+		t.Errorf("%d records, want one for each gateway and shard, whatever the number of messages", f.records)
+	}
+	if most := n/PageSize + 1 + Shards; f.asked > int(most) {
+		t.Errorf("asked %d times where users are, for %d members", f.asked, n)
+	}
+}
+
+func TestShardsAreEvenAndFixed(t *testing.T) {
+	var size [Shards]int
+	const users = 80_000
+	for i := range int64(users) {
+		size[ShardOf(i<<22|3<<12)]++ // ids as they are made: a time, a worker, no counter
+	}
+	for shard, n := range size {
+		if n < users/Shards*8/10 || n > users/Shards*12/10 {
+			t.Errorf("shard %d has %d of %d users", shard, n, users)
+		}
+	}
+	// Tasks in the queue were split by an earlier process.
+	if got := []uint32{ShardOf(1), ShardOf(2), ShardOf(120257514309681153)}; !slices.Equal(got, []uint32{4, 7, 7}) {
+		t.Errorf("users have changed shards: %v", got)
+	}
+}
+
+func TestNothingForWhoJoinedLater(t *testing.T) {
+	f := newWorld(12)
+	f.joined[3], f.joined[6], f.joined[9] = 7, 8, 6
+	f.run(t, message(7), message(8))
+	for user, want := range map[int64]int{3: 1, 6: 0, 9: 2, 12: 2} {
+		if len(f.got[user]) != want {
+			t.Errorf("member %d got %v, want %d messages", user, f.got[user], want)
+		}
+	}
+}
+
+func TestFramesForMembersAndFormerOnes(t *testing.T) {
+	f := newWorld(6)
+	f.joined[3] = 100 // an event has no number
+	f.run(t, &pb.FanoutTask{GroupId: 1, ConversationId: "group_1", Frame: []byte("event"), ExtraUserIds: []int64{9, 300, 3}})
+	for user, want := range map[int64]int{3: 1, 6: 1, 9: 1, 300: 1, 12: 0} {
+		if len(f.got[user]) != want {
+			t.Errorf("user %d got %v, want %d frames", user, f.got[user], want)
+		}
 	}
 }
 
 func TestGatewayWithoutSessionsGetsAll(t *testing.T) {
-	f := &fakeWorld{n: 12, got: map[int64]int{}, every: []string{"a"}}
-	if err := New(f, f, f).Handle(t.Context(), &pb.FanoutTask{Message: &pb.Message{}}); err != nil {
-		t.Fatal(err)
-	}
-	if f.got[5] != 1 || f.got[3] != 2 {
+	f := newWorld(12)
+	f.every = []string{"a"}
+	f.run(t, message(1))
+	if len(f.got[5]) != 1 || len(f.got[3]) != 2 {
 		t.Errorf("copies: %v, want all on a and every sixth on b too", f.got)
 	}
 }
 
 func TestFailureIsReturned(t *testing.T) {
-	f := &fakeWorld{n: 12, fail: errors.New("away")}
-	if err := New(f, f, f).Handle(t.Context(), &pb.FanoutTask{Message: &pb.Message{}}); !errors.Is(err, f.fail) {
-		t.Errorf("error %v", err)
+	f := newWorld(12)
+	f.fail = errors.New("away")
+	shard := message(1)
+	shard.Kind, shard.Shard = pb.FanoutTask_KIND_SHARD, ShardOf(3)
+	for name, task := range map[string]*pb.FanoutTask{"split": message(1), "deliver": shard} {
+		if err := f.handler().Handle(t.Context(), []*pb.FanoutTask{task}); !errors.Is(err, f.fail) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if err := f.handler().Handle(t.Context(), []*pb.FanoutTask{{Kind: 99}}); !contracts.IsPermanent(err) {
+		t.Errorf("a task of no kind: %v", err)
 	}
 }

@@ -64,7 +64,7 @@ func request(open []*handlers.Item, ids IDs) (*pb.SaveMessagesRequest, error) {
 			return nil, fmt.Errorf("make a message id: %w", err)
 		}
 		up := it.Upstream
-		req.Messages[i] = &pb.Message{
+		m := &pb.Message{
 			MessageId:      id,
 			ConversationId: up.GetConversationId(),
 			SeqId:          it.SeqID,
@@ -73,21 +73,41 @@ func request(open []*handlers.Item, ids IDs) (*pb.SaveMessagesRequest, error) {
 			MessageType:    up.GetMessageType(),
 			TempMessageId:  up.GetTempMessageId(),
 			Timestamp:      up.GetAcceptedAt(),
+			ReplyToSeq:     up.GetReplyToSeq(),
+			Mentions:       up.GetMentions(),
+			MentionsAll:    up.GetMentionsAll(),
 		}
+		if ch := up.GetChange(); ch != nil {
+			m.Change, m.MessageType, m.Content = ch, contracts.TypeSystem, contracts.ChangeContent(ch)
+		}
+		req.Messages[i] = m
 	}
 	return req, nil
+}
+
+// refusals are what the sender is told when the store refuses.
+var refusals = map[pb.SaveResult_Outcome]*contracts.Error{
+	pb.SaveResult_OUTCOME_NOT_MEMBER:      contracts.NewError(contracts.CodeNotFound, "There is no such conversation."),
+	pb.SaveResult_OUTCOME_DISSOLVED:       contracts.NewError(contracts.CodeConflict, "This group was dissolved."),
+	pb.SaveResult_OUTCOME_NO_TARGET:       contracts.NewError(contracts.CodeNotFound, "There is no such message, or no such reaction."),
+	pb.SaveResult_OUTCOME_CONFLICT:        contracts.NewError(contracts.CodeConflict, "This message was recalled, or takes no more changes."),
+	pb.SaveResult_OUTCOME_REACTED_ALREADY: contracts.NewError(contracts.CodeAlreadyExists, "You have reacted so already."),
+	pb.SaveResult_OUTCOME_FORBIDDEN:       contracts.NewError(contracts.CodePermissionDenied, ""),
 }
 
 func settle(it *handlers.Item, res *pb.SaveResult) error {
 	switch res.GetOutcome() {
 	case pb.SaveResult_OUTCOME_STORED, pb.SaveResult_OUTCOME_DUPLICATE:
 		it.Stored = res.GetMessage()
-	case pb.SaveResult_OUTCOME_NOT_MEMBER:
-		it.Rejected = contracts.NewError(contracts.CodeNotFound, "There is no such conversation.")
-	case pb.SaveResult_OUTCOME_DISSOLVED:
-		it.Rejected = contracts.NewError(contracts.CodeConflict, "This group was dissolved.")
+		// Who is in the group was looked at again.
+		if m := it.Membership; m != nil && res.GetMembersVersion() > 0 {
+			m.MembersVersion, m.MemberCount = res.GetMembersVersion(), res.GetGroupSize()
+		}
+		return nil
 	default:
-		return fmt.Errorf("save message %q: unknown outcome %v", it.Upstream.GetTempMessageId(), res.GetOutcome())
+		if it.Rejected = refusals[res.GetOutcome()]; it.Rejected == nil {
+			return fmt.Errorf("save message %q: unknown outcome %v", it.Upstream.GetTempMessageId(), res.GetOutcome())
+		}
+		return nil
 	}
-	return nil
 }

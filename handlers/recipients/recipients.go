@@ -10,6 +10,7 @@ import (
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/handlers/roster"
 )
 
 // Locator knows through which gateways users are connected.
@@ -18,28 +19,23 @@ type Locator interface {
 	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest, opts ...grpc.CallOption) (*pb.LiveGatewaysResponse, error)
 }
 
-// Members lists who is in a group.
-type Members interface {
-	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, opts ...grpc.CallOption) (*pb.ListMemberIDsResponse, error)
-}
-
 // DefaultGroupLimit is the size up to which a group is delivered to at once.
 const DefaultGroupLimit = 500
 
 type stage struct {
 	locator Locator
-	members Members
+	roster  *roster.Roster
 	limit   int64
 }
 
 // New returns the stage. Groups with more than groupLimit members are left to
 // the fanout role; 0 is DefaultGroupLimit. World gets one copy per live gateway,
 // never work per user.
-func New(locator Locator, members Members, groupLimit int) handlers.Stage {
+func New(locator Locator, groups *roster.Roster, groupLimit int) handlers.Stage {
 	if groupLimit <= 0 {
 		groupLimit = DefaultGroupLimit
 	}
-	s := &stage{locator: locator, members: members, limit: int64(groupLimit)}
+	s := &stage{locator: locator, roster: groups, limit: int64(groupLimit)}
 	return handlers.Before(s.handle)
 }
 
@@ -57,11 +53,11 @@ func (s *stage) handle(ctx context.Context, env *handlers.Envelope) error {
 		case m.GetMemberCount() > s.limit:
 			it.Fanout = true
 		default:
-			ids, err := s.groupMembers(ctx, m.GetGroupId())
+			list, err := s.roster.Of(ctx, m.GetGroupId(), m.GetMembersVersion())
 			if err != nil {
 				return err
 			}
-			users[i] = ids
+			users[i] = roster.Entitled(list, it.Stored.GetSeqId())
 		}
 	}
 	if err := s.routeUsers(ctx, stored, users); err != nil {
@@ -82,22 +78,6 @@ func deliverable(env *handlers.Envelope) []*handlers.Item {
 		}
 	}
 	return out
-}
-
-func (s *stage) groupMembers(ctx context.Context, group int64) ([]int64, error) {
-	req := &pb.ListMemberIDsRequest{GroupId: group, Limit: int32(s.limit)} //nolint:gosec // a small configured number
-	var all []int64
-	for {
-		resp, err := s.members.ListMemberIDs(ctx, req)
-		if err != nil {
-			return nil, fmt.Errorf("list members of group %d: %w", group, err)
-		}
-		all = append(all, resp.GetUserIds()...)
-		if !resp.GetHasMore() || len(resp.GetUserIds()) == 0 {
-			return all, nil
-		}
-		req.AfterUserId = all[len(all)-1]
-	}
 }
 
 // routeUsers asks for all users of the envelope in one call, each once.

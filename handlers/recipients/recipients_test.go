@@ -12,6 +12,7 @@ import (
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/handlers/roster"
 )
 
 type fakeLocator struct {
@@ -21,6 +22,7 @@ type fakeLocator struct {
 	err     error
 	members []int64
 	page    int
+	joined  map[int64]uint64
 }
 
 func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
@@ -56,7 +58,7 @@ func (f *fakeLocator) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsReque
 			out.HasMore = true
 			break
 		}
-		out.UserIds = append(out.UserIds, u)
+		out.UserIds, out.JoinSeqs = append(out.UserIds, u), append(out.JoinSeqs, f.joined[u])
 	}
 	return out, nil
 }
@@ -71,7 +73,7 @@ func group(id, size int64) *pb.Membership {
 
 func item(m *pb.Membership) *handlers.Item {
 	return &handlers.Item{
-		Upstream: &pb.Upstream{ConversationId: "c"}, Stored: &pb.Message{ConversationId: "c"}, Membership: m,
+		Upstream: &pb.Upstream{ConversationId: "c"}, Stored: &pb.Message{ConversationId: "c", SeqId: 7}, Membership: m,
 	}
 }
 
@@ -100,6 +102,11 @@ func TestRecipients(t *testing.T) {
 		"small group, members in pages": {
 			locator: fakeLocator{at: map[int64][]string{3: {"a"}, 5: {"a"}}, members: []int64{3, 4, 5}, page: 2}, item: item(group(8, 3)), want: "a[3 5]",
 		},
+		"who joined after the message gets nothing of it": {
+			locator: fakeLocator{
+				at: map[int64][]string{3: {"a"}, 4: {"a"}, 5: {"a"}}, members: []int64{3, 4, 5}, page: 9, joined: map[int64]uint64{4: 7, 5: 6},
+			}, item: item(group(8, 3)), want: "a[3 5]",
+		},
 		"large group is left to fan-out": {item: item(group(8, 501)), fanout: true},
 		"world is one copy a gateway": {
 			item: item(&pb.Membership{Type: pb.ConversationType_CONVERSATION_TYPE_WORLD}), want: "a* b*",
@@ -109,7 +116,7 @@ func TestRecipients(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := New(&tc.locator, &tc.locator, 0)(func(context.Context, *handlers.Envelope) error { return nil })(
+			err := New(&tc.locator, roster.New(&tc.locator), 0)(func(context.Context, *handlers.Envelope) error { return nil })(
 				t.Context(), &handlers.Envelope{Items: []*handlers.Item{tc.item}})
 			if err != nil {
 				t.Fatal(err)
@@ -124,7 +131,7 @@ func TestRecipients(t *testing.T) {
 func TestOneCallForAWholeRun(t *testing.T) {
 	loc := &fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"a"}, 3: {"b"}}}
 	env := &handlers.Envelope{Items: []*handlers.Item{item(single(1, 2)), item(single(2, 3)), item(single(1, 2))}}
-	if err := New(loc, loc, 0)(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
+	if err := New(loc, roster.New(loc), 0)(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(loc.asked, []int64{1, 2, 3}) {
@@ -139,7 +146,7 @@ func TestOneCallForAWholeRun(t *testing.T) {
 
 func TestLocatorAway(t *testing.T) {
 	loc := &fakeLocator{err: errors.New("away")}
-	err := New(loc, loc, 0)(nil)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{item(single(1, 2))}})
+	err := New(loc, roster.New(loc), 0)(nil)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{item(single(1, 2))}})
 	if !errors.Is(err, loc.err) {
 		t.Errorf("error %v, want the locator's", err)
 	}

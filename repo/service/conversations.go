@@ -23,7 +23,7 @@ func (r conversations) Memberships(ctx context.Context, in *pb.MembershipsReques
 	if err != nil {
 		return nil, answer(err)
 	}
-	members, err := r.areMembers(ctx, in.GetKeys(), facts)
+	members, err := r.standings(ctx, in.GetKeys(), facts)
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -34,13 +34,14 @@ func (r conversations) Memberships(ctx context.Context, in *pb.MembershipsReques
 			out.Memberships[i] = &pb.Membership{}
 			continue
 		}
-		member := members[store.MembershipKey{ConversationID: k.GetConversationId(), UserID: k.GetUserId()}]
+		standing, member := members[store.MembershipKey{ConversationID: k.GetConversationId(), UserID: k.GetUserId()}]
 		if f.Type == store.Single {
 			member = slices.Contains(f.UserIDs, k.GetUserId())
 		}
 		out.Memberships[i] = &pb.Membership{
 			Exists: true, Type: pb.ConversationType(f.Type), Member: member, Dissolved: f.Dissolved,
-			UserIds: f.UserIDs, GroupId: f.GroupID, MemberCount: f.MemberCount,
+			UserIds: f.UserIDs, GroupId: f.GroupID, MemberCount: f.GroupSize, MembersVersion: f.MembersVersion,
+			Role: standing.Role, JoinSeq: standing.JoinSeq,
 		}
 	}
 	return out, nil
@@ -76,8 +77,8 @@ func (r conversations) facts(ctx context.Context, keys []*pb.MembershipKey) (map
 	return out, nil
 }
 
-func (r conversations) areMembers(ctx context.Context, keys []*pb.MembershipKey, facts map[string]store.Facts) (map[store.MembershipKey]bool, error) {
-	out := map[store.MembershipKey]bool{}
+func (r conversations) standings(ctx context.Context, keys []*pb.MembershipKey, facts map[string]store.Facts) (map[store.MembershipKey]store.Standing, error) {
+	out := map[store.MembershipKey]store.Standing{}
 	var ask []store.MembershipKey
 	for _, k := range keys {
 		f, exists := facts[k.GetConversationId()]
@@ -86,7 +87,7 @@ func (r conversations) areMembers(ctx context.Context, keys []*pb.MembershipKey,
 		}
 		key := store.MembershipKey{ConversationID: k.GetConversationId(), UserID: k.GetUserId()}
 		if f.Type == store.World && r.worldly.Contains(key.UserID) {
-			out[key] = true
+			out[key] = store.Standing{}
 			continue
 		}
 		ask = append(ask, key)
@@ -94,13 +95,13 @@ func (r conversations) areMembers(ctx context.Context, keys []*pb.MembershipKey,
 	if len(ask) == 0 {
 		return out, nil
 	}
-	found, err := r.store.AreMembers(ctx, ask)
+	found, err := r.store.Standings(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
-	for key, member := range found {
-		out[key] = member
-		if member && key.ConversationID == string(contracts.World) {
+	for key, standing := range found {
+		out[key] = standing
+		if key.ConversationID == string(contracts.World) {
 			r.worldly.Add(key.UserID, struct{}{})
 		}
 	}
@@ -155,7 +156,7 @@ func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]
 	var peers, groupIDs []int64
 	for _, c := range list {
 		if c.LastSeq > 0 {
-			spans = append(spans, store.Span{ConversationID: c.ID, From: c.LastSeq - 1, To: c.LastSeq})
+			spans = append(spans, store.Span{ConversationID: c.ID, From: c.LastSeq - 1, To: c.LastSeq, Changed: c.Changed})
 		}
 		if c.PeerID != 0 {
 			peers = append(peers, c.PeerID)
@@ -251,7 +252,7 @@ func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncRe
 		}
 		to := min(n.LastSeq, from+uint64(max(in.GetLimit(), 1)), from+syncMessages-total)
 		total += to - from
-		spans = append(spans, store.Span{ConversationID: n.ConversationID, From: from, To: to})
+		spans = append(spans, store.Span{ConversationID: n.ConversationID, From: from, To: to, Changed: n.Changed})
 		out.Conversations = append(out.Conversations, &pb.SyncConversation{
 			ConversationId: n.ConversationID, LastSeq: n.LastSeq, ReadSeq: n.ReadSeq, HasMore: to < n.LastSeq,
 		})

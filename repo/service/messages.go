@@ -76,9 +76,13 @@ func (r messages) seed(ctx context.Context, missing map[string]bool) bool {
 	}
 	slices.Sort(convs)
 	_, err := r.once(ctx, "seed "+strings.Join(convs, " "), func(ctx context.Context) (any, error) {
-		last, err := r.store.LastSeqs(ctx, convs)
-		if err != nil || len(last) == 0 {
+		tips, err := r.store.Tips(ctx, convs)
+		if err != nil || len(tips) == 0 {
 			return nil, err
+		}
+		last := make(map[string]uint64, len(tips))
+		for conv, tip := range tips {
+			last[conv] = tip.Last
 		}
 		return nil, r.cache.Seed(ctx, last)
 	})
@@ -91,6 +95,11 @@ var outcomes = map[store.Outcome]pb.SaveResult_Outcome{
 	store.Duplicate: pb.SaveResult_OUTCOME_DUPLICATE,
 	store.NotMember: pb.SaveResult_OUTCOME_NOT_MEMBER,
 	store.Dissolved: pb.SaveResult_OUTCOME_DISSOLVED,
+
+	store.NoTarget:       pb.SaveResult_OUTCOME_NO_TARGET,
+	store.Conflict:       pb.SaveResult_OUTCOME_CONFLICT,
+	store.ReactedAlready: pb.SaveResult_OUTCOME_REACTED_ALREADY,
+	store.Forbidden:      pb.SaveResult_OUTCOME_FORBIDDEN,
 }
 
 // SaveMessages implements pb.MessageRepoServer.
@@ -107,7 +116,9 @@ func (r messages) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) 
 	}
 	out := &pb.SaveMessagesResponse{Results: make([]*pb.SaveResult, len(results))}
 	for i := range results {
-		res := &pb.SaveResult{Outcome: outcomes[results[i].Outcome]}
+		res := &pb.SaveResult{
+			Outcome: outcomes[results[i].Outcome], MembersVersion: results[i].MembersVersion, GroupSize: results[i].GroupSize,
+		}
 		if results[i].Message.ID != 0 {
 			res.Message = rediscache.Proto(&results[i].Message)
 		}
@@ -121,20 +132,21 @@ func (r messages) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) 
 // whether the cache has all of it.
 func (r messages) History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error) {
 	conv := in.GetConversationId()
-	lasts, err := r.store.LastSeqs(ctx, []string{conv})
+	tips, err := r.store.Tips(ctx, []string{conv})
 	if err != nil {
 		return nil, answer(err)
 	}
-	last, there := lasts[conv]
+	tip, there := tips[conv]
 	if !there {
 		return nil, answer(store.ErrNotFound)
 	}
-	span, more := page(in, last)
-	list, err := r.span(ctx, span, last)
+	span, more := page(in, tip.Last)
+	span.Changed = tip.Changed
+	list, err := r.span(ctx, span, tip.Last)
 	if err != nil {
 		return nil, answer(err)
 	}
-	return &pb.HistoryResponse{Messages: protos(list), LastSeq: last, HasMore: more}, nil
+	return &pb.HistoryResponse{Messages: protos(list), LastSeq: tip.Last, HasMore: more}, nil
 }
 
 // page computes the span of a page and whether there is more beyond it.
@@ -175,7 +187,7 @@ func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Mes
 		return nil, err
 	}
 	if s.To == last {
-		r.missed("warm a conversation", r.cache.Warm(ctx, s.ConversationID, lists[0]))
+		r.missed("warm a conversation", r.cache.Warm(ctx, s, lists[0]))
 	}
 	return lists[0], nil
 }

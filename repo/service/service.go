@@ -25,6 +25,8 @@ type Store interface {
 	store.Messages
 	store.Conversations
 	store.Members
+	store.Groups
+	store.Announcements
 	store.Users
 	store.Tokens
 }
@@ -134,6 +136,10 @@ func answer(err error) error {
 		return contracts.NewError(contracts.CodeUsernameTaken, "This username is taken.").WithCause(err)
 	case errors.Is(err, store.ErrExists):
 		return contracts.NewError(contracts.CodeAlreadyExists, "It exists already.").WithCause(err)
+	case errors.Is(err, store.ErrForbidden):
+		return contracts.NewError(contracts.CodePermissionDenied, "Your role in this group does not allow it.").WithCause(err)
+	case errors.Is(err, store.ErrTooLarge):
+		return contracts.NewError(contracts.CodeConflict, "The group would have more members than it may.").WithCause(err)
 	case errors.Is(err, store.ErrSelf):
 		return contracts.Invalid("peerId", "another user, not yourself").WithCause(err)
 	case errors.Is(err, store.ErrBadCursor):

@@ -97,7 +97,7 @@ func open(t *testing.T) *fixture {
 func (f *fixture) group(t *testing.T, messages int) {
 	t.Helper()
 	for _, q := range []string{
-		"INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at) VALUES ('group_9',2,9,1,1)",
+		"INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at, member_count) VALUES ('group_9',2,9,1,1,2)",
 		"INSERT INTO `groups` VALUES (9,'group_9','Nine','',1,2,'open',1,0)",
 		"INSERT INTO group_members VALUES (9,1,'owner',1), (9,2,'member',1)",
 		"INSERT INTO conversation_members (conversation_id, user_id) VALUES ('group_9',1), ('group_9',2)",
@@ -170,10 +170,10 @@ func TestGroupMembersInPages(t *testing.T) {
 		ids = append(ids, after)
 	}
 	assert.Equal(t, []int64{1, 2}, ids)
-	g, err := f.GetGroup(t.Context(), &pb.GetGroupRequest{GroupId: 9})
+	g, err := f.FindGroup(t.Context(), &pb.FindGroupRequest{GroupId: 9})
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, g.GetGroup().GetMemberCount())
-	_, err = f.GetGroup(t.Context(), &pb.GetGroupRequest{GroupId: 8})
+	_, err = f.FindGroup(t.Context(), &pb.FindGroupRequest{GroupId: 8})
 	assert.Equal(t, contracts.CodeNotFound, contracts.AsError(err).Code)
 }
 

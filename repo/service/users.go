@@ -21,13 +21,6 @@ func userProto(u store.User) *pb.User {
 	return &pb.User{UserId: u.ID, Username: u.Username, Nickname: u.Nickname, AvatarUrl: u.AvatarURL, CreatedAt: u.CreatedAt}
 }
 
-func groupProto(g store.GroupInfo) *pb.Group {
-	return &pb.Group{
-		GroupId: g.ID, ConversationId: g.ConversationID, Name: g.Name, Announcement: g.Announcement,
-		OwnerId: g.OwnerID, MemberCount: g.MemberCount, JoinPolicy: g.JoinPolicy, CreatedAt: g.CreatedAt,
-	}
-}
-
 // users reads users through the cache.
 func (r *Repo) users(ctx context.Context, ids []int64) (map[int64]store.User, error) {
 	if len(ids) == 0 {
@@ -145,35 +138,6 @@ func (r users) IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest)
 		r.missed("remember a token", r.cache.PutTokenFine(ctx, in.GetTokenId()))
 	}
 	return &pb.IsTokenRevokedResponse{Revoked: revoked}, nil
-}
-
-type groups struct {
-	pb.UnimplementedGroupRepoServer
-	*Repo
-}
-
-// GetGroup implements pb.GroupRepoServer.
-func (r groups) GetGroup(ctx context.Context, in *pb.GetGroupRequest) (*pb.GetGroupResponse, error) {
-	found, err := r.store.Groups(ctx, []int64{in.GetGroupId()})
-	if err != nil {
-		return nil, answer(err)
-	}
-	g, there := found[in.GetGroupId()]
-	if !there {
-		return nil, answer(store.ErrNotFound)
-	}
-	return &pb.GetGroupResponse{Group: groupProto(g)}, nil
-}
-
-// ListMemberIDs implements pb.GroupRepoServer.
-func (r groups) ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
-	limit := max(int(in.GetLimit()), 1)
-	ids, err := r.store.GroupMembers(ctx, in.GetGroupId(), in.GetAfterUserId(), limit+1)
-	if err != nil {
-		return nil, answer(err)
-	}
-	more := len(ids) > limit
-	return &pb.ListMemberIDsResponse{UserIds: ids[:min(len(ids), limit)], HasMore: more}, nil
 }
 
 type sessions struct {

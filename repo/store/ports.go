@@ -12,9 +12,8 @@ type Saver interface {
 
 // Messages reads stored messages.
 type Messages interface {
-	// LastSeqs returns the newest number of each conversation; one that does not
-	// exist is left out.
-	LastSeqs(ctx context.Context, conversations []string) (map[string]uint64, error)
+	// Tips returns the end of each conversation; one that does not exist is left out.
+	Tips(ctx context.Context, conversations []string) (map[string]Tip, error)
 	// Page reads one page.
 	Page(ctx context.Context, p Page) ([]Message, error)
 	// Spans reads several spans in few queries; the result has one run per span,
@@ -46,12 +45,12 @@ type Conversations interface {
 type Members interface {
 	// Facts of each conversation; one that does not exist is left out.
 	Facts(ctx context.Context, conversations []string) (map[string]Facts, error)
-	// AreMembers answers each key.
-	AreMembers(ctx context.Context, keys []MembershipKey) (map[MembershipKey]bool, error)
-	// GroupMembers lists the users in a group that come after a user, ascending.
-	GroupMembers(ctx context.Context, groupID, after int64, limit int) ([]int64, error)
-	// Groups reads groups by id; one that does not exist or is dissolved is left
-	// out.
+	// Standings answers each key; who is not in the conversation is left out.
+	Standings(ctx context.Context, keys []MembershipKey) (map[MembershipKey]Standing, error)
+	// Recipients lists the users in a group that come after a user, ascending, with
+	// the number up to which nothing is for them.
+	Recipients(ctx context.Context, groupID, after int64, limit int) (ids []int64, joinSeqs []uint64, err error)
+	// Groups reads groups by id, dissolved ones too; one that does not exist is left out.
 	Groups(ctx context.Context, ids []int64) (map[int64]GroupInfo, error)
 }
 

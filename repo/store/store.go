@@ -15,6 +15,10 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrSelf: a single chat needs two different users.
 	ErrSelf = errors.New("a single chat needs two users")
+	// ErrForbidden: somebody's role in the group is not as required.
+	ErrForbidden = errors.New("the role in the group does not allow it")
+	// ErrTooLarge: the group would have more members than it may.
+	ErrTooLarge = errors.New("the group would be too large")
 	// ErrBadCursor: the cursor is none that a former page gave.
 	ErrBadCursor = errors.New("not a cursor")
 )
@@ -53,11 +57,60 @@ type Message struct {
 	ClientID string
 	// Timestamp is in Unix milliseconds.
 	Timestamp int64
+	// Extra is what few messages have; nil: none of it. It is never changed, but replaced.
+	Extra *Extra
 }
 
 // Key returns the message's idempotency key.
 func (m *Message) Key() ClientKey {
 	return ClientKey{ConversationID: m.ConversationID, SenderID: m.SenderID, ClientID: m.ClientID}
+}
+
+// Extra is kept as JSON beside the message.
+type Extra struct {
+	// ReplyTo is the number of the message that this one answers.
+	ReplyTo     uint64  `json:"replyTo,omitempty"`
+	Mentions    []int64 `json:"mentions,omitempty"`
+	MentionsAll bool    `json:"mentionsAll,omitempty"`
+	// EditedAt and RecalledAt are in Unix milliseconds.
+	EditedAt   int64      `json:"editedAt,omitempty"`
+	RecalledAt int64      `json:"recalledAt,omitempty"`
+	RecalledBy int64      `json:"recalledBy,omitempty"`
+	Reactions  []Reaction `json:"reactions,omitempty"`
+	// Edits are the numbers of the messages that edited this one: their text goes with a
+	// recall, too.
+	Edits []uint64 `json:"edits,omitempty"`
+	// Change is set on a message that changes an earlier one.
+	Change *Change `json:"change,omitempty"`
+}
+
+// Reaction is what users answered a message with.
+type Reaction struct {
+	Reaction string  `json:"reaction"`
+	Users    []int64 `json:"users"`
+}
+
+// ChangeKind is what a change does.
+type ChangeKind int
+
+// The kinds, as they are stored.
+const (
+	Recall  ChangeKind = 1
+	Edit    ChangeKind = 2
+	React   ChangeKind = 3
+	Unreact ChangeKind = 4
+)
+
+// Change is what a message does to an earlier one.
+type Change struct {
+	Kind ChangeKind `json:"kind"`
+	// Seq is the earlier message.
+	Seq      uint64 `json:"seq"`
+	Reaction string `json:"reaction,omitempty"`
+	// Text is the new content of an edit; only what is to be stored has it.
+	Text string `json:"-"`
+	// AsAdmin: the sender must be an owner or admin of the group, when it is stored.
+	AsAdmin bool `json:"-"`
 }
 
 // ClientKey is the idempotency key of a send.
@@ -80,12 +133,28 @@ const (
 	NotMember
 	// Dissolved: the group is no more.
 	Dissolved
+	// NoTarget: the message to answer or to change is not there for the sender.
+	NoTarget
+	// Conflict: it was recalled, or cannot be changed in this way.
+	Conflict
+	// ReactedAlready: the sender reacted so before.
+	ReactedAlready
+	// Forbidden: the sender is no owner or admin.
+	Forbidden
+)
+
+// Bounds of what one message gathers.
+const (
+	MaxReactions = 500
+	MaxEdits     = 100
 )
 
 // SaveResult is what became of one message.
 type SaveResult struct {
 	Outcome Outcome
 	Message Message
+	// MembersVersion and GroupSize are of a group, at the moment when the message was stored.
+	MembersVersion, GroupSize int64
 }
 
 // Committed is what one transaction did to one conversation, for caches.
@@ -100,6 +169,19 @@ type Committed struct {
 	Stored, Known []Message
 	// Refused were not stored and never will be.
 	Refused []ClientKey
+	// Changed is the newest message that changed earlier ones, ChangedBefore what it was before
+	// the transaction; both 0 when it changed none. Updated are the earlier messages as they
+	// are now, Dropped others of them that a cache has to read again.
+	Changed, ChangedBefore uint64
+	Updated                []Message
+	Dropped                []uint64
+}
+
+// Tip is the end of a conversation.
+type Tip struct {
+	Last uint64
+	// Changed is the newest message that changed an earlier one; 0: none did.
+	Changed uint64
 }
 
 // Page asks for a run of one conversation's messages, ascending.
@@ -112,10 +194,13 @@ type Page struct {
 	Limit  int
 }
 
-// Span is the messages with From < seq <= To of one conversation.
+// Span is the messages with From < seq <= To of one conversation. Changed is the
+// conversation's newest change when the span was asked for: what a cache or a replica holds
+// must not be older.
 type Span struct {
 	ConversationID string
 	From, To       uint64
+	Changed        uint64
 }
 
 // User is an account without its secret.
@@ -144,6 +229,8 @@ type GroupInfo struct {
 	MemberCount    int64
 	JoinPolicy     string
 	CreatedAt      int64
+	// DissolvedAt is 0 for a group that lives.
+	DissolvedAt int64
 }
 
 // Conversation is a conversation as one of its members sees it.
@@ -155,6 +242,7 @@ type Conversation struct {
 	LastSeq       uint64
 	ReadSeq       uint64
 	JoinSeq       uint64
+	Changed       uint64
 	LastMessageAt int64
 }
 
@@ -171,8 +259,17 @@ type Facts struct {
 	// UserIDs are both users of a single chat.
 	UserIDs []int64
 	GroupID int64
-	// MemberCount is of a group.
-	MemberCount int64
+	// MembersVersion grows with each change of who is in a group; GroupSize is how many are, or
+	// were at most within the last minute.
+	MembersVersion, GroupSize int64
+}
+
+// Standing is a member's place in a conversation.
+type Standing struct {
+	// JoinSeq: nothing at or below it is for the member to read.
+	JoinSeq uint64
+	// Role is the role in a group.
+	Role string
 }
 
 // News is a conversation in which a user may have unseen messages.
@@ -182,6 +279,7 @@ type News struct {
 	LastSeq        uint64
 	ReadSeq        uint64
 	JoinSeq        uint64
+	Changed        uint64
 }
 
 // Read is the result of moving a read position.

@@ -22,10 +22,13 @@ var (
 	commitSource string
 	//go:embed scripts/newer.lua
 	newerSource string
+	//go:embed scripts/warm.lua
+	warmSource string
 
 	allocateScript = redis.NewScript(allocateSource)
 	commitScript   = redis.NewScript(commitSource)
 	newerScript    = redis.NewScript(newerSource)
+	warmScript     = redis.NewScript(warmSource)
 )
 
 // How long things are kept.
@@ -60,10 +63,11 @@ func New(rdb redis.UniversalClient) *Cache {
 func (c *Cache) Close() { c.guard.close() }
 
 // Braces are hash tags: all keys of a conversation are in one slot.
-func seqKey(conv string) string { return "conv_seq:{" + conv + "}" }
-func hotKey(conv string) string { return "hot_messages:{" + conv + "}" }
-func userKey(id int64) string   { return "user_info:{" + strconv.FormatInt(id, 10) + "}" }
-func tokenKey(id string) string { return "token:{" + id + "}" }
+func seqKey(conv string) string  { return "conv_seq:{" + conv + "}" }
+func hotKey(conv string) string  { return "hot_messages:{" + conv + "}" }
+func markKey(conv string) string { return "hot_mark:{" + conv + "}" }
+func userKey(id int64) string    { return "user_info:{" + strconv.FormatInt(id, 10) + "}" }
+func tokenKey(id string) string  { return "token:{" + id + "}" }
 func dedupKey(k store.ClientKey) string {
 	return "msg_dedup:{" + k.ConversationID + "}:" + strconv.FormatInt(k.SenderID, 10) + ":" + k.ClientID
 }

@@ -190,9 +190,9 @@ func TestHotMessagesAreTheNewest(t *testing.T) {
 		require.NoError(t, c.Follow(t.Context(), []store.Committed{{ConversationID: ns + "0", LastSeq: 560, Stored: all[550:560]}}))
 		assert.False(t, has(540, 560), "a gap: the cache missed a commit")
 		assert.True(t, has(550, 560))
-		require.NoError(t, c.Warm(t.Context(), ns+"0", all[400:560]))
+		require.NoError(t, c.Warm(t.Context(), store.Span{ConversationID: ns + "0"}, all[400:560]))
 		assert.True(t, has(400, 560), "repaired")
-		require.NoError(t, c.Warm(t.Context(), ns+"0", nil))
+		require.NoError(t, c.Warm(t.Context(), store.Span{ConversationID: ns + "0"}, nil))
 	})
 }
 
@@ -256,7 +256,7 @@ func TestRedisThatHangsIsLeftAlone(t *testing.T) {
 
 	// An answer is an answer, even when it is an error.
 	require.NoError(t, rdb.Set(t.Context(), "hot_messages:{group_1}", "no set", 0).Err())
-	require.Error(t, c.Warm(t.Context(), "group_1", stored("group_1", 1, 1)))
+	require.Error(t, c.Warm(t.Context(), store.Span{ConversationID: "group_1"}, stored("group_1", 1, 1)))
 	_, err = c.Allocate(t.Context(), keysOf("group_", 1, "a"))
 	require.NoError(t, err)
 }

@@ -2,6 +2,7 @@ package rediscache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -12,6 +13,10 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
+// Hot entries of a conversation are as old as the number in its mark says: the newest
+// change of an earlier message that they know. Where the mark and the database's newest
+// change differ, the cache has missed one and is not believed.
+
 func encode(m *store.Message) []byte {
 	data, err := proto.Marshal(Proto(m))
 	if err != nil { // only invalid UTF-8 can do this, which the contract refuses
@@ -20,35 +25,36 @@ func encode(m *store.Message) []byte {
 	return data
 }
 
-// Proto returns a message as it crosses process borders.
-func Proto(m *store.Message) *pb.Message {
-	return &pb.Message{
-		MessageId: m.ID, ConversationId: m.ConversationID, SeqId: m.Seq, SenderId: m.SenderID,
-		Content: m.Content, MessageType: m.Type, TempMessageId: m.ClientID, Timestamp: m.Timestamp,
-	}
-}
-
-// FromProto is the other way.
-func FromProto(m *pb.Message) store.Message {
-	return store.Message{
-		ID: m.GetMessageId(), ConversationID: m.GetConversationId(), Seq: m.GetSeqId(), SenderID: m.GetSenderId(),
-		Content: m.GetContent(), Type: m.GetMessageType(), ClientID: m.GetTempMessageId(), Timestamp: m.GetTimestamp(),
-	}
-}
-
-// Hot returns the messages of a span when all of them are there.
+// Hot returns the messages of a span when all of them are there, as they are after the
+// span's newest change.
 func (c *Cache) Hot(ctx context.Context, s store.Span) ([]store.Message, bool) {
 	if s.To-s.From > hotMessages {
 		return nil, false
 	}
-	var raw []string
-	err := c.guard.do(ctx, func(ctx context.Context) (err error) {
-		raw, err = c.rdb.ZRangeByScore(ctx, hotKey(s.ConversationID), &redis.ZRangeBy{
+	var raw *redis.StringSliceCmd
+	var mark *redis.StringCmd
+	err := c.guard.do(ctx, func(ctx context.Context) error {
+		pipe := c.rdb.Pipeline()
+		raw = pipe.ZRangeByScore(ctx, hotKey(s.ConversationID), &redis.ZRangeBy{
 			Min: "(" + strconv.FormatUint(s.From, 10), Max: strconv.FormatUint(s.To, 10),
-		}).Result()
-		return err
+		})
+		if s.Changed > 0 { // few conversations have changes
+			mark = pipe.Get(ctx, markKey(s.ConversationID))
+		}
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		return nil
 	})
-	if err != nil || uint64(len(raw)) != s.To-s.From {
+	if err != nil || mark != nil && mark.Val() != strconv.FormatUint(s.Changed, 10) {
+		return nil, false
+	}
+	return decodeHot(raw.Val(), s)
+}
+
+// decodeHot reads a span's entries; false when they are not exactly its messages.
+func decodeHot(raw []string, s store.Span) ([]store.Message, bool) {
+	if uint64(len(raw)) != s.To-s.From {
 		return nil, false
 	}
 	out := make([]store.Message, len(raw))
@@ -62,25 +68,23 @@ func (c *Cache) Hot(ctx context.Context, s store.Span) ([]store.Message, bool) {
 	return out, true
 }
 
-// Warm puts a conversation's newest messages into the cache.
-func (c *Cache) Warm(ctx context.Context, conv string, newest []store.Message) error {
+// Warm puts a conversation's newest messages, read with its newest change known to be s.Changed,
+// into the cache, unless that knows a newer change.
+func (c *Cache) Warm(ctx context.Context, s store.Span, newest []store.Message) error {
 	if len(newest) == 0 {
 		return nil
 	}
-	members := make([]redis.Z, len(newest))
+	newest = newest[max(0, len(newest)-hotMessages):]
+	args := make([]any, 0, 3+2*len(newest))
+	args = append(args, s.Changed, int(hotTTL.Seconds()), hotMessages)
 	for i := range newest {
-		members[i] = redis.Z{Score: float64(newest[i].Seq), Member: encode(&newest[i])}
+		args = append(args, newest[i].Seq, encode(&newest[i]))
 	}
 	err := c.guard.do(ctx, func(ctx context.Context) error {
-		pipe := c.rdb.Pipeline()
-		pipe.ZAdd(ctx, hotKey(conv), members...)
-		pipe.ZRemRangeByRank(ctx, hotKey(conv), 0, -hotMessages-1)
-		pipe.Expire(ctx, hotKey(conv), hotTTL)
-		_, err := pipe.Exec(ctx)
-		return err
+		return warmScript.Run(ctx, c.rdb, []string{hotKey(s.ConversationID), markKey(s.ConversationID)}, args...).Err()
 	})
 	if err != nil {
-		return fmt.Errorf("warm %s: %w", conv, err)
+		return fmt.Errorf("warm %s: %w", s.ConversationID, err)
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func (c *Cache) Follow(ctx context.Context, done []store.Committed) error {
 	groups := c.grouped(len(done), func(i int) string { return done[i].ConversationID })
 	calls := make([]scriptCall, len(groups))
 	for g, group := range groups {
-		call := scriptCall{keys: make([]string, 0, 8*len(group)), args: make([]any, 0, 3+16*len(group))}
+		call := scriptCall{keys: make([]string, 0, 9*len(group)), args: make([]any, 0, 3+20*len(group))}
 		call.args = append(call.args, int(storedTTL.Seconds()), int(hotTTL.Seconds()), hotMessages)
 		for _, i := range group {
 			call.follow(&done[i])
@@ -136,9 +136,10 @@ func (c *Cache) Follow(ctx context.Context, done []store.Committed) error {
 
 // follow adds a conversation in the form that the script reads.
 func (s *scriptCall) follow(d *store.Committed) {
-	s.keys = append(s.keys, seqKey(d.ConversationID), hotKey(d.ConversationID))
+	s.keys = append(s.keys, seqKey(d.ConversationID), hotKey(d.ConversationID), markKey(d.ConversationID))
 	hot := d.Stored[max(0, len(d.Stored)-hotMessages):]
-	s.args = append(s.args, d.LastSeq, d.TopProposed, len(d.Stored)+len(d.Known), len(d.Refused), len(hot))
+	s.args = append(s.args, d.LastSeq, d.TopProposed, len(d.Stored)+len(d.Known), len(d.Refused), len(hot),
+		d.Changed, d.ChangedBefore, len(d.Updated), len(d.Dropped))
 	for _, list := range [][]store.Message{d.Stored, d.Known} {
 		for i := range list {
 			s.keys = append(s.keys, dedupKey(list[i].Key()))
@@ -150,5 +151,11 @@ func (s *scriptCall) follow(d *store.Committed) {
 	}
 	for i := range hot {
 		s.args = append(s.args, hot[i].Seq, encode(&hot[i]))
+	}
+	for i := range d.Updated {
+		s.args = append(s.args, d.Updated[i].Seq, encode(&d.Updated[i]))
+	}
+	for _, seq := range d.Dropped {
+		s.args = append(s.args, seq)
 	}
 }

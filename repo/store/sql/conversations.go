@@ -29,6 +29,12 @@ type conversationRow struct {
 	LastMessageAt int64      `bun:"last_message_at"`
 	CreatedAt     int64      `bun:"created_at"`
 	DissolvedAt   int64      `bun:"dissolved_at"`
+	ChangedSeq    uint64     `bun:"changed_seq"`
+	// Of a group.
+	MembersVersion int64 `bun:"members_version"`
+	MemberCount    int64 `bun:"member_count"`
+	MemberPeak     int64 `bun:"member_peak"`
+	ShrunkAt       int64 `bun:"shrunk_at"`
 }
 
 type memberRow struct {
@@ -52,7 +58,7 @@ type seenRow struct {
 func (r *seenRow) view(userID int64) store.Conversation {
 	return store.Conversation{
 		ID: r.ID, Type: r.Type, PeerID: r.peer(userID), GroupID: r.GroupID,
-		LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, LastMessageAt: r.LastMessageAt,
+		LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, Changed: r.ChangedSeq, LastMessageAt: r.LastMessageAt,
 	}
 }
 
@@ -234,7 +240,9 @@ func (s *Store) Memberships(ctx context.Context, userID int64) ([]store.News, er
 	}
 	out := make([]store.News, len(rows))
 	for i, r := range rows {
-		out[i] = store.News{ConversationID: r.ID, Type: r.Type, LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq}
+		out[i] = store.News{
+			ConversationID: r.ID, Type: r.Type, LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, Changed: r.ChangedSeq,
+		}
 	}
 	return out, nil
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
+	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
 )
@@ -27,17 +29,17 @@ type groupRow struct {
 	DissolvedAt    int64  `bun:"dissolved_at"`
 }
 
-type groupMemberRow struct {
-	bun.BaseModel `bun:"table:group_members,alias:gm"`
-
-	GroupID int64 `bun:"group_id,pk"`
-	UserID  int64 `bun:"user_id,pk"`
+func (r *groupRow) info() store.GroupInfo {
+	return store.GroupInfo{
+		ID: r.ID, ConversationID: r.ConversationID, Name: r.Name, Announcement: r.Announcement,
+		OwnerID: r.OwnerID, MemberCount: r.MemberCount, JoinPolicy: r.JoinPolicy, CreatedAt: r.CreatedAt, DissolvedAt: r.DissolvedAt,
+	}
 }
 
 // Facts implements store.Members.
 func (s *Store) Facts(ctx context.Context, conversations []string) (map[string]store.Facts, error) {
 	out := make(map[string]store.Facts, len(conversations))
-	groups := map[int64]string{}
+	now := time.Now().UnixMilli()
 	for chunk := range slices.Chunk(conversations, maxIn) {
 		var rows []conversationRow
 		if err := s.db.Primary().NewSelect().Model(&rows).Where("conversation_id IN (?)", bun.List(chunk)).Scan(ctx); err != nil {
@@ -45,34 +47,33 @@ func (s *Store) Facts(ctx context.Context, conversations []string) (map[string]s
 		}
 		for _, r := range rows {
 			f := store.Facts{Type: r.Type, Dissolved: r.DissolvedAt != 0, GroupID: r.GroupID}
-			if r.Type == store.Single {
+			switch r.Type {
+			case store.Single:
 				f.UserIDs = []int64{r.UserA, r.UserB}
-			}
-			if r.Type == store.Group && !f.Dissolved {
-				groups[r.GroupID] = r.ID
+			case store.Group:
+				f.MembersVersion, f.GroupSize = r.MembersVersion, groupSize(r.MemberCount, r.MemberPeak, r.ShrunkAt, now)
 			}
 			out[r.ID] = f
 		}
 	}
-	ids := make([]int64, 0, len(groups))
-	for id := range groups {
-		ids = append(ids, id)
-	}
-	infos, err := s.Groups(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for id, info := range infos {
-		f := out[groups[id]]
-		f.MemberCount = info.MemberCount
-		out[groups[id]] = f
-	}
 	return out, nil
 }
 
-// AreMembers implements store.Members.
-func (s *Store) AreMembers(ctx context.Context, keys []store.MembershipKey) (map[store.MembershipKey]bool, error) {
-	out := make(map[store.MembershipKey]bool, len(keys))
+// shrinking is for how long a group that lost members counts as large as it was: what
+// was given to the slower way of large groups before is delivered by then.
+const shrinking = time.Minute
+
+// groupSize returns how many are in a group, or were at most within the last minute.
+func groupSize(count, peak, shrunkAt, now int64) int64 {
+	if now-shrunkAt < shrinking.Milliseconds() {
+		return max(count, peak)
+	}
+	return count
+}
+
+// Standings implements store.Members.
+func (s *Store) Standings(ctx context.Context, keys []store.MembershipKey) (map[store.MembershipKey]store.Standing, error) {
+	out := make(map[store.MembershipKey]store.Standing, len(keys))
 	values := ""
 	if s.db.Driver() == db.SQLite {
 		values = "VALUES "
@@ -83,14 +84,18 @@ func (s *Store) AreMembers(ctx context.Context, keys []store.MembershipKey) (map
 			args = append(args, k.ConversationID, k.UserID)
 		}
 		err := s.read(ctx, s.db.Primary().DB,
-			"SELECT conversation_id, user_id FROM conversation_members WHERE (conversation_id, user_id) IN ("+values+
-				strings.TrimSuffix(strings.Repeat("(?,?),", len(chunk)), ",")+") AND left_seq IS NULL", args,
+			"SELECT m.conversation_id, m.user_id, m.join_seq, COALESCE(gm.role, '') FROM conversation_members m"+
+				" LEFT JOIN conversations c ON c.conversation_id = m.conversation_id AND c.type = 2"+
+				" LEFT JOIN group_members gm ON gm.group_id = c.group_id AND gm.user_id = m.user_id"+
+				" WHERE (m.conversation_id, m.user_id) IN ("+values+
+				strings.TrimSuffix(strings.Repeat("(?,?),", len(chunk)), ",")+") AND m.left_seq IS NULL", args,
 			func(rows *sql.Rows) error {
 				var k store.MembershipKey
-				if err := rows.Scan(&k.ConversationID, &k.UserID); err != nil {
+				var one store.Standing
+				if err := rows.Scan(&k.ConversationID, &k.UserID, &one.JoinSeq, &one.Role); err != nil {
 					return err
 				}
-				out[k] = true
+				out[k] = one
 				return nil
 			})
 		if err != nil {
@@ -100,15 +105,26 @@ func (s *Store) AreMembers(ctx context.Context, keys []store.MembershipKey) (map
 	return out, nil
 }
 
-// GroupMembers implements store.Members.
-func (s *Store) GroupMembers(ctx context.Context, groupID, after int64, limit int) ([]int64, error) {
-	ids := make([]int64, 0, min(limit, 1024))
-	err := s.db.Primary().NewSelect().Model((*groupMemberRow)(nil)).Column("user_id").
-		Where("group_id = ?", groupID).Where("user_id > ?", after).Order("user_id").Limit(int64(limit)).Scan(ctx, &ids)
+// Recipients implements store.Members.
+func (s *Store) Recipients(ctx context.Context, groupID, after int64, limit int) (ids []int64, joinSeqs []uint64, err error) {
+	conv := string(contracts.GroupConversation(contracts.GroupID(groupID)))
+	ids, joinSeqs = make([]int64, 0, min(limit, 1024)), make([]uint64, 0, min(limit, 1024))
+	err = s.read(ctx, s.db.Primary().DB,
+		"SELECT user_id, join_seq FROM conversation_members WHERE conversation_id = ? AND user_id > ? AND left_seq IS NULL"+
+			" ORDER BY user_id LIMIT ?", []any{conv, after, limit},
+		func(rows *sql.Rows) error {
+			var id int64
+			var join uint64
+			if err := rows.Scan(&id, &join); err != nil {
+				return err
+			}
+			ids, joinSeqs = append(ids, id), append(joinSeqs, join)
+			return nil
+		})
 	if err != nil {
-		return nil, fmt.Errorf("list members of group %d: %w", groupID, transient(err))
+		return nil, nil, fmt.Errorf("list members of group %d: %w", groupID, err)
 	}
-	return ids, nil
+	return ids, joinSeqs, nil
 }
 
 // Groups implements store.Members.
@@ -116,15 +132,12 @@ func (s *Store) Groups(ctx context.Context, ids []int64) (map[int64]store.GroupI
 	out := make(map[int64]store.GroupInfo, len(ids))
 	for chunk := range slices.Chunk(ids, maxIn) {
 		var rows []groupRow
-		err := s.db.Primary().NewSelect().Model(&rows).Where("group_id IN (?)", bun.List(chunk)).Where("dissolved_at = 0").Scan(ctx)
+		err := s.db.Primary().NewSelect().Model(&rows).Where("group_id IN (?)", bun.List(chunk)).Scan(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("read %d groups: %w", len(chunk), transient(err))
 		}
-		for _, r := range rows {
-			out[r.ID] = store.GroupInfo{
-				ID: r.ID, ConversationID: r.ConversationID, Name: r.Name, Announcement: r.Announcement,
-				OwnerID: r.OwnerID, MemberCount: r.MemberCount, JoinPolicy: r.JoinPolicy, CreatedAt: r.CreatedAt,
-			}
+		for i := range rows {
+			out[rows[i].ID] = rows[i].info()
 		}
 	}
 	return out, nil

@@ -4,6 +4,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,7 +18,7 @@ import (
 )
 
 // messageColumns are in the order of scanMessage and of the insert.
-const messageColumns = "conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at"
+const messageColumns = "conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra"
 
 // Store reads and changes everything but messages, which Saver writes. It is
 // safe for concurrent use.
@@ -30,8 +31,36 @@ func New(d *db.DB) *Store { return &Store{db: d} }
 
 func scanMessage(rows *sql.Rows) (store.Message, error) {
 	var m store.Message
-	err := rows.Scan(&m.ConversationID, &m.Seq, &m.ID, &m.SenderID, &m.ClientID, &m.Content, &m.Type, &m.Timestamp)
+	var extra sql.NullString
+	err := rows.Scan(&m.ConversationID, &m.Seq, &m.ID, &m.SenderID, &m.ClientID, &m.Content, &m.Type, &m.Timestamp, &extra)
+	if err == nil {
+		m.Extra, err = parseExtra(extra)
+	}
 	return m, err
+}
+
+// parseExtra reads what formatExtra wrote.
+func parseExtra(text sql.NullString) (*store.Extra, error) {
+	if !text.Valid || text.String == "" {
+		return nil, nil //nolint:nilnil // most messages have none
+	}
+	var e store.Extra
+	if err := json.Unmarshal([]byte(text.String), &e); err != nil {
+		return nil, fmt.Errorf("read what a message has beside its text: %w", err)
+	}
+	return &e, nil
+}
+
+// formatExtra returns a column's value.
+func formatExtra(e *store.Extra) (any, error) {
+	if e == nil {
+		return nil, nil //nolint:nilnil // SQL's NULL
+	}
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("write what a message has beside its text: %w", err)
+	}
+	return string(text), nil
 }
 
 // read runs a raw query, with bound values, and logs it when it is slow.
@@ -72,23 +101,23 @@ func anys[T any](in []T) []any {
 // maxIn is how many values one IN list holds.
 const maxIn = 500
 
-// LastSeqs implements store.Messages.
-func (s *Store) LastSeqs(ctx context.Context, conversations []string) (map[string]uint64, error) {
-	out := make(map[string]uint64, len(conversations))
+// Tips implements store.Messages.
+func (s *Store) Tips(ctx context.Context, conversations []string) (map[string]store.Tip, error) {
+	out := make(map[string]store.Tip, len(conversations))
 	for chunk := range slices.Chunk(conversations, maxIn) {
 		err := s.read(ctx, s.db.Primary().DB,
-			"SELECT conversation_id, last_seq FROM conversations WHERE conversation_id IN ("+marks(len(chunk))+")", anys(chunk),
+			"SELECT conversation_id, last_seq, changed_seq FROM conversations WHERE conversation_id IN ("+marks(len(chunk))+")", anys(chunk),
 			func(rows *sql.Rows) error {
 				var id string
-				var last uint64
-				if err := rows.Scan(&id, &last); err != nil {
+				var tip store.Tip
+				if err := rows.Scan(&id, &tip.Last, &tip.Changed); err != nil {
 					return err
 				}
-				out[id] = last
+				out[id] = tip
 				return nil
 			})
 		if err != nil {
-			return nil, fmt.Errorf("read the last numbers of %d conversations: %w", len(chunk), err)
+			return nil, fmt.Errorf("read the ends of %d conversations: %w", len(chunk), err)
 		}
 	}
 	return out, nil
@@ -133,16 +162,19 @@ func collect(out *[]store.Message) func(*sql.Rows) error {
 const spansAQuery = 100
 
 // Spans implements store.Messages. A replica is asked first: numbers have no
-// holes and messages never change, so a span that is not whole shows that the
-// replica is behind, and is read from the primary, which knew the span's end.
+// holes, so a span that is not whole shows that the replica is behind, and is read
+// from the primary, which knew the span's end. So does one that lacks the
+// conversation's newest change, which came with what it changed.
 func (s *Store) Spans(ctx context.Context, spans []store.Span) ([][]store.Message, error) {
 	var out [][]store.Message
 	var behind []int
 	answered := s.db.TryReplica(ctx, func(ctx context.Context, pool *sql.DB) (whole bool, err error) {
-		if out, err = s.spans(ctx, pool, spans); err != nil {
+		probes := withChanges(spans)
+		if out, err = s.spans(ctx, pool, probes); err != nil {
 			return false, err
 		}
-		behind = lacking(out, spans)
+		behind = lacking(out, spans, probes)
+		out = out[:len(spans)]
 		// The very newest may be under way to any replica; one that has nothing is behind.
 		return len(behind) < len(spans), nil
 	})
@@ -163,10 +195,29 @@ func (s *Store) Spans(ctx context.Context, spans []store.Span) ([][]store.Messag
 	return out, nil
 }
 
-// lacking returns the indexes of the spans that are not whole.
-func lacking(lists [][]store.Message, spans []store.Span) (out []int) {
+// withChanges appends for each span of a changed conversation the one message that made
+// the newest change, in the spans' order.
+func withChanges(spans []store.Span) []store.Span {
+	out := slices.Clone(spans)
+	for _, sp := range spans {
+		if sp.Changed > 0 {
+			out = append(out, store.Span{ConversationID: sp.ConversationID, From: sp.Changed - 1, To: sp.Changed})
+		}
+	}
+	return out
+}
+
+// lacking returns the indexes of the spans that are not whole, or older than their
+// newest change.
+func lacking(lists [][]store.Message, spans, probes []store.Span) (out []int) {
+	probe := len(spans)
 	for i, sp := range spans {
-		if uint64(len(lists[i])) < sp.To-sp.From {
+		short := uint64(len(lists[i])) < sp.To-sp.From
+		if sp.Changed > 0 && probe < len(probes) {
+			short = short || len(lists[probe]) == 0
+			probe++
+		}
+		if short {
 			out = append(out, i)
 		}
 	}
@@ -186,11 +237,13 @@ func (s *Store) spans(ctx context.Context, pool *sql.DB, spans []store.Span) ([]
 		err := s.read(ctx, pool, query+" ORDER BY span, seq_id", args, func(rows *sql.Rows) error {
 			var i int
 			var m store.Message
-			if err := rows.Scan(&i, &m.ConversationID, &m.Seq, &m.ID, &m.SenderID, &m.ClientID, &m.Content, &m.Type, &m.Timestamp); err != nil {
-				return err
+			var extra sql.NullString
+			err := rows.Scan(&i, &m.ConversationID, &m.Seq, &m.ID, &m.SenderID, &m.ClientID, &m.Content, &m.Type, &m.Timestamp, &extra)
+			if err == nil {
+				m.Extra, err = parseExtra(extra)
 			}
 			out[i] = append(out[i], m)
-			return nil
+			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read messages of %d conversations: %w", len(chunk), err)

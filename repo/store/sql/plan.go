@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -24,7 +25,8 @@ type plan struct {
 
 	convs   map[string]*conv
 	order   []*conv
-	members map[store.MembershipKey]bool
+	members map[store.MembershipKey]uint64 // the number up to which nothing is for the member
+	changes *changes
 	known   map[sendKey]store.Message
 	taken   map[int64]sendKey
 	reads   map[store.MembershipKey]uint64
@@ -42,6 +44,9 @@ type conv struct {
 	store.Committed
 	exists, dissolved bool
 	lastAt            int64
+	group             bool
+	membersVersion    int64
+	groupSize         int64
 }
 
 // attempt runs one transaction. Nothing of the calls is touched when it fails.
@@ -54,8 +59,9 @@ func (s *lane) attempt(ctx context.Context, calls []*call, careful bool) ([]stor
 			do   func(context.Context) error
 		}{
 			{"load conversations", p.loadConversations}, {"load members", p.loadMembers},
-			{"look for duplicates", p.lookUp}, {"find the newest numbers", p.loadTops},
-			{"insert messages", p.insert}, {"advance conversations", p.advance}, {"raise read positions", p.raise},
+			{"look for duplicates", p.lookUp}, {"find the newest numbers", p.loadTops}, {"load what is changed", p.loadTargets},
+			{"insert messages", p.insert}, {"change messages", p.rewrite},
+			{"advance conversations", p.advance}, {"raise read positions", p.raise},
 		} {
 			if err := step.do(ctx); err != nil {
 				return fmt.Errorf("%s: %w", step.what, err)
@@ -77,7 +83,7 @@ func newPlan(calls []*call, stmts *statements, careful bool) *plan {
 	p := &plan{
 		stmts: stmts, careful: careful, calls: calls,
 		results: make([][]store.SaveResult, len(calls)), failed: map[*call]error{},
-		convs: map[string]*conv{}, members: make(map[store.MembershipKey]bool, n),
+		convs: map[string]*conv{}, members: make(map[store.MembershipKey]uint64, n),
 		known: map[sendKey]store.Message{}, taken: map[int64]sendKey{},
 		reads: make(map[store.MembershipKey]uint64, n), rows: make([]any, 0, n*stmts.insert.width),
 	}
@@ -105,14 +111,18 @@ func (p *plan) loadConversations(ctx context.Context) error {
 		args[i] = c.ConversationID
 	}
 	return p.stmts.conversations.query(ctx, p.tx, args, func(rows *sql.Rows) error {
-		var id string
-		var last uint64
-		var dissolved int64
-		if err := rows.Scan(&id, &last, &dissolved); err != nil {
+		var r conversationRow
+		err := rows.Scan(&r.ID, &r.Type, &r.LastSeq, &r.DissolvedAt, &r.ChangedSeq,
+			&r.MembersVersion, &r.MemberCount, &r.MemberPeak, &r.ShrunkAt)
+		if err != nil {
 			return err
 		}
-		if c := p.convs[id]; c != nil {
-			c.exists, c.dissolved, c.LastSeq = true, dissolved != 0, last
+		if c := p.convs[r.ID]; c != nil {
+			c.exists, c.dissolved, c.LastSeq, c.ChangedBefore = true, r.DissolvedAt != 0, r.LastSeq, r.ChangedSeq
+			if c.group = r.Type == store.Group; c.group {
+				c.membersVersion = r.MembersVersion
+				c.groupSize = groupSize(r.MemberCount, r.MemberPeak, r.ShrunkAt, time.Now().UnixMilli())
+			}
 		}
 		return nil
 	})
@@ -120,23 +130,25 @@ func (p *plan) loadConversations(ctx context.Context) error {
 
 func (p *plan) loadMembers(ctx context.Context) error {
 	var args []any
+	asked := make(map[store.MembershipKey]struct{}, len(p.members))
 	for _, c := range p.calls {
 		for i := range c.run {
 			m := &c.run[i]
 			key := store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}
-			if _, asked := p.members[key]; asked || !p.convs[m.ConversationID].exists {
+			if _, twice := asked[key]; twice || !p.convs[m.ConversationID].exists {
 				continue
 			}
-			p.members[key] = false
+			asked[key] = struct{}{}
 			args = append(args, key.ConversationID, key.UserID)
 		}
 	}
 	return p.stmts.members.query(ctx, p.tx, args, func(rows *sql.Rows) error {
 		var key store.MembershipKey
-		if err := rows.Scan(&key.ConversationID, &key.UserID); err != nil {
+		var join uint64
+		if err := rows.Scan(&key.ConversationID, &key.UserID, &join); err != nil {
 			return err
 		}
-		p.members[key] = true
+		p.members[key] = join
 		return nil
 	})
 }
@@ -149,21 +161,22 @@ func (p *plan) refusal(m *store.Message) store.Outcome {
 		return store.NotMember
 	case c.dissolved:
 		return store.Dissolved
-	case !p.members[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}]:
+	}
+	if _, member := p.members[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}]; !member {
 		return store.NotMember
 	}
 	return 0
 }
 
 // lookUp finds what is stored already: of all messages when a unique key said
-// that something is, else only of those that would be refused, since a
+// that something is, else only of those that would or might be refused, since a
 // message that was stored is never refused later.
 func (p *plan) lookUp(ctx context.Context) error {
 	var keys, ids []any
 	for _, c := range p.calls {
 		for i := range c.run {
 			m := &c.run[i]
-			if p.careful || p.refusal(m) != 0 {
+			if p.careful || m.Extra != nil || p.refusal(m) != 0 {
 				keys = append(keys, m.SenderID, m.ClientID)
 			}
 			if p.careful {

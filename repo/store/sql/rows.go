@@ -154,13 +154,14 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) (err error) {
 // statements are those of the saving transaction.
 type statements struct {
 	conversations, members, known, ids, tops *statement
+	targets, roles                           *statement
 	insert, advance, read                    *statement
 }
 
 func newStatements(driver db.Driver) *statements {
 	pairs, lock, orFail, byKey := "VALUES ", "", "OR FAIL ", ""
 	advance := " ON CONFLICT (conversation_id) DO UPDATE SET last_seq = excluded.last_seq," +
-		" last_message_at = max(last_message_at, excluded.last_message_at)"
+		" last_message_at = max(last_message_at, excluded.last_message_at), changed_seq = max(changed_seq, excluded.changed_seq)"
 	read := " ON CONFLICT (conversation_id, user_id) DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)"
 	if driver == db.MySQL {
 		pairs, lock, orFail = "", " FOR UPDATE", ""
@@ -168,18 +169,25 @@ func newStatements(driver db.Driver) *statements {
 		// that others have locked.
 		byKey = " FORCE INDEX (PRIMARY)"
 		advance = " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)," +
-			" last_message_at = GREATEST(last_message_at, VALUES(last_message_at))"
+			" last_message_at = GREATEST(last_message_at, VALUES(last_message_at)), changed_seq = GREATEST(changed_seq, VALUES(changed_seq))"
 		read = " ON DUPLICATE KEY UPDATE read_seq = GREATEST(read_seq, VALUES(read_seq))"
 	}
 	return &statements{
 		conversations: &statement{width: 1,
-			head: "SELECT conversation_id, last_seq, dissolved_at FROM conversations" + byKey + " WHERE conversation_id IN (", row: "?",
+			head: "SELECT conversation_id, type, last_seq, dissolved_at, changed_seq, members_version, member_count, member_peak, shrunk_at" +
+				" FROM conversations" + byKey + " WHERE conversation_id IN (", row: "?",
 			tail: ") ORDER BY conversation_id" + lock},
 		members: &statement{width: 2,
-			head: "SELECT conversation_id, user_id FROM conversation_members" + byKey + " WHERE (conversation_id, user_id) IN (" + pairs,
+			head: "SELECT conversation_id, user_id, join_seq FROM conversation_members" + byKey + " WHERE (conversation_id, user_id) IN (" + pairs,
 			row:  "(?,?)", tail: ") AND left_seq IS NULL"},
 		known: &statement{width: 2,
 			head: "SELECT " + messageColumns + " FROM messages WHERE (sender_id, client_msg_id) IN (" + pairs,
+			row:  "(?,?)", tail: ")"},
+		targets: &statement{width: 2,
+			head: "SELECT " + messageColumns + " FROM messages" + byKey + " WHERE (conversation_id, seq_id) IN (" + pairs,
+			row:  "(?,?)", tail: ")"},
+		roles: &statement{width: 2,
+			head: "SELECT group_id, user_id, role FROM group_members" + byKey + " WHERE (group_id, user_id) IN (" + pairs,
 			row:  "(?,?)", tail: ")"},
 		ids: &statement{width: 1, row: "?", tail: ")",
 			head: "SELECT message_id, sender_id, client_msg_id FROM messages WHERE message_id IN ("},
@@ -190,18 +198,20 @@ func newStatements(driver db.Driver) *statements {
 			row: "?", tail: ")"},
 		// OR FAIL keeps the rows before the one that fails. The transaction is rolled back
 		// in any case, and SQLite needs no statement journal then, which halves the cost.
-		insert: &statement{width: 8, head: "INSERT " + orFail + "INTO messages (" + messageColumns + ") VALUES ",
-			row: "(?,?,?,?,?,?,?,?)"},
+		insert: &statement{width: 9, head: "INSERT " + orFail + "INTO messages (" + messageColumns + ") VALUES ",
+			row: "(?,?,?,?,?,?,?,?,?)"},
 		// The rows exist: they were read in this transaction.
-		advance: &statement{width: 3, tail: advance, row: "(?,0,?,?,0)",
-			head: "INSERT INTO conversations (conversation_id, type, last_seq, last_message_at, created_at) VALUES "},
+		advance: &statement{width: 4, tail: advance, row: "(?,0,?,?,0,?)",
+			head: "INSERT INTO conversations (conversation_id, type, last_seq, last_message_at, created_at, changed_seq) VALUES "},
 		read: &statement{width: 3, tail: read, row: "(?,?,?)",
 			head: "INSERT INTO conversation_members (conversation_id, user_id, read_seq) VALUES "},
 	}
 }
 
 func (s *statements) all() []*statement {
-	return []*statement{s.conversations, s.members, s.known, s.ids, s.tops, s.insert, s.advance, s.read}
+	return []*statement{
+		s.conversations, s.members, s.known, s.ids, s.tops, s.targets, s.roles, s.insert, s.advance, s.read,
+	}
 }
 
 func (s *statements) prepare(ctx context.Context, pool *sql.DB) error {

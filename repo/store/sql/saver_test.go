@@ -31,7 +31,8 @@ func open(t *testing.T, after AfterCommit) (*Store, *Saver, *db.DB) {
 	require.NoError(t, err)
 	exec(t, d,
 		"INSERT INTO users VALUES (1,'a','a','','','',1,1), (2,'b','b','','','',1,1), (3,'c','c','','','',1,1)",
-		"INSERT INTO conversations (conversation_id, type, group_id, last_seq, last_message_at, created_at, dissolved_at) VALUES ('group_1',2,1,0,1,1,0), ('group_2',2,2,0,1,1,5)",
+		"INSERT INTO conversations (conversation_id, type, group_id, last_seq, last_message_at, created_at, dissolved_at, members_version, member_count)"+
+			" VALUES ('group_1',2,1,0,1,1,0,4,2), ('group_2',2,2,0,1,1,5,1,1)",
 		"INSERT INTO `groups` VALUES (1,'group_1','one','',1,2,'open',1,0), (2,'group_2','two','',1,1,'open',1,5)",
 		"INSERT INTO group_members VALUES (1,1,'owner',1), (1,2,'member',1)",
 		"INSERT INTO conversation_members (conversation_id, user_id, join_seq, read_seq, left_seq) VALUES ('group_1',1,0,0,NULL), ('group_1',2,0,0,NULL), ('group_1',3,0,0,0), ('group_2',1,0,0,NULL)")
@@ -99,12 +100,13 @@ func TestGroupsRefuseWhoIsNotInThem(t *testing.T) {
 	facts, err := st.Facts(t.Context(), []string{"group_1", "group_2", "group_9", "world"})
 	require.NoError(t, err)
 	assert.Equal(t, map[string]store.Facts{
-		"group_1": {Type: store.Group, GroupID: 1, MemberCount: 2}, "group_2": {Type: store.Group, GroupID: 2, Dissolved: true},
+		"group_1": {Type: store.Group, GroupID: 1, MembersVersion: 4, GroupSize: 2}, "group_2": {Type: store.Group, GroupID: 2, Dissolved: true, MembersVersion: 1, GroupSize: 1},
 		"world": {Type: store.World},
 	}, facts)
-	ids, err := st.GroupMembers(t.Context(), 1, 1, 10)
+	ids, joined, err := st.Recipients(t.Context(), 1, 1, 10)
 	require.NoError(t, err)
 	assert.Equal(t, []int64{2}, ids)
+	assert.Equal(t, []uint64{0}, joined)
 }
 
 // TestOneBadCallHurtsNobodyElse: a message id that is taken fails its own call,

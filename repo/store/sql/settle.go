@@ -15,7 +15,11 @@ func (p *plan) insert(ctx context.Context) error {
 			continue
 		}
 		for j := range c.run {
-			p.results[i][j] = p.settle(&c.run[j])
+			res, err := p.settle(&c.run[j])
+			if err != nil {
+				return err
+			}
+			p.results[i][j] = res
 		}
 	}
 	return p.stmts.insert.exec(ctx, p.tx, p.rows)
@@ -41,34 +45,49 @@ func (p *plan) clash(c *call) error {
 
 // settle gives one message its outcome and, when it is new, its number: the
 // next one of its conversation, whatever was proposed.
-func (p *plan) settle(m *store.Message) store.SaveResult {
+func (p *plan) settle(m *store.Message) (store.SaveResult, error) {
 	c := p.convs[m.ConversationID]
 	key := sendKey{m.SenderID, m.ClientID}
 	if old, ok := p.known[key]; ok {
 		c.Known = append(c.Known, old)
-		return store.SaveResult{Outcome: store.Duplicate, Message: old}
+		return p.result(c, store.Duplicate, old), nil
 	}
-	if why := p.refusal(m); why != 0 {
+	why := p.refusal(m)
+	if why == 0 && m.Extra != nil {
+		why = p.apply(c, m)
+	}
+	if why != 0 {
 		c.Refused = append(c.Refused, m.Key())
-		return store.SaveResult{Outcome: why}
+		return store.SaveResult{Outcome: why}, nil
 	}
 	saved := *m
 	c.LastSeq++
 	saved.Seq = c.LastSeq
+	if m.Extra != nil && m.Extra.Change != nil {
+		c.Changed = saved.Seq
+	}
+	extra, err := formatExtra(saved.Extra)
+	if err != nil {
+		return store.SaveResult{}, err
+	}
 	c.lastAt = max(c.lastAt, saved.Timestamp)
 	c.Stored = append(c.Stored, saved)
 	p.known[key] = saved
 	p.reads[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}] = saved.Seq
 	p.rows = append(p.rows, saved.ConversationID, int64(saved.Seq), saved.ID, saved.SenderID,
-		saved.ClientID, saved.Content, saved.Type, saved.Timestamp)
-	return store.SaveResult{Outcome: store.Stored, Message: saved}
+		saved.ClientID, saved.Content, saved.Type, saved.Timestamp, extra)
+	return p.result(c, store.Stored, saved), nil
+}
+
+func (p *plan) result(c *conv, outcome store.Outcome, m store.Message) store.SaveResult {
+	return store.SaveResult{Outcome: outcome, Message: m, MembersVersion: c.membersVersion, GroupSize: c.groupSize}
 }
 
 func (p *plan) advance(ctx context.Context) error {
 	args := make([]any, 0, len(p.order)*p.stmts.advance.width)
 	for _, c := range p.order {
 		if len(c.Stored) > 0 {
-			args = append(args, c.ConversationID, int64(c.LastSeq), c.lastAt)
+			args = append(args, c.ConversationID, int64(c.LastSeq), c.lastAt, int64(c.Changed))
 		}
 	}
 	return p.stmts.advance.exec(ctx, p.tx, args)

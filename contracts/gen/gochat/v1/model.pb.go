@@ -161,8 +161,10 @@ type Group struct {
 	MemberCount    int64                  `protobuf:"varint,6,opt,name=member_count,json=memberCount,proto3" json:"member_count,omitempty"`
 	JoinPolicy     string                 `protobuf:"bytes,7,opt,name=join_policy,json=joinPolicy,proto3" json:"join_policy,omitempty"`
 	CreatedAt      int64                  `protobuf:"varint,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Unix milliseconds; 0: it lives.
+	DissolvedAt   int64 `protobuf:"varint,9,opt,name=dissolved_at,json=dissolvedAt,proto3" json:"dissolved_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Group) Reset() {
@@ -251,6 +253,84 @@ func (x *Group) GetCreatedAt() int64 {
 	return 0
 }
 
+func (x *Group) GetDissolvedAt() int64 {
+	if x != nil {
+		return x.DissolvedAt
+	}
+	return 0
+}
+
+// GroupMember is a user in a group.
+type GroupMember struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// owner, admin or member.
+	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// Unix milliseconds.
+	JoinedAt      int64  `protobuf:"varint,3,opt,name=joined_at,json=joinedAt,proto3" json:"joined_at,omitempty"`
+	Nickname      string `protobuf:"bytes,4,opt,name=nickname,proto3" json:"nickname,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupMember) Reset() {
+	*x = GroupMember{}
+	mi := &file_gochat_v1_model_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupMember) ProtoMessage() {}
+
+func (x *GroupMember) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_model_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupMember.ProtoReflect.Descriptor instead.
+func (*GroupMember) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_model_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GroupMember) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *GroupMember) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *GroupMember) GetJoinedAt() int64 {
+	if x != nil {
+		return x.JoinedAt
+	}
+	return 0
+}
+
+func (x *GroupMember) GetNickname() string {
+	if x != nil {
+		return x.Nickname
+	}
+	return ""
+}
+
 // Conversation is a conversation as one of its members sees it.
 type Conversation struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -275,7 +355,7 @@ type Conversation struct {
 
 func (x *Conversation) Reset() {
 	*x = Conversation{}
-	mi := &file_gochat_v1_model_proto_msgTypes[2]
+	mi := &file_gochat_v1_model_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -287,7 +367,7 @@ func (x *Conversation) String() string {
 func (*Conversation) ProtoMessage() {}
 
 func (x *Conversation) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_model_proto_msgTypes[2]
+	mi := &file_gochat_v1_model_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -300,7 +380,7 @@ func (x *Conversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conversation.ProtoReflect.Descriptor instead.
 func (*Conversation) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_model_proto_rawDescGZIP(), []int{2}
+	return file_gochat_v1_model_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Conversation) GetConversationId() string {
@@ -392,7 +472,7 @@ const file_gochat_v1_model_proto_rawDesc = "" +
 	"\n" +
 	"avatar_url\x18\x04 \x01(\tR\tavatarUrl\x12\x1d\n" +
 	"\n" +
-	"created_at\x18\x05 \x01(\x03R\tcreatedAt\"\x81\x02\n" +
+	"created_at\x18\x05 \x01(\x03R\tcreatedAt\"\xa4\x02\n" +
 	"\x05Group\x12\x19\n" +
 	"\bgroup_id\x18\x01 \x01(\x03R\agroupId\x12'\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12\x12\n" +
@@ -403,7 +483,13 @@ const file_gochat_v1_model_proto_rawDesc = "" +
 	"\vjoin_policy\x18\a \x01(\tR\n" +
 	"joinPolicy\x12\x1d\n" +
 	"\n" +
-	"created_at\x18\b \x01(\x03R\tcreatedAt\"\x99\x03\n" +
+	"created_at\x18\b \x01(\x03R\tcreatedAt\x12!\n" +
+	"\fdissolved_at\x18\t \x01(\x03R\vdissolvedAt\"s\n" +
+	"\vGroupMember\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\x12\x1b\n" +
+	"\tjoined_at\x18\x03 \x01(\x03R\bjoinedAt\x12\x1a\n" +
+	"\bnickname\x18\x04 \x01(\tR\bnickname\"\x99\x03\n" +
 	"\fConversation\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12/\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1b.gochat.v1.ConversationTypeR\x04type\x12\x17\n" +
@@ -436,17 +522,18 @@ func file_gochat_v1_model_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_model_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_gochat_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_gochat_v1_model_proto_goTypes = []any{
 	(ConversationType)(0), // 0: gochat.v1.ConversationType
 	(*User)(nil),          // 1: gochat.v1.User
 	(*Group)(nil),         // 2: gochat.v1.Group
-	(*Conversation)(nil),  // 3: gochat.v1.Conversation
-	(*Message)(nil),       // 4: gochat.v1.Message
+	(*GroupMember)(nil),   // 3: gochat.v1.GroupMember
+	(*Conversation)(nil),  // 4: gochat.v1.Conversation
+	(*Message)(nil),       // 5: gochat.v1.Message
 }
 var file_gochat_v1_model_proto_depIdxs = []int32{
 	0, // 0: gochat.v1.Conversation.type:type_name -> gochat.v1.ConversationType
-	4, // 1: gochat.v1.Conversation.last_message:type_name -> gochat.v1.Message
+	5, // 1: gochat.v1.Conversation.last_message:type_name -> gochat.v1.Message
 	1, // 2: gochat.v1.Conversation.peer:type_name -> gochat.v1.User
 	2, // 3: gochat.v1.Conversation.group:type_name -> gochat.v1.Group
 	4, // [4:4] is the sub-list for method output_type
@@ -468,7 +555,7 @@ func file_gochat_v1_model_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_model_proto_rawDesc), len(file_gochat_v1_model_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -21,6 +21,109 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Change_Kind int32
+
+const (
+	Change_KIND_UNSPECIFIED Change_Kind = 0
+	Change_KIND_RECALL      Change_Kind = 1
+	Change_KIND_EDIT        Change_Kind = 2
+	Change_KIND_REACT       Change_Kind = 3
+	Change_KIND_UNREACT     Change_Kind = 4
+)
+
+// Enum value maps for Change_Kind.
+var (
+	Change_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_RECALL",
+		2: "KIND_EDIT",
+		3: "KIND_REACT",
+		4: "KIND_UNREACT",
+	}
+	Change_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_RECALL":      1,
+		"KIND_EDIT":        2,
+		"KIND_REACT":       3,
+		"KIND_UNREACT":     4,
+	}
+)
+
+func (x Change_Kind) Enum() *Change_Kind {
+	p := new(Change_Kind)
+	*p = x
+	return p
+}
+
+func (x Change_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Change_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_gochat_v1_pipeline_proto_enumTypes[0].Descriptor()
+}
+
+func (Change_Kind) Type() protoreflect.EnumType {
+	return &file_gochat_v1_pipeline_proto_enumTypes[0]
+}
+
+func (x Change_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Change_Kind.Descriptor instead.
+func (Change_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{2, 0}
+}
+
+type FanoutTask_Kind int32
+
+const (
+	// Split into a SHARD task for each shard of the group's members.
+	FanoutTask_KIND_UNSPECIFIED FanoutTask_Kind = 0
+	// Deliver to the members of one shard.
+	FanoutTask_KIND_SHARD FanoutTask_Kind = 1
+)
+
+// Enum value maps for FanoutTask_Kind.
+var (
+	FanoutTask_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_SHARD",
+	}
+	FanoutTask_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_SHARD":       1,
+	}
+)
+
+func (x FanoutTask_Kind) Enum() *FanoutTask_Kind {
+	p := new(FanoutTask_Kind)
+	*p = x
+	return p
+}
+
+func (x FanoutTask_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FanoutTask_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_gochat_v1_pipeline_proto_enumTypes[1].Descriptor()
+}
+
+func (FanoutTask_Kind) Type() protoreflect.EnumType {
+	return &file_gochat_v1_pipeline_proto_enumTypes[1]
+}
+
+func (x FanoutTask_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FanoutTask_Kind.Descriptor instead.
+func (FanoutTask_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{8, 0}
+}
+
 // Message is a stored message, as it appears in history and in pushes.
 type Message struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -34,7 +137,21 @@ type Message struct {
 	// The sender's idempotency key, unique per sender for ever.
 	TempMessageId string `protobuf:"bytes,7,opt,name=temp_message_id,json=tempMessageId,proto3" json:"temp_message_id,omitempty"`
 	// Unix milliseconds at which the gateway accepted the message.
-	Timestamp     int64 `protobuf:"varint,8,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
+	Timestamp int64 `protobuf:"varint,8,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
+	// The number of the message of this conversation that this one answers; 0 is none.
+	ReplyToSeq  uint64  `protobuf:"varint,9,opt,name=reply_to_seq,json=replyToSeq,proto3" json:"reply_to_seq,omitempty"`
+	Mentions    []int64 `protobuf:"varint,10,rep,packed,name=mentions,proto3" json:"mentions,omitempty"`
+	MentionsAll bool    `protobuf:"varint,11,opt,name=mentions_all,json=mentionsAll,proto3" json:"mentions_all,omitempty"`
+	// Unix milliseconds; 0: never edited.
+	EditedAt int64 `protobuf:"varint,12,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`
+	// Unix milliseconds; 0: not recalled. A recalled message has no content.
+	RecalledAt int64       `protobuf:"varint,13,opt,name=recalled_at,json=recalledAt,proto3" json:"recalled_at,omitempty"`
+	RecalledBy int64       `protobuf:"varint,14,opt,name=recalled_by,json=recalledBy,proto3" json:"recalled_by,omitempty"`
+	Reactions  []*Reaction `protobuf:"bytes,15,rep,name=reactions,proto3" json:"reactions,omitempty"`
+	// Set on the system message that is a change of another message.
+	Change *Change `protobuf:"bytes,16,opt,name=change,proto3" json:"change,omitempty"`
+	// The messages that edited this one.
+	EditSeqs      []uint64 `protobuf:"varint,17,rep,packed,name=edit_seqs,json=editSeqs,proto3" json:"edit_seqs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -125,6 +242,204 @@ func (x *Message) GetTimestamp() int64 {
 	return 0
 }
 
+func (x *Message) GetReplyToSeq() uint64 {
+	if x != nil {
+		return x.ReplyToSeq
+	}
+	return 0
+}
+
+func (x *Message) GetMentions() []int64 {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *Message) GetMentionsAll() bool {
+	if x != nil {
+		return x.MentionsAll
+	}
+	return false
+}
+
+func (x *Message) GetEditedAt() int64 {
+	if x != nil {
+		return x.EditedAt
+	}
+	return 0
+}
+
+func (x *Message) GetRecalledAt() int64 {
+	if x != nil {
+		return x.RecalledAt
+	}
+	return 0
+}
+
+func (x *Message) GetRecalledBy() int64 {
+	if x != nil {
+		return x.RecalledBy
+	}
+	return 0
+}
+
+func (x *Message) GetReactions() []*Reaction {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+func (x *Message) GetChange() *Change {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *Message) GetEditSeqs() []uint64 {
+	if x != nil {
+		return x.EditSeqs
+	}
+	return nil
+}
+
+// Reaction is what users answered a message with, each user once.
+type Reaction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reaction      string                 `protobuf:"bytes,1,opt,name=reaction,proto3" json:"reaction,omitempty"`
+	UserIds       []int64                `protobuf:"varint,2,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reaction) Reset() {
+	*x = Reaction{}
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reaction) ProtoMessage() {}
+
+func (x *Reaction) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
+func (*Reaction) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Reaction) GetReaction() string {
+	if x != nil {
+		return x.Reaction
+	}
+	return ""
+}
+
+func (x *Reaction) GetUserIds() []int64 {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+// Change is what a sender wants of an earlier message of the same conversation. It takes a
+// number of its own in the conversation and is delivered like a message.
+type Change struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  Change_Kind            `protobuf:"varint,1,opt,name=kind,proto3,enum=gochat.v1.Change_Kind" json:"kind,omitempty"`
+	// The message that is changed.
+	SeqId uint64 `protobuf:"varint,2,opt,name=seq_id,json=seqId,proto3" json:"seq_id,omitempty"`
+	// The new content of an edit.
+	Content  string `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	Reaction string `protobuf:"bytes,4,opt,name=reaction,proto3" json:"reaction,omitempty"`
+	// The sender does it as owner or admin of the group, which the store checks again. Set by
+	// authorize.
+	AsAdmin       bool `protobuf:"varint,5,opt,name=as_admin,json=asAdmin,proto3" json:"as_admin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Change) GetKind() Change_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Change_KIND_UNSPECIFIED
+}
+
+func (x *Change) GetSeqId() uint64 {
+	if x != nil {
+		return x.SeqId
+	}
+	return 0
+}
+
+func (x *Change) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *Change) GetReaction() string {
+	if x != nil {
+		return x.Reaction
+	}
+	return ""
+}
+
+func (x *Change) GetAsAdmin() bool {
+	if x != nil {
+		return x.AsAdmin
+	}
+	return false
+}
+
 // Upstream is one accepted send on im-upstream-topic. Where it came from (gateway and
 // connection) travels in the record's metadata.
 type Upstream struct {
@@ -138,14 +453,19 @@ type Upstream struct {
 	MessageType   string `protobuf:"bytes,5,opt,name=message_type,json=messageType,proto3" json:"message_type,omitempty"`
 	TempMessageId string `protobuf:"bytes,6,opt,name=temp_message_id,json=tempMessageId,proto3" json:"temp_message_id,omitempty"`
 	// Unix milliseconds.
-	AcceptedAt    int64 `protobuf:"varint,7,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
+	AcceptedAt  int64   `protobuf:"varint,7,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
+	ReplyToSeq  uint64  `protobuf:"varint,8,opt,name=reply_to_seq,json=replyToSeq,proto3" json:"reply_to_seq,omitempty"`
+	Mentions    []int64 `protobuf:"varint,9,rep,packed,name=mentions,proto3" json:"mentions,omitempty"`
+	MentionsAll bool    `protobuf:"varint,10,opt,name=mentions_all,json=mentionsAll,proto3" json:"mentions_all,omitempty"`
+	// Set when this send changes an earlier message; content and message_type are made from it.
+	Change        *Change `protobuf:"bytes,11,opt,name=change,proto3" json:"change,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Upstream) Reset() {
 	*x = Upstream{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[1]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -157,7 +477,7 @@ func (x *Upstream) String() string {
 func (*Upstream) ProtoMessage() {}
 
 func (x *Upstream) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[1]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -170,7 +490,7 @@ func (x *Upstream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream.ProtoReflect.Descriptor instead.
 func (*Upstream) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{1}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Upstream) GetSenderId() int64 {
@@ -222,6 +542,34 @@ func (x *Upstream) GetAcceptedAt() int64 {
 	return 0
 }
 
+func (x *Upstream) GetReplyToSeq() uint64 {
+	if x != nil {
+		return x.ReplyToSeq
+	}
+	return 0
+}
+
+func (x *Upstream) GetMentions() []int64 {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *Upstream) GetMentionsAll() bool {
+	if x != nil {
+		return x.MentionsAll
+	}
+	return false
+}
+
+func (x *Upstream) GetChange() *Change {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
 // Stored is the event on im-stored-topic, one for each stored message.
 type Stored struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -232,7 +580,7 @@ type Stored struct {
 
 func (x *Stored) Reset() {
 	*x = Stored{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[2]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -244,7 +592,7 @@ func (x *Stored) String() string {
 func (*Stored) ProtoMessage() {}
 
 func (x *Stored) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[2]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -257,7 +605,7 @@ func (x *Stored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stored.ProtoReflect.Descriptor instead.
 func (*Stored) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{2}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Stored) GetMessage() *Message {
@@ -277,7 +625,7 @@ type Downstream struct {
 
 func (x *Downstream) Reset() {
 	*x = Downstream{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[3]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -289,7 +637,7 @@ func (x *Downstream) String() string {
 func (*Downstream) ProtoMessage() {}
 
 func (x *Downstream) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[3]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -302,7 +650,7 @@ func (x *Downstream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Downstream.ProtoReflect.Descriptor instead.
 func (*Downstream) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{3}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Downstream) GetDeliveries() []*Delivery {
@@ -336,7 +684,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[4]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +696,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[4]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +709,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{4}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Delivery) GetUserIds() []int64 {
@@ -440,7 +788,7 @@ type Close struct {
 
 func (x *Close) Reset() {
 	*x = Close{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[5]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +800,7 @@ func (x *Close) String() string {
 func (*Close) ProtoMessage() {}
 
 func (x *Close) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[5]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +813,7 @@ func (x *Close) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Close.ProtoReflect.Descriptor instead.
 func (*Close) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{5}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Close) GetCode() int32 {
@@ -510,20 +858,34 @@ func (x *Close) GetOpenedAt() int64 {
 	return 0
 }
 
-// FanoutTask asks the fanout role to deliver one stored message to a large group.
+// FanoutTask is work of the fanout role: one frame for the members of a group. Tasks of one
+// conversation have one key, so that they are taken in order.
 type FanoutTask struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Message *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
-	GroupId int64                  `protobuf:"varint,2,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The stored message to push. With frame set there is none.
+	Message *Message `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	GroupId int64    `protobuf:"varint,2,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
 	// The sending socket, which does not get the push.
-	ExceptConnectionId string `protobuf:"bytes,3,opt,name=except_connection_id,json=exceptConnectionId,proto3" json:"except_connection_id,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	ExceptConnectionId string          `protobuf:"bytes,3,opt,name=except_connection_id,json=exceptConnectionId,proto3" json:"except_connection_id,omitempty"`
+	Kind               FanoutTask_Kind `protobuf:"varint,4,opt,name=kind,proto3,enum=gochat.v1.FanoutTask_Kind" json:"kind,omitempty"`
+	// Of shards: a member is always in the same one.
+	Shard  uint32 `protobuf:"varint,5,opt,name=shard,proto3" json:"shard,omitempty"`
+	Shards uint32 `protobuf:"varint,6,opt,name=shards,proto3" json:"shards,omitempty"`
+	// A whole JSON text frame for every member, instead of a message.
+	Frame []byte `protobuf:"bytes,7,opt,name=frame,proto3" json:"frame,omitempty"`
+	// Who gets the frame as well, without being a member.
+	ExtraUserIds []int64 `protobuf:"varint,8,rep,packed,name=extra_user_ids,json=extraUserIds,proto3" json:"extra_user_ids,omitempty"`
+	// The group's membership as the message was stored: lists of members may be remembered by it.
+	// 0: read them anew.
+	MembersVersion int64  `protobuf:"varint,9,opt,name=members_version,json=membersVersion,proto3" json:"members_version,omitempty"`
+	ConversationId string `protobuf:"bytes,10,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *FanoutTask) Reset() {
 	*x = FanoutTask{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[6]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -535,7 +897,7 @@ func (x *FanoutTask) String() string {
 func (*FanoutTask) ProtoMessage() {}
 
 func (x *FanoutTask) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[6]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -548,7 +910,7 @@ func (x *FanoutTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FanoutTask.ProtoReflect.Descriptor instead.
 func (*FanoutTask) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{6}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FanoutTask) GetMessage() *Message {
@@ -572,11 +934,174 @@ func (x *FanoutTask) GetExceptConnectionId() string {
 	return ""
 }
 
+func (x *FanoutTask) GetKind() FanoutTask_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return FanoutTask_KIND_UNSPECIFIED
+}
+
+func (x *FanoutTask) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *FanoutTask) GetShards() uint32 {
+	if x != nil {
+		return x.Shards
+	}
+	return 0
+}
+
+func (x *FanoutTask) GetFrame() []byte {
+	if x != nil {
+		return x.Frame
+	}
+	return nil
+}
+
+func (x *FanoutTask) GetExtraUserIds() []int64 {
+	if x != nil {
+		return x.ExtraUserIds
+	}
+	return nil
+}
+
+func (x *FanoutTask) GetMembersVersion() int64 {
+	if x != nil {
+		return x.MembersVersion
+	}
+	return 0
+}
+
+func (x *FanoutTask) GetConversationId() string {
+	if x != nil {
+		return x.ConversationId
+	}
+	return ""
+}
+
+// Announcement is what a change of a group has to tell. It is kept in the database from the
+// change's own transaction until it is in the queue.
+type Announcement struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	AnnouncementId int64                  `protobuf:"varint,1,opt,name=announcement_id,json=announcementId,proto3" json:"announcement_id,omitempty"`
+	// The system message in the group's conversation; unset when the change has none.
+	Message        *Message `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	GroupId        int64    `protobuf:"varint,3,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	ConversationId string   `protobuf:"bytes,4,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
+	// One of created, updated, members-added, member-removed, role-changed, dissolved.
+	Event   string  `protobuf:"bytes,5,opt,name=event,proto3" json:"event,omitempty"`
+	ActorId int64   `protobuf:"varint,6,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
+	UserIds []int64 `protobuf:"varint,7,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	// Who is told without being a member any longer.
+	FormerUserIds []int64 `protobuf:"varint,8,rep,packed,name=former_user_ids,json=formerUserIds,proto3" json:"former_user_ids,omitempty"`
+	// The group's membership after the change.
+	MembersVersion int64 `protobuf:"varint,9,opt,name=members_version,json=membersVersion,proto3" json:"members_version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Announcement) Reset() {
+	*x = Announcement{}
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Announcement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Announcement) ProtoMessage() {}
+
+func (x *Announcement) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Announcement.ProtoReflect.Descriptor instead.
+func (*Announcement) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Announcement) GetAnnouncementId() int64 {
+	if x != nil {
+		return x.AnnouncementId
+	}
+	return 0
+}
+
+func (x *Announcement) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *Announcement) GetGroupId() int64 {
+	if x != nil {
+		return x.GroupId
+	}
+	return 0
+}
+
+func (x *Announcement) GetConversationId() string {
+	if x != nil {
+		return x.ConversationId
+	}
+	return ""
+}
+
+func (x *Announcement) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Announcement) GetActorId() int64 {
+	if x != nil {
+		return x.ActorId
+	}
+	return 0
+}
+
+func (x *Announcement) GetUserIds() []int64 {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+func (x *Announcement) GetFormerUserIds() []int64 {
+	if x != nil {
+		return x.FormerUserIds
+	}
+	return nil
+}
+
+func (x *Announcement) GetMembersVersion() int64 {
+	if x != nil {
+		return x.MembersVersion
+	}
+	return 0
+}
+
 var File_gochat_v1_pipeline_proto protoreflect.FileDescriptor
 
 const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\n" +
-	"\x18gochat/v1/pipeline.proto\x12\tgochat.v1\"\x88\x02\n" +
+	"\x18gochat/v1/pipeline.proto\x12\tgochat.v1\"\xc3\x04\n" +
 	"\aMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\x03R\tmessageId\x12'\n" +
@@ -586,7 +1111,36 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\acontent\x18\x05 \x01(\tR\acontent\x12!\n" +
 	"\fmessage_type\x18\x06 \x01(\tR\vmessageType\x12&\n" +
 	"\x0ftemp_message_id\x18\a \x01(\tR\rtempMessageId\x12\x1c\n" +
-	"\ttimestamp\x18\b \x01(\x03R\ttimestamp\"\xf7\x01\n" +
+	"\ttimestamp\x18\b \x01(\x03R\ttimestamp\x12 \n" +
+	"\freply_to_seq\x18\t \x01(\x04R\n" +
+	"replyToSeq\x12\x1a\n" +
+	"\bmentions\x18\n" +
+	" \x03(\x03R\bmentions\x12!\n" +
+	"\fmentions_all\x18\v \x01(\bR\vmentionsAll\x12\x1b\n" +
+	"\tedited_at\x18\f \x01(\x03R\beditedAt\x12\x1f\n" +
+	"\vrecalled_at\x18\r \x01(\x03R\n" +
+	"recalledAt\x12\x1f\n" +
+	"\vrecalled_by\x18\x0e \x01(\x03R\n" +
+	"recalledBy\x121\n" +
+	"\treactions\x18\x0f \x03(\v2\x13.gochat.v1.ReactionR\treactions\x12)\n" +
+	"\x06change\x18\x10 \x01(\v2\x11.gochat.v1.ChangeR\x06change\x12\x1b\n" +
+	"\tedit_seqs\x18\x11 \x03(\x04R\beditSeqs\"A\n" +
+	"\bReaction\x12\x1a\n" +
+	"\breaction\x18\x01 \x01(\tR\breaction\x12\x19\n" +
+	"\buser_ids\x18\x02 \x03(\x03R\auserIds\"\xfc\x01\n" +
+	"\x06Change\x12*\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x16.gochat.v1.Change.KindR\x04kind\x12\x15\n" +
+	"\x06seq_id\x18\x02 \x01(\x04R\x05seqId\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\tR\acontent\x12\x1a\n" +
+	"\breaction\x18\x04 \x01(\tR\breaction\x12\x19\n" +
+	"\bas_admin\x18\x05 \x01(\bR\aasAdmin\"^\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vKIND_RECALL\x10\x01\x12\r\n" +
+	"\tKIND_EDIT\x10\x02\x12\x0e\n" +
+	"\n" +
+	"KIND_REACT\x10\x03\x12\x10\n" +
+	"\fKIND_UNREACT\x10\x04\"\x83\x03\n" +
 	"\bUpstream\x12\x1b\n" +
 	"\tsender_id\x18\x01 \x01(\x03R\bsenderId\x12'\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12\x1f\n" +
@@ -596,7 +1150,13 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\fmessage_type\x18\x05 \x01(\tR\vmessageType\x12&\n" +
 	"\x0ftemp_message_id\x18\x06 \x01(\tR\rtempMessageId\x12\x1f\n" +
 	"\vaccepted_at\x18\a \x01(\x03R\n" +
-	"acceptedAt\"6\n" +
+	"acceptedAt\x12 \n" +
+	"\freply_to_seq\x18\b \x01(\x04R\n" +
+	"replyToSeq\x12\x1a\n" +
+	"\bmentions\x18\t \x03(\x03R\bmentions\x12!\n" +
+	"\fmentions_all\x18\n" +
+	" \x01(\bR\vmentionsAll\x12)\n" +
+	"\x06change\x18\v \x01(\v2\x11.gochat.v1.ChangeR\x06change\"6\n" +
 	"\x06Stored\x12,\n" +
 	"\amessage\x18\x01 \x01(\v2\x12.gochat.v1.MessageR\amessage\"A\n" +
 	"\n" +
@@ -619,12 +1179,34 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\btoken_id\x18\x03 \x01(\tR\atokenId\x12\x1b\n" +
 	"\tdevice_id\x18\x04 \x01(\tR\bdeviceId\x120\n" +
 	"\x14except_connection_id\x18\x05 \x01(\tR\x12exceptConnectionId\x12\x1b\n" +
-	"\topened_at\x18\x06 \x01(\x03R\bopenedAt\"\x87\x01\n" +
+	"\topened_at\x18\x06 \x01(\x03R\bopenedAt\"\xa1\x03\n" +
 	"\n" +
 	"FanoutTask\x12,\n" +
 	"\amessage\x18\x01 \x01(\v2\x12.gochat.v1.MessageR\amessage\x12\x19\n" +
 	"\bgroup_id\x18\x02 \x01(\x03R\agroupId\x120\n" +
-	"\x14except_connection_id\x18\x03 \x01(\tR\x12exceptConnectionIdB;Z9github.com/gochat/gochat/contracts/gen/gochat/v1;gochatv1b\x06proto3"
+	"\x14except_connection_id\x18\x03 \x01(\tR\x12exceptConnectionId\x12.\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x1a.gochat.v1.FanoutTask.KindR\x04kind\x12\x14\n" +
+	"\x05shard\x18\x05 \x01(\rR\x05shard\x12\x16\n" +
+	"\x06shards\x18\x06 \x01(\rR\x06shards\x12\x14\n" +
+	"\x05frame\x18\a \x01(\fR\x05frame\x12$\n" +
+	"\x0eextra_user_ids\x18\b \x03(\x03R\fextraUserIds\x12'\n" +
+	"\x0fmembers_version\x18\t \x01(\x03R\x0emembersVersion\x12'\n" +
+	"\x0fconversation_id\x18\n" +
+	" \x01(\tR\x0econversationId\",\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"KIND_SHARD\x10\x01\"\xc6\x02\n" +
+	"\fAnnouncement\x12'\n" +
+	"\x0fannouncement_id\x18\x01 \x01(\x03R\x0eannouncementId\x12,\n" +
+	"\amessage\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\amessage\x12\x19\n" +
+	"\bgroup_id\x18\x03 \x01(\x03R\agroupId\x12'\n" +
+	"\x0fconversation_id\x18\x04 \x01(\tR\x0econversationId\x12\x14\n" +
+	"\x05event\x18\x05 \x01(\tR\x05event\x12\x19\n" +
+	"\bactor_id\x18\x06 \x01(\x03R\aactorId\x12\x19\n" +
+	"\buser_ids\x18\a \x03(\x03R\auserIds\x12&\n" +
+	"\x0fformer_user_ids\x18\b \x03(\x03R\rformerUserIds\x12'\n" +
+	"\x0fmembers_version\x18\t \x01(\x03R\x0emembersVersionB;Z9github.com/gochat/gochat/contracts/gen/gochat/v1;gochatv1b\x06proto3"
 
 var (
 	file_gochat_v1_pipeline_proto_rawDescOnce sync.Once
@@ -638,26 +1220,38 @@ func file_gochat_v1_pipeline_proto_rawDescGZIP() []byte {
 	return file_gochat_v1_pipeline_proto_rawDescData
 }
 
-var file_gochat_v1_pipeline_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_gochat_v1_pipeline_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_gochat_v1_pipeline_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_gochat_v1_pipeline_proto_goTypes = []any{
-	(*Message)(nil),    // 0: gochat.v1.Message
-	(*Upstream)(nil),   // 1: gochat.v1.Upstream
-	(*Stored)(nil),     // 2: gochat.v1.Stored
-	(*Downstream)(nil), // 3: gochat.v1.Downstream
-	(*Delivery)(nil),   // 4: gochat.v1.Delivery
-	(*Close)(nil),      // 5: gochat.v1.Close
-	(*FanoutTask)(nil), // 6: gochat.v1.FanoutTask
+	(Change_Kind)(0),     // 0: gochat.v1.Change.Kind
+	(FanoutTask_Kind)(0), // 1: gochat.v1.FanoutTask.Kind
+	(*Message)(nil),      // 2: gochat.v1.Message
+	(*Reaction)(nil),     // 3: gochat.v1.Reaction
+	(*Change)(nil),       // 4: gochat.v1.Change
+	(*Upstream)(nil),     // 5: gochat.v1.Upstream
+	(*Stored)(nil),       // 6: gochat.v1.Stored
+	(*Downstream)(nil),   // 7: gochat.v1.Downstream
+	(*Delivery)(nil),     // 8: gochat.v1.Delivery
+	(*Close)(nil),        // 9: gochat.v1.Close
+	(*FanoutTask)(nil),   // 10: gochat.v1.FanoutTask
+	(*Announcement)(nil), // 11: gochat.v1.Announcement
 }
 var file_gochat_v1_pipeline_proto_depIdxs = []int32{
-	0, // 0: gochat.v1.Stored.message:type_name -> gochat.v1.Message
-	4, // 1: gochat.v1.Downstream.deliveries:type_name -> gochat.v1.Delivery
-	5, // 2: gochat.v1.Delivery.close:type_name -> gochat.v1.Close
-	0, // 3: gochat.v1.FanoutTask.message:type_name -> gochat.v1.Message
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3,  // 0: gochat.v1.Message.reactions:type_name -> gochat.v1.Reaction
+	4,  // 1: gochat.v1.Message.change:type_name -> gochat.v1.Change
+	0,  // 2: gochat.v1.Change.kind:type_name -> gochat.v1.Change.Kind
+	4,  // 3: gochat.v1.Upstream.change:type_name -> gochat.v1.Change
+	2,  // 4: gochat.v1.Stored.message:type_name -> gochat.v1.Message
+	8,  // 5: gochat.v1.Downstream.deliveries:type_name -> gochat.v1.Delivery
+	9,  // 6: gochat.v1.Delivery.close:type_name -> gochat.v1.Close
+	2,  // 7: gochat.v1.FanoutTask.message:type_name -> gochat.v1.Message
+	1,  // 8: gochat.v1.FanoutTask.kind:type_name -> gochat.v1.FanoutTask.Kind
+	2,  // 9: gochat.v1.Announcement.message:type_name -> gochat.v1.Message
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_pipeline_proto_init() }
@@ -670,13 +1264,14 @@ func file_gochat_v1_pipeline_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_pipeline_proto_rawDesc), len(file_gochat_v1_pipeline_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   7,
+			NumEnums:      2,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_gochat_v1_pipeline_proto_goTypes,
 		DependencyIndexes: file_gochat_v1_pipeline_proto_depIdxs,
+		EnumInfos:         file_gochat_v1_pipeline_proto_enumTypes,
 		MessageInfos:      file_gochat_v1_pipeline_proto_msgTypes,
 	}.Build()
 	File_gochat_v1_pipeline_proto = out.File

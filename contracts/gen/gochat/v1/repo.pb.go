@@ -33,6 +33,15 @@ const (
 	SaveResult_OUTCOME_NOT_MEMBER SaveResult_Outcome = 3
 	// The group was dissolved. Nothing was written.
 	SaveResult_OUTCOME_DISSOLVED SaveResult_Outcome = 4
+	// There is no message of that number that the sender may read (the one to answer or to
+	// change). Nothing was written.
+	SaveResult_OUTCOME_NO_TARGET SaveResult_Outcome = 5
+	// The message was recalled, or cannot be changed in this way. Nothing was written.
+	SaveResult_OUTCOME_CONFLICT SaveResult_Outcome = 6
+	// The sender reacted so already. Nothing was written.
+	SaveResult_OUTCOME_REACTED_ALREADY SaveResult_Outcome = 7
+	// The sender is no owner or admin any longer. Nothing was written.
+	SaveResult_OUTCOME_FORBIDDEN SaveResult_Outcome = 8
 )
 
 // Enum value maps for SaveResult_Outcome.
@@ -43,13 +52,21 @@ var (
 		2: "OUTCOME_DUPLICATE",
 		3: "OUTCOME_NOT_MEMBER",
 		4: "OUTCOME_DISSOLVED",
+		5: "OUTCOME_NO_TARGET",
+		6: "OUTCOME_CONFLICT",
+		7: "OUTCOME_REACTED_ALREADY",
+		8: "OUTCOME_FORBIDDEN",
 	}
 	SaveResult_Outcome_value = map[string]int32{
-		"OUTCOME_UNSPECIFIED": 0,
-		"OUTCOME_STORED":      1,
-		"OUTCOME_DUPLICATE":   2,
-		"OUTCOME_NOT_MEMBER":  3,
-		"OUTCOME_DISSOLVED":   4,
+		"OUTCOME_UNSPECIFIED":     0,
+		"OUTCOME_STORED":          1,
+		"OUTCOME_DUPLICATE":       2,
+		"OUTCOME_NOT_MEMBER":      3,
+		"OUTCOME_DISSOLVED":       4,
+		"OUTCOME_NO_TARGET":       5,
+		"OUTCOME_CONFLICT":        6,
+		"OUTCOME_REACTED_ALREADY": 7,
+		"OUTCOME_FORBIDDEN":       8,
 	}
 )
 
@@ -409,11 +426,16 @@ func (x *SaveMessagesResponse) GetResults() []*SaveResult {
 }
 
 type SaveResult struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Outcome       SaveResult_Outcome     `protobuf:"varint,1,opt,name=outcome,proto3,enum=gochat.v1.SaveResult_Outcome" json:"outcome,omitempty"`
-	Message       *Message               `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Outcome SaveResult_Outcome     `protobuf:"varint,1,opt,name=outcome,proto3,enum=gochat.v1.SaveResult_Outcome" json:"outcome,omitempty"`
+	Message *Message               `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Of a message to a group that was stored: who was in it at that moment. The size is how many
+	// it has, or had at most within the last minute: while a group shrinks, what was given to the
+	// slower way of a large one is still under way.
+	MembersVersion int64 `protobuf:"varint,3,opt,name=members_version,json=membersVersion,proto3" json:"members_version,omitempty"`
+	GroupSize      int64 `protobuf:"varint,4,opt,name=group_size,json=groupSize,proto3" json:"group_size,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SaveResult) Reset() {
@@ -458,6 +480,20 @@ func (x *SaveResult) GetMessage() *Message {
 		return x.Message
 	}
 	return nil
+}
+
+func (x *SaveResult) GetMembersVersion() int64 {
+	if x != nil {
+		return x.MembersVersion
+	}
+	return 0
+}
+
+func (x *SaveResult) GetGroupSize() int64 {
+	if x != nil {
+		return x.GroupSize
+	}
+	return 0
 }
 
 type HistoryRequest struct {
@@ -860,8 +896,14 @@ type Membership struct {
 	// Both users of a single chat.
 	UserIds []int64 `protobuf:"varint,5,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	// Of a group.
-	GroupId       int64 `protobuf:"varint,6,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
-	MemberCount   int64 `protobuf:"varint,7,opt,name=member_count,json=memberCount,proto3" json:"member_count,omitempty"`
+	GroupId     int64 `protobuf:"varint,6,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	MemberCount int64 `protobuf:"varint,7,opt,name=member_count,json=memberCount,proto3" json:"member_count,omitempty"`
+	// The user's role in the group: owner, admin or member.
+	Role string `protobuf:"bytes,8,opt,name=role,proto3" json:"role,omitempty"`
+	// Grows with each change of who is in the group.
+	MembersVersion int64 `protobuf:"varint,9,opt,name=members_version,json=membersVersion,proto3" json:"members_version,omitempty"`
+	// Nothing at or below this is for the user to read.
+	JoinSeq       uint64 `protobuf:"varint,10,opt,name=join_seq,json=joinSeq,proto3" json:"join_seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -941,6 +983,27 @@ func (x *Membership) GetGroupId() int64 {
 func (x *Membership) GetMemberCount() int64 {
 	if x != nil {
 		return x.MemberCount
+	}
+	return 0
+}
+
+func (x *Membership) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Membership) GetMembersVersion() int64 {
+	if x != nil {
+		return x.MembersVersion
+	}
+	return 0
+}
+
+func (x *Membership) GetJoinSeq() uint64 {
+	if x != nil {
+		return x.JoinSeq
 	}
 	return 0
 }
@@ -2245,207 +2308,6 @@ func (x *IsTokenRevokedResponse) GetRevoked() bool {
 	return false
 }
 
-type GetGroupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GroupId       int64                  `protobuf:"varint,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetGroupRequest) Reset() {
-	*x = GetGroupRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetGroupRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetGroupRequest) ProtoMessage() {}
-
-func (x *GetGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetGroupRequest.ProtoReflect.Descriptor instead.
-func (*GetGroupRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
-}
-
-func (x *GetGroupRequest) GetGroupId() int64 {
-	if x != nil {
-		return x.GroupId
-	}
-	return 0
-}
-
-type GetGroupResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Group         *Group                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetGroupResponse) Reset() {
-	*x = GetGroupResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetGroupResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetGroupResponse) ProtoMessage() {}
-
-func (x *GetGroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetGroupResponse.ProtoReflect.Descriptor instead.
-func (*GetGroupResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
-}
-
-func (x *GetGroupResponse) GetGroup() *Group {
-	if x != nil {
-		return x.Group
-	}
-	return nil
-}
-
-type ListMemberIDsRequest struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	GroupId int64                  `protobuf:"varint,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
-	// Exclusive.
-	AfterUserId   int64 `protobuf:"varint,2,opt,name=after_user_id,json=afterUserId,proto3" json:"after_user_id,omitempty"`
-	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListMemberIDsRequest) Reset() {
-	*x = ListMemberIDsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListMemberIDsRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListMemberIDsRequest) ProtoMessage() {}
-
-func (x *ListMemberIDsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListMemberIDsRequest.ProtoReflect.Descriptor instead.
-func (*ListMemberIDsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
-}
-
-func (x *ListMemberIDsRequest) GetGroupId() int64 {
-	if x != nil {
-		return x.GroupId
-	}
-	return 0
-}
-
-func (x *ListMemberIDsRequest) GetAfterUserId() int64 {
-	if x != nil {
-		return x.AfterUserId
-	}
-	return 0
-}
-
-func (x *ListMemberIDsRequest) GetLimit() int32 {
-	if x != nil {
-		return x.Limit
-	}
-	return 0
-}
-
-type ListMemberIDsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserIds       []int64                `protobuf:"varint,1,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
-	HasMore       bool                   `protobuf:"varint,2,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListMemberIDsResponse) Reset() {
-	*x = ListMemberIDsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListMemberIDsResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListMemberIDsResponse) ProtoMessage() {}
-
-func (x *ListMemberIDsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListMemberIDsResponse.ProtoReflect.Descriptor instead.
-func (*ListMemberIDsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
-}
-
-func (x *ListMemberIDsResponse) GetUserIds() []int64 {
-	if x != nil {
-		return x.UserIds
-	}
-	return nil
-}
-
-func (x *ListMemberIDsResponse) GetHasMore() bool {
-	if x != nil {
-		return x.HasMore
-	}
-	return false
-}
-
 type Session struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	UserId       int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -2460,7 +2322,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2334,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2347,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Session) GetUserId() int64 {
@@ -2532,7 +2394,7 @@ type PutSessionsRequest struct {
 
 func (x *PutSessionsRequest) Reset() {
 	*x = PutSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2406,7 @@ func (x *PutSessionsRequest) String() string {
 func (*PutSessionsRequest) ProtoMessage() {}
 
 func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2419,7 @@ func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsRequest.ProtoReflect.Descriptor instead.
 func (*PutSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PutSessionsRequest) GetSessions() []*Session {
@@ -2575,7 +2437,7 @@ type PutSessionsResponse struct {
 
 func (x *PutSessionsResponse) Reset() {
 	*x = PutSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2587,7 +2449,7 @@ func (x *PutSessionsResponse) String() string {
 func (*PutSessionsResponse) ProtoMessage() {}
 
 func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2600,7 +2462,7 @@ func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsResponse.ProtoReflect.Descriptor instead.
 func (*PutSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
 }
 
 type RemoveSessionRequest struct {
@@ -2612,7 +2474,7 @@ type RemoveSessionRequest struct {
 
 func (x *RemoveSessionRequest) Reset() {
 	*x = RemoveSessionRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +2486,7 @@ func (x *RemoveSessionRequest) String() string {
 func (*RemoveSessionRequest) ProtoMessage() {}
 
 func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +2499,7 @@ func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RemoveSessionRequest) GetSession() *Session {
@@ -2655,7 +2517,7 @@ type RemoveSessionResponse struct {
 
 func (x *RemoveSessionResponse) Reset() {
 	*x = RemoveSessionResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +2529,7 @@ func (x *RemoveSessionResponse) String() string {
 func (*RemoveSessionResponse) ProtoMessage() {}
 
 func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +2542,7 @@ func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
 }
 
 type BeatRequest struct {
@@ -2694,7 +2556,7 @@ type BeatRequest struct {
 
 func (x *BeatRequest) Reset() {
 	*x = BeatRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2706,7 +2568,7 @@ func (x *BeatRequest) String() string {
 func (*BeatRequest) ProtoMessage() {}
 
 func (x *BeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2719,7 +2581,7 @@ func (x *BeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatRequest.ProtoReflect.Descriptor instead.
 func (*BeatRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *BeatRequest) GetGatewayId() string {
@@ -2745,7 +2607,7 @@ type BeatResponse struct {
 
 func (x *BeatResponse) Reset() {
 	*x = BeatResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +2619,7 @@ func (x *BeatResponse) String() string {
 func (*BeatResponse) ProtoMessage() {}
 
 func (x *BeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +2632,7 @@ func (x *BeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatResponse.ProtoReflect.Descriptor instead.
 func (*BeatResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *BeatResponse) GetFresh() bool {
@@ -2789,7 +2651,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2801,7 +2663,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2814,7 +2676,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *LeaveRequest) GetGatewayId() string {
@@ -2832,7 +2694,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2844,7 +2706,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2857,7 +2719,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
 }
 
 type LocateRequest struct {
@@ -2869,7 +2731,7 @@ type LocateRequest struct {
 
 func (x *LocateRequest) Reset() {
 	*x = LocateRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +2743,7 @@ func (x *LocateRequest) String() string {
 func (*LocateRequest) ProtoMessage() {}
 
 func (x *LocateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +2756,7 @@ func (x *LocateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateRequest.ProtoReflect.Descriptor instead.
 func (*LocateRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LocateRequest) GetUserIds() []int64 {
@@ -2914,7 +2776,7 @@ type LocateResponse struct {
 
 func (x *LocateResponse) Reset() {
 	*x = LocateResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2926,7 +2788,7 @@ func (x *LocateResponse) String() string {
 func (*LocateResponse) ProtoMessage() {}
 
 func (x *LocateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2939,7 +2801,7 @@ func (x *LocateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateResponse.ProtoReflect.Descriptor instead.
 func (*LocateResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LocateResponse) GetGateways() []*GatewayUsers {
@@ -2966,7 +2828,7 @@ type GatewayUsers struct {
 
 func (x *GatewayUsers) Reset() {
 	*x = GatewayUsers{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2978,7 +2840,7 @@ func (x *GatewayUsers) String() string {
 func (*GatewayUsers) ProtoMessage() {}
 
 func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2991,7 +2853,7 @@ func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayUsers.ProtoReflect.Descriptor instead.
 func (*GatewayUsers) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GatewayUsers) GetGatewayId() string {
@@ -3016,7 +2878,7 @@ type LiveGatewaysRequest struct {
 
 func (x *LiveGatewaysRequest) Reset() {
 	*x = LiveGatewaysRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3028,7 +2890,7 @@ func (x *LiveGatewaysRequest) String() string {
 func (*LiveGatewaysRequest) ProtoMessage() {}
 
 func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3041,7 +2903,7 @@ func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysRequest.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
 }
 
 type LiveGatewaysResponse struct {
@@ -3053,7 +2915,7 @@ type LiveGatewaysResponse struct {
 
 func (x *LiveGatewaysResponse) Reset() {
 	*x = LiveGatewaysResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3065,7 +2927,7 @@ func (x *LiveGatewaysResponse) String() string {
 func (*LiveGatewaysResponse) ProtoMessage() {}
 
 func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3078,7 +2940,7 @@ func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysResponse.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *LiveGatewaysResponse) GetGatewayIds() []string {
@@ -3108,17 +2970,24 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x13SaveMessagesRequest\x12.\n" +
 	"\bmessages\x18\x01 \x03(\v2\x12.gochat.v1.MessageR\bmessages\"G\n" +
 	"\x14SaveMessagesResponse\x12/\n" +
-	"\aresults\x18\x01 \x03(\v2\x15.gochat.v1.SaveResultR\aresults\"\xf1\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x15.gochat.v1.SaveResultR\aresults\"\x9b\x03\n" +
 	"\n" +
 	"SaveResult\x127\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x1d.gochat.v1.SaveResult.OutcomeR\aoutcome\x12,\n" +
-	"\amessage\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\amessage\"|\n" +
+	"\amessage\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\amessage\x12'\n" +
+	"\x0fmembers_version\x18\x03 \x01(\x03R\x0emembersVersion\x12\x1d\n" +
+	"\n" +
+	"group_size\x18\x04 \x01(\x03R\tgroupSize\"\xdd\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eOUTCOME_STORED\x10\x01\x12\x15\n" +
 	"\x11OUTCOME_DUPLICATE\x10\x02\x12\x16\n" +
 	"\x12OUTCOME_NOT_MEMBER\x10\x03\x12\x15\n" +
-	"\x11OUTCOME_DISSOLVED\x10\x04\"\xc5\x01\n" +
+	"\x11OUTCOME_DISSOLVED\x10\x04\x12\x15\n" +
+	"\x11OUTCOME_NO_TARGET\x10\x05\x12\x14\n" +
+	"\x10OUTCOME_CONFLICT\x10\x06\x12\x1b\n" +
+	"\x17OUTCOME_REACTED_ALREADY\x10\a\x12\x15\n" +
+	"\x11OUTCOME_FORBIDDEN\x10\b\"\xc5\x01\n" +
 	"\x0eHistoryRequest\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x1b\n" +
 	"\tafter_seq\x18\x02 \x01(\x04R\bafterSeq\x12\x1b\n" +
@@ -3143,7 +3012,7 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\"N\n" +
 	"\x13MembershipsResponse\x127\n" +
-	"\vmemberships\x18\x01 \x03(\v2\x15.gochat.v1.MembershipR\vmemberships\"\xe4\x01\n" +
+	"\vmemberships\x18\x01 \x03(\v2\x15.gochat.v1.MembershipR\vmemberships\"\xbc\x02\n" +
 	"\n" +
 	"Membership\x12\x16\n" +
 	"\x06exists\x18\x01 \x01(\bR\x06exists\x12/\n" +
@@ -3152,7 +3021,11 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\tdissolved\x18\x04 \x01(\bR\tdissolved\x12\x19\n" +
 	"\buser_ids\x18\x05 \x03(\x03R\auserIds\x12\x19\n" +
 	"\bgroup_id\x18\x06 \x01(\x03R\agroupId\x12!\n" +
-	"\fmember_count\x18\a \x01(\x03R\vmemberCount\"G\n" +
+	"\fmember_count\x18\a \x01(\x03R\vmemberCount\x12\x12\n" +
+	"\x04role\x18\b \x01(\tR\x04role\x12'\n" +
+	"\x0fmembers_version\x18\t \x01(\x03R\x0emembersVersion\x12\x19\n" +
+	"\bjoin_seq\x18\n" +
+	" \x01(\x04R\ajoinSeq\"G\n" +
 	"\x13EnsureSingleRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x17\n" +
 	"\apeer_id\x18\x02 \x01(\x03R\x06peerId\"Y\n" +
@@ -3234,18 +3107,7 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x15IsTokenRevokedRequest\x12\x19\n" +
 	"\btoken_id\x18\x01 \x01(\tR\atokenId\"2\n" +
 	"\x16IsTokenRevokedResponse\x12\x18\n" +
-	"\arevoked\x18\x01 \x01(\bR\arevoked\",\n" +
-	"\x0fGetGroupRequest\x12\x19\n" +
-	"\bgroup_id\x18\x01 \x01(\x03R\agroupId\":\n" +
-	"\x10GetGroupResponse\x12&\n" +
-	"\x05group\x18\x01 \x01(\v2\x10.gochat.v1.GroupR\x05group\"k\n" +
-	"\x14ListMemberIDsRequest\x12\x19\n" +
-	"\bgroup_id\x18\x01 \x01(\x03R\agroupId\x12\"\n" +
-	"\rafter_user_id\x18\x02 \x01(\x03R\vafterUserId\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\x05R\x05limit\"M\n" +
-	"\x15ListMemberIDsResponse\x12\x19\n" +
-	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x19\n" +
-	"\bhas_more\x18\x02 \x01(\bR\ahasMore\"\x9e\x01\n" +
+	"\arevoked\x18\x01 \x01(\bR\arevoked\"\x9e\x01\n" +
 	"\aSession\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12#\n" +
 	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x1d\n" +
@@ -3304,10 +3166,7 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\n" +
 	"UpdateUser\x12\x1c.gochat.v1.UpdateUserRequest\x1a\x1d.gochat.v1.UpdateUserResponse\x12L\n" +
 	"\vRevokeToken\x12\x1d.gochat.v1.RevokeTokenRequest\x1a\x1e.gochat.v1.RevokeTokenResponse\x12U\n" +
-	"\x0eIsTokenRevoked\x12 .gochat.v1.IsTokenRevokedRequest\x1a!.gochat.v1.IsTokenRevokedResponse2\xa4\x01\n" +
-	"\tGroupRepo\x12C\n" +
-	"\bGetGroup\x12\x1a.gochat.v1.GetGroupRequest\x1a\x1b.gochat.v1.GetGroupResponse\x12R\n" +
-	"\rListMemberIDs\x12\x1f.gochat.v1.ListMemberIDsRequest\x1a .gochat.v1.ListMemberIDsResponse2\xb4\x03\n" +
+	"\x0eIsTokenRevoked\x12 .gochat.v1.IsTokenRevokedRequest\x1a!.gochat.v1.IsTokenRevokedResponse2\xb4\x03\n" +
 	"\vSessionRepo\x12L\n" +
 	"\vPutSessions\x12\x1d.gochat.v1.PutSessionsRequest\x1a\x1e.gochat.v1.PutSessionsResponse\x12R\n" +
 	"\rRemoveSession\x12\x1f.gochat.v1.RemoveSessionRequest\x1a .gochat.v1.RemoveSessionResponse\x127\n" +
@@ -3329,7 +3188,7 @@ func file_gochat_v1_repo_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_repo_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_gochat_v1_repo_proto_goTypes = []any{
 	(SaveResult_Outcome)(0),           // 0: gochat.v1.SaveResult.Outcome
 	(*ClientKey)(nil),                 // 1: gochat.v1.ClientKey
@@ -3373,117 +3232,107 @@ var file_gochat_v1_repo_proto_goTypes = []any{
 	(*RevokeTokenResponse)(nil),       // 39: gochat.v1.RevokeTokenResponse
 	(*IsTokenRevokedRequest)(nil),     // 40: gochat.v1.IsTokenRevokedRequest
 	(*IsTokenRevokedResponse)(nil),    // 41: gochat.v1.IsTokenRevokedResponse
-	(*GetGroupRequest)(nil),           // 42: gochat.v1.GetGroupRequest
-	(*GetGroupResponse)(nil),          // 43: gochat.v1.GetGroupResponse
-	(*ListMemberIDsRequest)(nil),      // 44: gochat.v1.ListMemberIDsRequest
-	(*ListMemberIDsResponse)(nil),     // 45: gochat.v1.ListMemberIDsResponse
-	(*Session)(nil),                   // 46: gochat.v1.Session
-	(*PutSessionsRequest)(nil),        // 47: gochat.v1.PutSessionsRequest
-	(*PutSessionsResponse)(nil),       // 48: gochat.v1.PutSessionsResponse
-	(*RemoveSessionRequest)(nil),      // 49: gochat.v1.RemoveSessionRequest
-	(*RemoveSessionResponse)(nil),     // 50: gochat.v1.RemoveSessionResponse
-	(*BeatRequest)(nil),               // 51: gochat.v1.BeatRequest
-	(*BeatResponse)(nil),              // 52: gochat.v1.BeatResponse
-	(*LeaveRequest)(nil),              // 53: gochat.v1.LeaveRequest
-	(*LeaveResponse)(nil),             // 54: gochat.v1.LeaveResponse
-	(*LocateRequest)(nil),             // 55: gochat.v1.LocateRequest
-	(*LocateResponse)(nil),            // 56: gochat.v1.LocateResponse
-	(*GatewayUsers)(nil),              // 57: gochat.v1.GatewayUsers
-	(*LiveGatewaysRequest)(nil),       // 58: gochat.v1.LiveGatewaysRequest
-	(*LiveGatewaysResponse)(nil),      // 59: gochat.v1.LiveGatewaysResponse
-	nil,                               // 60: gochat.v1.SyncRequest.HaveEntry
-	(*Message)(nil),                   // 61: gochat.v1.Message
-	(ConversationType)(0),             // 62: gochat.v1.ConversationType
-	(*Conversation)(nil),              // 63: gochat.v1.Conversation
-	(*User)(nil),                      // 64: gochat.v1.User
-	(*Group)(nil),                     // 65: gochat.v1.Group
+	(*Session)(nil),                   // 42: gochat.v1.Session
+	(*PutSessionsRequest)(nil),        // 43: gochat.v1.PutSessionsRequest
+	(*PutSessionsResponse)(nil),       // 44: gochat.v1.PutSessionsResponse
+	(*RemoveSessionRequest)(nil),      // 45: gochat.v1.RemoveSessionRequest
+	(*RemoveSessionResponse)(nil),     // 46: gochat.v1.RemoveSessionResponse
+	(*BeatRequest)(nil),               // 47: gochat.v1.BeatRequest
+	(*BeatResponse)(nil),              // 48: gochat.v1.BeatResponse
+	(*LeaveRequest)(nil),              // 49: gochat.v1.LeaveRequest
+	(*LeaveResponse)(nil),             // 50: gochat.v1.LeaveResponse
+	(*LocateRequest)(nil),             // 51: gochat.v1.LocateRequest
+	(*LocateResponse)(nil),            // 52: gochat.v1.LocateResponse
+	(*GatewayUsers)(nil),              // 53: gochat.v1.GatewayUsers
+	(*LiveGatewaysRequest)(nil),       // 54: gochat.v1.LiveGatewaysRequest
+	(*LiveGatewaysResponse)(nil),      // 55: gochat.v1.LiveGatewaysResponse
+	nil,                               // 56: gochat.v1.SyncRequest.HaveEntry
+	(*Message)(nil),                   // 57: gochat.v1.Message
+	(ConversationType)(0),             // 58: gochat.v1.ConversationType
+	(*Conversation)(nil),              // 59: gochat.v1.Conversation
+	(*User)(nil),                      // 60: gochat.v1.User
 }
 var file_gochat_v1_repo_proto_depIdxs = []int32{
 	1,  // 0: gochat.v1.LookupDedupRequest.keys:type_name -> gochat.v1.ClientKey
-	61, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
+	57, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
 	1,  // 2: gochat.v1.AllocateSeqRequest.keys:type_name -> gochat.v1.ClientKey
-	61, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
+	57, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
 	8,  // 4: gochat.v1.SaveMessagesResponse.results:type_name -> gochat.v1.SaveResult
 	0,  // 5: gochat.v1.SaveResult.outcome:type_name -> gochat.v1.SaveResult.Outcome
-	61, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
-	61, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
-	61, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
+	57, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
+	57, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
+	57, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
 	14, // 9: gochat.v1.MembershipsRequest.keys:type_name -> gochat.v1.MembershipKey
 	16, // 10: gochat.v1.MembershipsResponse.memberships:type_name -> gochat.v1.Membership
-	62, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
-	63, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
-	63, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
-	62, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
-	60, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
+	58, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
+	59, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
+	59, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
+	58, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
+	56, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
 	27, // 16: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
-	61, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
-	64, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
-	64, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
-	64, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
-	64, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
-	64, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
-	64, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
-	65, // 24: gochat.v1.GetGroupResponse.group:type_name -> gochat.v1.Group
-	46, // 25: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
-	46, // 26: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
-	57, // 27: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
-	2,  // 28: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
-	4,  // 29: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
-	6,  // 30: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
-	9,  // 31: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
-	11, // 32: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
-	13, // 33: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
-	17, // 34: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
-	19, // 35: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
-	21, // 36: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
-	23, // 37: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
-	25, // 38: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
-	28, // 39: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
-	30, // 40: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
-	32, // 41: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
-	34, // 42: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
-	36, // 43: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
-	38, // 44: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
-	40, // 45: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
-	42, // 46: gochat.v1.GroupRepo.GetGroup:input_type -> gochat.v1.GetGroupRequest
-	44, // 47: gochat.v1.GroupRepo.ListMemberIDs:input_type -> gochat.v1.ListMemberIDsRequest
-	47, // 48: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
-	49, // 49: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
-	51, // 50: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
-	53, // 51: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
-	55, // 52: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
-	58, // 53: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
-	3,  // 54: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
-	5,  // 55: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
-	7,  // 56: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
-	10, // 57: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
-	12, // 58: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
-	15, // 59: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
-	18, // 60: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
-	20, // 61: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
-	22, // 62: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
-	24, // 63: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
-	26, // 64: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
-	29, // 65: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
-	31, // 66: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
-	33, // 67: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
-	35, // 68: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
-	37, // 69: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
-	39, // 70: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
-	41, // 71: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
-	43, // 72: gochat.v1.GroupRepo.GetGroup:output_type -> gochat.v1.GetGroupResponse
-	45, // 73: gochat.v1.GroupRepo.ListMemberIDs:output_type -> gochat.v1.ListMemberIDsResponse
-	48, // 74: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
-	50, // 75: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
-	52, // 76: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
-	54, // 77: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
-	56, // 78: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
-	59, // 79: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
-	54, // [54:80] is the sub-list for method output_type
-	28, // [28:54] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	57, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
+	60, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
+	60, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
+	60, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
+	60, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
+	60, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
+	60, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
+	42, // 24: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
+	42, // 25: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
+	53, // 26: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
+	2,  // 27: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
+	4,  // 28: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
+	6,  // 29: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
+	9,  // 30: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
+	11, // 31: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
+	13, // 32: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
+	17, // 33: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
+	19, // 34: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
+	21, // 35: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
+	23, // 36: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
+	25, // 37: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
+	28, // 38: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
+	30, // 39: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
+	32, // 40: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
+	34, // 41: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
+	36, // 42: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
+	38, // 43: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
+	40, // 44: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
+	43, // 45: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
+	45, // 46: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
+	47, // 47: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
+	49, // 48: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
+	51, // 49: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
+	54, // 50: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
+	3,  // 51: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
+	5,  // 52: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
+	7,  // 53: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
+	10, // 54: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
+	12, // 55: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
+	15, // 56: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
+	18, // 57: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
+	20, // 58: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
+	22, // 59: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
+	24, // 60: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
+	26, // 61: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
+	29, // 62: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
+	31, // 63: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
+	33, // 64: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
+	35, // 65: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
+	37, // 66: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
+	39, // 67: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
+	41, // 68: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
+	44, // 69: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
+	46, // 70: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
+	48, // 71: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
+	50, // 72: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
+	52, // 73: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
+	55, // 74: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
+	51, // [51:75] is the sub-list for method output_type
+	27, // [27:51] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_repo_proto_init() }
@@ -3500,9 +3349,9 @@ func file_gochat_v1_repo_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_repo_proto_rawDesc), len(file_gochat_v1_repo_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   60,
+			NumMessages:   56,
 			NumExtensions: 0,
-			NumServices:   5,
+			NumServices:   4,
 		},
 		GoTypes:           file_gochat_v1_repo_proto_goTypes,
 		DependencyIndexes: file_gochat_v1_repo_proto_depIdxs,

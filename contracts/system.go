@@ -1,0 +1,78 @@
+package contracts
+
+import (
+	"encoding/json"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Events of system messages and of group-event frames.
+const (
+	EventRecalled        = "message-recalled"
+	EventEdited          = "message-edited"
+	EventReactionAdded   = "reaction-added"
+	EventReactionRemoved = "reaction-removed"
+
+	EventCreated       = "created"
+	EventUpdated       = "updated"
+	EventMembersAdded  = "members-added"
+	EventMemberRemoved = "member-removed"
+	EventRoleChanged   = "role-changed"
+	EventDissolved     = "dissolved"
+)
+
+// listedUsers is how many of those whom an event is about its system message names.
+const listedUsers = 100
+
+// SystemContent is what the content of every system message holds, as JSON.
+type SystemContent struct {
+	Event string `json:"event"`
+	// SeqID is the message that a change is about.
+	SeqID uint64 `json:"seqId,omitempty"`
+	// Content is the new text of an edit, until the message is recalled.
+	Content  string `json:"content,omitempty"`
+	Reaction string `json:"reaction,omitempty"`
+	// UserIDs are at most the first hundred; Count is how many they are in all.
+	UserIDs []string `json:"userIds,omitempty"`
+	Count   int      `json:"count,omitempty"`
+}
+
+// Text returns the content of the system message.
+func (c SystemContent) Text() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic("encode a system message: " + err.Error()) // strings and numbers only
+	}
+	return string(text)
+}
+
+// MembersContent returns what a system message says of members who came or went.
+func MembersContent(event string, users []int64) SystemContent {
+	return SystemContent{Event: event, UserIDs: UserIDs(users[:min(len(users), listedUsers)]), Count: len(users)}
+}
+
+// Words of a client for changes of a message.
+const (
+	ChangeRecall  = "recall"
+	ChangeEdit    = "edit"
+	ChangeReact   = "react"
+	ChangeUnreact = "unreact"
+)
+
+// ChangeKinds are the words of changes.
+var ChangeKinds = map[string]pb.Change_Kind{
+	ChangeRecall: pb.Change_KIND_RECALL, ChangeEdit: pb.Change_KIND_EDIT,
+	ChangeReact: pb.Change_KIND_REACT, ChangeUnreact: pb.Change_KIND_UNREACT,
+}
+
+var changeEvents = map[pb.Change_Kind]string{
+	pb.Change_KIND_RECALL: EventRecalled, pb.Change_KIND_EDIT: EventEdited,
+	pb.Change_KIND_REACT: EventReactionAdded, pb.Change_KIND_UNREACT: EventReactionRemoved,
+}
+
+// ChangeContent returns the content of the system message that a change is.
+func ChangeContent(c *pb.Change) string {
+	return SystemContent{
+		Event: changeEvents[c.GetKind()], SeqID: c.GetSeqId(), Content: c.GetContent(), Reaction: c.GetReaction(),
+	}.Text()
+}

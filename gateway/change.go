@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// changeOf reads a change of a message. The conversation and the number come from the path
+// when there is one, else from the body.
+func changeOf(b *body, limits contracts.Limits, sender int64, conv string, seq uint64) (*pb.Upstream, error) {
+	if conv == "" {
+		conv = b.conversation()
+		seq = b.requiredCount("seqId")
+	}
+	kind, known := contracts.ChangeKinds[b.required("change")]
+	if _, wrong := b.wrong["change"]; !known && !wrong {
+		b.bad("change", "recall, edit, react or unreact")
+	}
+	ch := &pb.Change{Kind: kind, SeqId: seq}
+	note := func(name, must string) {
+		if _, wrong := b.wrong[name]; must != "" && !wrong {
+			b.bad(name, must)
+		}
+	}
+	switch kind {
+	case pb.Change_KIND_EDIT:
+		ch.Content = b.required("content")
+		note("content", limits.CheckContent(ch.GetContent()))
+	case pb.Change_KIND_REACT, pb.Change_KIND_UNREACT:
+		ch.Reaction = b.required("reaction")
+		note("reaction", limits.CheckReaction(ch.GetReaction()))
+	}
+	temp := b.required("tempMessageId")
+	note("tempMessageId", limits.CheckTempMessageID(temp))
+	if len(b.wrong) > 0 {
+		return nil, invalidFields(b.wrong)
+	}
+	return &pb.Upstream{
+		SenderId: sender, ConversationId: conv, TempMessageId: temp, AcceptedAt: time.Now().UnixMilli(), Change: ch,
+	}, nil
+}
+
+// changeMessage takes one change-message from the socket. It is answered like a send.
+func (c *conn) changeMessage(data value) {
+	b, err := parseData(data)
+	if err != nil {
+		c.fail(contracts.AsError(err), contracts.FrameChange)
+		return
+	}
+	up, err := changeOf(b, c.g.deps.Limits, c.user, "", 0)
+	if err != nil {
+		c.refuse(contracts.AsError(err), b.plain("tempMessageId"))
+		return
+	}
+	c.submit(up)
+}
+
+// changeOverHTTP is a change-message whose outcome is waited for.
+func (g *Gateway) changeOverHTTP(r *caller) error {
+	conv, err := r.conversationID()
+	if err != nil {
+		return err
+	}
+	q := query{get: func(string) string { return r.Params("seq") }}
+	seq := q.count("seqId")
+	if q.err() != nil || seq == nil {
+		return contracts.NewError(contracts.CodeNotFound, "There is no such message.")
+	}
+	b, err := parseBody(r.Body())
+	if err != nil {
+		return err
+	}
+	up, err := changeOf(b, g.deps.Limits, r.user, conv, *seq)
+	if err != nil {
+		return err
+	}
+	return g.await(r, up)
+}

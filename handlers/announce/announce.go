@@ -1,0 +1,58 @@
+// Package announce tells what a change of a group has to tell: its system message goes through
+// the pipeline like any other, which finds it stored and delivers it, and a group-event goes to
+// the members.
+package announce
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/deliver"
+)
+
+// Outbox publishes records, all or none.
+type Outbox interface {
+	Publish(ctx context.Context, records ...deliver.Record) error
+}
+
+// Announcer hands announcements to the queue. Safe for concurrent use.
+type Announcer struct{ out Outbox }
+
+// New returns an announcer.
+func New(out Outbox) *Announcer { return &Announcer{out: out} }
+
+// Announce returns once the queue has the announcement durably. One that is announced again is
+// delivered again, under the same numbers: clients drop what they have.
+func (a *Announcer) Announce(ctx context.Context, in *pb.Announcement) error {
+	task := &pb.FanoutTask{
+		GroupId: in.GetGroupId(), ConversationId: in.GetConversationId(), ExtraUserIds: in.GetFormerUserIds(),
+		Frame: contracts.EncodeFrame(contracts.FrameGroup, contracts.GroupEventData{
+			ConversationID: in.GetConversationId(), GroupID: contracts.GroupID(in.GetGroupId()).String(), Event: in.GetEvent(),
+			ActorID: contracts.UserID(in.GetActorId()).String(), UserIDs: contracts.UserIDs(in.GetUserIds()),
+		}),
+	}
+	records := []deliver.Record{{Topic: contracts.TopicFanout, Key: in.GetConversationId()}}
+	payload, err := proto.Marshal(task)
+	if err != nil {
+		return fmt.Errorf("encode a group event: %w", err)
+	}
+	records[0].Payload = payload
+	if m := in.GetMessage(); m != nil {
+		payload, err := proto.Marshal(&pb.Upstream{
+			SenderId: m.GetSenderId(), ConversationId: m.GetConversationId(), Content: m.GetContent(),
+			MessageType: m.GetMessageType(), TempMessageId: m.GetTempMessageId(), AcceptedAt: m.GetTimestamp(),
+		})
+		if err != nil {
+			return fmt.Errorf("encode a system message: %w", err)
+		}
+		records = append(records, deliver.Record{Topic: contracts.TopicUpstream, Key: m.GetConversationId(), Payload: payload})
+	}
+	if err := a.out.Publish(ctx, records...); err != nil {
+		return fmt.Errorf("announce a change of group %d: %w", in.GetGroupId(), err)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package authorize
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+)
+
+// Messages reads stored messages.
+type Messages interface {
+	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
+}
+
+// Config says for how long a message may be changed by who sent it, counted from when the
+// gateway took it to when the gateway took the change.
+type Config struct {
+	EditWindow   time.Duration `mapstructure:"edit_window"`
+	RecallWindow time.Duration `mapstructure:"recall_window"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{EditWindow: 15 * time.Minute, RecallWindow: 2 * time.Minute}
+}
+
+// Validate says what is wrong, naming the setting.
+func (c Config) Validate() error {
+	if c.EditWindow < 0 || c.RecallWindow < 0 {
+		return fmt.Errorf("message: edit_window %v and recall_window %v must not be negative", c.EditWindow, c.RecallWindow)
+	}
+	return nil
+}
+
+// judgeChange says why a message may not be changed so, nil when it may. Who sent the
+// earlier message and when never changes; what may have changed until the change is stored
+// (that it was recalled, the role in the group) the store looks at again.
+func (c Config) judgeChange(ctx context.Context, messages Messages, it *handlers.Item) (*contracts.Error, error) {
+	up, ch := it.Upstream, it.Upstream.GetChange()
+	ch.AsAdmin = false
+	target, err := find(ctx, messages, it)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case target == nil:
+		return contracts.NewError(contracts.CodeNotFound, "There is no such message."), nil
+	case target.GetMessageType() == contracts.TypeSystem:
+		return contracts.NewError(contracts.CodeConflict, "A system message cannot be changed."), nil
+	case target.GetRecalledAt() != 0:
+		return contracts.NewError(contracts.CodeConflict, "This message was recalled."), nil
+	}
+	own := target.GetSenderId() == up.GetSenderId()
+	age := time.Duration(up.GetAcceptedAt()-target.GetTimestamp()) * time.Millisecond
+	switch ch.GetKind() {
+	case pb.Change_KIND_REACT, pb.Change_KIND_UNREACT:
+		return nil, nil
+	case pb.Change_KIND_EDIT:
+		return within(own, age, c.EditWindow, "edit"), nil
+	case pb.Change_KIND_RECALL:
+		why := within(own, age, c.RecallWindow, "recall")
+		if role := it.Membership.GetRole(); why != nil && (role == contracts.RoleOwner || role == contracts.RoleAdmin) {
+			ch.AsAdmin = true
+			return nil, nil
+		}
+		return why, nil
+	}
+	return contracts.Invalid("change", "recall, edit, react or unreact"), nil
+}
+
+func within(own bool, age, window time.Duration, what string) *contracts.Error {
+	switch {
+	case !own:
+		return contracts.NewError(contracts.CodePermissionDenied, "You can "+what+" your own messages only.")
+	case age > window:
+		return contracts.NewError(contracts.CodePermissionDenied, fmt.Sprintf("A message can be %sed for %v only.", what, window))
+	}
+	return nil
+}
+
+// find reads the message that is to be changed, nil when the sender may not know of one.
+func find(ctx context.Context, messages Messages, it *handlers.Item) (*pb.Message, error) {
+	conv, seq := it.Upstream.GetConversationId(), it.Upstream.GetChange().GetSeqId()
+	if seq == 0 {
+		return nil, nil
+	}
+	in := &pb.HistoryRequest{ConversationId: conv, AfterSeq: seq - 1, HasAfter: true, Limit: 1}
+	if it.Membership.GetType() == pb.ConversationType_CONVERSATION_TYPE_GROUP {
+		in.FloorSeq = it.Membership.GetJoinSeq()
+	}
+	page, err := messages.History(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("read message %d of %s: %w", seq, conv, err)
+	}
+	if list := page.GetMessages(); len(list) == 1 && list[0].GetSeqId() == seq {
+		return list[0], nil
+	}
+	return nil, nil
+}

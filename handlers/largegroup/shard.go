@@ -1,0 +1,111 @@
+package largegroup
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/deliver"
+)
+
+// deliver hands a run of tasks of one shard to the gateways: one record for each.
+func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
+	first := run[0]
+	list, err := h.roster.Of(ctx, first.GetGroupId(), first.GetMembersVersion())
+	if err != nil {
+		return err
+	}
+	// Who is in the shard, whether or not this or that task is for them.
+	joined := map[int64]uint64{}
+	var ask []int64
+	for _, m := range list {
+		if ShardOf(m.UserID) == first.GetShard() {
+			joined[m.UserID] = m.JoinSeq
+			ask = append(ask, m.UserID)
+		}
+	}
+	for _, task := range run {
+		for _, id := range task.GetExtraUserIds() {
+			if _, member := joined[id]; !member && !slices.Contains(ask, id) {
+				ask = append(ask, id)
+			}
+		}
+	}
+	byGateway, order, err := h.locate(ctx, first, ask)
+	if err != nil {
+		return err
+	}
+	records := make([]deliver.Record, 0, len(order))
+	for _, gw := range order {
+		down := &pb.Downstream{}
+		for _, task := range run {
+			if users := addressed(task, byGateway[gw], joined); len(users) > 0 {
+				down.Deliveries = append(down.Deliveries, delivery(task, users))
+			}
+		}
+		if len(down.GetDeliveries()) == 0 {
+			continue
+		}
+		payload, err := proto.Marshal(down)
+		if err != nil {
+			return fmt.Errorf("encode a delivery of group %d: %w", first.GetGroupId(), err)
+		}
+		records = append(records, deliver.Record{Topic: contracts.TopicDownstream(gw), Key: gw, Payload: payload})
+	}
+	return h.publish(ctx, first, records)
+}
+
+// locate finds the gateways of users, a page at a time.
+func (h *Handler) locate(ctx context.Context, task *pb.FanoutTask, users []int64) (byGateway map[string][]int64, order []string, err error) {
+	byGateway = map[string][]int64{}
+	add := func(gw string, ids []int64) {
+		if _, known := byGateway[gw]; !known {
+			order = append(order, gw)
+		}
+		byGateway[gw] = append(byGateway[gw], ids...)
+	}
+	for page := range slices.Chunk(users, PageSize) {
+		found, err := h.locator.Locate(ctx, &pb.LocateRequest{UserIds: page})
+		if err != nil {
+			return nil, nil, fmt.Errorf("locate %d members of group %d: %w", len(page), task.GetGroupId(), err)
+		}
+		for _, g := range found.GetGateways() {
+			if !slices.Contains(found.GetEveryGateway(), g.GetGatewayId()) {
+				add(g.GetGatewayId(), g.GetUserIds())
+			}
+		}
+		for _, gw := range found.GetEveryGateway() {
+			add(gw, page)
+		}
+	}
+	return byGateway, order, nil
+}
+
+// addressed returns those of the users whom a task is for.
+func addressed(task *pb.FanoutTask, users []int64, joined map[int64]uint64) []int64 {
+	out := make([]int64, 0, len(users))
+	for _, id := range users {
+		join, member := joined[id]
+		switch {
+		case task.GetMessage() == nil && (member || slices.Contains(task.GetExtraUserIds(), id)),
+			task.GetMessage() != nil && member && join < task.GetMessage().GetSeqId():
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func delivery(task *pb.FanoutTask, users []int64) *pb.Delivery {
+	if task.GetMessage() == nil {
+		return &pb.Delivery{UserIds: users, Frame: task.GetFrame()}
+	}
+	return &pb.Delivery{
+		UserIds: users, ExceptConnectionId: task.GetExceptConnectionId(),
+		Frame:          contracts.EncodeFrame(contracts.FrameNew, contracts.NewMessageData(task.GetMessage())),
+		ConversationId: task.GetMessage().GetConversationId(), SeqId: task.GetMessage().GetSeqId(),
+	}
+}

@@ -1,0 +1,113 @@
+// Package roster remembers who is in which group, for those who deliver to all of them.
+package roster
+
+import (
+	"context"
+	"fmt"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Members lists who is in a group, in pages.
+type Members interface {
+	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, opts ...grpc.CallOption) (*pb.ListMemberIDsResponse, error)
+}
+
+// Member is somebody in a group; messages up to JoinSeq are not for them.
+type Member struct {
+	UserID  int64
+	JoinSeq uint64
+}
+
+// The lists that are remembered: many of groups of the usual size, a few of very large ones,
+// whose lists take megabytes.
+const (
+	usual     = 1000
+	usualKept = 4096
+	largeKept = 16
+
+	pageSize = 1000
+)
+
+// Roster is safe for concurrent use.
+type Roster struct {
+	members Members
+	flights singleflight.Group
+	usual   *lru.Cache[key, []Member]
+	large   *lru.Cache[key, []Member]
+}
+
+// key is a group as it was after so many changes of its members.
+type key struct{ group, version int64 }
+
+// New returns a roster.
+func New(members Members) *Roster {
+	r := &Roster{members: members}
+	// New fails only for sizes below 1.
+	r.usual, _ = lru.New[key, []Member](usualKept)
+	r.large, _ = lru.New[key, []Member](largeKept)
+	return r
+}
+
+// Of lists who is in a group, ascending by user id. The list is not older than the version: who
+// came since has a JoinSeq that tells, who went since is not in it. Version 0 reads anew. The
+// list is shared and must not be changed.
+func (r *Roster) Of(ctx context.Context, group, version int64) ([]Member, error) {
+	if version == 0 {
+		return r.load(ctx, group)
+	}
+	k := key{group, version}
+	for _, kept := range []*lru.Cache[key, []Member]{r.usual, r.large} {
+		if list, ok := kept.Get(k); ok {
+			return list, nil
+		}
+	}
+	v, err, _ := r.flights.Do(fmt.Sprint(k), func() (any, error) { return r.load(ctx, group) })
+	if err != nil {
+		return nil, err
+	}
+	list := v.([]Member) //nolint:errcheck,forcetypeassert // load returns nothing else
+	if len(list) > usual {
+		r.large.Add(k, list)
+	} else {
+		r.usual.Add(k, list)
+	}
+	return list, nil
+}
+
+func (r *Roster) load(ctx context.Context, group int64) ([]Member, error) {
+	var all []Member
+	in := &pb.ListMemberIDsRequest{GroupId: group, Limit: pageSize}
+	for {
+		page, err := r.members.ListMemberIDs(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("list members of group %d after %d: %w", group, in.GetAfterUserId(), err)
+		}
+		ids, joins := page.GetUserIds(), page.GetJoinSeqs()
+		if len(joins) != len(ids) {
+			return nil, fmt.Errorf("list members of group %d: %d users and %d numbers", group, len(ids), len(joins))
+		}
+		for i, id := range ids {
+			all = append(all, Member{UserID: id, JoinSeq: joins[i]})
+		}
+		if !page.GetHasMore() || len(ids) == 0 {
+			return all, nil
+		}
+		in = &pb.ListMemberIDsRequest{GroupId: group, Limit: pageSize, AfterUserId: ids[len(ids)-1]}
+	}
+}
+
+// Entitled returns those for whom a message of the number is.
+func Entitled(list []Member, seq uint64) []int64 {
+	out := make([]int64, 0, len(list))
+	for _, m := range list {
+		if m.JoinSeq < seq {
+			out = append(out, m.UserID)
+		}
+	}
+	return out
+}

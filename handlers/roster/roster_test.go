@@ -1,0 +1,88 @@
+package roster
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// fakeMembers has the users 1..n in every group; user u joined at number u.
+type fakeMembers struct {
+	mu    sync.Mutex
+	n     int64
+	calls int
+	fail  error
+	short bool
+}
+
+func (f *fakeMembers) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	out := &pb.ListMemberIDsResponse{}
+	for u := in.GetAfterUserId() + 1; u <= f.n; u++ {
+		if len(out.GetUserIds()) == int(in.GetLimit()) {
+			out.HasMore = true
+			break
+		}
+		out.UserIds = append(out.UserIds, u)
+		if !f.short {
+			out.JoinSeqs = append(out.JoinSeqs, uint64(u))
+		}
+	}
+	return out, f.fail
+}
+
+func TestOncePerVersion(t *testing.T) {
+	for name, n := range map[string]int64{"small": 5, "large": 2*usual + 1} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeMembers{n: n}
+			r := New(f)
+			pages := int(n/pageSize) + 1
+			for _, step := range []struct {
+				group, version int64
+				calls          int
+			}{{1, 1, pages}, {1, 1, pages}, {1, 2, 2 * pages}, {2, 1, 3 * pages}, {1, 0, 4 * pages}, {1, 0, 5 * pages}, {1, 2, 5 * pages}} {
+				list, err := r.Of(t.Context(), step.group, step.version)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(list) != int(n) || list[n-1] != (Member{UserID: n, JoinSeq: uint64(n)}) {
+					t.Fatalf("%d members, the last %v", len(list), list[len(list)-1])
+				}
+				if f.calls != step.calls {
+					t.Fatalf("group %d version %d: %d reads in all, want %d", step.group, step.version, f.calls, step.calls)
+				}
+			}
+		})
+	}
+}
+
+func TestNothingIsRememberedOfAFailure(t *testing.T) {
+	f := &fakeMembers{n: 3, fail: errors.New("away")}
+	r := New(f)
+	if _, err := r.Of(t.Context(), 1, 1); !errors.Is(err, f.fail) {
+		t.Fatalf("error %v", err)
+	}
+	f.fail = nil
+	if list, err := r.Of(t.Context(), 1, 1); err != nil || len(list) != 3 {
+		t.Fatalf("%v %v", list, err)
+	}
+	f.short = true
+	if _, err := r.Of(t.Context(), 1, 2); err == nil {
+		t.Error("users without their numbers are taken")
+	}
+}
+
+func TestEntitled(t *testing.T) {
+	list := []Member{{1, 0}, {2, 5}, {3, 6}, {4, 7}}
+	if got := Entitled(list, 6); !slices.Equal(got, []int64{1, 2}) {
+		t.Errorf("entitled to message 6: %v", got)
+	}
+}
