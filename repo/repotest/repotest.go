@@ -36,6 +36,7 @@ type clients struct {
 	pb.ConversationRepoClient
 	pb.UserRepoClient
 	pb.SessionRepoClient
+	pb.GroupRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -53,7 +54,8 @@ func Run(t *testing.T, s Suite) {
 	s.Role.Register(local)
 	conn := rpc.WithTimeout(local, 10*time.Second)
 	c := &clients{
-		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn), s.FlushCache,
+		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
+		pb.NewGroupRepoClient(conn), s.FlushCache,
 	}
 	for name, test := range map[string]func(*testing.T, *clients){
 		"users":                                 accounts,
@@ -67,6 +69,14 @@ func Run(t *testing.T, s Suite) {
 		"list and sync":                         listing,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,
+		"members of groups come and go":         membersComeAndGo,
+		"who may change a group":                preconditions,
+		"a group announces what changes":        announcements,
+		"members change under load":             membersUnderLoad,
+		"a shrinking group counts as large":     shrinking,
+		"messages change":                       messagesChange,
+		"changes that are refused":              changesRefused,
+		"changes and the cache":                 changesAndCache,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}

@@ -196,6 +196,47 @@ func TestHotMessagesAreTheNewest(t *testing.T) {
 	})
 }
 
+// TestHotMessagesAreAsNewAsTheirMark: what the cache holds of a conversation is believed
+// only where it knows the newest change of an earlier message.
+func TestHotMessagesAreAsNewAsTheirMark(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ redis.UniversalClient, c *rediscache.Cache, ns string) {
+		conv := ns + "0"
+		all := stored(conv, 1, 4)
+		changed := func(seq uint64, text string) store.Message {
+			m := all[seq-1]
+			m.Content, m.Extra = text, &store.Extra{EditedAt: 5}
+			return m
+		}
+		commit := func(n int, before, now uint64, updated ...store.Message) {
+			require.NoError(t, c.Follow(t.Context(), []store.Committed{{
+				ConversationID: conv, LastSeq: uint64(n), Stored: all[n-1 : n], Changed: now, ChangedBefore: before, Updated: updated,
+			}}))
+		}
+		text := func(known uint64) string {
+			got, whole := c.Hot(t.Context(), store.Span{ConversationID: conv, From: 0, To: 1, Changed: known})
+			if !whole {
+				return ""
+			}
+			return got[0].Content
+		}
+		for n := range 2 {
+			commit(n+1, 0, 0)
+		}
+		assert.Equal(t, all[0].Content, text(0))
+		assert.Empty(t, text(3), "the database knows a change that the cache does not")
+		commit(3, 0, 3, changed(1, "new"))
+		assert.Equal(t, "new", text(3))
+		require.NoError(t, c.Warm(t.Context(), store.Span{ConversationID: conv}, all[:2]), "a reader who is late")
+		assert.Equal(t, "new", text(3), "what is newer stays")
+		// The cache misses the change that is number 4, and hears of the next.
+		require.NoError(t, c.Warm(t.Context(), store.Span{ConversationID: conv, Changed: 4}, append([]store.Message{changed(1, "newest")}, all[1:]...)))
+		assert.Equal(t, "newest", text(4), "repaired by a reader")
+		commit(4, 7, 8, changed(2, "x"))
+		assert.Empty(t, text(8), "what may be old is gone")
+	})
+}
+
 func TestUsersAndTokens(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ redis.UniversalClient, c *rediscache.Cache, ns string) {
