@@ -30,6 +30,11 @@ type Item struct {
 	Routes []Route
 	// Fanout leaves the delivery to the fanout role.
 	Fanout bool
+	// Pushed: its recipients have it already; only its sender is answered once more.
+	Pushed bool
+	// Filler: it came into the conversation by another way, and is pushed here so that it is in
+	// its place. Whoever stored it tells the rest.
+	Filler bool
 }
 
 // Origin is the socket that a message came from.

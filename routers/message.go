@@ -11,6 +11,7 @@ import (
 	"github.com/gochat/gochat/handlers/authorize"
 	"github.com/gochat/gochat/handlers/dedup"
 	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/inorder"
 	"github.com/gochat/gochat/handlers/persist"
 	"github.com/gochat/gochat/handlers/recipients"
 	"github.com/gochat/gochat/handlers/roster"
@@ -49,6 +50,7 @@ func (p Pipeline) Stages(cfg Config) []NamedStage {
 		{"authorize", authorize.New(cfg.Message, p.Conversations, p.Messages, p.Messages)},
 		{"sequence", sequence.New(p.Messages, sequence.Config{})},
 		{"persist", persist.New(p.Messages, p.IDs)},
+		{"inorder", inorder.New(p.Messages)},
 		{"recipients", recipients.New(p.Sessions, p.Groups, cfg.GroupLimit)},
 		{"deliver", deliver.New(p.Outbox)},
 	}

@@ -79,9 +79,11 @@ func (b *builder) add(it *handlers.Item) error {
 	if m == nil {
 		return fmt.Errorf("deliver message %q: it is neither stored nor rejected", it.Upstream.GetTempMessageId())
 	}
-	b.reply(it, contracts.EncodeFrame(contracts.FrameStored, contracts.NewStoredData(m)))
-	if err := b.record(contracts.TopicStored, m.GetConversationId(), &pb.Stored{Message: m}); err != nil {
-		return err
+	if !it.Filler {
+		b.reply(it, contracts.EncodeFrame(contracts.FrameStored, contracts.NewStoredData(m)))
+		if err := b.record(contracts.TopicStored, m.GetConversationId(), &pb.Stored{Message: m}); err != nil {
+			return err
+		}
 	}
 	if it.Fanout {
 		return b.record(contracts.TopicFanout, m.GetConversationId(), &pb.FanoutTask{

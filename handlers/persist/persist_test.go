@@ -43,14 +43,18 @@ func TestPersist(t *testing.T) {
 		stored   bool
 		wantErr  bool
 	}{
-		"stored":          {store: fakeStore{results: one(pb.SaveResult_OUTCOME_STORED, stored)}, stored: true},
-		"duplicate":       {store: fakeStore{results: one(pb.SaveResult_OUTCOME_DUPLICATE, stored)}, stored: true},
-		"not a member":    {store: fakeStore{results: one(pb.SaveResult_OUTCOME_NOT_MEMBER, nil)}, rejected: contracts.CodeNotFound},
-		"dissolved":       {store: fakeStore{results: one(pb.SaveResult_OUTCOME_DISSOLVED, nil)}, rejected: contracts.CodeConflict},
-		"unknown outcome": {store: fakeStore{results: one(pb.SaveResult_OUTCOME_UNSPECIFIED, nil)}, wantErr: true},
-		"store away":      {store: fakeStore{err: away}, wantErr: true},
-		"too few results": {store: fakeStore{}, wantErr: true},
-		"no id":           {ids: ids{err: clock}, wantErr: true},
+		"stored":              {store: fakeStore{results: one(pb.SaveResult_OUTCOME_STORED, stored)}, stored: true},
+		"duplicate":           {store: fakeStore{results: one(pb.SaveResult_OUTCOME_DUPLICATE, stored)}, stored: true},
+		"not a member":        {store: fakeStore{results: one(pb.SaveResult_OUTCOME_NOT_MEMBER, nil)}, rejected: contracts.CodeNotFound},
+		"dissolved":           {store: fakeStore{results: one(pb.SaveResult_OUTCOME_DISSOLVED, nil)}, rejected: contracts.CodeConflict},
+		"nothing to change":   {store: fakeStore{results: one(pb.SaveResult_OUTCOME_NO_TARGET, nil)}, rejected: contracts.CodeNotFound},
+		"recalled":            {store: fakeStore{results: one(pb.SaveResult_OUTCOME_CONFLICT, nil)}, rejected: contracts.CodeConflict},
+		"reacted so already":  {store: fakeStore{results: one(pb.SaveResult_OUTCOME_REACTED_ALREADY, nil)}, rejected: contracts.CodeAlreadyExists},
+		"no admin any longer": {store: fakeStore{results: one(pb.SaveResult_OUTCOME_FORBIDDEN, nil)}, rejected: contracts.CodePermissionDenied},
+		"unknown outcome":     {store: fakeStore{results: one(pb.SaveResult_OUTCOME_UNSPECIFIED, nil)}, wantErr: true},
+		"store away":          {store: fakeStore{err: away}, wantErr: true},
+		"too few results":     {store: fakeStore{}, wantErr: true},
+		"no id":               {ids: ids{err: clock}, wantErr: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			it := &handlers.Item{SeqID: 4, Upstream: &pb.Upstream{
@@ -75,5 +79,33 @@ func TestPersist(t *testing.T) {
 				t.Errorf("asked to save %v", tc.store.got)
 			}
 		})
+	}
+}
+
+// TestWhatIsStored: a change is stored as what it says; the rest as it was sent.
+func TestWhatIsStored(t *testing.T) {
+	store := &fakeStore{results: []*pb.SaveResult{
+		{Outcome: pb.SaveResult_OUTCOME_STORED, Message: &pb.Message{}, MembersVersion: 5, GroupSize: 600},
+		{Outcome: pb.SaveResult_OUTCOME_STORED, Message: &pb.Message{}},
+	}}
+	change := &handlers.Item{Membership: &pb.Membership{MembersVersion: 4, MemberCount: 10}, Upstream: &pb.Upstream{
+		SenderId: 1, ConversationId: "c", TempMessageId: "t", Change: &pb.Change{Kind: pb.Change_KIND_EDIT, SeqId: 3, Content: "new"},
+	}}
+	answer := &handlers.Item{Membership: &pb.Membership{}, Upstream: &pb.Upstream{
+		Content: "hi", MessageType: "text", ReplyToSeq: 3, Mentions: []int64{8}, MentionsAll: true,
+	}}
+	env := &handlers.Envelope{Items: []*handlers.Item{change, answer}}
+	if err := New(store, ids{})(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
+		t.Fatal(err)
+	}
+	first, second := store.got.GetMessages()[0], store.got.GetMessages()[1]
+	if first.GetMessageType() != contracts.TypeSystem || first.GetContent() != `{"event":"message-edited","seqId":3,"content":"new"}` || first.GetChange().GetSeqId() != 3 {
+		t.Errorf("the change is stored as %v", first)
+	}
+	if second.GetReplyToSeq() != 3 || second.GetMentions()[0] != 8 || !second.GetMentionsAll() {
+		t.Errorf("the answer is stored as %v", second)
+	}
+	if m := change.Membership; m.GetMembersVersion() != 5 || m.GetMemberCount() != 600 {
+		t.Errorf("who is in the group: %v, want what the store saw", m)
 	}
 }

@@ -68,12 +68,12 @@ func (s *stage) handle(ctx context.Context, env *handlers.Envelope) error {
 
 // deliverable leaves out a send whose idempotency key was used for a message
 // of another conversation: its sender is answered with that message, but this
-// conversation's members must not see it.
+// conversation's members must not see it. What was pushed before is left out, too.
 func deliverable(env *handlers.Envelope) []*handlers.Item {
 	items := env.Stored()
 	out := items[:0]
 	for _, it := range items {
-		if it.Stored.GetConversationId() == it.Upstream.GetConversationId() {
+		if !it.Pushed && it.Stored.GetConversationId() == it.Upstream.GetConversationId() {
 			out = append(out, it)
 		}
 	}

@@ -1,0 +1,64 @@
+package announce
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/deliver"
+)
+
+type outbox struct {
+	calls [][]deliver.Record
+	err   error
+}
+
+func (o *outbox) Publish(_ context.Context, records ...deliver.Record) error {
+	o.calls = append(o.calls, records)
+	return o.err
+}
+
+func TestAnnounce(t *testing.T) {
+	out := &outbox{}
+	message := &pb.Message{SenderId: 1, ConversationId: "group_9", Content: "{}", MessageType: "system", TempMessageId: "system:7", Timestamp: 5, SeqId: 4}
+	a := &pb.Announcement{
+		GroupId: 9, ConversationId: "group_9", Event: contracts.EventMemberRemoved, ActorId: 1, UserIds: []int64{2}, FormerUserIds: []int64{2}, Message: message,
+	}
+	if err := New(out).Announce(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.calls) != 1 || len(out.calls[0]) != 2 {
+		t.Fatalf("published %v, want both records at once", out.calls)
+	}
+	var task pb.FanoutTask
+	var up pb.Upstream
+	for _, r := range out.calls[0] {
+		into := proto.Message(&task)
+		if r.Topic == contracts.TopicUpstream {
+			into = &up
+		}
+		if err := proto.Unmarshal(r.Payload, into); err != nil || r.Key != "group_9" {
+			t.Fatalf("%s key %q: %v", r.Topic, r.Key, err)
+		}
+	}
+	// The key of the message that is stored, so that the pipeline finds it.
+	if up.GetSenderId() != 1 || up.GetTempMessageId() != "system:7" || up.GetMessageType() != "system" {
+		t.Errorf("upstream %v", &up)
+	}
+	if task.GetExtraUserIds()[0] != 2 || !strings.Contains(string(task.GetFrame()), `"event":"member-removed","actorId":"1","userIds":["2"]`) {
+		t.Errorf("task %v", &task)
+	}
+	a.Message = nil
+	out.err = errors.New("away")
+	if err := New(out).Announce(t.Context(), a); !errors.Is(err, out.err) {
+		t.Errorf("error %v", err)
+	}
+	if last := out.calls[1]; len(last) != 1 || last[0].Topic != contracts.TopicFanout {
+		t.Errorf("without a message: %v", last)
+	}
+}

@@ -1,0 +1,132 @@
+// Package inorder is the pipeline stage that pushes the messages of a group in the order of
+// their numbers, also those that were not stored by the pipeline: a change of a group's members
+// makes a message in its own transaction, which is announced to the pipeline a moment later.
+package inorder
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+)
+
+// Messages reads stored messages.
+type Messages interface {
+	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
+}
+
+const (
+	// groups is how many groups are remembered.
+	groups = 8192
+	// fresh is how long what this worker pushed last is believed to be the last that was: after a
+	// pause another worker may have had the group's lane.
+	fresh = 10 * time.Second
+	// most is how many messages a gap has. In a larger one somebody else was at work.
+	most = 64
+)
+
+// pushed is what a group's members have.
+type pushed struct {
+	seq uint64
+	at  time.Time
+}
+
+type stage struct {
+	messages Messages
+	last     *lru.Cache[string, pushed]
+}
+
+// New returns the stage. It comes after persist; a conversation is handled by one goroutine at a
+// time.
+func New(messages Messages) handlers.Stage {
+	s := &stage{messages: messages}
+	s.last, _ = lru.New[string, pushed](groups) // fails only for sizes below 1
+	return func(next handlers.Handler) handlers.Handler {
+		return func(ctx context.Context, env *handlers.Envelope) error {
+			all, tops, err := s.arrange(ctx, env.Items)
+			if err != nil {
+				return err
+			}
+			before := env.Items
+			env.Items = all
+			err = next(ctx, env)
+			env.Items = before // a retry begins with what came
+			if err != nil {
+				return err
+			}
+			for conv, seq := range tops {
+				s.last.Add(conv, pushed{seq: seq, at: time.Now()})
+			}
+			return nil
+		}
+	}
+}
+
+// arrange returns the items with what is missing between them, and the newest number of each
+// group.
+func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*handlers.Item, tops map[string]uint64, err error) {
+	all, tops = make([]*handlers.Item, 0, len(items)), map[string]uint64{}
+	for _, it := range items {
+		it.Pushed = false
+		if !ofGroup(it) {
+			all = append(all, it)
+			continue
+		}
+		conv, seq := it.Stored.GetConversationId(), it.Stored.GetSeqId()
+		top, known := tops[conv]
+		if !known {
+			top, known = s.recall(conv)
+		}
+		switch {
+		case !known:
+		case seq <= top:
+			it.Pushed = true
+		case seq > top+1 && seq-top-1 <= most:
+			gap, err := s.fill(ctx, it, top, seq)
+			if err != nil {
+				return nil, nil, err
+			}
+			all = append(all, gap...)
+		}
+		tops[conv] = max(top, seq)
+		all = append(all, it)
+	}
+	return all, tops, nil
+}
+
+func ofGroup(it *handlers.Item) bool {
+	return it.Stored != nil && it.Membership.GetType() == pb.ConversationType_CONVERSATION_TYPE_GROUP &&
+		it.Stored.GetConversationId() == it.Upstream.GetConversationId()
+}
+
+func (s *stage) recall(conv string) (uint64, bool) {
+	p, ok := s.last.Get(conv)
+	if !ok || time.Since(p.at) > fresh {
+		return 0, false
+	}
+	return p.seq, true
+}
+
+// fill makes items of the messages between two numbers.
+func (s *stage) fill(ctx context.Context, it *handlers.Item, top, seq uint64) ([]*handlers.Item, error) {
+	conv := it.Stored.GetConversationId()
+	page, err := s.messages.History(ctx, &pb.HistoryRequest{
+		ConversationId: conv, AfterSeq: top, HasAfter: true, BeforeSeq: seq, Limit: most,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read messages %d to %d of %s: %w", top+1, seq-1, conv, err)
+	}
+	out := make([]*handlers.Item, 0, len(page.GetMessages()))
+	for _, m := range page.GetMessages() {
+		out = append(out, &handlers.Item{
+			Upstream: &pb.Upstream{SenderId: m.GetSenderId(), ConversationId: conv, TempMessageId: m.GetTempMessageId()},
+			Stored:   m, Membership: it.Membership, Filler: true,
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,120 @@
+package inorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+)
+
+type history struct {
+	err   error
+	calls int
+}
+
+func (h *history) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {
+	h.calls++
+	out := &pb.HistoryResponse{}
+	for seq := in.GetAfterSeq() + 1; seq < in.GetBeforeSeq(); seq++ {
+		out.Messages = append(out.Messages, &pb.Message{ConversationId: in.GetConversationId(), SeqId: seq})
+	}
+	return out, h.err
+}
+
+func item(conv string, typ pb.ConversationType, seq uint64) *handlers.Item {
+	it := &handlers.Item{Upstream: &pb.Upstream{ConversationId: conv}, Membership: &pb.Membership{Type: typ}}
+	if seq > 0 {
+		it.Stored = &pb.Message{ConversationId: conv, SeqId: seq}
+	}
+	return it
+}
+
+const (
+	group  = pb.ConversationType_CONVERSATION_TYPE_GROUP
+	single = pb.ConversationType_CONVERSATION_TYPE_SINGLE
+)
+
+// bench is a stage with a view of what comes through.
+type bench struct {
+	t       *testing.T
+	history history
+	handle  handlers.Handler
+	fail    error
+	got     []string
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t}
+	b.handle = New(&b.history)(func(_ context.Context, env *handlers.Envelope) error {
+		b.got = nil
+		for _, it := range env.Items {
+			word := fmt.Sprint(it.Stored.GetSeqId())
+			if it.Filler {
+				word = "+" + word
+			}
+			if it.Pushed {
+				word = "(" + word + ")"
+			}
+			b.got = append(b.got, word)
+		}
+		return b.fail
+	})
+	return b
+}
+
+func (b *bench) run(want []string, items ...*handlers.Item) {
+	b.t.Helper()
+	env := &handlers.Envelope{Items: items}
+	if err := b.handle(b.t.Context(), env); !errors.Is(err, b.fail) {
+		b.t.Fatal(err)
+	}
+	if !slices.Equal(b.got, want) {
+		b.t.Errorf("got %v, want %v", b.got, want)
+	}
+	if len(env.Items) != len(items) {
+		b.t.Error("the envelope is not as it was")
+	}
+}
+
+func TestOrder(t *testing.T) {
+	b := newBench(t)
+	g := func(seq uint64) *handlers.Item { return item("group_1", group, seq) }
+	b.run([]string{"5"}, g(5))                                                      // what was before is not known
+	b.run([]string{"6", "7"}, g(6), g(7))                                           // as it goes
+	b.run([]string{"+8", "9", "+10", "+11", "12"}, g(9), g(12))                     // members changed in between
+	b.run([]string{"(10)", "13"}, g(10), g(13))                                     // and are announced now
+	b.run([]string{"(13)", "14"}, g(13), g(14))                                     // a send that was sent again
+	b.run([]string{"500"}, g(500))                                                  // somebody else was at work
+	b.run([]string{"3", "9"}, item("single", single, 3), item("single", single, 9)) // no concern of ours
+	b.run([]string{"7", "0"}, item("group_2", group, 7), item("group_1", group, 0)) // rejected
+	b.fail = errors.New("away")
+	b.run([]string{"+501", "502"}, g(502))
+	b.fail = nil
+	b.run([]string{"+501", "502"}, g(502)) // nobody has got it
+	b.history.err = errors.New("away")
+	env := &handlers.Envelope{Items: []*handlers.Item{g(504)}}
+	if err := b.handle(t.Context(), env); !errors.Is(err, b.history.err) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestMemoryFades: after a pause another worker may have pushed what seems to be missing.
+func TestMemoryFades(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.run([]string{"5"}, item("group_1", group, 5))
+		time.Sleep(fresh + time.Millisecond)
+		b.run([]string{"9"}, item("group_1", group, 9))
+		if b.history.calls != 0 {
+			t.Error("it was read")
+		}
+	})
+}
