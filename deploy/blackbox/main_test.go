@@ -87,7 +87,11 @@ func start(dir string) (*chaos.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &chaos.Server{Binary: bin, DataDir: dir + "/data", Address: address, Env: []string{"GOCHAT_LIMITS_SOCKETS_PER_USER=20"}}
+	s := &chaos.Server{Binary: bin, DataDir: dir + "/data", Address: address, Env: []string{
+		"GOCHAT_LIMITS_SOCKETS_PER_USER=20",
+		// Groups of ordinary tests are on both sides of it.
+		"GOCHAT_ROUTER_GROUP_LIMIT=8",
+	}}
 	return s, s.Start(ctx)
 }
 

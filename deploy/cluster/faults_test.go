@@ -52,7 +52,7 @@ func newTown(t *testing.T, opt cluster.Options) *town {
 	bin, err := chaos.Build(t.Context(), opt.Dir)
 	require.NoError(t, err)
 	opt.Binary, opt.Out = bin, os.Stderr
-	opt.Env = []string{"GOCHAT_LIMITS_SOCKETS_PER_USER=20"} // as the black-box suite has it
+	opt.Env = []string{"GOCHAT_LIMITS_SOCKETS_PER_USER=20", "GOCHAT_ROUTER_GROUP_LIMIT=8"} // as the black-box suite has it
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	c, err := cluster.Start(ctx, opt)
