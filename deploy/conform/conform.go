@@ -22,6 +22,7 @@ import (
 // Contract judges answers and frames. Safe for concurrent use.
 type Contract struct {
 	routes  routers.Router
+	rows    []string
 	client  map[string]*jsonschema.Schema
 	server  map[string]*jsonschema.Schema
 	content *jsonschema.Schema
@@ -41,17 +42,28 @@ func New() (*Contract, error) {
 	if c.routes, err = gorillamux.NewRouter(doc); err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			c.rows = append(c.rows, method+" "+path)
+		}
+	}
 	if err := c.readFrames(contracts.AsyncAPI); err != nil {
 		return nil, fmt.Errorf("asyncapi.yaml: %w", err)
 	}
 	return c, nil
 }
 
-// Knows reports whether the contract has this call.
-func (c *Contract) Knows(req *http.Request) bool {
-	_, _, err := c.route(req)
-	return err == nil
+// Row returns the call's row, like `GET /api/users/{userId}`; "" when the contract has none.
+func (c *Contract) Row(req *http.Request) string {
+	route, _, err := c.route(req)
+	if err != nil {
+		return ""
+	}
+	return route.Method + " " + route.Path
 }
+
+// Rows returns all calls of the contract.
+func (c *Contract) Rows() []string { return c.rows }
 
 // route finds the call's row whatever host it goes to.
 func (c *Contract) route(req *http.Request) (*routers.Route, map[string]string, error) {

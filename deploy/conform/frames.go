@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -91,11 +93,11 @@ func (c *Contract) ServerFrame(text []byte) error { return c.frame(c.server, tex
 // ClientFrame says what is wrong with a frame that a server is to take.
 func (c *Contract) ClientFrame(text []byte) error { return c.frame(c.client, text) }
 
-// HasClientFrame reports whether clients may send frames of this type.
-func (c *Contract) HasClientFrame(typ string) bool { return c.client[typ] != nil }
+// ClientFrames returns the types of frames that clients send.
+func (c *Contract) ClientFrames() []string { return slices.Sorted(maps.Keys(c.client)) }
 
-// HasServerFrame reports whether servers may send frames of this type.
-func (c *Contract) HasServerFrame(typ string) bool { return c.server[typ] != nil }
+// ServerFrames returns the types of frames that servers send.
+func (c *Contract) ServerFrames() []string { return slices.Sorted(maps.Keys(c.server)) }
 
 func (c *Contract) frame(schemas map[string]*jsonschema.Schema, text []byte) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
