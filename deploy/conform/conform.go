@@ -104,9 +104,12 @@ func (c *Contract) Response(req *http.Request, resp *http.Response, raw []byte) 
 	if err != nil {
 		return fmt.Errorf("%s %s: %d %s: %w", req.Method, req.URL, resp.StatusCode, raw, err)
 	}
-	var body any
-	if json.Unmarshal(raw, &body) != nil {
+	if !json.Valid(raw) {
 		return nil // YAML and metrics hold no messages
+	}
+	var body any
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
 	}
 	return c.systemContents(body)
 }

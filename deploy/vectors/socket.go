@@ -44,6 +44,9 @@ func (r *run) open(ctx context.Context, o Open) error {
 		return err
 	}
 	conn, resp, err := websocket.DefaultDialer.DialContext(ctx, "ws"+strings.TrimPrefix(r.base(), "http")+target, header)
+	if resp != nil && resp.Body != nil {
+		defer func() { _ = resp.Body.Close() }()
+	}
 	if o.Refused != nil {
 		return r.refused(*o.Refused, conn, resp, err)
 	}
@@ -184,6 +187,14 @@ func (s *socket) end() error {
 	return s.wrong
 }
 
+// closing is the server's close as an error, nil when there was none.
+func (s *socket) closing() error {
+	if s.closed == nil {
+		return nil
+	}
+	return s.closed
+}
+
 func (r *run) socket(name string) (*socket, error) {
 	if s := r.sockets[name]; s != nil {
 		return s, nil
@@ -280,7 +291,7 @@ func (r *run) closed(c Closed) error {
 		return err
 	}
 	if s.closed == nil || s.closed.Code != c.Code {
-		return fmt.Errorf("%s closed with %v, want %d", c.Socket, s.closed, c.Code)
+		return errors.Join(fmt.Errorf("%s did not close with %d", c.Socket, c.Code), s.closing())
 	}
 	if c.Reason == nil {
 		return nil
