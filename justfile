@@ -70,6 +70,6 @@ cluster *ARGS:
 faults which="all":
     GOCHAT_TEST_CLUSTER=1 GOCHAT_TEST_FAULTS="{{ which }}" go test -count=1 -timeout 90m -run 'TestFaults|TestPromotion' -v ./deploy/cluster
 
-# Fuzz every decoder for a while
-fuzz time="1m":
-    bash .ci/fuzz {{ time }}
+# Fuzz every decoder for a while, or those that match: just fuzz 10m gateway/FuzzSend
+fuzz time="1m" only=".":
+    bash .ci/fuzz {{ time }} "{{ only }}"

@@ -1,12 +1,15 @@
 package contracts_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/gochat/gochat/contracts"
 )
@@ -19,12 +22,75 @@ func TestOpenAPIKnowsEveryCode(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, doc.Validate(t.Context()))
 	body := doc.Components.Schemas["Error"].Value.Properties["error"].Value
-	assert.ElementsMatch(t, []any{
-		string(contracts.CodeInvalidArgument), string(contracts.CodeUnauthenticated), string(contracts.CodeInvalidCredentials),
-		string(contracts.CodePermissionDenied), string(contracts.CodeNotFound), string(contracts.CodeUsernameTaken),
-		string(contracts.CodeAlreadyExists), string(contracts.CodeConflict), string(contracts.CodePayloadTooLarge),
-		string(contracts.CodeRateLimited), string(contracts.CodeUnavailable), string(contracts.CodeInternal),
-	}, body.Properties["code"].Value.Enum)
+	assert.ElementsMatch(t, codes(), body.Properties["code"].Value.Enum)
+}
+
+func codes() []any {
+	var all []any
+	for _, s := range contracts.Errors {
+		all = append(all, string(s.Code))
+	}
+	return all
+}
+
+// TestOpenAPIKnowsEveryRefusal: each call of the API says what it answers when it is
+// refused, and each error has an example.
+func TestOpenAPIKnowsEveryRefusal(t *testing.T) {
+	t.Parallel()
+	doc, err := openapi3.NewLoader().LoadFromData(contracts.OpenAPI)
+	require.NoError(t, err)
+	for path, item := range doc.Paths.Map() {
+		if !strings.HasPrefix(path, "/api/") {
+			continue
+		}
+		for method, op := range item.Operations() {
+			want := []int{429, 500, 503}
+			if op.Security == nil {
+				want = append(want, 401)
+			}
+			if op.RequestBody != nil {
+				want = append(want, 400, 413)
+			}
+			if strings.Contains(path, "{") {
+				want = append(want, 404)
+			}
+			for _, status := range want {
+				assert.NotNil(t, op.Responses.Status(status), "%s %s: %d", method, path, status)
+			}
+		}
+	}
+	for name, r := range doc.Components.Responses {
+		assert.NotNil(t, r.Value.Content["application/json"].Example, name)
+	}
+}
+
+// TestBothFilesSayTheSame: what is in both files is the same in both.
+func TestBothFilesSayTheSame(t *testing.T) {
+	t.Parallel()
+	http, err := openapi3.NewLoader().LoadFromData(contracts.OpenAPI)
+	require.NoError(t, err)
+	var socket struct {
+		Components struct {
+			Schemas map[string]struct {
+				Enum       []any
+				Required   []string
+				Properties map[string]struct{ Const string }
+				OneOf      []any `yaml:"oneOf"`
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(contracts.AsyncAPI, &socket))
+	assert.ElementsMatch(t, codes(), socket.Components.Schemas["Code"].Enum)
+	for theirs, ours := range map[string]string{
+		"Message": "Message", "Stored": "Stored", "Reaction": "Reaction", "Presence": "Presence", "SendMessage": "SendMessage",
+		"SystemContent": "SystemContent", "MessageRecalled": "MessageRecalled", "MessageEdited": "MessageEdited",
+		"ReactionChanged": "ReactionChanged", "MembersAdded": "MembersAdded", "MemberRemoved": "MemberRemoved",
+	} {
+		a, b := http.Components.Schemas[theirs].Value, socket.Components.Schemas[ours]
+		assert.ElementsMatch(t, a.Required, b.Required, theirs)
+		assert.ElementsMatch(t, slices.Collect(maps.Keys(a.Properties)), slices.Collect(maps.Keys(b.Properties)), theirs)
+		assert.Len(t, b.OneOf, len(a.OneOf), theirs)
+	}
 }
 
 // TestAsyncAPIKnowsEveryFrame: every frame type has a message, with an example.
@@ -35,6 +101,7 @@ func TestAsyncAPIKnowsEveryFrame(t *testing.T) {
 		contracts.FrameSend, contracts.FramePing, contracts.FrameRead, contracts.FrameTyping, contracts.FrameHello,
 		contracts.FrameAck, contracts.FrameStored, contracts.FrameRejected, contracts.FrameNew, contracts.FrameGroup,
 		contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError,
+		"change-message", "delivered", "presence-subscribe", "presence",
 	} {
 		assert.True(t, strings.Contains(text, "{type: string, const: "+frame+"}"), "a message: %s", frame)
 		assert.True(t, strings.Contains(text, `payload: {"type": "`+frame+`", "data": {`), "an example: %s", frame)

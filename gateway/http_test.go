@@ -215,7 +215,7 @@ func TestOperations(t *testing.T) {
 	down := errors.New("connection refused to 10.0.0.1")
 	h := start(t, func(_ *Config, d *Deps) {
 		d.Health = func(context.Context) map[string]error { return map[string]error{"db": nil, "queue": down} }
-		d.OpenAPI, d.AsyncAPI = []byte("openapi: 3.1.0"), []byte("asyncapi: 3.0.0")
+		d.OpenAPI, d.AsyncAPI = contracts.OpenAPI, contracts.AsyncAPI
 		d.Web = fstest.MapFS{
 			"index.html":      {Data: []byte("<html>")},
 			"assets/x-123.js": {Data: []byte("let x")},
@@ -231,8 +231,13 @@ func TestOperations(t *testing.T) {
 	require.Contains(t, r.body, "gochat_gateway_connections 1")
 	require.Contains(t, r.body, `gochat_gateway_http_request_seconds_count{method="GET",route="/readyz",status="503"} 1`)
 	require.Contains(t, r.body, `gochat_gateway_frames_total{direction="out",type="hello"} 1`)
-	require.Equal(t, "openapi: 3.1.0", h.call("GET", "/openapi.yaml", "", "").body)
+	require.Equal(t, string(contracts.OpenAPI), h.call("GET", "/openapi.yaml", "", "").body)
 	require.Equal(t, "application/yaml; charset=utf-8", h.call("GET", "/asyncapi.yaml", "", "").header.Get("Content-Type"))
+	for path, kind := range map[string]string{"/docs": "text/html; charset=utf-8", "/docs/style.css": "text/css; charset=utf-8"} {
+		r = h.call("GET", path, "", "")
+		require.Equal(t, 200, r.status, path)
+		require.Equal(t, kind, r.header.Get("Content-Type"), path)
+	}
 	for path, want := range map[string][3]string{
 		"/":                {"<html>", "text/html; charset=utf-8", "no-cache"},
 		"/index.html":      {"<html>", "text/html; charset=utf-8", "no-cache"},

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
@@ -68,7 +69,7 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	api.Use(notFound)
 
 	g.operations(app)
-	if err := g.website(app); err != nil {
+	if err := errors.Join(g.documentation(app), g.website(app)); err != nil {
 		return nil, err
 	}
 	app.Use(notFound)

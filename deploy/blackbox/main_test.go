@@ -1,10 +1,10 @@
 // Package blackbox looks at a running server as a client does: every answer is
-// held to the OpenAPI file, every promise of the contract to what happens.
+// held to the OpenAPI file, every frame to the AsyncAPI file, every promise of the
+// contract to what happens.
 package blackbox
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,20 +15,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/deploy/chaos"
+	"github.com/gochat/gochat/deploy/conform"
 )
 
 var (
-	bases  []string
-	turn   atomic.Uint64
-	routes routers.Router
+	bases    []string
+	turn     atomic.Uint64
+	contract *conform.Contract
 )
 
 // base is the address for the next call: of several gateways each gets its turn,
@@ -40,59 +36,22 @@ func base() string { return bases[turn.Add(1)%uint64(len(bases))] }
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	doc, err := openapi3.NewLoader().LoadFromData(contracts.OpenAPI)
-	if err == nil {
-		err = doc.Validate(context.Background())
-	}
-	if err == nil {
-		doc.Servers = nil // whatever its address
-		routes, err = gorillamux.NewRouter(doc)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "openapi.yaml:", err)
-		return 1
-	}
-	if urls := os.Getenv("GOCHAT_TEST_URL"); urls != "" {
-		bases = strings.Split(urls, ",")
-		return m.Run()
-	}
-	dir, err := os.MkdirTemp("", "gochat-blackbox-")
-	if err != nil {
+	var err error
+	if contract, err = conform.New(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	server, err := start(dir)
-	if err != nil {
+	var stop func() error
+	if bases, stop, err = chaos.Running("GOCHAT_LIMITS_SOCKETS_PER_USER=20", "GOCHAT_ROUTER_GROUP_LIMIT=8"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	bases = []string{server.URL()}
 	code := m.Run()
-	if exit, _, err := server.Term(); err != nil || exit != 0 || strings.Contains(server.Output(), "panic:") {
-		fmt.Fprintln(os.Stderr, "the server did not stop well:", exit, err, server.Output())
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
-}
-
-func start(dir string) (*chaos.Server, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	bin, err := chaos.Build(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	address, err := chaos.FreeAddress()
-	if err != nil {
-		return nil, err
-	}
-	s := &chaos.Server{Binary: bin, DataDir: dir + "/data", Address: address, Env: []string{
-		"GOCHAT_LIMITS_SOCKETS_PER_USER=20",
-		// Groups of ordinary tests are on both sides of it.
-		"GOCHAT_ROUTER_GROUP_LIMIT=8",
-	}}
-	return s, s.Start(ctx)
 }
 
 // answer is an HTTP answer that was held to the OpenAPI file.
@@ -131,7 +90,7 @@ func call(t *testing.T, method, path, token string, body []byte) answer {
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	conforms(t, req, resp, raw)
+	require.NoError(t, contract.Response(req, resp, raw))
 	a := answer{Status: resp.StatusCode, Header: resp.Header, Raw: raw}
 	if len(raw) > 0 && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		require.NoError(t, json.Unmarshal(raw, &a.Body))
@@ -142,24 +101,6 @@ func call(t *testing.T, method, path, token string, body []byte) answer {
 		require.Equal(t, resp.Header.Get("X-Trace-Id"), e["traceId"], "%s", raw)
 	}
 	return a
-}
-
-func conforms(t *testing.T, req *http.Request, resp *http.Response, raw []byte) {
-	t.Helper()
-	bare := req.Clone(req.Context())
-	bare.URL.Scheme, bare.URL.Host, bare.Host = "", "", ""
-	route, params, err := routes.FindRoute(bare)
-	if err != nil {
-		return // not in the contract: its error form is checked by the caller
-	}
-	require.NoError(t, openapi3filter.ValidateResponse(req.Context(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{
-			Request: req, PathParams: params, Route: route,
-			Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
-		},
-		Status: resp.StatusCode, Header: resp.Header, Body: io.NopCloser(bytes.NewReader(raw)),
-		Options: &openapi3filter.Options{IncludeResponseStatus: true},
-	}), "%s %s: %d %s", req.Method, req.URL, resp.StatusCode, raw)
 }
 
 // user is a registered user.

@@ -26,6 +26,8 @@ type socket struct {
 	closed chan *websocket.CloseError
 	// world: pushes of the world, in which other tests talk, are of interest.
 	world atomic.Bool
+	// wrong is what the contract's file says against a frame that came.
+	wrong atomic.Pointer[error]
 }
 
 type frame struct {
@@ -56,15 +58,23 @@ func (u *user) open(device string) *socket {
 func (u *user) attach(conn *websocket.Conn) *socket {
 	u.t.Helper()
 	s := &socket{t: u.t, conn: conn, frames: make(chan frame, 1024), closed: make(chan *websocket.CloseError, 1)}
+	_, first, err := conn.ReadMessage()
+	require.NoError(u.t, err)
+	require.NoError(u.t, contract.ServerFrame(first))
 	var hello frame
-	require.NoError(u.t, conn.ReadJSON(&hello))
+	require.NoError(u.t, json.Unmarshal(first, &hello))
 	require.Equal(u.t, "hello", hello.Type, "the first frame")
 	require.Equal(u.t, u.id, hello.Data["userId"])
 	for _, k := range []string{"connectionId", "gatewayId", "pingInterval", "serverTime"} {
 		require.Contains(u.t, hello.Data, k)
 	}
 	s.hello = hello.Data
-	u.t.Cleanup(func() { _ = conn.Close() })
+	u.t.Cleanup(func() {
+		_ = conn.Close()
+		if wrong := s.wrong.Load(); wrong != nil {
+			u.t.Error(*wrong)
+		}
+	})
 	go s.read()
 	return s
 }
@@ -79,6 +89,9 @@ func (s *socket) read() {
 		}
 		if err != nil {
 			return
+		}
+		if err := contract.ServerFrame(data); err != nil {
+			s.wrong.Store(&err)
 		}
 		var f frame
 		if json.Unmarshal(data, &f) != nil {

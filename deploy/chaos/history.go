@@ -109,6 +109,7 @@ const (
 	Everyone    = "everyone gets it"
 	NobodyEls   = "nobody else gets it"
 	NotBoth     = "a send has one outcome"
+	WellFormed  = "every frame is as asyncapi.yaml says"
 	ExactUnread = "unread is the last number less the read position"
 )
 

@@ -18,6 +18,7 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 	for _, one := range talkers {
 		a := one.Account
 		logs[a.UserID] = one.Log.Events()
+		wrong = append(wrong, one.unformed()...)
 		truth.Members["world"] = append(truth.Members["world"], a.UserID)
 		readers["world"] = a
 		var list struct {

@@ -40,6 +40,8 @@ type Talker struct {
 	dials   int
 	closes  []string // reasons of the closes that it saw
 	talking bool
+	// malformed are frames that are not as the contract's file says.
+	malformed []string
 }
 
 // send is a message without an outcome.
@@ -133,9 +135,11 @@ func (t *Talker) session(ctx context.Context) error {
 	if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
 		return err
 	}
-	if _, _, err := conn.ReadMessage(); err != nil { // hello
+	_, hello, err := conn.ReadMessage()
+	if err != nil {
 		return err
 	}
+	t.judge(hello)
 	if err := t.write(conn, t.unfinished(0)); err != nil {
 		return err
 	}
@@ -253,6 +257,7 @@ func (t *Talker) nextFrame() []byte {
 
 // on handles one frame of the server.
 func (t *Talker) on(data []byte) {
+	t.judge(data)
 	var f struct {
 		Type string          `json:"type"`
 		Data json.RawMessage `json:"data"`

@@ -1,0 +1,115 @@
+// Package conform holds what a server sends to the client contract's files: HTTP
+// answers to openapi.yaml, frames to asyncapi.yaml.
+package conform
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+// Contract judges answers and frames. Safe for concurrent use.
+type Contract struct {
+	routes  routers.Router
+	rows    []string
+	client  map[string]*jsonschema.Schema
+	server  map[string]*jsonschema.Schema
+	content *jsonschema.Schema
+}
+
+// New reads the contract's files.
+func New() (*Contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(contracts.OpenAPI)
+	if err != nil {
+		return nil, fmt.Errorf("read openapi.yaml: %w", err)
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	doc.Servers = nil // whatever its address
+	c := &Contract{}
+	if c.routes, err = gorillamux.NewRouter(doc); err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			c.rows = append(c.rows, method+" "+path)
+		}
+	}
+	if err := c.readFrames(contracts.AsyncAPI); err != nil {
+		return nil, fmt.Errorf("asyncapi.yaml: %w", err)
+	}
+	return c, nil
+}
+
+// Row returns the call's row, like `GET /api/users/{userId}`; "" when the contract has none.
+func (c *Contract) Row(req *http.Request) string {
+	route, _, err := c.route(req)
+	if err != nil {
+		return ""
+	}
+	return route.Method + " " + route.Path
+}
+
+// Rows returns all calls of the contract.
+func (c *Contract) Rows() []string { return c.rows }
+
+// route finds the call's row whatever host it goes to.
+func (c *Contract) route(req *http.Request) (*routers.Route, map[string]string, error) {
+	bare := req.Clone(req.Context())
+	bare.URL.Scheme, bare.URL.Host, bare.Host = "", "", ""
+	return c.routes.FindRoute(bare)
+}
+
+// Request says what is wrong with a call that the server is to take.
+func (c *Contract) Request(req *http.Request, body []byte) error {
+	route, params, err := c.route(req)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, err)
+	}
+	sent := req.Clone(req.Context())
+	sent.Body = io.NopCloser(bytes.NewReader(body))
+	return openapi3filter.ValidateRequest(req.Context(), &openapi3filter.RequestValidationInput{
+		Request: sent, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+	})
+}
+
+// Response says what is wrong with an answer. Of a call that the contract does not
+// have it says nothing.
+func (c *Contract) Response(req *http.Request, resp *http.Response, raw []byte) error {
+	route, params, err := c.route(req)
+	if err != nil {
+		return nil //nolint:nilerr // as said
+	}
+	err = openapi3filter.ValidateResponse(req.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{
+			Request: req, PathParams: params, Route: route,
+			Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+		},
+		Status: resp.StatusCode, Header: resp.Header, Body: io.NopCloser(bytes.NewReader(raw)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		return fmt.Errorf("%s %s: %d %s: %w", req.Method, req.URL, resp.StatusCode, raw, err)
+	}
+	if !json.Valid(raw) {
+		return nil // YAML and metrics hold no messages
+	}
+	var body any
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
+	}
+	return c.systemContents(body)
+}
