@@ -48,7 +48,11 @@ func (c SystemContent) Text() string {
 
 // MembersContent returns what a system message says of members who came or went.
 func MembersContent(event string, users []int64) SystemContent {
-	return SystemContent{Event: event, UserIDs: UserIDs(users[:min(len(users), listedUsers)]), Count: len(users)}
+	c := SystemContent{Event: event, UserIDs: UserIDs(users[:min(len(users), listedUsers)])}
+	if event == EventMembersAdded { // removed is one at a time
+		c.Count = len(users)
+	}
+	return c
 }
 
 // Words of a client for changes of a message.
