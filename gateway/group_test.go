@@ -184,6 +184,9 @@ func TestTypedFieldsOfASend(t *testing.T) {
 	assert.True(t, up.GetMentionsAll())
 	send(`"replyToSeq":null,"mentions":null`)
 	c.expect(contracts.FrameAck, nil)
+	send(`"mentions":"all"`)
+	c.expect(contracts.FrameAck, nil)
+	assert.True(t, h.queue.published()[2].GetMentionsAll())
 	for _, bad := range []string{
 		`"replyToSeq":0`, `"replyToSeq":"4"`, `"replyToSeq":-1`, `"mentions":"8"`, `"mentions":[8]`, `"mentions":["bob"]`, `"mentions":[null]`,
 		`"mentions":["8"` + strings.Repeat(`,"8"`, 50) + `]`,

@@ -125,6 +125,9 @@ func (r *sendReader) check(limits contracts.Limits, sender contracts.UserID) (*p
 // mention reads whom the message mentions.
 func (r *sendReader) mention(up *pb.Upstream, most int) {
 	texts, ok := r.mentions.strings(most)
+	if all, isText := r.mentions.str(); isText {
+		texts, ok = []string{all}, all == contracts.MentionAll
+	}
 	for _, text := range texts {
 		if text == contracts.MentionAll {
 			up.MentionsAll = true
