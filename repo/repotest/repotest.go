@@ -36,6 +36,7 @@ type clients struct {
 	pb.ConversationRepoClient
 	pb.UserRepoClient
 	pb.SessionRepoClient
+	pb.FeedRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -53,7 +54,7 @@ func Run(t *testing.T, s Suite) {
 	s.Role.Register(local)
 	conn := rpc.WithTimeout(local, 10*time.Second)
 	c := &clients{
-		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn), s.FlushCache,
+		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn), pb.NewFeedRepoClient(conn), s.FlushCache,
 	}
 	for name, test := range map[string]func(*testing.T, *clients){
 		"users":                                 accounts,
@@ -67,6 +68,10 @@ func Run(t *testing.T, s Suite) {
 		"list and sync":                         listing,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,
+		"a hook gets what is stored":            hookTakes,
+		"a hook begins now or with everything":  hookBegins,
+		"two take for a hook":                   hookSharers,
+		"a scan finds what nobody told":         hookScans,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}

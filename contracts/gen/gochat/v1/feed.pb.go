@@ -569,7 +569,7 @@ func (x *NewsSettled) GetRetryInMs() int64 {
 
 type HookNote struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: it takes what it is sent.
+	// Empty: it took what it was sent.
 	Error         string `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -923,7 +923,7 @@ type HookStat struct {
 	Messages      int64 `protobuf:"varint,4,opt,name=messages,proto3" json:"messages,omitempty"`
 	// Since when the conversation that has waited longest has news or was last posted; 0: none has.
 	WaitingSince int64 `protobuf:"varint,5,opt,name=waiting_since,json=waitingSince,proto3" json:"waiting_since,omitempty"`
-	// The last failure, and when; empty after a success.
+	// The last failure, and when.
 	Error   string `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
 	ErrorAt int64  `protobuf:"varint,7,opt,name=error_at,json=errorAt,proto3" json:"error_at,omitempty"`
 	// When the receiver last took something.
