@@ -9,6 +9,7 @@ import (
 	"github.com/gochat/gochat/handlers/auth"
 	"github.com/gochat/gochat/handlers/conversation"
 	"github.com/gochat/gochat/handlers/janitor"
+	"github.com/gochat/gochat/handlers/webhook"
 	"github.com/gochat/gochat/infra/mq/kafka"
 	"github.com/gochat/gochat/infra/mq/redisstream"
 	"github.com/gochat/gochat/infra/obs"
@@ -46,6 +47,7 @@ type Config struct {
 	Conversation conversation.Config `mapstructure:"conversation"`
 	Router       routers.Config      `mapstructure:"router"`
 	Janitor      janitor.Config      `mapstructure:"janitor"`
+	Webhook      webhook.Config      `mapstructure:"webhook"`
 	repo.Config  `mapstructure:",squash"`
 	MQ           MQConfig        `mapstructure:"mq"`
 	Registry     registry.Config `mapstructure:"registry"`
@@ -89,6 +91,7 @@ func defaultConfig() *Config {
 		DataDir: "data",
 		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(),
 		Router: routers.DefaultConfig(), Config: repo.DefaultConfig(), Janitor: janitor.DefaultConfig(),
+		Webhook:  webhook.DefaultConfig(),
 		MQ:       MQConfig{Driver: driverLog, Kafka: kafka.DefaultConfig(), RedisStream: redisstream.DefaultConfig()},
 		Registry: registry.DefaultConfig(), RPC: rpc.DefaultConfig(),
 		Log: obs.DefaultLogConfig(), Trace: obs.DefaultTraceConfig(),
