@@ -66,6 +66,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	conf.AddFlags(root.PersistentFlags(), envPrefix, cfg)
 	hideAllBut(root, "config", "data-dir", "gateway-listen", "log-level", "log-format")
 	root.AddCommand(configCommand(cfg, stdout), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr))
+	root.AddCommand(webhookCommand(cfg, stdout))
 	return root
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/gochat/gochat/handlers/conversation"
 	"github.com/gochat/gochat/handlers/group"
 	"github.com/gochat/gochat/handlers/janitor"
+	"github.com/gochat/gochat/handlers/webhook"
 	"github.com/gochat/gochat/infra/mq/kafka"
 	"github.com/gochat/gochat/infra/mq/redisstream"
 	"github.com/gochat/gochat/infra/obs"
@@ -50,6 +51,7 @@ type Config struct {
 	Message      authorize.Config    `mapstructure:"message"`
 	Router       routers.Config      `mapstructure:"router"`
 	Janitor      janitor.Config      `mapstructure:"janitor"`
+	Webhook      webhook.Config      `mapstructure:"webhook"`
 	repo.Config  `mapstructure:",squash"`
 	MQ           MQConfig        `mapstructure:"mq"`
 	Registry     registry.Config `mapstructure:"registry"`
@@ -94,6 +96,7 @@ func defaultConfig() *Config {
 		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(), Group: group.DefaultConfig(),
 		Message: authorize.DefaultConfig(),
 		Router:  routers.DefaultConfig(), Config: repo.DefaultConfig(), Janitor: janitor.DefaultConfig(),
+		Webhook:  webhook.DefaultConfig(),
 		MQ:       MQConfig{Driver: driverLog, Kafka: kafka.DefaultConfig(), RedisStream: redisstream.DefaultConfig()},
 		Registry: registry.DefaultConfig(), RPC: rpc.DefaultConfig(),
 		Log: obs.DefaultLogConfig(), Trace: obs.DefaultTraceConfig(),

@@ -25,6 +25,7 @@ const (
 	roleMessage = "message"
 	roleFanout  = "fanout"
 	roleJanitor = "janitor"
+	roleFeed    = "feed"
 	roleGateway = "gateway"
 )
 
@@ -35,6 +36,7 @@ var roles = []role{
 	{name: roleMessage, does: "the message pipeline: number, store, deliver", pipeline: true},
 	{name: roleFanout, does: "delivery to large groups", pipeline: true},
 	{name: roleJanitor, does: "chores that one process does for all: topics of dead gateways", pipeline: true, optional: true},
+	{name: roleFeed, does: "what others want of stored messages: webhooks, the search index", pipeline: true, optional: true},
 	{name: roleGateway, does: "HTTP and WebSocket for clients, and the web client", pipeline: true},
 }
 
@@ -71,6 +73,11 @@ func parseRoles(args []string) ([]string, error) {
 // is embedded lives in one process, and what is in another process is found
 // through the registry.
 func checkRoles(names []string, cfg *Config) error {
+	if slices.Contains(names, roleFeed) { // others need no secrets of receivers
+		if err := cfg.Webhook.Validate(); err != nil {
+			return fmt.Errorf("configuration: %w", err)
+		}
+	}
 	ends := 0
 	for _, r := range roles {
 		if r.pipeline && slices.Contains(names, r.name) {

@@ -26,6 +26,9 @@ func TestWhichRolesMayRunTogether(t *testing.T) {
 		"one end of an embedded pipeline":           {"message", driverLog, true, []string{"mq.driver", "role logic"}},
 		"storage has nothing to do with the queue":  {"repo", driverLog, true, nil},
 		"the chores alone":                          {"janitor", driverKafka, true, nil},
+		"everything but the feed":                   {"repo,logic,message,fanout,janitor,gateway", driverLog, false, nil},
+		"the feed alone":                            {"feed", driverRedisStream, true, nil},
+		"the feed of an embedded queue elsewhere":   {"feed", driverLog, true, []string{"mq.driver"}},
 		"the chores of an embedded queue elsewhere": {"janitor", driverLog, true, []string{"mq.driver"}},
 	} {
 		t.Run(name, func(t *testing.T) {

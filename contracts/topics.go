@@ -22,6 +22,7 @@ const (
 	GroupMessage = "gochat-message"
 	GroupFanout  = "gochat-fanout"
 	GroupPoison  = "gochat-poison"
+	GroupWebhook = "gochat-webhook"
 )
 
 // Metadata keys of records, beside the partition key and the W3C trace context.

@@ -37,6 +37,7 @@ type clients struct {
 	pb.UserRepoClient
 	pb.SessionRepoClient
 	pb.GroupRepoClient
+	pb.FeedRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -55,7 +56,7 @@ func Run(t *testing.T, s Suite) {
 	conn := rpc.WithTimeout(local, 10*time.Second)
 	c := &clients{
 		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
-		pb.NewGroupRepoClient(conn), s.FlushCache,
+		pb.NewGroupRepoClient(conn), pb.NewFeedRepoClient(conn), s.FlushCache,
 	}
 	for name, test := range map[string]func(*testing.T, *clients){
 		"users":                                 accounts,
@@ -77,6 +78,10 @@ func Run(t *testing.T, s Suite) {
 		"messages change":                       messagesChange,
 		"changes that are refused":              changesRefused,
 		"changes and the cache":                 changesAndCache,
+		"a hook gets what is stored":            hookTakes,
+		"a hook begins now or with everything":  hookBegins,
+		"two take for a hook":                   hookSharers,
+		"a scan finds what nobody told":         hookScans,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}

@@ -29,6 +29,8 @@ type Store interface {
 	store.Announcements
 	store.Users
 	store.Tokens
+	store.Hooks
+	store.HookStates
 }
 
 // Repo is all repository services. Their errors are *contracts.Error. Safe for
@@ -101,6 +103,7 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterUserRepoServer(on, users{Repo: r})
 	pb.RegisterGroupRepoServer(on, groups{Repo: r})
 	pb.RegisterSessionRepoServer(on, sessions{Repo: r})
+	pb.RegisterFeedRepoServer(on, feed{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that

@@ -1,0 +1,184 @@
+// Package webhook posts stored messages to the URLs of others: at least once, in the
+// order of each conversation. The database is the log: an event says only that a
+// conversation has news, a cursor for each hook and conversation says how far its
+// receiver is, and what lies between is read from history. So a receiver may be away
+// for as long as it likes and holds up nobody: no other hook, and no queue.
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// News notes which conversations have news.
+type News interface {
+	BeginHooks(ctx context.Context, in *pb.BeginHooksRequest, opts ...grpc.CallOption) (*pb.BeginHooksResponse, error)
+	RaiseNews(ctx context.Context, in *pb.RaiseNewsRequest, opts ...grpc.CallOption) (*pb.RaiseNewsResponse, error)
+	ScanNews(ctx context.Context, in *pb.ScanNewsRequest, opts ...grpc.CallOption) (*pb.ScanNewsResponse, error)
+}
+
+// Cursors gives out conversations with news, each to one at a time.
+type Cursors interface {
+	TakeNews(ctx context.Context, in *pb.TakeNewsRequest, opts ...grpc.CallOption) (*pb.TakeNewsResponse, error)
+	HurryHook(ctx context.Context, in *pb.HurryHookRequest, opts ...grpc.CallOption) (*pb.HurryHookResponse, error)
+	HookStats(ctx context.Context, in *pb.HookStatsRequest, opts ...grpc.CallOption) (*pb.HookStatsResponse, error)
+}
+
+// Messages reads a conversation.
+type Messages interface {
+	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
+}
+
+// Observer is told what happens. Safe for concurrent use.
+type Observer interface {
+	// Posted: a request came to an end: Taken, Refused, Unreachable, TimedOut or Stopped.
+	Posted(hook, outcome string, took time.Duration, messages int)
+	// Behind: what a hook's receiver has not taken.
+	Behind(hook string, conversations, messages int64, waiting time.Duration)
+	// State: whether a hook's receiver counts as down, when that changes.
+	State(hook string, down bool, why error)
+	// Failed: something of ours went wrong; it is tried again.
+	Failed(hook, what string, err error)
+}
+
+// Deps are what the feed works with.
+type Deps struct {
+	News     News
+	Cursors  Cursors
+	Messages Messages
+	Observer Observer
+	// ContentMax is what a message's content may be long, in bytes.
+	ContentMax int
+}
+
+// callTimeout bounds a call to the repository.
+const callTimeout = 5 * time.Second
+
+// Feed is the webhooks of one process.
+type Feed struct {
+	cfg   Config
+	deps  Deps
+	hooks map[string]*hook
+}
+
+// New returns a feed.
+func New(cfg Config, deps Deps) (*Feed, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.News == nil || deps.Cursors == nil || deps.Messages == nil || deps.Observer == nil || deps.ContentMax < 1 {
+		return nil, errors.New("configure webhooks: news, cursors, messages, observer or the content's limit is missing")
+	}
+	f := &Feed{cfg: cfg, deps: deps, hooks: map[string]*hook{}}
+	for _, name := range cfg.Names() {
+		f.hooks[name] = newHook(name, cfg, deps)
+	}
+	return f, nil
+}
+
+// Idle reports whether there are no hooks, and so nothing to handle.
+func (f *Feed) Idle() bool { return len(f.hooks) == 0 }
+
+// Handle notes for each hook that conversations have news. After that the events are
+// not needed any more.
+func (f *Feed) Handle(ctx context.Context, events []*pb.Stored) error {
+	newest := map[string]uint64{}
+	for _, e := range events {
+		m := e.GetMessage()
+		newest[m.GetConversationId()] = max(newest[m.GetConversationId()], m.GetSeqId())
+	}
+	in := &pb.RaiseNewsRequest{Hooks: f.cfg.Names(), News: make([]*pb.News, 0, len(newest))}
+	for conversation, seq := range newest {
+		in.News = append(in.News, &pb.News{ConversationId: conversation, SeqId: seq})
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if _, err := f.deps.News.RaiseNews(ctx, in); err != nil {
+		return fmt.Errorf("note news of %d conversations: %w", len(newest), err)
+	}
+	f.wake()
+	return nil
+}
+
+func (f *Feed) wake() {
+	for _, h := range f.hooks {
+		h.wakeUp()
+	}
+}
+
+// Run posts until ctx is done. What is under way then gets a moment to end.
+func (f *Feed) Run(ctx context.Context) error {
+	if f.Idle() || !f.begin(ctx) {
+		<-ctx.Done()
+		return nil
+	}
+	var wg sync.WaitGroup
+	for _, h := range f.hooks {
+		wg.Go(func() { h.run(ctx) })
+	}
+	wg.Go(func() { f.scan(ctx) })
+	wg.Go(func() { f.watch(ctx) })
+	wg.Wait()
+	return nil
+}
+
+// begin makes the hooks known; false when ctx ended before that.
+func (f *Feed) begin(ctx context.Context) bool {
+	in := &pb.BeginHooksRequest{}
+	for _, name := range f.cfg.Names() {
+		in.Hooks = append(in.Hooks, &pb.HookBegin{Hook: name, FromStart: slices.Contains(f.cfg.FromStart, name)})
+	}
+	for {
+		err := call(ctx, func(ctx context.Context) error {
+			_, err := f.deps.News.BeginHooks(ctx, in)
+			return err
+		})
+		if err == nil {
+			return true
+		}
+		f.deps.Observer.Failed("", "make the hooks known", err)
+		if !pause(ctx, pollEvery) {
+			return false
+		}
+	}
+}
+
+// Down returns nil while the receiver of a hook takes what it is sent, and else what
+// is wrong.
+func (f *Feed) Down(name string) error {
+	h, there := f.hooks[name]
+	if !there {
+		return nil
+	}
+	if why := h.down.Load(); why != nil {
+		return *why
+	}
+	return nil
+}
+
+// call makes a call to the repository with a deadline of its own.
+func call(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return do(ctx)
+}
+
+// pause waits; false when ctx is done first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

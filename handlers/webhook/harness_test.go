@@ -1,0 +1,303 @@
+package webhook_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/webhook"
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/infra/rpc"
+	"github.com/gochat/gochat/repo"
+	sqlstore "github.com/gochat/gochat/repo/store/sql"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+// world is a repository on a database of its own.
+type world struct {
+	pb.FeedRepoClient
+	pb.MessageRepoClient
+	db  db.Config
+	ids int64
+	// convs are single chats, each of users with the ids before it.
+	convs   []string
+	senders map[string]int64
+	// lease is that of the feeds that are started.
+	lease time.Duration
+}
+
+func newWorld(t *testing.T, conversations int) *world {
+	t.Helper()
+	cfg := db.DefaultConfig()
+	cfg.Path = filepath.Join(t.TempDir(), "test.db")
+	return newWorldOn(t, cfg, conversations)
+}
+
+func newWorldOn(t *testing.T, on db.Config, conversations int) *world {
+	t.Helper()
+	cfg := repo.DefaultConfig()
+	cfg.DB = on
+	r, err := repo.Open(t.Context(), cfg, zap.NewNop())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, r.Close(context.WithoutCancel(t.Context()))) })
+	local := rpc.NewLocal()
+	r.Register(local)
+	w := &world{
+		FeedRepoClient: pb.NewFeedRepoClient(local), MessageRepoClient: pb.NewMessageRepoClient(local),
+		db: on, senders: map[string]int64{}, lease: time.Hour,
+	}
+	users, convs := pb.NewUserRepoClient(local), pb.NewConversationRepoClient(local)
+	for i := range int64(conversations) {
+		for _, id := range []int64{2*i + 1, 2*i + 2} {
+			_, err := users.CreateUser(t.Context(), &pb.CreateUserRequest{User: &pb.User{UserId: id, Username: fmt.Sprint("u", id)}})
+			require.NoError(t, err)
+		}
+		out, err := convs.EnsureSingle(t.Context(), &pb.EnsureSingleRequest{UserId: 2*i + 1, PeerId: 2*i + 2})
+		require.NoError(t, err)
+		w.convs = append(w.convs, out.GetConversationId())
+		w.senders[out.GetConversationId()] = 2*i + 1
+	}
+	return w
+}
+
+// say stores n messages in a conversation and returns their events.
+func (w *world) say(t *testing.T, conv string, n int) (events []*pb.Stored) {
+	t.Helper()
+	in := &pb.SaveMessagesRequest{}
+	for range n {
+		w.ids++
+		in.Messages = append(in.Messages, &pb.Message{
+			MessageId: w.ids, ConversationId: conv, SenderId: w.senders[conv], Content: fmt.Sprint("text ", w.ids), MessageType: "text",
+			TempMessageId: fmt.Sprint("t", w.ids), Timestamp: time.Now().UnixMilli(),
+		})
+	}
+	out, err := w.SaveMessages(t.Context(), in)
+	require.NoError(t, err)
+	for _, r := range out.GetResults() {
+		events = append(events, &pb.Stored{Message: r.GetMessage()})
+	}
+	return events
+}
+
+// sayAll stores n messages in each conversation and returns their events.
+func (w *world) sayAll(t *testing.T, n int) (events []*pb.Stored) {
+	t.Helper()
+	for _, conv := range w.convs {
+		events = append(events, w.say(t, conv, n)...)
+	}
+	return events
+}
+
+// other opens the database as another process does.
+func (w *world) other(t *testing.T) *sqlstore.Store {
+	t.Helper()
+	d, err := db.Open(t.Context(), w.db, zap.NewNop())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, d.Close()) })
+	return sqlstore.New(d)
+}
+
+// secret of a hook in tests.
+func secret(hook string) string { return strings.Repeat(hook+"-", 32)[:32] }
+
+// settings are for a test's patience; hooks are name → URL.
+func settings(hooks map[string]string) webhook.Config {
+	cfg := webhook.DefaultConfig()
+	cfg.Hooks = hooks
+	for name := range hooks {
+		cfg.Secrets[name] = secret(name)
+	}
+	cfg.Batch, cfg.Timeout = 7, 2*time.Second
+	cfg.Backoff, cfg.BackoffMax = 10*time.Millisecond, 80*time.Millisecond
+	return cfg
+}
+
+// observed counts what a feed says.
+type observed struct {
+	mu       sync.Mutex
+	outcomes map[string]int
+	states   map[string][]bool
+	failures []error
+	behind   map[string]int64
+}
+
+func (o *observed) Posted(_, outcome string, _ time.Duration, _ int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.outcomes[outcome]++
+}
+
+func (o *observed) Behind(hook string, _, messages int64, _ time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.behind[hook] = messages
+}
+
+func (o *observed) State(hook string, down bool, _ error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.states[hook] = append(o.states[hook], down)
+}
+
+func (o *observed) Failed(_, _ string, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failures = append(o.failures, err)
+}
+
+func (o *observed) count(outcome string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.outcomes[outcome]
+}
+
+// running is a feed in a process of its own.
+type running struct {
+	*webhook.Feed
+	*observed
+	stop func()
+}
+
+func (w *world) feed(t *testing.T, cfg webhook.Config, change ...func(*webhook.Deps)) *running {
+	t.Helper()
+	o := &observed{outcomes: map[string]int{}, behind: map[string]int64{}, states: map[string][]bool{}}
+	deps := webhook.Deps{News: w, Cursors: w, Messages: w, Observer: o, ContentMax: 8192}
+	for _, c := range change {
+		c(&deps)
+	}
+	f, err := webhook.New(cfg, deps)
+	require.NoError(t, err)
+	f.Lease(w.lease)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	r := &running{Feed: f, observed: o, stop: sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			assert.NoError(t, err)
+		case <-time.After(patience):
+			t.Error("the feed did not stop")
+		}
+	})}
+	t.Cleanup(r.stop)
+	return r
+}
+
+// receiver takes batches as a careful one does: it checks the signature, drops what it
+// has, and complains of a gap.
+type receiver struct {
+	*httptest.Server
+	t    *testing.T
+	hook string
+
+	mu sync.Mutex
+	// answer, unless nil, may answer in the place of the receiver; then it returns true.
+	answer   func(w http.ResponseWriter, batch contracts.WebhookBatch) bool
+	last     map[string]uint64
+	messages int
+	repeated int
+	batches  []contracts.WebhookBatch
+}
+
+func receive(t *testing.T, hook string) *receiver {
+	t.Helper()
+	r := &receiver{t: t, hook: hook, last: map[string]uint64{}}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return // who posted has given up
+	}
+	var batch contracts.WebhookBatch
+	assert.NoError(r.t, json.Unmarshal(body, &batch))
+	assert.True(r.t, contracts.VerifyWebhook(secret(r.hook), req.Header.Get(contracts.HeaderWebhookTimestamp),
+		req.Header.Get(contracts.HeaderWebhookSignature), body))
+	assert.Equal(r.t, batch.DeliveryID, req.Header.Get(contracts.HeaderWebhookDelivery))
+	assert.Equal(r.t, r.hook, batch.Hook)
+	r.mu.Lock()
+	answer := r.answer
+	r.mu.Unlock()
+	if answer != nil && answer(w, batch) {
+		return
+	}
+	r.take(batch)
+}
+
+func (r *receiver) take(batch contracts.WebhookBatch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.batches = append(r.batches, batch)
+	for _, m := range batch.Messages {
+		assert.Equal(r.t, batch.ConversationID, m.ConversationID)
+		last, known := r.last[m.ConversationID]
+		if known && m.SeqID <= last {
+			r.repeated++
+			continue
+		}
+		assert.True(r.t, m.SeqID == last+1, "%s: %d comes after %d", m.ConversationID, m.SeqID, last)
+		r.last[m.ConversationID] = m.SeqID
+		r.messages++
+	}
+}
+
+func (r *receiver) set(answer func(w http.ResponseWriter, batch contracts.WebhookBatch) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = answer
+}
+
+func (r *receiver) got() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.messages
+}
+
+func (r *receiver) all() []contracts.WebhookBatch {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.batches)
+}
+
+func (r *receiver) lasts() map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.last)
+}
+
+func (r *receiver) waitFor(t *testing.T, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return r.got() >= n }, patience, 5*time.Millisecond, "%d of %d messages", r.got(), n)
+	require.Equal(t, n, r.got())
+}
+
+func status(code int) func(http.ResponseWriter, contracts.WebhookBatch) bool {
+	return func(w http.ResponseWriter, _ contracts.WebhookBatch) bool {
+		w.WriteHeader(code)
+		return true
+	}
+}

@@ -1,0 +1,178 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/store"
+)
+
+// HookStats implements store.HookStates.
+func (s *Store) HookStats(ctx context.Context) (out []store.HookStat, err error) {
+	// Of a conversation whose beginning nobody has looked for, one message is counted.
+	err = s.read(ctx, s.db.Primary().DB, "SELECT h.hook, h.begun_at, h.error, h.error_at, h.taken_at,"+
+		" COUNT(c.hook), COALESCE(SUM(CASE WHEN c.seq < 0 THEN 1 ELSE c.news_seq - c.seq END), 0), COALESCE(MIN(c.pending_since), 0)"+
+		" FROM webhook_hooks h LEFT JOIN webhook_cursors c ON c.hook = h.hook AND c.due_at > 0"+
+		" GROUP BY h.hook, h.begun_at, h.error, h.error_at, h.taken_at ORDER BY h.hook", nil, func(rows *sql.Rows) error {
+		var h store.HookStat
+		err := rows.Scan(&h.Hook, &h.BegunAt, &h.Error, &h.ErrorAt, &h.TakenAt, &h.Conversations, &h.Messages, &h.WaitingSince)
+		out = append(out, h)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask how the hooks do: %w", err)
+	}
+	return out, nil
+}
+
+// replayPage is how many conversations a replay looks at in one transaction: others
+// write in between.
+const replayPage = 200
+
+// ReplayHook moves cursors of a hook back, never forward: what is taken by somebody is
+// taken from them. store.ErrNotFound when there is no such hook or conversation. When
+// it fails half-way it can be asked again.
+func (s *Store) ReplayHook(ctx context.Context, r store.Replay) (store.Replayed, error) {
+	var total store.Replayed
+	at, err := begunAt(ctx, s.db.Primary().DB, r.Hook)
+	if err != nil {
+		return total, err
+	}
+	for after, more := "", true; more; more = after != "" {
+		var page []listed
+		if r.ConversationID != "" {
+			page, err = s.oneConversation(ctx, r.ConversationID)
+		} else {
+			page, after, err = s.conversationsAfter(ctx, after, replayPage)
+		}
+		if err != nil {
+			return total, err
+		}
+		var one store.Replayed
+		err = s.tx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			one, err = s.replay(ctx, tx.Tx, r, at, page)
+			return err
+		})
+		if err != nil {
+			return total, fmt.Errorf("replay to hook %s: %w", r.Hook, transient(err))
+		}
+		total.Conversations += one.Conversations
+		total.Messages += one.Messages
+	}
+	return total, nil
+}
+
+func (s *Store) oneConversation(ctx context.Context, id string) ([]listed, error) {
+	tips, err := s.Tips(ctx, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	tip, there := tips[id]
+	if !there {
+		return nil, fmt.Errorf("conversation %s: %w", id, store.ErrNotFound)
+	}
+	return []listed{{id: id, last: tip.Last, lastAt: time.Now().UnixMilli()}}, nil
+}
+
+func (s *Store) replay(ctx context.Context, tx *sql.Tx, r store.Replay, begunAt int64, page []listed) (out store.Replayed, err error) {
+	for _, c := range page {
+		if c.last == 0 || r.FromSeq == 0 && c.lastAt < r.Since.Add(-disorder).UnixMilli() {
+			continue
+		}
+		goal := int64(r.FromSeq) - 1
+		if r.FromSeq == 0 {
+			if goal, err = seqBefore(ctx, tx, c.id, r.Since.UnixMilli()); err != nil {
+				return out, err
+			}
+		}
+		seq, err := cursorOf(ctx, tx, r.Hook, c.id, begunAt)
+		if err != nil {
+			return out, err
+		}
+		if goal >= min(seq, int64(c.last)) {
+			continue // the receiver gets it anyway
+		}
+		out.Conversations++
+		out.Messages += min(seq, int64(c.last)) - goal
+		if r.Try {
+			continue
+		}
+		now := time.Now().UnixMilli()
+		if _, err := tx.ExecContext(ctx, s.moveBack(), r.Hook, c.id, goal, int64(c.last), now, now); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// cursorOf is how far the receiver has got, or will begin.
+func cursorOf(ctx context.Context, tx *sql.Tx, hook, conversation string, begunAt int64) (int64, error) {
+	seq := int64(unsettled)
+	err := queryEach(ctx, tx, "SELECT seq FROM webhook_cursors WHERE hook = ? AND conversation_id = ?", []any{hook, conversation},
+		func(rows *sql.Rows) error { return rows.Scan(&seq) })
+	if err != nil || seq != unsettled {
+		return seq, err
+	}
+	return seqBefore(ctx, tx, conversation, begunAt)
+}
+
+func queryEach(ctx context.Context, from asker, query string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := from.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	return each(rows, scan)
+}
+
+func (s *Store) moveBack() string {
+	insert := "INSERT INTO webhook_cursors (hook, conversation_id, seq, news_seq, due_at, pending_since, claim, replays)" +
+		" VALUES (?, ?, ?, ?, ?, ?, 1, 1)"
+	if s.db.Driver() == db.MySQL {
+		return insert + " ON DUPLICATE KEY UPDATE seq = VALUES(seq), news_seq = GREATEST(news_seq, VALUES(news_seq))," +
+			" due_at = VALUES(due_at), pending_since = VALUES(pending_since), tries = 0, leased = 0, claim = claim + 1, replays = replays + 1"
+	}
+	return insert + " ON CONFLICT (hook, conversation_id) DO UPDATE SET seq = excluded.seq, news_seq = max(news_seq, excluded.news_seq)," +
+		" due_at = excluded.due_at, pending_since = excluded.pending_since, tries = 0, leased = 0, claim = claim + 1, replays = replays + 1"
+}
+
+// ForgetHook removes a hook with its cursors, so that one of this name begins anew.
+// store.ErrNotFound when there is none.
+func (s *Store) ForgetHook(ctx context.Context, hook string) error {
+	// The hook goes first: without it nothing is taken any more.
+	res, err := s.db.Writer().DB.ExecContext(ctx, "DELETE FROM webhook_hooks WHERE hook = ?", hook)
+	if err != nil {
+		return fmt.Errorf("forget hook %s: %w", hook, transient(err))
+	}
+	gone, err := res.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("forget hook %s: %w", hook, err)
+	}
+	query := "DELETE FROM webhook_cursors WHERE hook = ? AND conversation_id IN" +
+		" (SELECT conversation_id FROM webhook_cursors WHERE hook = ? LIMIT ?)"
+	args := []any{hook, hook, maxIn}
+	if s.db.Driver() == db.MySQL {
+		query, args = "DELETE FROM webhook_cursors WHERE hook = ? LIMIT ?", []any{hook, maxIn}
+	}
+	total := gone
+	for n := int64(1); n > 0; total += n {
+		err := s.db.Again(ctx, func(ctx context.Context) error {
+			res, err := s.db.Writer().DB.ExecContext(ctx, query, args...)
+			if err == nil {
+				n, err = res.RowsAffected()
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("forget the cursors of hook %s: %w", hook, transient(err))
+		}
+	}
+	if total == 0 {
+		return fmt.Errorf("hook %s: %w", hook, store.ErrNotFound)
+	}
+	return nil
+}
