@@ -36,6 +36,7 @@ type clients struct {
 	pb.ConversationRepoClient
 	pb.UserRepoClient
 	pb.SessionRepoClient
+	pb.SearchRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -49,12 +50,7 @@ func nextID() int64 { return lastID.Add(1) }
 // used again.
 func Run(t *testing.T, s Suite) {
 	t.Helper()
-	local := rpc.NewLocal()
-	s.Role.Register(local)
-	conn := rpc.WithTimeout(local, 10*time.Second)
-	c := &clients{
-		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn), s.FlushCache,
-	}
+	c := connect(s)
 	for name, test := range map[string]func(*testing.T, *clients){
 		"users":                                 accounts,
 		"tokens":                                tokens,
@@ -67,8 +63,21 @@ func Run(t *testing.T, s Suite) {
 		"list and sync":                         listing,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,
+		"search":                                searching,
+		"search is for members":                 searchIsForMembers,
+		"pages of a search":                     searchPages,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
+	}
+}
+
+func connect(s Suite) *clients {
+	local := rpc.NewLocal()
+	s.Role.Register(local)
+	conn := rpc.WithTimeout(local, 10*time.Second)
+	return &clients{
+		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
+		pb.NewSearchRepoClient(conn), s.FlushCache,
 	}
 }
 

@@ -27,6 +27,8 @@ type Store interface {
 	store.Members
 	store.Users
 	store.Tokens
+	store.SearchIndex
+	store.SearchReader
 }
 
 // Repo is all repository services. Their errors are *contracts.Error. Safe for
@@ -47,6 +49,8 @@ type Repo struct {
 	// revoked are tokens that were revoked through this process: what the cache says
 	// of them may be old when it could not be told.
 	revoked *lru.Cache[string, struct{}]
+	// searching holds one token for each search that runs.
+	searching chan struct{}
 }
 
 const (
@@ -62,7 +66,7 @@ const (
 
 // New returns the services. saver's transactions are to be followed by [Follow].
 func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
-	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log)}
+	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce)}
 	var err [3]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
 	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
@@ -99,6 +103,7 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterUserRepoServer(on, users{Repo: r})
 	pb.RegisterGroupRepoServer(on, groups{Repo: r})
 	pb.RegisterSessionRepoServer(on, sessions{Repo: r})
+	pb.RegisterSearchRepoServer(on, searches{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that
