@@ -55,7 +55,7 @@ type app struct {
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue,
-		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startGateway, a.watchSettings,
+		a.startLogic, a.startServices, a.startRouters, a.startSearch, a.startJanitor, a.startGateway, a.watchSettings,
 	} {
 		if err := step(ctx); err != nil {
 			return err

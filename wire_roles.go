@@ -16,6 +16,7 @@ import (
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/largegroup"
 	"github.com/gochat/gochat/handlers/message"
+	"github.com/gochat/gochat/handlers/search"
 	"github.com/gochat/gochat/handlers/user"
 	"github.com/gochat/gochat/routers"
 )
@@ -48,6 +49,9 @@ func (a *app) startLogic(context.Context) error {
 		return err
 	}
 	if a.logic.Messages, err = message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls)); err != nil {
+		return err
+	}
+	if a.logic.Search, err = search.New(convs, pb.NewSearchRepoClient(a.calls)); err != nil {
 		return err
 	}
 	a.logic.Mount(a.local)
@@ -125,6 +129,7 @@ func (a *app) startGateway(ctx context.Context) error {
 	g, err := gateway.New(a.cfg.Gateway.Config, gateway.Deps{
 		Auth: pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
+		Search:   pb.NewSearchServiceClient(a.calls),
 		Sessions: pb.NewSessionRepoClient(a.calls), Transport: a.queue,
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
 		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,

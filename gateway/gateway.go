@@ -34,6 +34,7 @@ type Deps struct {
 	Users         pb.UserServiceClient
 	Conversations pb.ConversationServiceClient
 	Messages      pb.MessageServiceClient
+	Search        pb.SearchServiceClient
 	Sessions      pb.SessionRepoClient
 
 	// Transport carries sends to the message role and deliveries back. The gateway
@@ -59,7 +60,7 @@ type Deps struct {
 func (d Deps) missing() error {
 	for name, there := range map[string]bool{
 		"Auth": d.Auth != nil, "Users": d.Users != nil, "Conversations": d.Conversations != nil,
-		"Messages": d.Messages != nil, "Sessions": d.Sessions != nil, "Transport": d.Transport != nil,
+		"Messages": d.Messages != nil, "Search": d.Search != nil, "Sessions": d.Sessions != nil, "Transport": d.Transport != nil,
 		"Log": d.Log != nil, "Metrics": d.Metrics != nil, "Gatherer": d.Gatherer != nil,
 	} {
 		if !there {

@@ -12,6 +12,7 @@ type Logic struct {
 	Users         pb.UserServiceServer
 	Conversations pb.ConversationServiceServer
 	Messages      pb.MessageServiceServer
+	Search        pb.SearchServiceServer
 }
 
 // Mount registers them on a gRPC server or an in-process channel.
@@ -20,4 +21,5 @@ func (l Logic) Mount(on grpc.ServiceRegistrar) {
 	pb.RegisterUserServiceServer(on, l.Users)
 	pb.RegisterConversationServiceServer(on, l.Conversations)
 	pb.RegisterMessageServiceServer(on, l.Messages)
+	pb.RegisterSearchServiceServer(on, l.Search)
 }
