@@ -65,7 +65,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.PersistentFlags().String("config", "", "configuration file (YAML, TOML or JSON)")
 	conf.AddFlags(root.PersistentFlags(), envPrefix, cfg)
 	hideAllBut(root, "config", "data-dir", "gateway-listen", "log-level", "log-format")
-	root.AddCommand(configCommand(cfg, stdout), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr))
+	root.AddCommand(configCommand(cfg, stdout), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), searchCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr))
 	return root
 }
 
