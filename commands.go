@@ -65,8 +65,10 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.PersistentFlags().String("config", "", "configuration file (YAML, TOML or JSON)")
 	conf.AddFlags(root.PersistentFlags(), envPrefix, cfg)
 	hideAllBut(root, "config", "data-dir", "gateway-listen", "log-level", "log-format")
-	root.AddCommand(configCommand(cfg, stdout), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr))
-	root.AddCommand(webhookCommand(cfg, stdout))
+	root.AddCommand(
+		configCommand(cfg, stdout), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), searchCommand(cfg, stdout),
+		webhookCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr),
+	)
 	return root
 }
 

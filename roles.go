@@ -24,8 +24,8 @@ const (
 	roleLogic   = "logic"
 	roleMessage = "message"
 	roleFanout  = "fanout"
-	roleJanitor = "janitor"
 	roleFeed    = "feed"
+	roleJanitor = "janitor"
 	roleGateway = "gateway"
 )
 
@@ -35,8 +35,8 @@ var roles = []role{
 	{name: roleLogic, does: "accounts, conversations, history: the business rules", pipeline: true},
 	{name: roleMessage, does: "the message pipeline: number, store, deliver", pipeline: true},
 	{name: roleFanout, does: "delivery to large groups", pipeline: true},
-	{name: roleJanitor, does: "chores that one process does for all: topics of dead gateways", pipeline: true, optional: true},
 	{name: roleFeed, does: "what others want of stored messages: webhooks, the search index", pipeline: true, optional: true},
+	{name: roleJanitor, does: "chores that one process does for all: topics of dead gateways", pipeline: true, optional: true},
 	{name: roleGateway, does: "HTTP and WebSocket for clients, and the web client", pipeline: true},
 }
 

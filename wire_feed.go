@@ -13,6 +13,9 @@ func (a *app) startFeed(context.Context) error {
 	if !a.has(roleFeed) {
 		return nil
 	}
+	if err := a.startSearch(); err != nil {
+		return err
+	}
 	return a.startWebhooks()
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/gochat/gochat/handlers/largegroup"
 	"github.com/gochat/gochat/handlers/message"
 	"github.com/gochat/gochat/handlers/roster"
+	"github.com/gochat/gochat/handlers/search"
 	"github.com/gochat/gochat/handlers/user"
 	"github.com/gochat/gochat/routers"
 )
@@ -57,6 +58,9 @@ func (a *app) startLogic(context.Context) error {
 	groups := pb.NewGroupRepoClient(a.calls)
 	a.logic.Groups, err = group.New(a.cfg.Group, group.Deps{Groups: groups, Changes: groups, Announcer: announce.New(out), IDs: a.ids})
 	if err != nil {
+		return err
+	}
+	if a.logic.Search, err = search.New(convs, pb.NewSearchRepoClient(a.calls)); err != nil {
 		return err
 	}
 	a.logic.Mount(a.local)
@@ -151,6 +155,7 @@ func (a *app) startGateway(ctx context.Context) error {
 		Auth: pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
 		Groups:   pb.NewGroupServiceClient(a.calls),
+		Search:   pb.NewSearchServiceClient(a.calls),
 		Sessions: pb.NewSessionRepoClient(a.calls), Transport: a.queue,
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
 		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,

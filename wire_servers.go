@@ -25,11 +25,11 @@ import (
 var services = map[string]string{
 	pb.MessageRepo_ServiceDesc.ServiceName: roleRepo, pb.ConversationRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.UserRepo_ServiceDesc.ServiceName: roleRepo, pb.GroupRepo_ServiceDesc.ServiceName: roleRepo,
-	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo,
-	pb.FeedRepo_ServiceDesc.ServiceName:    roleRepo,
+	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo, pb.FeedRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.SearchRepo_ServiceDesc.ServiceName:  roleRepo,
 	pb.AuthService_ServiceDesc.ServiceName: roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
 	pb.ConversationService_ServiceDesc.ServiceName: roleLogic, pb.MessageService_ServiceDesc.ServiceName: roleLogic,
-	pb.GroupService_ServiceDesc.ServiceName: roleLogic,
+	pb.GroupService_ServiceDesc.ServiceName: roleLogic, pb.SearchService_ServiceDesc.ServiceName: roleLogic,
 }
 
 // openDir takes the data directory when something in this process is embedded.

@@ -20,6 +20,7 @@ type fakeLogic struct {
 	pb.ConversationServiceClient
 	pb.MessageServiceClient
 	pb.GroupServiceClient
+	pb.SearchServiceClient
 
 	mu      sync.Mutex
 	revoked map[string]bool
@@ -149,6 +150,10 @@ func (f *fakeLogic) ListMessages(_ context.Context, in *pb.ListMessagesRequest, 
 
 func (f *fakeLogic) GetOutcome(_ context.Context, in *pb.GetOutcomeRequest, _ ...grpc.CallOption) (*pb.GetOutcomeResponse, error) {
 	return &pb.GetOutcomeResponse{Stored: in.GetTempMessageId() == "known", Message: &pb.Message{MessageId: 5, SeqId: 6, ConversationId: "world"}}, f.note(in)
+}
+
+func (f *fakeLogic) Search(_ context.Context, in *pb.SearchRequest, _ ...grpc.CallOption) (*pb.SearchResponse, error) {
+	return &pb.SearchResponse{Messages: []*pb.Message{{MessageId: 5, SeqId: 1, ConversationId: "world", Content: in.GetQuery()}}, NextCursor: "c2"}, f.note(in)
 }
 
 // fakeSessions is the session registry.

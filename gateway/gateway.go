@@ -35,6 +35,7 @@ type Deps struct {
 	Conversations pb.ConversationServiceClient
 	Messages      pb.MessageServiceClient
 	Groups        pb.GroupServiceClient
+	Search        pb.SearchServiceClient
 	Sessions      pb.SessionRepoClient
 
 	// Transport carries sends to the message role and deliveries back. The gateway
@@ -60,8 +61,9 @@ type Deps struct {
 func (d Deps) missing() error {
 	for name, there := range map[string]bool{
 		"Auth": d.Auth != nil, "Users": d.Users != nil, "Conversations": d.Conversations != nil,
-		"Messages": d.Messages != nil, "Groups": d.Groups != nil, "Sessions": d.Sessions != nil, "Transport": d.Transport != nil,
-		"Log": d.Log != nil, "Metrics": d.Metrics != nil, "Gatherer": d.Gatherer != nil,
+		"Messages": d.Messages != nil, "Groups": d.Groups != nil, "Search": d.Search != nil, "Sessions": d.Sessions != nil,
+		"Transport": d.Transport != nil,
+		"Log":       d.Log != nil, "Metrics": d.Metrics != nil, "Gatherer": d.Gatherer != nil,
 	} {
 		if !there {
 			return fmt.Errorf("configure gateway: %s is missing", name)

@@ -126,7 +126,7 @@ func start(t testing.TB, change ...func(*Config, *Deps)) *harness {
 	cfg := DefaultConfig()
 	cfg.CloseGrace = time.Second
 	deps := Deps{
-		Auth: h.logic, Users: h.logic, Conversations: h.logic, Messages: h.logic, Groups: h.logic, Sessions: h.sessions,
+		Auth: h.logic, Users: h.logic, Conversations: h.logic, Messages: h.logic, Groups: h.logic, Search: h.logic, Sessions: h.sessions,
 		Transport: h.queue, Log: zap.NewNop(), Metrics: reg, Gatherer: reg,
 	}
 	for _, c := range change {

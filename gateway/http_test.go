@@ -59,6 +59,12 @@ func TestAPI(t *testing.T) {
 		{"GET", "/api/users", "7:a", "", 400, "invalid_argument", "username"},
 		{"GET", "/api/users?username=%ff", "7:a", "", 400, "invalid_argument", "username"},
 
+		{"GET", "/api/search?q=ab%20c&limit=3", "7:a", "", 200, `{"messages":[{"messageId":"5","conversationId":"world","seqId":1,"senderId":"0","content":"ab c","messageType":"","tempMessageId":"","timestamp":0}],"nextCursor":"c2"}`, ""},
+		{"GET", "/api/search?q=ab", "", "", 401, "unauthenticated", ""},
+		{"GET", "/api/search?q=%ff%ff", "7:a", "", 400, "invalid_argument", "q"},
+		{"GET", "/api/search?q=ab&limit=101", "7:a", "", 400, "invalid_argument", "limit"},
+		{"GET", "/api/search?q=ab&cursor=%ff", "7:a", "", 400, "invalid_argument", "cursor"},
+
 		{"POST", "/api/conversations", "7:a", `{"peerId":"8"}`, 200, strings.ReplaceAll(world, `"world"`, `"`+single+`"`), ""},
 		{"POST", "/api/conversations", "7:a", `{"peerId":8}`, 400, "invalid_argument", "peerId"},
 		{"POST", "/api/conversations", "7:a", `{"peerId":"bob"}`, 400, "invalid_argument", "peerId"},

@@ -66,6 +66,7 @@ func (g *Gateway) routes() (*fiber.App, error) {
 
 	api.Post("/messages", g.authenticated(g.sendOverHTTP))
 	api.Get("/messages/outcome", g.authenticated(g.outcome))
+	api.Get("/search", g.authenticated(g.search))
 	api.Use(notFound)
 
 	g.operations(app)

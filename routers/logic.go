@@ -13,6 +13,7 @@ type Logic struct {
 	Conversations pb.ConversationServiceServer
 	Messages      pb.MessageServiceServer
 	Groups        pb.GroupServiceServer
+	Search        pb.SearchServiceServer
 }
 
 // Mount registers them on a gRPC server or an in-process channel.
@@ -22,4 +23,5 @@ func (l Logic) Mount(on grpc.ServiceRegistrar) {
 	pb.RegisterConversationServiceServer(on, l.Conversations)
 	pb.RegisterMessageServiceServer(on, l.Messages)
 	pb.RegisterGroupServiceServer(on, l.Groups)
+	pb.RegisterSearchServiceServer(on, l.Search)
 }

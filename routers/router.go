@@ -60,8 +60,12 @@ type work struct {
 	name, topic, group string
 	// tell tells a sender that its record is poisoned; may be nil.
 	tell func(context.Context, *message.Message) error
+	// outer precedes the shared middlewares, outermost first.
+	outer []message.HandlerMiddleware
 	// inner follows the shared middlewares, outermost first.
 	inner []message.HandlerMiddleware
+	// runBytes bounds the payloads of a run; 0 is the queue's default.
+	runBytes int
 	// last ends the chain.
 	last message.NoPublishHandlerFunc
 }
@@ -80,12 +84,13 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 		return nil, fmt.Errorf("make router %s: %w", w.name, err)
 	}
 	sub, err := deps.Transport.Subscriber(mq.SubscriberConfig{
-		Group: w.group, Lanes: cfg.Lanes, Run: cfg.Run, DrainTimeout: cfg.DrainTimeout,
+		Group: w.group, Lanes: cfg.Lanes, Run: cfg.Run, RunBytes: w.runBytes, DrainTimeout: cfg.DrainTimeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the subscriber of router %s: %w", w.name, err)
 	}
 	h := router.AddConsumerHandler(w.name, w.topic, sub, w.last)
+	h.AddMiddleware(w.outer...)
 	h.AddMiddleware(
 		middleware.Trace(w.name),
 		deps.Metrics.Router(w.name),

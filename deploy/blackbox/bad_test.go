@@ -147,7 +147,9 @@ func TestBadQueries(t *testing.T) {
 		"/api/conversations/" + conv + "/messages?limit=201":  "limit",
 		"/api/conversations/" + conv + "/messages?afterSeq=x": "afterSeq", "/api/conversations/" + conv + "/messages?afterSeq=-1": "afterSeq",
 		"/api/conversations/" + conv + "/messages?beforeSeq=1.5": "beforeSeq",
-		"/api/messages/outcome":                                  "tempMessageId", "/api/messages/outcome?tempMessageId=with%20space": "tempMessageId",
+		"/api/search": "q", "/api/search?q=x": "q", "/api/search?q=xx&limit=0": "limit", "/api/search?q=xx&limit=101": "limit",
+		"/api/search?q=xx&cursor=nonsense": "cursor", "/api/search?q=%ff%ff": "q",
+		"/api/messages/outcome": "tempMessageId", "/api/messages/outcome?tempMessageId=with%20space": "tempMessageId",
 		"/api/users": "username",
 	} {
 		a := u.get(path)

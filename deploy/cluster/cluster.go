@@ -43,11 +43,11 @@ type Options struct {
 // DefaultRoles is the smallest set in which everything that can be there several
 // times is.
 func DefaultRoles() map[string]int {
-	return map[string]int{"repo": 2, "logic": 2, "message": 3, "fanout": 2, "janitor": 1, "gateway": 2}
+	return map[string]int{"repo": 2, "logic": 2, "message": 3, "fanout": 2, "feed": 1, "janitor": 1, "gateway": 2}
 }
 
 // order is that of a start by hand; the processes do not need it.
-var order = []string{"repo", "logic", "message", "fanout", "janitor", "gateway"}
+var order = []string{"repo", "logic", "message", "fanout", "feed", "janitor", "gateway"}
 
 // Cluster is running. Its methods are for one goroutine.
 type Cluster struct {

@@ -38,6 +38,7 @@ type clients struct {
 	pb.SessionRepoClient
 	pb.GroupRepoClient
 	pb.FeedRepoClient
+	pb.SearchRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -51,13 +52,7 @@ func nextID() int64 { return lastID.Add(1) }
 // used again.
 func Run(t *testing.T, s Suite) {
 	t.Helper()
-	local := rpc.NewLocal()
-	s.Role.Register(local)
-	conn := rpc.WithTimeout(local, 10*time.Second)
-	c := &clients{
-		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
-		pb.NewGroupRepoClient(conn), pb.NewFeedRepoClient(conn), s.FlushCache,
-	}
+	c := connect(s)
 	for name, test := range map[string]func(*testing.T, *clients){
 		"users":                                 accounts,
 		"tokens":                                tokens,
@@ -82,8 +77,21 @@ func Run(t *testing.T, s Suite) {
 		"a hook begins now or with everything":  hookBegins,
 		"two take for a hook":                   hookSharers,
 		"a scan finds what nobody told":         hookScans,
+		"search":                                searching,
+		"search is for members":                 searchIsForMembers,
+		"pages of a search":                     searchPages,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
+	}
+}
+
+func connect(s Suite) *clients {
+	local := rpc.NewLocal()
+	s.Role.Register(local)
+	conn := rpc.WithTimeout(local, 10*time.Second)
+	return &clients{
+		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
+		pb.NewGroupRepoClient(conn), pb.NewFeedRepoClient(conn), pb.NewSearchRepoClient(conn), s.FlushCache,
 	}
 }
 

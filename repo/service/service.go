@@ -31,6 +31,8 @@ type Store interface {
 	store.Tokens
 	store.Hooks
 	store.HookStates
+	store.SearchIndex
+	store.SearchReader
 }
 
 // Repo is all repository services. Their errors are *contracts.Error. Safe for
@@ -51,6 +53,8 @@ type Repo struct {
 	// revoked are tokens that were revoked through this process: what the cache says
 	// of them may be old when it could not be told.
 	revoked *lru.Cache[string, struct{}]
+	// searching holds one token for each search that runs.
+	searching chan struct{}
 }
 
 const (
@@ -66,7 +70,7 @@ const (
 
 // New returns the services. saver's transactions are to be followed by [Follow].
 func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
-	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log)}
+	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce)}
 	var err [3]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
 	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
@@ -104,6 +108,7 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterGroupRepoServer(on, groups{Repo: r})
 	pb.RegisterSessionRepoServer(on, sessions{Repo: r})
 	pb.RegisterFeedRepoServer(on, feed{Repo: r})
+	pb.RegisterSearchRepoServer(on, searches{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that

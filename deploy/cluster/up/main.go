@@ -1,5 +1,5 @@
 // Command up runs a cluster on this machine until it is interrupted: two gateways,
-// two logic, three message, two fanout, two repo and a janitor on real servers.
+// two logic, three message, two fanout, two repo, a feed and a janitor on real servers.
 package main
 
 import (

@@ -1,0 +1,54 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/repo/store"
+)
+
+// Found reports whether a message can be found at all: a system message says what
+// happened, not what somebody wrote, and one that was taken back says nothing.
+func Found(m *store.Message) bool { return m.Type != contracts.TypeSystem && m.Content != "" }
+
+// Blocks returns what is to be indexed of messages, block by block in the order of
+// their keys.
+func Blocks(messages []store.Message) []store.Block {
+	by := map[store.BlockKey][]int{}
+	for i := range messages {
+		if m := &messages[i]; Found(m) && m.Seq > 0 {
+			k := store.BlockOf(m.ConversationID, m.Seq)
+			by[k] = append(by[k], i)
+		}
+	}
+	out := make([]store.Block, 0, len(by))
+	var grams Builder
+	for key, at := range by {
+		first := messages[at[0]].Timestamp
+		b := store.Block{BlockKey: key, NewestAt: first, OldestAt: first}
+		for _, i := range at {
+			b.NewestAt, b.OldestAt = max(b.NewestAt, messages[i].Timestamp), min(b.OldestAt, messages[i].Timestamp)
+			grams.Add(Fold(messages[i].Content))
+		}
+		b.Grams = grams.Take()
+		out = append(out, b)
+	}
+	slices.SortFunc(out, func(a, b store.Block) int { return CompareKeys(a.BlockKey, b.BlockKey) })
+	return out
+}
+
+// CompareKeys orders blocks as all processes lock them.
+func CompareKeys(a, b store.BlockKey) int {
+	if c := strings.Compare(a.ConversationID, b.ConversationID); c != 0 {
+		return c
+	}
+	return int(a.Number) - int(b.Number) //nolint:gosec // a conversation has less than 2^62 messages
+}
+
+// Merge returns a block with what is in either of two descriptions of it.
+func Merge(a, b store.Block) store.Block {
+	a.NewestAt, a.OldestAt = max(a.NewestAt, b.NewestAt), min(a.OldestAt, b.OldestAt)
+	a.Grams = Union(a.Grams, b.Grams)
+	return a
+}

@@ -1,0 +1,64 @@
+package routers
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/searchindex"
+	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/routers/middleware"
+)
+
+// The index is written in few large transactions, since on SQLite each of them keeps
+// the storing of messages waiting: after a run that was not long the lane rests, and
+// what comes meanwhile goes through together.
+const (
+	searchRun      = 8192
+	searchRunBytes = 4 << 20
+	searchRest     = 250 * time.Millisecond
+)
+
+// NewSearchRouter returns the router that keeps the search index up to date.
+func NewSearchRouter(cfg Config, deps Deps, h *searchindex.Handler) (*Router, error) {
+	cfg.Lanes, cfg.Run = 1, searchRun
+	return build(cfg, deps, contracts.TopicPoison, work{
+		name:     "search",
+		topic:    contracts.TopicStored,
+		group:    contracts.GroupSearch,
+		runBytes: searchRunBytes,
+		outer:    []message.HandlerMiddleware{rest},
+		last: func(msg *message.Message) error {
+			run := mq.Run(msg)
+			stored := make([]*pb.Message, len(run))
+			for i, m := range run {
+				var event pb.Stored
+				if err := proto.Unmarshal(m.Payload, &event); err != nil {
+					return fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
+				}
+				stored[i] = event.GetMessage()
+			}
+			return h.Handle(msg.Context(), stored)
+		},
+	})
+}
+
+// rest keeps the lane for a moment after a run that was not long.
+func rest(h message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		if _, err := h(msg); err != nil || len(mq.Run(msg)) >= searchRun/2 {
+			return nil, err
+		}
+		timer := time.NewTimer(searchRest)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-msg.Context().Done():
+		}
+		return nil, nil
+	}
+}
