@@ -13,6 +13,10 @@ export class ApiUser {
   #token;
   user;
 
+  get username() {
+    return this.user.username;
+  }
+
   static async register(url, stem, nickname) {
     const self = new ApiUser();
     self.#url = url;
@@ -36,6 +40,21 @@ export class ApiUser {
   /** Sends, and returns when it is stored. */
   send(conversationId, content, messageType = "text") {
     return this.#call("POST", "/api/messages", { conversationId, content, messageType, tempMessageId: randomBytes(8).toString("hex") });
+  }
+
+  reply(conversationId, replyToSeq, content) {
+    return this.#call("POST", "/api/messages", { conversationId, content, replyToSeq, messageType: "text", tempMessageId: randomBytes(8).toString("hex") });
+  }
+
+  /** Makes a group; people are users, or whatever has their names. Returns its conversation's id. */
+  async group(name, people) {
+    const found = await Promise.all(people.map((p) => this.find(p.username)));
+    return (await this.#call("POST", "/api/groups", { name, memberIds: found.map((u) => u.userId) })).conversationId;
+  }
+
+  /** Changes a message, and returns when that is stored. */
+  change(conversationId, seqId, change) {
+    return this.#call("POST", `/api/conversations/${conversationId}/messages/${seqId}/changes`, { ...change, tempMessageId: randomBytes(8).toString("hex") });
   }
 
   /** Everything that the server has of a conversation. */

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { Person } from "./person.mjs";
 import { Server } from "./server.mjs";
+import * as changes from "./changes.mjs";
+import * as groups from "./groups.mjs";
+import * as search from "./search.mjs";
 import * as talking from "./talking.mjs";
 import * as trouble from "./trouble.mjs";
 import * as looks from "./looks.mjs";
@@ -74,8 +77,9 @@ async function runOne(scene, name, run) {
 }
 
 async function main() {
-  const tests = [talking, trouble, looks].flatMap((module) => Object.entries(module.tests));
-  const wanted = tests.filter(([name]) => name.includes(process.env.GOCHAT_ONLY ?? ""));
+  const suites = { talking, changes, groups, search, trouble, looks };
+  const only = process.env.GOCHAT_ONLY ?? "";
+  const wanted = Object.entries(suites).flatMap(([suite, { tests }]) => Object.entries(tests).filter(([name]) => suite === only || name.includes(only)));
   const server = process.env.GOCHAT_URL ? undefined : await Server.start(process.env.GOCHAT_BIN);
   const url = process.env.GOCHAT_URL ?? server.url;
   const executablePath = process.env.GOCHAT_CHROMIUM ?? "/usr/bin/chromium";

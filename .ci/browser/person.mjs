@@ -31,6 +31,14 @@ export class Person {
     return person;
   }
 
+  /** Logs in as a user who exists. */
+  async login(username) {
+    await this.page.getByLabel("User name").fill(username);
+    await this.page.getByLabel("Password").fill(password);
+    await this.page.getByRole("button", { name: "Log in" }).click();
+    await this.online();
+  }
+
   /** Opens the web client without logging in. */
   static async open(browser, url, nickname, options = {}) {
     const person = new Person();
@@ -98,8 +106,51 @@ export class Person {
     await eventually(async () => assert.deepEqual(await this.texts(), want), what ?? `${this.nickname} sees ${want.length} messages`);
   }
 
-  /** Waits until every own message has one of the states. */
-  async states(...allowed) {
+  /** The message with that text. */
+  message(text) {
+    return this.page.locator(".message").filter({ has: this.page.locator(".content", { hasText: text }) });
+  }
+
+  /** Opens what can be done with a message, and chooses. */
+  async act(text, choice) {
+    const message = this.message(text);
+    await message.hover();
+    await message.getByLabel("What to do with this message").click();
+    await this.page.getByRole("menu").getByRole(/^(React|Take back)/.test(choice) ? "menuitemcheckbox" : "menuitem", { name: choice }).click();
+  }
+
+  /** What can be done with a message. */
+  async choices(text) {
+    const message = this.message(text);
+    await message.hover();
+    await message.getByLabel("What to do with this message").click();
+    const names = await this.page.getByRole("menu").getByRole("menuitem").allTextContents();
+    await this.page.keyboard.press("Escape");
+    return names;
+  }
+
+  /** Makes a group of these people, which opens it. */
+  async group(name, people) {
+    await this.page.getByRole("button", { name: "New group" }).click();
+    const dialog = this.page.getByRole("dialog");
+    await dialog.getByLabel("Name").fill(name);
+    for (const p of people) {
+      await dialog.getByLabel("Add people").fill(p.username);
+      await dialog.getByLabel("Add people").press("Enter");
+      await dialog.locator(".chip", { hasText: p.nickname }).waitFor();
+    }
+    await dialog.getByRole("button", { name: "Create" }).click();
+    await this.page.locator(".chat-header h2", { hasText: name }).waitFor();
+  }
+
+  /** The lines between the messages, without the days. */
+  notes() {
+    return this.page.locator(".note-system").allTextContents();
+  }
+
+  /** Waits until every own message has one of the states; what is delivered is stored, too. */
+  async states(...states) {
+    const allowed = states.includes("stored") ? [...states, "delivered"] : states;
     await eventually(async () => {
       const states = await this.page.locator(".message.own").evaluateAll((nodes) => nodes.map((n) => n.dataset.state));
       assert.deepEqual(states.filter((s) => !allowed.includes(s)), []);

@@ -4,7 +4,7 @@
 #   GOCHAT_BIN       a built server to start in place of building one
 #   GOCHAT_SHOTS     where screenshots go (default .ci/out/browser)
 #   GOCHAT_CHROMIUM  the browser (default /usr/bin/chromium)
-#   GOCHAT_ONLY      runs the tests whose name contains this
+#   GOCHAT_ONLY      runs the tests whose name contains this, or those of the file of this name (groups)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export GOCHAT_SHOTS="${GOCHAT_SHOTS:-$PWD/.ci/out/browser}"

@@ -10,6 +10,8 @@ import { h } from "./ui/dom";
 
 const authKey = "gochat.auth";
 const deviceKey = "gochat.device";
+/** Holds the device id that the server has seen. */
+const deviceKnownKey = "gochat.device.known";
 const subprotocol = "gochat.v1";
 
 const clock: Clock = {
@@ -71,7 +73,7 @@ const endedWords: Record<string, string> = {
 
 class Client {
   private readonly root: HTMLElement;
-  private readonly device: string;
+  private device: string;
   private running: { session: Session; app: App; api: Api } | undefined;
 
   constructor(root: HTMLElement, device: string) {
@@ -103,14 +105,19 @@ class Client {
       items: localStorage,
       clock,
       random: Math.random,
+      deviceId: this.device,
+      deviceKnown: sessionStorage.getItem(deviceKnownKey) === this.device,
       open: () => open(this.device, grant.token),
       newId: randomId,
       onChange: () => this.running?.app.changed(),
-      onStatus: (status) => this.running?.app.setStatus(status),
+      onStatus: (status) => {
+        if (status.kind === "online") sessionStorage.setItem(deviceKnownKey, this.device);
+        this.running?.app.setStatus(status);
+      },
       onEnded: (reason) => this.ended(reason),
       onNotice: (text) => this.running?.app.setNotice(text),
     });
-    const app = new App(this.root, { api, session, drafts: sessionStorage, onLogout: () => void this.logout() });
+    const app = new App(this.root, { api, session, device: this.device, drafts: sessionStorage, onLogout: () => void this.logout() });
     this.running = { session, app, api };
     session.start();
   }
@@ -126,6 +133,11 @@ class Client {
 
   private ended(reason: string): void {
     this.leave();
+    if (reason !== "expired") {
+      // A device that was signed out comes back as another one.
+      this.device = randomId();
+      sessionStorage.setItem(deviceKey, this.device);
+    }
     this.welcome(endedWords[reason] ?? "You were logged out. Please log in again.");
   }
 

@@ -3,7 +3,8 @@
 import { ApiError, type Fetch } from "../src/core/api";
 import type { Store as Items } from "../src/core/outbox";
 import type { Clock, Wire } from "../src/core/socket";
-import type { ClientFrame, Message, ServerFrame, User } from "../src/core/types";
+import { changeContent, Marks } from "../src/core/changes";
+import type { ChangeKind, ClientFrame, ConversationType, Device, Member, Message, ServerFrame, User } from "../src/core/types";
 
 export class FakeClock implements Clock {
   time = 1_000_000;
@@ -137,6 +138,13 @@ export class FakeServer {
   /** Calls are answered with this instead. */
   failure: ApiError | undefined;
   syncLimit = 50;
+  type: ConversationType = "world";
+  members: Member[] = [];
+  devices: Device[] = [];
+  found: Message[] = [];
+  /** Paths that this server does not know. */
+  readonly unknown = new Set<string>();
+  private readonly marks = new Marks();
 
   /** Stores as the real server does: the same name is the same message. */
   store(senderId: string, tempMessageId: string, content: string): Message {
@@ -144,6 +152,18 @@ export class FakeServer {
     if (known) return known;
     const m = message(this.messages.length + 1, { senderId, tempMessageId, content });
     this.messages.push(m);
+    return m;
+  }
+
+  /** Stores a change as the real server does: a message of its own, applied in history from then on. */
+  change(senderId: string, seqId: number, change: ChangeKind, what = "", tempMessageId = `c${this.messages.length + 1}`): Message {
+    const known = this.messages.find((m) => m.senderId === senderId && m.tempMessageId === tempMessageId);
+    if (known) return known;
+    const content = changeContent({ seqId, change, reaction: what }, what);
+    const m = message(this.messages.length + 1, { senderId, tempMessageId, messageType: "system", content });
+    this.marks.note(m);
+    this.messages.push(m);
+    for (const [i, x] of this.messages.entries()) this.messages[i] = this.marks.apply(x);
     return m;
   }
 
@@ -157,6 +177,7 @@ export class FakeServer {
       const { status, code, message: text } = this.failure;
       return new Response(JSON.stringify({ error: { code, message: text } }), { status });
     }
+    if (this.unknown.has(path.split("?")[0] ?? "")) return new Response(JSON.stringify({ error: { code: "not_found", message: "no" } }), { status: 404 });
     return new Response(JSON.stringify(this.answer(new URL(path, "http://server"), init)));
   };
 
@@ -180,6 +201,15 @@ export class FakeServer {
         const found = this.messages.find((m) => m.senderId === "1" && m.tempMessageId === url.searchParams.get("tempMessageId"));
         return found ? { status: "stored", messageId: found.messageId, conversationId: "world", seqId: found.seqId } : { status: "unknown" };
       }
+      case "/api/search":
+        return { messages: this.found };
+      case "/api/devices":
+        return { devices: this.devices };
+      case "/api/groups/5/members": {
+        const from = Number(url.searchParams.get("cursor") ?? 0);
+        const to = from + Number(url.searchParams.get("limit"));
+        return { members: this.members.slice(from, to), ...(to < this.members.length ? { nextCursor: String(to) } : {}) };
+      }
       default:
         return user("2", "bob");
     }
@@ -188,7 +218,8 @@ export class FakeServer {
   private conversation(): unknown {
     const lastSeq = this.messages.length;
     const lastMessage = this.messages.at(-1);
-    return { conversationId: "world", type: "world", lastSeq, readSeq: this.readSeq, unread: lastSeq - this.readSeq, lastMessage, lastMessageAt: lastMessage?.timestamp ?? 0 };
+    const peer = this.type === "single" ? { peer: user("2", "bob") } : {};
+    return { conversationId: "world", type: this.type, ...peer, lastSeq, readSeq: this.readSeq, unread: lastSeq - this.readSeq, lastMessage, lastMessageAt: lastMessage?.timestamp ?? 0 };
   }
 
   private page(query: URLSearchParams): unknown {

@@ -1,57 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Api, ApiError } from "../src/core/api";
-import { Session } from "../src/core/session";
-import type { Chat } from "../src/core/store";
-import { FakeClock, FakeItems, FakeServer, FakeWire, message, settle, user } from "./fakes";
-
-function setup(server = new FakeServer(), items = new FakeItems()) {
-  const clock = new FakeClock();
-  const wires: FakeWire[] = [];
-  const ended: string[] = [];
-  const notices: string[] = [];
-  let ids = 0;
-  const session = new Session({
-    api: new Api(server.fetch),
-    me: user("1", "ada"),
-    items,
-    clock,
-    random: () => 0.5,
-    open: () => {
-      wires.push(new FakeWire());
-      return wires.at(-1) as FakeWire;
-    },
-    newId: () => `id-${items.length}-${++ids}`,
-    onChange: () => {},
-    onStatus: () => {},
-    onEnded: (reason) => ended.push(reason),
-    onNotice: (text) => notices.push(text),
-  });
-  const wire = () => wires.at(-1) as FakeWire;
-  const world = () => session.store.get("world") as Chat;
-  return {
-    server, items, clock, wires, wire, session, ended, notices, world,
-    contents: () => world().log.messages.map((m) => m.content),
-    seqs: () => world().log.messages.map((m) => m.seqId),
-    async online() {
-      session.socket.connect();
-      wire().hello();
-      await settle();
-    },
-    async reconnect() {
-      wire().end(1006);
-      while (session.socket.status.kind !== "connecting") await clock.advance(100);
-      wire().hello();
-      await settle();
-    },
-    storedFrame(tempMessageId: string, content: string) {
-      const m = server.store("1", tempMessageId, content);
-      wire().receive({ type: "message-stored", data: { tempMessageId, messageId: m.messageId, conversationId: "world", seqId: m.seqId, timestamp: m.timestamp } });
-    },
-  };
-}
-
-type Setup = ReturnType<typeof setup>;
+import { ApiError } from "../src/core/api";
+import { FakeItems, FakeServer, message, settle } from "./fakes";
+import { setup, type Setup } from "./setup";
 
 /** Ends with the tests' one law: everything that the server has after the first held number, once and in order. */
 async function assertWhole(t: Setup) {
@@ -112,7 +63,7 @@ test("session: a very wide gap shows the newest page, and the rest is paged in",
   t.wire().receive({ type: "sync-hint", data: { conversationId: "world", lastSeq: 5001 } });
   await t.clock.advance(10);
   assert.deepEqual([t.world().log.first, t.world().log.head], [4952, 5001]);
-  await t.session.older(t.world());
+  await t.session.history.older(t.world());
   assert.equal(t.world().log.first, 4902);
 });
 

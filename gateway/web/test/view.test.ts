@@ -55,7 +55,7 @@ function rowsOf(messages: Message[], options: { outbox?: Partial<OutboxEntry>[];
   const chat = store.putConversation({ conversationId: "world", type: options.type ?? "world", lastSeq: 0, readSeq: 0, unread: 0, lastMessageAt: 0 });
   chat.peerReadSeq = options.peerReadSeq ?? 0;
   const outbox = (options.outbox ?? []).map((e) => ({ conversationId: "world", messageType: "text", state: "queued", sent: false, attempts: 0, since: 0, createdAt: noon, ...e }) as OutboxEntry);
-  return chatRows({ chat, messages, outbox, me: "1", dividerAfter: options.dividerAfter, now: noon, name: (id) => `user ${id}` });
+  return chatRows({ chat, messages, outbox, me: "1", dividerAfter: options.dividerAfter, now: noon, name: (id) => `user ${id}`, events: chat.events, changes: [], aliases: () => [], quoted: () => undefined });
 }
 
 const summary = (rows: ReturnType<typeof rowsOf>) =>
@@ -122,7 +122,7 @@ test("chatName", () => {
   const store = new Store(user("1", "ada"), () => {});
   const users = new Users(async (id) => user(id, "x"), () => {}, () => 0);
   const numbers = { lastSeq: 0, readSeq: 0, unread: 0, lastMessageAt: 0 };
-  const group = { groupId: "5", conversationId: "group_5", name: "Team", announcement: "", memberCount: 3 };
+  const group = { groupId: "5", conversationId: "group_5", name: "Team", announcement: "", ownerId: "1", memberCount: 3, joinPolicy: "invite" as const, createdAt: 0 };
   const names = [
     store.putConversation({ conversationId: "world", type: "world", ...numbers }),
     store.putConversation({ conversationId: "group_5", type: "group", group, ...numbers }),

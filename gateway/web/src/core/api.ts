@@ -1,6 +1,6 @@
 // The HTTP half of the contract.
 
-import type { Conversation, Grant, Outcome, Page, SyncAnswer, User } from "./types";
+import type { Conversation, Device, Grant, Group, JoinPolicy, Member, Message, Outcome, Page, ReadersAnswer, Role, SyncAnswer, User } from "./types";
 
 /** An answer of the server that is not 2xx, or (status 0) no answer at all. */
 export class ApiError extends Error {
@@ -90,6 +90,54 @@ export class Api {
     return this.call("GET", `/api/messages/outcome?tempMessageId=${encodeURIComponent(tempMessageId)}`);
   }
 
+  readers(id: string, seqId: number, cursor?: string): Promise<ReadersAnswer> {
+    return this.call("GET", `${at("conversations", id, "messages", String(seqId), "readers")}${query({ cursor })}`);
+  }
+
+  search(q: string, conversationId?: string, cursor?: string): Promise<{ messages: Message[]; nextCursor?: string }> {
+    return this.call("GET", `/api/search${query({ q, conversationId, cursor })}`);
+  }
+
+  createGroup(name: string, memberIds: string[]): Promise<Group> {
+    return this.call("POST", at("groups"), { name, memberIds });
+  }
+
+  changeGroup(groupId: string, change: { name?: string; announcement?: string; joinPolicy?: JoinPolicy }): Promise<Group> {
+    return this.call("PATCH", at("groups", groupId), change);
+  }
+
+  dissolveGroup(groupId: string): Promise<void> {
+    return this.call("DELETE", at("groups", groupId));
+  }
+
+  joinGroup(groupId: string): Promise<void> {
+    return this.call("POST", at("groups", groupId, "join"));
+  }
+
+  members(groupId: string, limit: number, cursor?: string): Promise<{ members: Member[]; nextCursor?: string }> {
+    return this.call("GET", `${at("groups", groupId, "members")}${query({ limit: String(limit), cursor })}`);
+  }
+
+  addMembers(groupId: string, userIds: string[]): Promise<{ added: string[]; already: string[] }> {
+    return this.call("POST", at("groups", groupId, "members"), { userIds });
+  }
+
+  removeMember(groupId: string, userId: string): Promise<void> {
+    return this.call("DELETE", at("groups", groupId, "members", userId));
+  }
+
+  setRole(groupId: string, userId: string, role: Role): Promise<Member> {
+    return this.call("PUT", at("groups", groupId, "members", userId, "role"), { role });
+  }
+
+  devices(): Promise<{ devices: Device[] }> {
+    return this.call("GET", at("devices"));
+  }
+
+  signOut(deviceId: string): Promise<void> {
+    return this.call("DELETE", at("devices", deviceId));
+  }
+
   private async call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const headers: Record<string, string> = {};
     if (this.token) headers["Authorization"] = `Bearer ${this.token}`;
@@ -112,6 +160,17 @@ export class Api {
       throw new ApiError(0, "offline", "The server's answer could not be read.");
     }
   }
+}
+
+/** The address of a call, whatever its parts are made of. */
+function at(...parts: string[]): string {
+  return `/api/${parts.map(encodeURIComponent).join("/")}`;
+}
+
+/** The query with those of the values that are there. */
+function query(values: Record<string, string | undefined>): string {
+  const given = Object.entries(values).filter((e): e is [string, string] => e[1] !== undefined);
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : "";
 }
 
 /** Reads the error body; a proxy on the way may have sent something else. */

@@ -1,13 +1,27 @@
-// What this user has sent and the server has not stored yet. It outlives a reload: each entry is
+// What this user has sent and the server has not stored yet: messages, and changes of messages, which
+// are messages too. It outlives a reload: each entry is
 // an item of its own in localStorage, so that two tabs do not overwrite each other's.
+
+import type { ChangeKind, SendExtras } from "./types";
 
 export type OutboxState = "queued" | "sending" | "accepted" | "stored" | "failed";
 
-export interface OutboxEntry {
+/** Which message an entry changes, and how; the new text is the entry's content. */
+export interface OutboxChange {
+  seqId: number;
+  change: ChangeKind;
+  reaction?: string;
+}
+
+export interface OutboxDraft extends SendExtras {
   tempMessageId: string;
   conversationId: string;
   content: string;
   messageType: string;
+  change?: OutboxChange;
+}
+
+export interface OutboxEntry extends OutboxDraft {
   createdAt: number;
   state: OutboxState;
   /** Whether it may have reached the server, so that its outcome is to be asked for first. */
@@ -26,9 +40,12 @@ export type Store = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" |
 
 const states: readonly string[] = ["queued", "sending", "accepted", "stored", "failed"];
 
+const kinds: readonly string[] = ["recall", "edit", "react", "unreact"];
+
 function valid(e: Partial<OutboxEntry>): e is OutboxEntry {
   const texts = [e.tempMessageId, e.conversationId, e.content, e.messageType];
-  return texts.every((t) => typeof t === "string") && typeof e.createdAt === "number" && states.includes(e.state ?? "");
+  const change = e.change === undefined || (typeof e.change?.seqId === "number" && kinds.includes(e.change.change));
+  return change && texts.every((t) => typeof t === "string") && typeof e.createdAt === "number" && states.includes(e.state ?? "");
 }
 
 export class Outbox {
@@ -56,11 +73,21 @@ export class Outbox {
     return this.all().filter((e) => e.conversationId === conversationId);
   }
 
+  /** The messages of a conversation that are under way. */
+  messagesOf(conversationId: string): OutboxEntry[] {
+    return this.of(conversationId).filter((e) => !e.change);
+  }
+
+  /** The changes of a conversation's messages that are under way. */
+  changesOf(conversationId: string): OutboxEntry[] {
+    return this.of(conversationId).filter((e) => e.change);
+  }
+
   get(tempMessageId: string): OutboxEntry | undefined {
     return this.entries.get(tempMessageId);
   }
 
-  add(e: Pick<OutboxEntry, "tempMessageId" | "conversationId" | "content" | "messageType">, now: number): OutboxEntry {
+  add(e: OutboxDraft, now: number): OutboxEntry {
     const newest = this.all().at(-1)?.createdAt ?? 0;
     const createdAt = Math.max(now, newest + 1); // strictly later, whatever the clock does
     const entry: OutboxEntry = { ...e, createdAt, state: "queued", sent: false, attempts: 0, since: now };
@@ -81,6 +108,14 @@ export class Outbox {
     this.entries.delete(tempMessageId);
     this.storage.removeItem(this.prefix + tempMessageId);
     return entry;
+  }
+
+  /** That message was recalled: what it said, or was to say, is not kept. */
+  forgetText(conversationId: string, seqId: number): void {
+    for (const e of this.of(conversationId)) {
+      const edit = e.change?.change === "edit" && e.change.seqId === seqId;
+      if (edit || e.seqId === seqId) this.remove(e.tempMessageId);
+    }
   }
 
   /** Follows another tab that removed the item of that key; true when an entry went. */

@@ -3,9 +3,10 @@
 
 import { ApiError } from "./api";
 import { backoff } from "./backoff";
+import { changeContent } from "./changes";
 import type { Outbox, OutboxEntry } from "./outbox";
 import type { Clock } from "./socket";
-import type { ClientFrame, Message, Outcome, StoredData } from "./types";
+import type { ClientFrame, Message, Outcome, SendExtras, StoredData } from "./types";
 
 /** How long a sent message may stay without its answer before it is asked about, at first. */
 const answerTimeout = 10_000;
@@ -28,6 +29,8 @@ export interface SenderDeps {
   /** The message is stored at that place, but has to be pulled. */
   onStoredAt(conversationId: string, seqId: number): void;
   onChange(): void;
+  /** A change was refused, with the server's sentence; it is not kept. */
+  onRefused(reason: string): void;
   onUnauthenticated(): void;
 }
 
@@ -93,26 +96,38 @@ export class Sender {
       conversationId: d.conversationId,
       seqId: d.seqId,
       senderId: this.deps.userId,
-      content: entry.content,
+      content: entry.change ? changeContent(entry.change, entry.content) : entry.content,
       messageType: entry.messageType,
       tempMessageId: d.tempMessageId,
       timestamp: d.timestamp,
+      ...storedExtras(entry),
     });
     this.deps.outbox.update(d.tempMessageId, { state: "stored", seqId: d.seqId });
     this.deps.onChange();
   }
 
-  rejected(tempMessageId: string, reason: string): void {
-    this.deps.outbox.update(tempMessageId, { state: "failed", reason });
+  rejected(tempMessageId: string, code: string, reason: string): void {
+    const change = this.deps.outbox.get(tempMessageId)?.change;
+    if (change && change.change !== "edit") {
+      this.deps.outbox.remove(tempMessageId);
+      if (done[change.change] !== code) this.deps.onRefused(reason);
+    } else {
+      this.deps.outbox.update(tempMessageId, { state: "failed", reason }); // there is a text to be saved
+    }
     this.deps.onChange();
     this.kick();
+  }
+
+  /** The server refused a change's frame without saying which: it does not take changes, or not so many. */
+  refusedChanges(code: string, message: string): void {
+    for (const e of this.deps.outbox.all()) if (e.change && e.state === "sending") this.refused(e.tempMessageId, code, message);
   }
 
   /** The server refused a frame, without saying what becomes of the message. */
   refused(tempMessageId: string, code: string, message: string): void {
     if (!this.deps.outbox.get(tempMessageId)) return;
     if (!passing.includes(code)) {
-      this.rejected(tempMessageId, message);
+      this.rejected(tempMessageId, code, message);
       return;
     }
     this.deps.outbox.update(tempMessageId, { state: "queued", since: this.deps.clock.now() });
@@ -145,8 +160,7 @@ export class Sender {
     // Written down before it goes out: after a crash in between, it is asked about.
     const now = this.deps.clock.now();
     this.deps.outbox.update(e.tempMessageId, { state: "sending", sent: true, attempts: e.attempts + 1, since: now });
-    const { conversationId, content, messageType, tempMessageId } = e;
-    if (!this.deps.send({ type: "send-message", data: { conversationId, content, messageType, tempMessageId } })) {
+    if (!this.deps.send(frameOf(e))) {
       this.deps.outbox.update(e.tempMessageId, { state: "queued" });
       this.hold();
     }
@@ -201,6 +215,26 @@ export class Sender {
     if (this.timer !== undefined) this.deps.clock.clear(this.timer);
     this.timer = ms === undefined || this.stopped ? undefined : this.deps.clock.set(() => this.kick(), ms);
   }
+}
+
+/** What a refusal says when the change has been made already. */
+const done: Record<string, string> = { recall: "conflict", react: "already_exists", unreact: "not_found" };
+
+function frameOf(e: OutboxEntry): ClientFrame {
+  const { conversationId, content, messageType, tempMessageId, change } = e;
+  if (!change) return { type: "send-message", data: { conversationId, content, messageType, tempMessageId, ...sentExtras(e) } };
+  const text = change.change === "edit" ? { content } : {};
+  return { type: "change-message", data: { conversationId, ...change, ...text, tempMessageId } };
+}
+
+function sentExtras(e: OutboxEntry): SendExtras {
+  return { ...(e.replyToSeq === undefined ? {} : { replyToSeq: e.replyToSeq }), ...(e.mentions === undefined ? {} : { mentions: e.mentions }) };
+}
+
+/** The same, as a stored message has it. */
+function storedExtras(e: OutboxEntry): Pick<Message, "replyToSeq" | "mentions"> {
+  const { mentions, ...rest } = sentExtras(e);
+  return { ...rest, ...(mentions === undefined ? {} : { mentions: mentions === "all" ? ["all"] : mentions }) };
 }
 
 function waiting(e: OutboxEntry): boolean {

@@ -2,17 +2,20 @@
 // shown equal to what the server has.
 
 import { ApiError, type Api } from "./api";
+import { Device } from "./device";
+import { Groups } from "./groups";
+import { History } from "./history";
 import { Outbox, type Store as Items } from "./outbox";
+import { Peers } from "./presence";
+import { Receipts } from "./receipts";
+import { Search } from "./search";
 import { Sender } from "./sender";
 import { Socket, type Clock, type Status, type Wire } from "./socket";
 import { Store, type Chat } from "./store";
 import { Sync } from "./sync";
-import type { ServerFrame, User } from "./types";
+import type { ChangeKind, GroupEvent, SendExtras, ServerFrame, User } from "./types";
 import { Users } from "./users";
 
-const pageSize = 50;
-/** After a page that could not be had, scrolling asks for no other for so long. */
-const pagingPause = 3000;
 const typingEvery = 1000;
 
 export interface SessionDeps {
@@ -21,6 +24,9 @@ export interface SessionDeps {
   items: Items;
   clock: Clock;
   random(): number;
+  /** What the server knows this client as, and whether it has seen it before. */
+  deviceId: string;
+  deviceKnown: boolean;
   open(): Wire;
   newId(): string;
   onChange(): void;
@@ -36,18 +42,23 @@ export class Session {
   readonly users: Users;
   readonly outbox: Outbox;
   readonly socket: Socket;
-  private readonly deps: SessionDeps;
+  readonly history: History;
+  readonly groups: Groups;
+  readonly peers: Peers;
+  readonly search: Search;
+  readonly deps: SessionDeps;
   private readonly sender: Sender;
   private readonly sync: Sync;
-  private readonly paging = new Set<string>();
-  private pagingPausedUntil = 0;
+  private readonly receipts: Receipts;
+  private readonly device: Device;
   private typedAt = 0;
   private stopped = false;
 
   constructor(deps: SessionDeps) {
     this.deps = deps;
-    const { api, me, clock, onChange } = deps;
-    this.store = new Store(me, onChange);
+    const { api, me, clock, random } = deps;
+    const onChange = () => this.changed();
+    this.store = new Store(me, onChange, (id, seqId) => this.recalled(id, seqId));
     this.users = new Users((id) => api.user(id), onChange, () => clock.now());
     this.users.put(me);
     this.outbox = new Outbox(deps.items, me.userId, () =>
@@ -56,36 +67,33 @@ export class Session {
     this.socket = new Socket({
       open: deps.open,
       clock,
-      random: deps.random,
+      random,
       tokenRefused: () => this.tokenRefused(),
       onFrame: (frame) => this.frame(frame),
       onStatus: (status) => this.status(status),
     });
-    const online = () => this.socket.status.kind === "online";
+    const { store, outbox, socket } = this;
+    const online = () => socket.status.kind === "online";
     const onUnauthenticated = () => this.end("expired");
+    this.device = new Device(api, deps.deviceId, deps.deviceKnown);
+    this.search = new Search({ api, onChange });
+    this.receipts = new Receipts({ store, clock, send: (conversationId, seqId) => socket.send({ type: "delivered", data: { conversationId, seqId } }) });
+    this.peers = new Peers({ store, clock, onChange, subscribe: (userIds) => socket.send({ type: "presence-subscribe", data: { userIds } }) });
     this.sync = new Sync({
-      api,
-      store: this.store,
-      outbox: this.outbox,
-      clock,
-      random: deps.random,
-      online,
-      onChange,
+      api, store, outbox, clock, random, online, onChange, onUnauthenticated,
+      onKept: (chat) => this.receipts.kept(chat),
       onSynced: () => this.tellReads(),
-      onUnauthenticated,
     });
+    this.history = new History({ api, store, clock, onChange, onFailed: (err) => this.sync.failed(err) });
+    this.groups = new Groups({ api, me: me.userId, load: (id) => this.sync.load(id), forget: (id) => store.remove(id), onChange });
     this.sender = new Sender({
-      outbox: this.outbox,
+      outbox, clock, random, online, onChange, onUnauthenticated,
       userId: me.userId,
-      clock,
-      random: deps.random,
-      online,
-      send: (frame) => this.socket.send(frame),
+      send: (frame) => socket.send(frame),
       outcome: (id) => api.outcome(id),
       onMessage: (m) => this.sync.message(m),
       onStoredAt: (conversationId, seqId) => this.sync.hint(conversationId, seqId),
-      onChange,
-      onUnauthenticated,
+      onRefused: (reason) => deps.onNotice(reason),
     });
   }
 
@@ -103,15 +111,28 @@ export class Session {
     this.stopped = true;
     this.sender.stop();
     this.sync.stop();
+    this.receipts.stop();
+    this.peers.stop();
     this.socket.close();
   }
 
-  send(conversationId: string, content: string): void {
+  send(conversationId: string, content: string, extras: SendExtras = {}): void {
     this.outbox.add(
-      { tempMessageId: this.deps.newId(), conversationId, content, messageType: "text" },
+      { tempMessageId: this.deps.newId(), conversationId, content, messageType: "text", ...extras },
       this.deps.clock.now(),
     );
     this.typedAt = 0;
+    this.deps.onChange();
+    this.sender.kick();
+  }
+
+  /** Changes a message; what is the new text of an edit, or the reaction. */
+  change(conversationId: string, seqId: number, change: ChangeKind, what = ""): void {
+    const [content, reaction] = change === "edit" ? [what, {}] : ["", what === "" ? {} : { reaction: what }];
+    this.outbox.add(
+      { tempMessageId: this.deps.newId(), conversationId, content, messageType: "system", change: { seqId, change, ...reaction } },
+      this.deps.clock.now(),
+    );
     this.deps.onChange();
     this.sender.kick();
   }
@@ -145,30 +166,13 @@ export class Session {
     return this.store.putConversation(conversation);
   }
 
-  /** Loads a page of older messages, when there is one and none is under way. */
-  async older(chat: Chat): Promise<void> {
-    if (this.paging.has(chat.id) || !chat.log.hasOlder || this.deps.clock.now() < this.pagingPausedUntil) return;
-    this.paging.add(chat.id);
-    try {
-      const before = chat.log.first;
-      const page = await this.deps.api.messages(chat.id, { beforeSeq: before, limit: pageSize });
-      if (chat.log.first === before) this.store.putOlder(chat, page.messages, page.hasMore);
-    } catch (err) {
-      this.pagingPausedUntil = this.deps.clock.now() + pagingPause;
-      this.sync.failed(err);
-    } finally {
-      this.paging.delete(chat.id);
-      this.deps.onChange();
-    }
-  }
-
-  isPaging(chat: Chat): boolean {
-    return this.paging.has(chat.id);
-  }
-
   private status(status: Status): void {
-    if (status.kind !== "online") this.sync.pause();
-    if (status.kind === "ended") this.end(status.reason);
+    if (status.kind !== "online") {
+      this.sync.pause();
+      this.receipts.stop();
+      this.peers.disconnected();
+    }
+    if (status.kind === "ended") this.end(this.device.isSignedOut ? "revoked" : status.reason);
     else if (!this.stopped) this.deps.onStatus(status);
   }
 
@@ -177,8 +181,11 @@ export class Session {
     if (frame.type !== "pong") this.sync.heard();
     switch (frame.type) {
       case "hello":
+        this.device.connected();
         void this.sync.run();
         this.sender.connected();
+        this.receipts.connected();
+        this.peers.connected();
         break;
       case "message-ack":
         this.sender.accepted(frame.data.tempMessageId);
@@ -187,7 +194,7 @@ export class Session {
         this.sender.stored(frame.data);
         break;
       case "message-rejected":
-        this.sender.rejected(frame.data.tempMessageId, frame.data.message);
+        this.sender.rejected(frame.data.tempMessageId, frame.data.code, frame.data.message);
         break;
       case "new-message":
         this.sync.message(frame.data);
@@ -196,21 +203,62 @@ export class Session {
         this.sync.hint(frame.data.conversationId, frame.data.lastSeq);
         break;
       case "group-event":
-        void this.sync.load(frame.data.conversationId);
+        void this.groupEvent(frame.data);
         break;
       case "error":
-        if (frame.data.ref) this.sender.refused(frame.data.ref, frame.data.code, frame.data.message);
+        if (frame.data.ref) this.refused(frame.data.ref, frame.data.code, frame.data.message);
+        break;
+      case "presence":
+        this.peers.put(frame.data);
         break;
       default:
         this.presence(frame);
     }
   }
 
+  /** The server refused a frame; ref names it by its message, or by its type. */
+  private refused(ref: string, code: string, message: string): void {
+    const unknown = code === "invalid_argument";
+    if (ref === "change-message") this.sender.refusedChanges(code, message);
+    else if (ref === "delivered" && unknown) this.receipts.unsupported();
+    else if (ref === "presence-subscribe" && unknown) this.peers.unsupported();
+    else this.sender.refused(ref, code, message);
+  }
+
+  private async groupEvent(e: GroupEvent): Promise<void> {
+    const { me } = this.store;
+    const before = this.store.get(e.conversationId);
+    // Messages tell of who came and went; here is told what nothing else tells of.
+    if (before && !e.event.startsWith("member")) this.store.happened(before, e, this.deps.clock.now());
+    const out = e.event === "member-removed" && e.userIds?.includes(me.userId) === true;
+    if (out && e.actorId === me.userId) {
+      this.store.remove(e.conversationId); // left, here or on another device
+      return;
+    }
+    const after = await this.sync.load(e.conversationId);
+    if (out && !after) {
+      this.deps.onNotice(`${this.users.name(e.actorId)} removed you from ${before?.group?.name ?? "a group"}.`);
+    }
+    if (after?.group && after.group.dissolvedAt === undefined) await this.groups.stale(e.groupId);
+  }
+
+  /** What a recalled message said is kept nowhere. */
+  private recalled(conversationId: string, seqId: number | undefined): void {
+    this.search.forget(conversationId, seqId);
+    if (seqId !== undefined) this.outbox.forgetText(conversationId, seqId);
+  }
+
+  private changed(): void {
+    if (!this.stopped) this.peers.changed();
+    this.deps.onChange();
+  }
+
   private presence(frame: ServerFrame): void {
-    if (frame.type !== "read" && frame.type !== "typing") return;
+    if (frame.type !== "read" && frame.type !== "typing" && frame.type !== "delivered") return;
     const chat = this.store.get(frame.data.conversationId);
     if (!chat) return;
-    if (frame.type === "read") this.store.readBy(chat, frame.data.userId, frame.data.readSeq);
+    if (frame.type === "delivered") this.store.deliveredTo(chat, frame.data.userId, frame.data.deliveredSeq);
+    else if (frame.type === "read") this.store.readBy(chat, frame.data.userId, frame.data.readSeq);
     else this.store.typing(chat, frame.data.userId, this.deps.clock.now());
   }
 
@@ -226,7 +274,7 @@ export class Session {
   private async tokenRefused(): Promise<boolean> {
     try {
       await this.deps.api.me();
-      return false;
+      return await this.device.refusedHandshake();
     } catch (err) {
       return err instanceof ApiError && err.status === 401;
     }
@@ -237,6 +285,4 @@ export class Session {
     this.stop();
     this.deps.onEnded(reason);
   }
-
-
 }

@@ -2,13 +2,26 @@
 // but its listener.
 
 import { MessageLog } from "./log";
-import type { Conversation, ConversationType, Group, Message, SyncedConversation, User } from "./types";
+import type { Conversation, ConversationType, Group, GroupEvent, Message, SyncedConversation, User } from "./types";
 
 /** How long a "typing" is shown, in milliseconds. */
 export const typingShown = 3000;
 
 /** How many messages a conversation keeps that is not looked at. */
 const keptInBackground = 200;
+
+/** How many events of a group are kept that no message tells of. */
+const keptEvents = 20;
+
+/** Something that has happened to a group; it stands behind the message of that number. */
+export interface ChatEvent {
+  readonly id: number;
+  readonly event: string;
+  readonly actorId: string;
+  readonly userIds: readonly string[];
+  readonly afterSeq: number;
+  readonly at: number;
+}
 
 export interface Chat {
   readonly id: string;
@@ -24,6 +37,10 @@ export interface Chat {
   serverReadSeq: number;
   /** How far the peer of a single chat has read, as far as is known. */
   peerReadSeq: number;
+  /** How far messages have come to a device of the peer's. */
+  peerDeliveredSeq: number;
+  /** What has happened to the group while this client was there. */
+  events: ChatEvent[];
   lastMessage: Message | undefined;
   lastMessageAt: number;
   /** Who types, and until when that is shown. */
@@ -34,10 +51,18 @@ export class Store {
   readonly me: User;
   private readonly chats = new Map<string, Chat>();
   private readonly changed: () => void;
+  private readonly onRecall: (conversationId: string, seqId: number | undefined) => void;
+  private eventIds = 0;
 
-  constructor(me: User, changed: () => void) {
+  /** onRecall is told of a message that was recalled; without a number, any of the conversation may have been. */
+  constructor(me: User, changed: () => void, onRecall: (conversationId: string, seqId: number | undefined) => void = () => {}) {
     this.me = me;
     this.changed = changed;
+    this.onRecall = onRecall;
+  }
+
+  get size(): number {
+    return this.chats.size;
   }
 
   get(id: string): Chat | undefined {
@@ -69,6 +94,7 @@ export class Store {
     let chat = this.chats.get(c.conversationId);
     if (!chat) {
       chat = newChat(c, read);
+      chat.log.onRecall = (seqId) => this.onRecall(c.conversationId, seqId);
       this.chats.set(chat.id, chat);
     }
     chat.type = c.type;
@@ -77,7 +103,9 @@ export class Store {
     chat.lastSeq = Math.max(chat.lastSeq, c.lastSeq);
     chat.serverReadSeq = read;
     chat.readSeq = Math.max(chat.readSeq, read);
-    chat.lastMessageAt = Math.max(chat.lastMessageAt, c.lastMessageAt || 0);
+    chat.lastMessageAt = Math.max(chat.lastMessageAt, c.lastMessageAt || c.group?.createdAt || 0);
+    chat.peerReadSeq = Math.max(chat.peerReadSeq, c.peerReadSeq ?? 0);
+    chat.peerDeliveredSeq = Math.max(chat.peerDeliveredSeq, c.peerDeliveredSeq ?? 0);
     if (c.lastMessage) this.see(chat, c.lastMessage);
     this.changed();
     return chat;
@@ -149,6 +177,20 @@ export class Store {
     this.changed();
   }
 
+  /** Messages have come to a device of that user. */
+  deliveredTo(chat: Chat, userId: string, seq: number): void {
+    if (userId === this.me.userId || chat.type !== "single") return;
+    chat.peerDeliveredSeq = Math.max(chat.peerDeliveredSeq, seq);
+    this.changed();
+  }
+
+  /** Something has happened to a group that no message tells of. */
+  happened(chat: Chat, e: GroupEvent, at: number): void {
+    const event = { id: ++this.eventIds, event: e.event, actorId: e.actorId, userIds: e.userIds ?? [], afterSeq: chat.log.head, at };
+    chat.events = [...chat.events, event].slice(-keptEvents);
+    this.changed();
+  }
+
   typing(chat: Chat, userId: string, now: number): void {
     if (userId === this.me.userId) return;
     chat.typing.set(userId, now + typingShown);
@@ -168,13 +210,17 @@ export class Store {
 
   /** Bounds memory: only the conversation being looked at keeps a long history. */
   trim(except: string | undefined): void {
-    for (const chat of this.chats.values()) if (chat.id !== except) chat.log.trim(keptInBackground);
+    for (const chat of this.chats.values()) {
+      if (chat.id === except) continue;
+      chat.log.show(undefined);
+      chat.log.trim(keptInBackground);
+    }
   }
 
   private see(chat: Chat, m: Message): void {
     chat.lastSeq = Math.max(chat.lastSeq, m.seqId);
     chat.lastMessageAt = Math.max(chat.lastMessageAt, m.timestamp);
-    if (!chat.lastMessage || m.seqId > chat.lastMessage.seqId) chat.lastMessage = m;
+    if (!chat.lastMessage || m.seqId >= chat.lastMessage.seqId) chat.lastMessage = chat.log.current(m);
     // Who sends has read: the server moves the sender's read position too.
     if (m.senderId === this.me.userId) {
       chat.readSeq = Math.max(chat.readSeq, m.seqId);
@@ -199,6 +245,8 @@ function newChat(c: Conversation, read: number): Chat {
     readSeq: read,
     serverReadSeq: read,
     peerReadSeq: 0,
+    peerDeliveredSeq: 0,
+    events: [],
     lastMessage: c.lastMessage,
     lastMessageAt: c.lastMessageAt || 0,
     typing: new Map(),

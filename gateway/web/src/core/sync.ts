@@ -29,6 +29,8 @@ export interface SyncDeps {
   random(): number;
   online(): boolean;
   onChange(): void;
+  /** What has come of a conversation is in the store. */
+  onKept(chat: Chat): void;
   /** Everything was compared. */
   onSynced(): void;
   onUnauthenticated(): void;
@@ -98,6 +100,7 @@ export class Sync {
       if (arrived || before) this.deps.outbox.remove(e.tempMessageId);
     }
     if (this.deps.store.behind(chat)) void this.pull(chat);
+    this.deps.onKept(chat);
     this.deps.onChange();
   }
 

@@ -5,9 +5,14 @@ import type { Session } from "../core/session";
 import type { Status } from "../core/socket";
 import { typingShown } from "../core/store";
 import { ChatView } from "./chat";
+import { showDevices } from "./devices";
+import { confirm, sentence } from "./dialog";
 import { h, set, setText } from "./dom";
 import { badge } from "./format";
+import { GroupPage } from "./group";
+import { showNewGroup } from "./newgroup";
 import { Sidebar } from "./sidebar";
+import { welcome } from "./welcome";
 
 const noticeShown = 8000;
 const draftPrefix = "gochat.draft.";
@@ -15,6 +20,8 @@ const draftPrefix = "gochat.draft.";
 export interface AppDeps {
   api: Api;
   session: Session;
+  /** What the server knows this client as. */
+  device: string;
   /** Drafts live as long as the tab does. */
   drafts: Storage;
   onLogout(): void;
@@ -33,6 +40,7 @@ export class App {
   private readonly node: HTMLElement;
   private readonly cleanup: (() => void)[] = [];
   private view: ChatView | undefined;
+  private page: GroupPage | undefined;
   private openId: string | undefined;
   private status: Status = { kind: "connecting" };
   private frame = 0;
@@ -46,6 +54,10 @@ export class App {
       open: (id) => go(id),
       find: (name) => deps.api.findUser(name),
       start: async (user) => go((await deps.session.openSingle(user)).id),
+      newGroup: () => showNewGroup(deps.session, (name) => deps.api.findUser(name), (id) => go(id)),
+      devices: () => showDevices(deps.api, deps.device),
+      found: (id, seqId) => this.found(id, seqId),
+      searched: () => set(this.node, "data-view", this.openId === undefined ? "list" : "chat"),
       logout: () => deps.onLogout(),
     });
     this.node = h("div", { class: "app" }, this.banner, this.sidebar.node, this.pane, this.notice);
@@ -59,7 +71,7 @@ export class App {
       this.changed();
     });
     this.listen(document, "keydown", (e) => {
-      if (e instanceof KeyboardEvent && e.key === "Escape" && this.openId) go(undefined);
+      if (e instanceof KeyboardEvent && e.key === "Escape" && this.openId && !document.querySelector("dialog[open]")) go(undefined);
     });
     this.ticker = window.setInterval(() => this.tick(), 1000);
     this.setStatus(this.status);
@@ -95,6 +107,7 @@ export class App {
     clearTimeout(this.noticeTimer);
     cancelAnimationFrame(this.frame);
     clearTimeout(this.frame);
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     this.frame = -1; // a late change draws nothing
     document.title = "GoChat";
   }
@@ -112,12 +125,15 @@ export class App {
     const chat = this.openId === undefined ? undefined : this.session.store.get(this.openId);
     if (chat) this.view?.render(chat, now);
     else if (this.view) go(undefined); // left, or no longer a member
+    this.page?.render();
     const unread = this.session.store.totalUnread();
     document.title = unread > 0 ? `(${badge(unread)}) GoChat` : "GoChat";
   }
 
   /** Shows the conversation that the address names. */
   private route(focus: boolean): void {
+    const group = /^#\/join\/(\d{1,20})$/.exec(location.hash)?.[1];
+    if (group) void this.join(group);
     const wanted = named();
     if (wanted !== this.openId || !this.view) this.show(wanted, focus);
   }
@@ -133,13 +149,52 @@ export class App {
       this.pane.replaceChildren(this.openId === undefined ? welcome(() => go("world"), () => this.sidebar.focusFind()) : h("p", { class: "loading", role: "status" }, "Loading…"));
     } else {
       const key = draftPrefix + chat.id;
-      const view = new ChatView(this.session, chat, this.deps.drafts.getItem(key) ?? "", () => go(undefined), (text) => this.keepDraft(key, text));
+      const view = new ChatView(this.session, chat, this.deps.drafts.getItem(key) ?? "", {
+        back: () => go(undefined),
+        search: () => this.search(chat.id),
+        group: () => this.openGroup(chat.id),
+        refused: (err) => this.setNotice(sentence(err)),
+        notice: (text) => this.setNotice(text),
+        onDraft: (text) => this.keepDraft(key, text),
+      });
       this.view = view;
       this.pane.replaceChildren(view.node);
       view.render(chat, Date.now());
       if (focus && !coarse()) view.focus();
     }
     this.changed();
+  }
+
+  /** On a phone the search stands where the list does. */
+  private search(id: string): void {
+    set(this.node, "data-view", "list");
+    this.sidebar.search(id);
+  }
+
+  private found(id: string, seqId: number): void {
+    if (this.openId !== id || !this.view) {
+      history.pushState(null, "", `#/c/${id}`);
+      this.show(id, false);
+    }
+    set(this.node, "data-view", "chat");
+    void this.view?.goTo(seqId);
+  }
+
+  private openGroup(id: string): void {
+    this.page = new GroupPage(this.session, id, (name) => this.deps.api.findUser(name), () => (this.page = undefined));
+    this.page.open();
+  }
+
+  /** The address is an invitation to an open group. */
+  private async join(groupId: string): Promise<void> {
+    history.replaceState(null, "", "#/");
+    if (!(await confirm("Join this group?", "Its members will see that you came.", "Join"))) return;
+    try {
+      const chat = await this.session.groups.join(groupId);
+      if (chat) go(chat.id);
+    } catch (err) {
+      this.setNotice(sentence(err));
+    }
   }
 
   private keepDraft(key: string, text: string): void {
@@ -198,22 +253,4 @@ export function go(id: string | undefined): void {
 /** A phone's keyboard is not to jump up by itself. */
 function coarse(): boolean {
   return matchMedia("(pointer: coarse)").matches;
-}
-
-/** What a first user sees. */
-function welcome(world: () => void, find: () => void): HTMLElement {
-  return h(
-    "section",
-    { class: "welcome" },
-    h("div", { class: "welcome-art", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
-    h("h2", {}, "It is quiet here. For now."),
-    h("p", {}, "Everything you see is live: messages arrive the moment they are stored."),
-    h(
-      "ol",
-      {},
-      h("li", {}, "Say hello in ", h("button", { class: "linklike", type: "button", click: world }, "World"), ": everyone on this server reads along."),
-      h("li", {}, "Open a second browser window (a private one), register another user there, and ", h("button", { class: "linklike", type: "button", click: find }, "find each other by name"), "."),
-      h("li", {}, "Pull the plug on the server in the middle of a sentence. Nothing gets lost, nothing comes twice."),
-    ),
-  );
 }

@@ -2,66 +2,88 @@
 
 import type { Session } from "../core/session";
 import type { Chat } from "../core/store";
-import { avatarKey, chatAvatar, chatName } from "./avatar";
+import type { SendExtras } from "../core/types";
+import { displayName } from "../core/users";
 import { fillRow, makeRow, type BubbleActions } from "./bubble";
+import { ChatHeader, type ChatHeaderActions } from "./chatheader";
 import { Composer } from "./composer";
-import { h, icon, icons, reconcile, setText } from "./dom";
+import { h, icon, icons, reconcile, set, setText } from "./dom";
 import { badge } from "./format";
+import { MessageMenu } from "./messagemenu";
+import { candidates } from "./people";
 import { chatRows } from "./rows";
+import { roam } from "./roam";
 import { Scroller } from "./scroller";
+
+/** How long a message that was jumped to is marked. */
+const flashed = 2000;
+
+export interface ChatViewActions extends ChatHeaderActions {
+  onDraft(text: string): void;
+  notice(text: string): void;
+}
 
 export class ChatView {
   readonly node: HTMLElement;
   private readonly session: Session;
   private readonly id: string;
+  private readonly view: ChatViewActions;
   private readonly scroller: Scroller;
   private readonly composer: Composer;
+  private readonly header: ChatHeader;
+  private readonly menu: MessageMenu;
   private readonly actions: BubbleActions;
-  private readonly face = h("span", { class: "face" });
-  private readonly title = h("h2");
-  private readonly subtitle = h("p", { class: "subtitle", "aria-live": "polite" });
+  private readonly closed = h("p", { class: "closed", hidden: true }, "This group was dissolved. What was said can still be read.");
   private readonly older = h("p", { class: "older", role: "status" });
   private readonly list = h("ol", { class: "messages" });
   private readonly jumpCount = h("span", { class: "badge", hidden: true });
   private readonly jump: HTMLButtonElement;
-  private faceKey = "";
   private dividerAfter: number | undefined;
   /** The reader is to be taken to the first unread message once its page is there. */
   private seeking: boolean;
   private seekingFrom: number;
   private lastHead: number;
+  /** The message that the reader is to be taken to with the next picture. */
+  private wanted: number | undefined;
+  private jumps = 0;
+  private isFitted = false;
 
-  constructor(session: Session, chat: Chat, draft: string, back: () => void, onDraft: (text: string) => void) {
+  constructor(session: Session, chat: Chat, draft: string, view: ChatViewActions) {
     this.session = session;
     this.id = chat.id;
+    this.view = view;
     this.lastHead = chat.log.head;
     this.seeking = session.store.unread(chat) > 0;
     this.dividerAfter = this.seeking ? chat.readSeq : undefined;
     this.seekingFrom = chat.log.first;
-    this.actions = { retry: (id) => session.retry(id), discard: (id) => session.discard(id) };
-    this.composer = new Composer({ send: (text) => this.send(text), typing: () => session.typing(this.id), draft: onDraft });
+    this.composer = new Composer({
+      send: (text, extras) => this.send(text, extras),
+      edit: (seqId, text) => session.change(this.id, seqId, "edit", text),
+      typing: () => session.typing(this.id),
+      draft: (text) => view.onDraft(text),
+      people: () => candidates(session, chat),
+    });
     this.composer.setText(draft);
+    this.menu = new MessageMenu(session, this.composer, (seqId) => void this.goTo(seqId));
+    this.actions = {
+      retry: (id) => session.retry(id),
+      discard: (id) => session.discard(id),
+      jump: (seqId) => void this.goTo(seqId),
+      toggle: (seqId, reaction, on) => this.menu.toggle(chat, seqId, reaction, on),
+      menu: (seqId, button) => this.menu.open(chat, seqId, button),
+    };
+    this.header = new ChatHeader(session, view);
     this.jump = h(
       "button",
       { class: "jump", type: "button", "aria-label": "Jump to the newest message", title: "Newest message", hidden: true, click: () => this.toEnd() },
       this.jumpCount,
       icon(icons.down),
     );
-    const view = h("div", { class: "scroll", tabindex: 0, role: "log", "aria-label": "Messages" }, this.older, this.list);
-    this.node = h(
-      "section",
-      { class: "chat", "aria-label": "Conversation" },
-      h(
-        "header",
-        { class: "chat-header" },
-        h("button", { class: "icon-button back", type: "button", "aria-label": "Back to the conversations", click: back }, icon(icons.back)),
-        this.face,
-        h("div", { class: "chat-title" }, this.title, this.subtitle),
-      ),
-      h("div", { class: "stage" }, view, this.jump),
-      this.composer.node,
-    );
-    this.scroller = new Scroller(view, this.list, () => this.look());
+    const log = h("div", { class: "scroll", tabindex: 0, role: "log", "aria-label": "Messages" }, this.older, this.list);
+    this.node = h("section", { class: "chat", "aria-label": "Conversation" }, this.header.node, h("div", { class: "stage" }, log, this.jump), this.closed, this.composer.node);
+    this.scroller = new Scroller(log, this.list, () => this.look());
+    roam(this.list);
+    if (chat.group) session.groups.seekRole(chat.group);
   }
 
   focus(): void {
@@ -70,60 +92,106 @@ export class ChatView {
 
   /** Shows what the store says now. The node must be in the document. */
   render(chat: Chat, now: number): void {
-    this.header(chat, now);
+    if (!this.isFitted) this.composer.fit();
+    this.isFitted = true;
+    this.header.render(chat, now);
+    this.write(chat);
     this.divide(chat);
+    const { session } = this;
+    const { excerpt } = chat.log;
     const rows = chatRows({
       chat,
-      messages: chat.log.messages,
-      outbox: this.session.outbox.of(chat.id),
-      me: this.session.store.me.userId,
-      dividerAfter: this.dividerAfter,
+      messages: excerpt?.messages ?? chat.log.messages,
+      events: excerpt ? [] : chat.events,
+      outbox: excerpt ? [] : session.outbox.messagesOf(chat.id),
+      changes: session.outbox.changesOf(chat.id),
+      me: session.store.me.userId,
+      dividerAfter: excerpt ? undefined : this.dividerAfter,
       now,
-      name: (id) => this.session.users.name(id),
+      name: (id) => session.users.name(id),
+      aliases: (id) => this.aliases(id),
+      quoted: (seqId) => session.history.quoted(chat, seqId),
     });
     this.scroller.keep(() => {
-      setText(this.older, this.session.isPaging(chat) ? "Loading older messages…" : chat.log.hasOlder ? "" : beginning(chat, rows.length));
+      setText(this.older, session.history.isPaging(chat) ? "Loading messages…" : session.history.hasOlder(chat) ? "" : beginning(chat, rows.length));
       reconcile(this.list, rows, (row) => makeRow(row.data), (node, row) => fillRow(node, row, this.actions));
-    });
+    }, excerpt === undefined);
+    this.show();
     this.seek(chat);
     this.look();
   }
 
-  /** What follows from where the reader is: read, jump button, older pages. */
+  /** What follows from where the reader is: read, jump button, pages before and behind. */
   look(): void {
     const chat = this.session.store.get(this.id);
     if (!chat || !this.node.isConnected) return;
-    if (this.scroller.atEnd && !this.seeking && document.visibilityState === "visible") this.session.read(chat);
-    this.jump.hidden = this.scroller.atEnd;
+    const { excerpt } = chat.log;
+    const atEnd = this.scroller.atEnd && !excerpt;
+    if (atEnd && !this.seeking && document.visibilityState === "visible") this.session.read(chat);
+    this.jump.hidden = atEnd;
     const unread = this.session.store.unread(chat);
     this.jumpCount.hidden = unread === 0;
     setText(this.jumpCount, badge(unread));
-    if (this.scroller.nearTop) void this.session.older(chat);
+    if (this.wanted !== undefined) return; // on the way to a message
+    if (this.scroller.nearTop) void this.session.history.older(chat);
+    if (excerpt && this.scroller.nearBottom) void this.session.history.newer(chat);
   }
 
-  private send(text: string): void {
-    this.dividerAfter = undefined;
+  /** Takes the reader to a message, with what is around it. */
+  async goTo(seqId: number): Promise<void> {
+    const chat = this.session.store.get(this.id);
+    if (!chat) return;
+    const jump = ++this.jumps;
     this.seeking = false;
-    this.session.send(this.id, text);
-    this.scroller.toEnd();
+    try {
+      const found = await this.session.history.around(chat, seqId);
+      if (jump !== this.jumps || !this.node.isConnected) return; // the reader has gone elsewhere
+      if (!found) {
+        this.view.notice("This message cannot be shown.");
+        return;
+      }
+      this.wanted = seqId;
+      this.render(chat, Date.now());
+    } catch (err) {
+      this.view.refused(err);
+    }
+  }
+
+  private send(text: string, extras: SendExtras): void {
+    this.dividerAfter = undefined;
+    this.session.send(this.id, text, extras);
+    this.newest();
   }
 
   private toEnd(): void {
-    this.scroller.toEnd();
+    this.newest();
     this.look();
     this.composer.focus();
   }
 
-  private header(chat: Chat, now: number): void {
-    const name = chatName(chat, this.session.users);
-    const key = avatarKey(chat, name);
-    if (this.faceKey !== key) {
-      this.faceKey = key;
-      this.face.replaceChildren(chatAvatar(chat, name));
+  private newest(): void {
+    this.jumps++;
+    this.seeking = false;
+    const chat = this.session.store.get(this.id);
+    if (chat?.log.excerpt) {
+      this.session.history.leave(chat);
+      this.render(chat, Date.now());
     }
-    setText(this.title, name);
-    setText(this.subtitle, typingText(chat, this.session, now) || describe(chat));
-    this.subtitle.classList.toggle("typing", chat.typing.size > 0);
+    this.scroller.toEnd();
+  }
+
+  /** The field goes with a dissolved group, and a text that is recalled while it is edited goes, too. */
+  private write(chat: Chat): void {
+    const dissolved = chat.group?.dissolvedAt !== undefined;
+    this.closed.hidden = !dissolved;
+    this.composer.node.hidden = dissolved;
+    const { target } = this.composer;
+    if (target !== undefined && chat.log.at(target)?.recalledAt !== undefined) this.composer.cancel();
+  }
+
+  private aliases(userId: string): string[] {
+    const user = this.session.users.get(userId);
+    return user ? [displayName(user), user.username] : [];
   }
 
   /** New messages that come while nobody looks at the end get a line before them. */
@@ -144,25 +212,21 @@ export class ChatView {
     const line = this.list.querySelector<HTMLElement>('[data-key="new"]');
     if (line && reached) this.scroller.to(line);
   }
+
+  /** Brings the wanted message before the eyes, and marks it for a moment. */
+  private show(): void {
+    const item = this.wanted === undefined ? null : this.list.querySelector<HTMLElement>(`[data-seq="${this.wanted}"]`);
+    this.wanted = undefined;
+    if (!item) return;
+    this.scroller.to(item);
+    set(item, "data-found", true);
+    item.querySelector<HTMLElement>(".more:not([hidden])")?.focus({ preventScroll: true });
+    window.setTimeout(() => set(item, "data-found", false), flashed);
+  }
 }
 
 function beginning(chat: Chat, rows: number): string {
   if (rows > 0) return "This is the beginning of the conversation.";
   if (chat.type === "world") return "Nobody has said anything yet. Everyone on this server will read what you write here: say hello!";
   return "No messages yet. Say hello!";
-}
-
-function describe(chat: Chat): string {
-  if (chat.type === "world") return "Everyone on this server";
-  if (chat.type === "group") return chat.group ? `${chat.group.memberCount} members` : "";
-  return chat.peer ? `@${chat.peer.username}` : "";
-}
-
-/** Who types, in words; empty when nobody does. */
-export function typingText(chat: Chat, session: Session, now: number): string {
-  const who = session.store.typists(chat, now);
-  if (who.length === 0) return "";
-  if (chat.type === "single") return "typing…";
-  if (who.length === 1) return `${session.users.name(who[0] ?? "")} is typing…`;
-  return `${who.length} people are typing…`;
 }

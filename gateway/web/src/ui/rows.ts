@@ -2,101 +2,106 @@
 
 import { messageKey } from "../core/log";
 import type { OutboxEntry } from "../core/outbox";
-import type { Chat } from "../core/store";
+import type { ChatEvent } from "../core/store";
 import type { Message } from "../core/types";
-import type { ChatRow, MessageRow } from "./bubble";
+import type { ChatRow } from "./bubble";
 import type { Row } from "./dom";
-import { dayName, daysBetween, hue } from "./format";
+import { dayName, daysBetween } from "./format";
+import { storedRow, waitingRow, type RowContext } from "./messagerow";
+import { eventLine, systemLine } from "./words";
 
 /** Messages of one sender within this time, in milliseconds, stand together. */
 const together = 5 * 60_000;
 
-export interface RowsInput {
-  chat: Chat;
+export interface RowsInput extends RowContext {
   messages: readonly Message[];
+  /** What has happened that no message tells of. */
+  events: readonly ChatEvent[];
   outbox: readonly OutboxEntry[];
-  me: string;
   /** The "new messages" line stands before the first message of others after this number. */
   dividerAfter: number | undefined;
   now: number;
-  name(userId: string): string;
 }
 
 export function chatRows(input: RowsInput): Row<ChatRow>[] {
-  const rows: Row<ChatRow>[] = [];
-  let last: { senderId: string; at: number } | undefined;
-  let divided = input.dividerAfter === undefined;
-  const startDay = (at: number) => {
-    if (last && daysBetween(last.at, at) === 0) return;
+  return uniqueKeys(new Builder(input).build());
+}
+
+class Builder {
+  private readonly input: RowsInput;
+  private readonly rows: Row<ChatRow>[] = [];
+  private readonly seen = new Set<string>();
+  private last: { senderId: string; at: number } | undefined;
+  private divided: boolean;
+
+  constructor(input: RowsInput) {
+    this.input = input;
+    this.divided = input.dividerAfter === undefined;
+  }
+
+  build(): Row<ChatRow>[] {
+    const first = this.input.messages[0]?.seqId ?? 1;
+    const events = this.input.events.filter((e) => e.afterSeq >= first - 1);
+    for (const m of this.input.messages) {
+      while (events[0] && events[0].afterSeq < m.seqId) this.event(events.shift());
+      this.message(m);
+    }
+    for (const e of events) this.event(e);
+    for (const e of this.input.outbox) this.waiting(e);
+    return this.rows;
+  }
+
+  private message(m: Message): void {
+    this.seen.add(messageKey(m));
+    const key = `m-${messageKey(m)}`;
+    const line = m.messageType === "system" ? systemLine(m, this.input) : undefined;
+    if (m.messageType === "system" && line === undefined) return; // the message that it changes shows it
+    this.startDay(m.timestamp);
+    this.divide(m);
+    if (line !== undefined) {
+      this.note(key, line, m.timestamp, m.seqId);
+      return;
+    }
+    this.rows.push({ key, data: storedRow(m, this.input, this.isJoined(m.senderId, m.timestamp)) });
+    this.last = { senderId: m.senderId, at: m.timestamp };
+  }
+
+  private event(e: ChatEvent | undefined): void {
+    if (!e) return;
+    this.startDay(e.at);
+    this.note(`e-${e.id}`, eventLine(e, this.input), e.at, undefined);
+  }
+
+  private waiting(e: OutboxEntry): void {
+    const key = messageKey({ senderId: this.input.me, tempMessageId: e.tempMessageId });
+    if (this.seen.has(key)) return;
+    this.startDay(e.createdAt);
+    this.rows.push({ key: `m-${key}`, data: waitingRow(e, this.input, this.isJoined(this.input.me, e.createdAt)) });
+    this.last = { senderId: this.input.me, at: e.createdAt };
+  }
+
+  private note(key: string, text: string, at: number, seqId: number | undefined): void {
+    this.rows.push({ key, data: { kind: "system", text, ...(seqId === undefined ? {} : { seqId }) } });
+    this.last = { senderId: "", at };
+  }
+
+  private startDay(at: number): void {
+    if (this.last && daysBetween(this.last.at, at) === 0) return;
     const day = new Date(at);
-    rows.push({ key: `day-${day.getFullYear()}-${day.getMonth()}-${day.getDate()}`, data: { kind: "day", text: dayName(at, input.now) } });
-    last = undefined;
-  };
-  const seen = new Set<string>();
-  for (const m of input.messages) {
-    seen.add(messageKey(m));
-    startDay(m.timestamp);
-    if (!divided && m.seqId > (input.dividerAfter ?? 0) && m.senderId !== input.me) {
-      divided = true;
-      rows.push({ key: "new", data: { kind: "new", text: "New messages" } });
-      last = undefined;
-    }
-    if (m.messageType === "system") {
-      rows.push({ key: `m-${messageKey(m)}`, data: { kind: "system", text: m.content, seqId: m.seqId } });
-      last = { senderId: "", at: m.timestamp };
-      continue;
-    }
-    rows.push({ key: `m-${messageKey(m)}`, data: storedRow(m, input, isJoined(last, m.senderId, m.timestamp)) });
-    last = { senderId: m.senderId, at: m.timestamp };
+    this.rows.push({ key: `day-${day.getFullYear()}-${day.getMonth()}-${day.getDate()}`, data: { kind: "day", text: dayName(at, this.input.now) } });
+    this.last = undefined;
   }
-  for (const e of input.outbox) {
-    const key = messageKey({ senderId: input.me, tempMessageId: e.tempMessageId });
-    if (seen.has(key)) continue;
-    startDay(e.createdAt);
-    rows.push({ key: `m-${key}`, data: waitingRow(e, isJoined(last, input.me, e.createdAt)) });
-    last = { senderId: input.me, at: e.createdAt };
+
+  private divide(m: Message): void {
+    if (this.divided || m.seqId <= (this.input.dividerAfter ?? 0) || m.senderId === this.input.me) return;
+    this.divided = true;
+    this.rows.push({ key: "new", data: { kind: "new", text: "New messages" } });
+    this.last = undefined;
   }
-  return uniqueKeys(rows);
-}
 
-function isJoined(last: { senderId: string; at: number } | undefined, senderId: string, at: number): boolean {
-  return last !== undefined && last.senderId === senderId && at - last.at < together;
-}
-
-function storedRow(m: Message, input: RowsInput, joined: boolean): MessageRow {
-  const own = m.senderId === input.me;
-  const named = !own && !joined && input.chat.type !== "single";
-  return {
-    kind: "message",
-    own,
-    name: named ? input.name(m.senderId) : undefined,
-    hue: hue(m.senderId),
-    joined,
-    content: m.content,
-    messageType: m.messageType,
-    at: m.timestamp,
-    state: own ? (m.seqId <= input.chat.peerReadSeq ? "read" : "stored") : undefined,
-    reason: undefined,
-    tempMessageId: m.tempMessageId,
-    seqId: m.seqId,
-  };
-}
-
-function waitingRow(e: OutboxEntry, joined: boolean): MessageRow {
-  return {
-    kind: "message",
-    own: true,
-    name: undefined,
-    hue: 0,
-    joined,
-    content: e.content,
-    messageType: e.messageType,
-    at: e.createdAt,
-    state: e.state,
-    reason: e.reason,
-    tempMessageId: e.tempMessageId,
-    seqId: undefined,
-  };
+  private isJoined(senderId: string, at: number): boolean {
+    return this.last !== undefined && this.last.senderId === senderId && at - this.last.at < together;
+  }
 }
 
 /** Clocks may disagree, so that a day begins twice; a key may not. */

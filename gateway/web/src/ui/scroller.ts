@@ -2,7 +2,7 @@
 
 /** Closer to the end than this, in pixels, counts as at the end. */
 const nearEnd = 48;
-/** Closer to the top than this, older messages are asked for. */
+/** Closer to the top, or to the end of an excerpt, than this, the next messages are asked for. */
 const nearTop = 600;
 
 export class Scroller {
@@ -32,8 +32,16 @@ export class Scroller {
     return this.view.scrollTop < nearTop;
   }
 
-  /** Runs a change of the list; who was at the end stays there, anybody else keeps the same message at the same place. */
-  keep(change: () => void): void {
+  get nearBottom(): boolean {
+    return this.view.scrollHeight - this.view.scrollTop - this.view.clientHeight < nearTop;
+  }
+
+  /**
+   * Runs a change of the list. Who was at the end stays there, if the end is to be followed; anybody else
+   * keeps the same message at the same place.
+   */
+  keep(change: () => void, followEnd: boolean): void {
+    if (!followEnd) this.follow = false;
     const anchor = this.follow ? undefined : this.firstVisible();
     const before = anchor?.getBoundingClientRect().top ?? 0;
     change();

@@ -7,14 +7,24 @@ import type { Chat } from "../core/store";
 import { displayName } from "../core/users";
 import type { User } from "../core/types";
 import { avatar, avatarKey, chatAvatar, chatName } from "./avatar";
-import { typingText } from "./chat";
+import { typingText } from "./chatheader";
 import { h, icon, icons, reconcile, set, setText } from "./dom";
-import { badge, shortTime, typeLabel } from "./format";
+import { badge, shortTime } from "./format";
+import { means } from "./mentions";
+import { mentionIds } from "./messagerow";
+import { SearchPanel } from "./searchpanel";
+import { previewLine } from "./words";
 
 export interface SidebarActions {
   open(id: string): void;
   find(username: string): Promise<User | undefined>;
   start(user: User): Promise<void>;
+  newGroup(): void;
+  devices(): void;
+  /** Shows a found message. */
+  found(id: string, seqId: number): void;
+  /** The search is over. */
+  searched(): void;
   logout(): void;
 }
 
@@ -39,23 +49,26 @@ export class Sidebar {
     "aria-describedby": "find-answer",
   });
   private readonly answer = h("p", { class: "find-answer", id: "find-answer", role: "status" });
+  private readonly searchPanel: SearchPanel;
+  private readonly searchButton: HTMLButtonElement;
+  private readonly usual: HTMLElement;
 
   constructor(session: Session, actions: SidebarActions) {
     this.session = session;
     this.actions = actions;
     const me = session.store.me;
     const name = displayName(me);
+    this.searchPanel = new SearchPanel(session, { close: () => this.leaveSearch(), open: (id, seqId) => actions.found(id, seqId) });
+    this.searchButton = h("button", { class: "tool", type: "button", click: () => this.search(undefined) }, icon(icons.search), h("span", {}, "Search"));
     this.input.addEventListener("input", () => setText(this.answer, ""));
-    this.node = h(
-      "nav",
-      { class: "sidebar", "aria-label": "Conversations" },
+    this.usual = h(
+      "div",
+      { class: "usual" },
       h(
-        "header",
-        { class: "sidebar-header" },
-        avatar(me.userId, name, me.avatarUrl),
-        h("div", { class: "who" }, h("strong", {}, name), h("span", { class: "handle" }, `@${me.username}`)),
-        this.state,
-        h("button", { class: "icon-button", type: "button", "aria-label": "Log out", title: "Log out", click: () => actions.logout() }, icon(icons.leave)),
+        "div",
+        { class: "tools" },
+        this.searchButton,
+        h("button", { class: "tool", type: "button", click: () => actions.newGroup() }, icon(icons.group), h("span", {}, "New group")),
       ),
       h(
         "form",
@@ -66,10 +79,37 @@ export class Sidebar {
       ),
       this.list,
     );
+    this.node = h(
+      "nav",
+      { class: "sidebar", "aria-label": "Conversations" },
+      h(
+        "header",
+        { class: "sidebar-header" },
+        avatar(me.userId, name, me.avatarUrl),
+        h("div", { class: "who" }, h("strong", {}, name), h("span", { class: "handle" }, `@${me.username}`)),
+        this.state,
+        h("button", { class: "icon-button", type: "button", "aria-label": "Your devices", title: "Your devices", click: () => actions.devices() }, icon(icons.devices)),
+        h("button", { class: "icon-button", type: "button", "aria-label": "Log out", title: "Log out", click: () => actions.logout() }, icon(icons.leave)),
+      ),
+      this.searchPanel.node,
+      this.usual,
+    );
   }
 
   focusFind(): void {
     this.input.focus();
+  }
+
+  /** Looks for messages, in one conversation or in all. */
+  search(id: string | undefined): void {
+    this.usual.hidden = true;
+    this.searchPanel.open(id);
+  }
+
+  private leaveSearch(): void {
+    this.usual.hidden = false;
+    this.searchButton.focus();
+    this.actions.searched();
   }
 
   status(status: Status): void {
@@ -80,11 +120,12 @@ export class Sidebar {
   render(openId: string | undefined, now: number): void {
     const rows = this.session.store.list().map((chat) => ({ key: chat.id, data: this.row(chat, openId, now) }));
     reconcile(this.list, rows, (row) => this.make(row.data), fill);
+    this.searchPanel.render(now);
   }
 
   private row(chat: Chat, openId: string | undefined, now: number): ConversationRow {
     const name = chatName(chat, this.session.users);
-    const waiting = this.session.outbox.of(chat.id).at(-1);
+    const waiting = this.session.outbox.messagesOf(chat.id).at(-1);
     const typing = typingText(chat, this.session, now);
     return {
       chat,
@@ -94,17 +135,27 @@ export class Sidebar {
       preview: typing || (waiting ? `You: ${waiting.content}` : this.preview(chat)),
       typing: typing !== "",
       open: chat.id === openId,
+      online: this.session.peers.get(chat.peer?.userId)?.online === true,
+      mentioned: this.mentioned(chat),
     };
+  }
+
+  /** Whether an unread message names this user. */
+  private mentioned(chat: Chat): boolean {
+    const { me } = this.session.store;
+    const { messages } = chat.log;
+    for (let i = messages.length - 1; i >= 0; i--) {
+      const m = messages[i];
+      if (!m || m.seqId <= chat.readSeq) return false;
+      if (m.senderId !== me.userId && m.recalledAt === undefined && means(mentionIds(m), me.userId)) return true;
+    }
+    return false;
   }
 
   private preview(chat: Chat): string {
     const m = chat.lastMessage;
     if (!m) return chat.type === "world" ? "Say hello to everyone" : "No messages yet";
-    const label = typeLabel(m.messageType);
-    const text = label ?? m.content;
-    if (m.messageType === "system") return text;
-    if (m.senderId === this.session.store.me.userId) return `You: ${text}`;
-    return chat.type === "single" ? text : `${this.session.users.name(m.senderId)}: ${text}`;
+    return previewLine(m, { me: this.session.store.me.userId, name: (id) => this.session.users.name(id) }, chat.type === "single");
   }
 
   private make(row: ConversationRow): HTMLElement {
@@ -118,7 +169,7 @@ export class Sidebar {
         h("span", { class: "name" }),
         h("time", { class: "when" }),
         h("span", { class: "preview" }),
-        h("span", { class: "badge" }),
+        h("span", { class: "marks" }, h("span", { class: "at", "aria-label": "You were mentioned", role: "img" }, "@"), h("span", { class: "badge" })),
       ),
     );
   }
@@ -154,6 +205,9 @@ interface ConversationRow {
   preview: string;
   typing: boolean;
   open: boolean;
+  /** Whether the peer of a single chat is there. */
+  online: boolean;
+  mentioned: boolean;
 }
 
 function fill(node: HTMLElement, row: ConversationRow): void {
@@ -167,6 +221,10 @@ function fill(node: HTMLElement, row: ConversationRow): void {
     face.dataset["face"] = key;
     face.replaceChildren(chatAvatar(row.chat, row.name));
   }
+  set(face, "data-online", row.online);
+  if (row.online) set(face, "title", "online");
+  else face.removeAttribute("title");
+  part("at").hidden = !row.mentioned;
   setText(part("name"), row.name);
   setText(part("when"), row.time);
   setText(part("preview"), row.preview);
