@@ -25,7 +25,7 @@ import (
 var services = map[string]string{
 	pb.MessageRepo_ServiceDesc.ServiceName: roleRepo, pb.ConversationRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.UserRepo_ServiceDesc.ServiceName: roleRepo, pb.GroupRepo_ServiceDesc.ServiceName: roleRepo,
-	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo, pb.LimitRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.AuthService_ServiceDesc.ServiceName: roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
 	pb.ConversationService_ServiceDesc.ServiceName: roleLogic, pb.MessageService_ServiceDesc.ServiceName: roleLogic,
 }

@@ -36,6 +36,7 @@ type clients struct {
 	pb.ConversationRepoClient
 	pb.UserRepoClient
 	pb.SessionRepoClient
+	pb.LimitRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -53,7 +54,8 @@ func Run(t *testing.T, s Suite) {
 	s.Role.Register(local)
 	conn := rpc.WithTimeout(local, 10*time.Second)
 	c := &clients{
-		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn), s.FlushCache,
+		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
+		pb.NewLimitRepoClient(conn), s.FlushCache,
 	}
 	for name, test := range map[string]func(*testing.T, *clients){
 		"users":                                 accounts,
@@ -67,6 +69,9 @@ func Run(t *testing.T, s Suite) {
 		"list and sync":                         listing,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,
+		"limits":                                limits,
+		"marks":                                 marks,
+		"limits that make no sense":             badLimits,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}

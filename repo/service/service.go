@@ -99,6 +99,7 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterUserRepoServer(on, users{Repo: r})
 	pb.RegisterGroupRepoServer(on, groups{Repo: r})
 	pb.RegisterSessionRepoServer(on, sessions{Repo: r})
+	pb.RegisterLimitRepoServer(on, limits{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/gochat/gochat/infra/kv"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -46,14 +47,15 @@ const (
 type Cache struct {
 	rdb redis.UniversalClient
 	// slots: keys of different conversations may not be in one call.
-	slots bool
-	guard *guard
+	slots   bool
+	guard   *guard
+	buckets *kv.Buckets
 }
 
 // New returns a cache on a client. Close ends it.
 func New(rdb redis.UniversalClient) *Cache {
 	_, cluster := rdb.(*redis.ClusterClient)
-	return &Cache{rdb: rdb, slots: cluster, guard: newGuard(rdb)}
+	return &Cache{rdb: rdb, slots: cluster, guard: newGuard(rdb), buckets: kv.NewBuckets(rdb)}
 }
 
 // Close ends what runs by itself, within a second at most; the client stays open.
