@@ -35,7 +35,7 @@ func (a *app) startLogic(context.Context) error {
 		authCfg.Keys, authCfg.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
 	}
 	a.logic = &routers.Logic{}
-	if a.logic.Auth, err = auth.New(authCfg, auth.Deps{Accounts: users, Revocations: users, Notifier: notifier, IDs: a.ids}); err != nil {
+	if a.logic.Auth, err = auth.New(authCfg, auth.Deps{Accounts: users, Revocations: users, Notifier: notifier, IDs: a.ids, Limits: a.limits}); err != nil {
 		return err
 	}
 	if a.logic.Users, err = user.New(user.Config{Limits: a.cfg.Limits.Limits}, users); err != nil {
@@ -125,7 +125,7 @@ func (a *app) startGateway(ctx context.Context) error {
 	g, err := gateway.New(a.cfg.Gateway.Config, gateway.Deps{
 		Auth: pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
-		Sessions: pb.NewSessionRepoClient(a.calls), Transport: a.queue,
+		Sessions: pb.NewSessionRepoClient(a.calls), Shared: a.limits, Transport: a.queue,
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
 		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,
 	})

@@ -105,6 +105,24 @@ func (a *app) openCalls(context.Context) error {
 		}
 	}
 	a.calls = rpc.WithTimeout(rpc.Route(a.local, remotes), a.cfg.RPC.CallTimeout)
+	return a.guardLimits()
+}
+
+// guardLimits makes the way to what all processes count together, which each does
+// without when it does not answer.
+func (a *app) guardLimits() error {
+	guard, err := rpc.NewGuard(a.calls, rpc.GuardConfig{
+		Timeout: a.cfg.Limits.SharedTimeout, Pause: time.Second,
+		Probe: func(ctx context.Context, conn grpc.ClientConnInterface) error {
+			_, err := pb.NewLimitRepoClient(conn).HasMarks(ctx, &pb.HasMarksRequest{Keys: []string{"probe"}})
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.stack.Push("limits", func(context.Context) error { return guard.Close() })
+	a.limits = pb.NewLimitRepoClient(guard)
 	return nil
 }
 

@@ -35,6 +35,9 @@ func (g *Gateway) sendOverHTTP(r *caller) error {
 	if bad != nil {
 		return bad
 	}
+	if wait := g.limits.sends.take(r.user); wait > 0 {
+		return rateLimited(wait)
+	}
 	origin := "http-" + g.next()
 	outcome, done := g.hub.wait(origin)
 	defer done()

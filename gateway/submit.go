@@ -47,6 +47,9 @@ func (c *conn) sendMessage(data value) {
 		}
 		return
 	}
+	if !c.allowSend(r.TempMessageID) {
+		return
+	}
 	msg, err := c.g.record(context.Background(), up, c.id)
 	if err != nil {
 		c.fail(c.g.told(err, contracts.FrameSend), r.TempMessageID)
