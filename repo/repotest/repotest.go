@@ -67,6 +67,7 @@ func Run(t *testing.T, s Suite) {
 		"history by every bound":                history,
 		"read positions":                        reads,
 		"list and sync":                         listing,
+		"sync of many":                          syncing,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,
 		"limits":                                limits,

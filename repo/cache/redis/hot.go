@@ -43,12 +43,48 @@ func (c *Cache) Hot(ctx context.Context, s store.Span) ([]store.Message, bool) {
 	}
 	var raw []string
 	err := c.guard.do(ctx, func(ctx context.Context) (err error) {
-		raw, err = c.rdb.ZRangeByScore(ctx, hotKey(s.ConversationID), &redis.ZRangeBy{
-			Min: "(" + strconv.FormatUint(s.From, 10), Max: strconv.FormatUint(s.To, 10),
-		}).Result()
+		raw, err = askHot(ctx, c.rdb, s).Result()
 		return err
 	})
-	if err != nil || uint64(len(raw)) != s.To-s.From {
+	if err != nil {
+		return nil, false
+	}
+	return decodeHot(s, raw)
+}
+
+// HotMany is Hot for several spans in one round trip: nil where not all of a span is
+// there. A cache that is away has none of them.
+func (c *Cache) HotMany(ctx context.Context, spans []store.Span) [][]store.Message {
+	out := make([][]store.Message, len(spans))
+	cmds := make([]*redis.StringSliceCmd, len(spans))
+	// Each command has its own error: a node of a cluster may be away alone.
+	_ = c.guard.do(ctx, func(ctx context.Context) error {
+		pipe := c.rdb.Pipeline()
+		for i, s := range spans {
+			if s.To-s.From <= hotMessages {
+				cmds[i] = askHot(ctx, pipe, s)
+			}
+		}
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	for i, cmd := range cmds {
+		if cmd != nil && cmd.Err() == nil {
+			out[i], _ = decodeHot(spans[i], cmd.Val())
+		}
+	}
+	return out
+}
+
+func askHot(ctx context.Context, rdb redis.Cmdable, s store.Span) *redis.StringSliceCmd {
+	return rdb.ZRangeByScore(ctx, hotKey(s.ConversationID), &redis.ZRangeBy{
+		Min: "(" + strconv.FormatUint(s.From, 10), Max: strconv.FormatUint(s.To, 10),
+	})
+}
+
+// decodeHot returns the messages of a span when all of them are there.
+func decodeHot(s store.Span, raw []string) ([]store.Message, bool) {
+	if uint64(len(raw)) != s.To-s.From {
 		return nil, false
 	}
 	out := make([]store.Message, len(raw))
