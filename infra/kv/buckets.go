@@ -20,6 +20,9 @@ type Rate struct {
 // interval is the time in which one token comes back.
 func (r Rate) interval() time.Duration { return r.Per / time.Duration(r.Tokens) }
 
+// precision is how exactly the library tells times, which it counts in floating point.
+const precision = 10 * time.Microsecond
+
 func (r Rate) limit() redisrate.Limit {
 	return redisrate.Limit{Rate: r.Tokens, Burst: r.Burst, Period: r.Per}
 }
@@ -53,7 +56,8 @@ func (b *Buckets) Take(ctx context.Context, key string, r Rate, n, least int) (t
 		// The answer says when n will be there, and so how many are there now.
 		missing := 1 + int((res.RetryAfter-1)/r.interval())
 		if n-missing < least {
-			return 0, max(res.RetryAfter-time.Duration(n-least)*r.interval(), time.Microsecond), nil
+			wait = res.RetryAfter - time.Duration(n-least)*r.interval()
+			return 0, max(wait.Round(precision), precision), nil
 		}
 		n -= missing
 	}
