@@ -29,6 +29,8 @@ var (
 	bases  []string
 	turn   atomic.Uint64
 	routes routers.Router
+	// binary is what was built; empty when the server is somebody else's.
+	binary string
 )
 
 // base is the address for the next call: of several gateways each gets its turn,
@@ -87,6 +89,7 @@ func start(dir string) (*chaos.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	binary = bin
 	s := &chaos.Server{Binary: bin, DataDir: dir + "/data", Address: address, Env: []string{"GOCHAT_LIMITS_SOCKETS_PER_USER=20"}}
 	return s, s.Start(ctx)
 }
@@ -116,7 +119,13 @@ func (a answer) field(name string) string {
 // call sends a body as it is and checks the answer against the OpenAPI file.
 func call(t *testing.T, method, path, token string, body []byte) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, base()+path, bytes.NewReader(body))
+	return callAt(t, base(), method, path, token, body)
+}
+
+// callAt is call to a server of the test's own.
+func callAt(t *testing.T, base, method, path, token string, body []byte) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, base+path, bytes.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	if token != "" {
