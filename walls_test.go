@@ -33,6 +33,7 @@ var owners = []struct {
 	{"github.com/gorilla/websocket", []string{"gateway", "deploy"}},
 	{"github.com/uptrace/bun", []string{"repo/store/sql", "infra/db"}},
 	{"github.com/redis/go-redis", []string{"repo/cache/redis", "infra/kv", "infra/mq/redisstream"}},
+	{"github.com/go-redis/redis_rate", []string{"infra/kv"}},
 	{"github.com/IBM/sarama", []string{"infra/mq/kafka"}},
 	{"github.com/xdg-go/scram", []string{"infra/mq/kafka"}},
 	{"go.etcd.io/etcd", []string{"infra/registry"}},

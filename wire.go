@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/idgen"
 	"github.com/gochat/gochat/infra/lifecycle"
@@ -43,6 +44,7 @@ type app struct {
 	// local are the services of this process; calls reaches those of others as well.
 	local   *rpc.Local
 	calls   grpc.ClientConnInterface
+	limits  pb.LimitRepoClient
 	queue   queue
 	routing routers.Deps
 	repo    *repo.Repo

@@ -40,7 +40,7 @@ func (a *app) startLogic(context.Context) error {
 		authCfg.Keys, authCfg.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
 	}
 	a.logic = &routers.Logic{}
-	if a.logic.Auth, err = auth.New(authCfg, auth.Deps{Accounts: users, Revocations: users, Notifier: notifier, IDs: a.ids}); err != nil {
+	if a.logic.Auth, err = auth.New(authCfg, auth.Deps{Accounts: users, Revocations: users, Notifier: notifier, IDs: a.ids, Limits: a.limits}); err != nil {
 		return err
 	}
 	if a.logic.Users, err = user.New(user.Config{Limits: a.cfg.Limits.Limits}, users); err != nil {
@@ -156,7 +156,7 @@ func (a *app) startGateway(ctx context.Context) error {
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
 		Groups:   pb.NewGroupServiceClient(a.calls),
 		Search:   pb.NewSearchServiceClient(a.calls),
-		Sessions: pb.NewSessionRepoClient(a.calls), Transport: a.queue,
+		Sessions: pb.NewSessionRepoClient(a.calls), Shared: a.limits, Transport: a.queue,
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
 		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,
 	})

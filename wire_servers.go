@@ -26,7 +26,7 @@ var services = map[string]string{
 	pb.MessageRepo_ServiceDesc.ServiceName: roleRepo, pb.ConversationRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.UserRepo_ServiceDesc.ServiceName: roleRepo, pb.GroupRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo, pb.FeedRepo_ServiceDesc.ServiceName: roleRepo,
-	pb.SearchRepo_ServiceDesc.ServiceName:  roleRepo,
+	pb.SearchRepo_ServiceDesc.ServiceName: roleRepo, pb.LimitRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.AuthService_ServiceDesc.ServiceName: roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
 	pb.ConversationService_ServiceDesc.ServiceName: roleLogic, pb.MessageService_ServiceDesc.ServiceName: roleLogic,
 	pb.GroupService_ServiceDesc.ServiceName: roleLogic, pb.SearchService_ServiceDesc.ServiceName: roleLogic,
@@ -107,6 +107,24 @@ func (a *app) openCalls(context.Context) error {
 		}
 	}
 	a.calls = rpc.WithTimeout(rpc.Route(a.local, remotes), a.cfg.RPC.CallTimeout)
+	return a.guardLimits()
+}
+
+// guardLimits makes the way to what all processes count together, which each does
+// without when it does not answer.
+func (a *app) guardLimits() error {
+	guard, err := rpc.NewGuard(a.calls, rpc.GuardConfig{
+		Timeout: a.cfg.Limits.SharedTimeout, Pause: time.Second,
+		Probe: func(ctx context.Context, conn grpc.ClientConnInterface) error {
+			_, err := pb.NewLimitRepoClient(conn).HasMarks(ctx, &pb.HasMarksRequest{Keys: []string{"probe"}})
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.stack.Push("limits", func(context.Context) error { return guard.Close() })
+	a.limits = pb.NewLimitRepoClient(guard)
 	return nil
 }
 

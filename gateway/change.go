@@ -51,7 +51,7 @@ func (c *conn) changeMessage(data value) {
 	}
 	up, err := changeOf(b, c.g.deps.Limits, c.user, "", 0)
 	if err != nil {
-		c.refuse(contracts.AsError(err), b.plain("tempMessageId"))
+		c.rejectOrFail(contracts.AsError(err), b.plain("tempMessageId"))
 		return
 	}
 	c.submit(up)

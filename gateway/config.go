@@ -75,10 +75,20 @@ type Rates struct {
 	// FloodFrames is how many frames may be refused within 10 s before the socket is
 	// closed with 4008.
 	FloodFrames int `mapstructure:"flood_frames"`
-	// AuthPerMinute limits registrations and logins of one address.
+	// AuthPerMinute limits registrations and logins of one address on all gateways.
 	AuthPerMinute int `mapstructure:"auth_per_minute"`
-	// HandshakesPerSecond limits WebSocket handshakes of one address.
+	// HandshakesPerSecond limits WebSocket handshakes of one address on all gateways.
 	HandshakesPerSecond int `mapstructure:"handshakes_per_second"`
+	// CallsPerSecond and CallsBurst limit HTTP calls of one user on all gateways.
+	CallsPerSecond int `mapstructure:"calls_per_second"`
+	CallsBurst     int `mapstructure:"calls_burst"`
+	// SendsPerSecond and SendsBurst limit sends of one user, by all sockets and HTTP
+	// calls on all gateways.
+	SendsPerSecond int `mapstructure:"sends_per_second"`
+	SendsBurst     int `mapstructure:"sends_burst"`
+	// SharedTimeout bounds a call to what all gateways count together; without an answer
+	// each counts by itself.
+	SharedTimeout time.Duration `mapstructure:"shared_timeout"`
 	// SocketsPerUser limits open sockets of one user on this gateway.
 	SocketsPerUser int `mapstructure:"sockets_per_user"`
 }
@@ -105,6 +115,8 @@ func DefaultRates() Rates {
 	return Rates{
 		FramesPerSecond: 1000, FramesBurst: 2000, FloodFrames: 200,
 		AuthPerMinute: 30, HandshakesPerSecond: 1000, SocketsPerUser: 50,
+		CallsPerSecond: 1000, CallsBurst: 2000, SendsPerSecond: 1000, SendsBurst: 2000,
+		SharedTimeout: 200 * time.Millisecond,
 	}
 }
 
@@ -132,10 +144,14 @@ func (c Config) Validate() error {
 		"frames_per_second": c.Rates.FramesPerSecond, "frames_burst": c.Rates.FramesBurst,
 		"flood_frames": c.Rates.FloodFrames, "auth_per_minute": c.Rates.AuthPerMinute,
 		"handshakes_per_second": c.Rates.HandshakesPerSecond, "sockets_per_user": c.Rates.SocketsPerUser,
+		"calls_per_second": c.Rates.CallsPerSecond, "calls_burst": c.Rates.CallsBurst,
+		"sends_per_second": c.Rates.SendsPerSecond, "sends_burst": c.Rates.SendsBurst,
 	} {
 		check(n > 0, "gateway: %s %d: must be more than 0", name, n)
 	}
 	check(c.IDPrefix != "" && plainName(c.IDPrefix), "gateway.id_prefix %q: must be of a-z, A-Z, 0-9, _ -", c.IDPrefix)
+	check(c.Rates.SharedTimeout > 0 && c.Rates.SharedTimeout <= time.Second,
+		"limits.shared_timeout %v: must be more than 0 and at most 1s", c.Rates.SharedTimeout)
 	check(c.BeatInterval < 15*time.Second, "gateway.beat_interval %v: must be less than 15s", c.BeatInterval)
 	if _, err := parseNetworks(c.TrustedProxies); err != nil {
 		errs = append(errs, fmt.Errorf("gateway.trusted_proxies: %w", err))

@@ -28,7 +28,7 @@ import (
 )
 
 // Deps are what a gateway works with. Health, Web, OpenAPI and AsyncAPI may be
-// missing: then nothing is asked, and their pages are not there.
+// missing: then nothing is asked, and their pages are not there. So may Shared.
 type Deps struct {
 	Auth          pb.AuthServiceClient
 	Users         pb.UserServiceClient
@@ -37,6 +37,9 @@ type Deps struct {
 	Groups        pb.GroupServiceClient
 	Search        pb.SearchServiceClient
 	Sessions      pb.SessionRepoClient
+	// Shared are the token buckets that all gateways share. It must answer soon, with an
+	// error when they are away: callers wait for it. Nil: there is this gateway only.
+	Shared pb.LimitRepoClient
 
 	// Transport carries sends to the message role and deliveries back. The gateway
 	// makes and deletes its own downstream topic; the upstream topic must exist.
@@ -86,7 +89,7 @@ type Gateway struct {
 	metrics  *metrics
 	tracer   trace.Tracer
 	retry    *retrySpread
-	limits   *addressLimits
+	limits   *limits
 
 	hub      *hub
 	upstream *upstream
@@ -120,22 +123,21 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits, err := newAddressLimits(cfg.Rates)
-	if err != nil {
-		return nil, err
-	}
 	id, err := newID(cfg.IDPrefix)
 	if err != nil {
 		return nil, err
 	}
 	g := &Gateway{
 		cfg: cfg, deps: deps, id: id, log: deps.Log.With(zap.String("gateway", id)),
-		origins: origins, proxies: proxies, limits: limits,
+		origins: origins, proxies: proxies,
 		retry: newRetrySpread(cfg.RetrySpread), tracer: newTracer(),
 		hub: newHub(cfg.Rates.SocketsPerUser), forced: make(chan struct{}), serving: make(chan struct{}),
 	}
 	g.upgrader = newUpgrader()
 	if g.metrics, err = newMetrics(deps.Metrics, g.hub.len); err != nil {
+		return nil, err
+	}
+	if g.limits, err = newLimits(cfg.Rates, deps.Shared, g.metrics); err != nil {
 		return nil, err
 	}
 	g.upstream = newUpstream(deps.Transport.Publisher(), cfg, g.metrics)

@@ -40,6 +40,9 @@ func (g *Gateway) sendOverHTTP(r *caller) error {
 
 // await publishes a send and waits for what becomes of it.
 func (g *Gateway) await(r *caller, up *pb.Upstream) error {
+	if wait := g.limits.sends.take(r.user); wait > 0 {
+		return rateLimited(wait)
+	}
 	origin := "http-" + g.next()
 	outcome, done := g.hub.wait(origin)
 	defer done()

@@ -15,7 +15,7 @@ func (g *Gateway) register(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	req := &pb.RegisterRequest{Username: b.required("username"), Password: b.required("password"), Nickname: b.plain("nickname")}
+	req := &pb.RegisterRequest{Username: b.required("username"), Password: b.required("password"), Nickname: b.plain("nickname"), Address: addressText(g.address(c))}
 	if err := b.err(); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (g *Gateway) login(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	req := &pb.LoginRequest{Username: b.required("username"), Password: b.required("password")}
+	req := &pb.LoginRequest{Username: b.required("username"), Password: b.required("password"), Address: addressText(g.address(c))}
 	if err := b.err(); err != nil {
 		return err
 	}

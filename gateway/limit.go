@@ -1,106 +1,158 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"net/netip"
-	"sync/atomic"
+	"strconv"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// limitedAddresses bounds the memory of the limits; an address that is pushed out
-// has been quiet for longer than this many others.
-const limitedAddresses = 1 << 16
+const (
+	// limitedKeys bounds the memory of each limit; who is pushed out has been quiet for
+	// longer than this many others.
+	limitedKeys = 1 << 16
+	// leaseParts and maxLease say how many tokens a gateway takes ahead: a part of what
+	// the shared bucket holds, so that few calls are made for many messages.
+	leaseParts = 20
+	maxLease   = 100
+	// leaseTime is how long it keeps them.
+	leaseTime = 5 * time.Second
+)
 
-// addressLimits are the limits on what one address may do. Safe for concurrent use.
-type addressLimits struct {
-	auth, handshakes *buckets
+// limits are the limits on what one address or one user may do. Safe for concurrent
+// use.
+type limits struct {
+	auth, handshakes *limit[netip.Addr]
+	calls, sends     *limit[int64]
 }
 
-func newAddressLimits(r Rates) (*addressLimits, error) {
-	auth, err := newBuckets(rate.Every(time.Minute/time.Duration(r.AuthPerMinute)), r.AuthPerMinute)
-	if err != nil {
-		return nil, err
-	}
-	handshakes, err := newBuckets(rate.Limit(r.HandshakesPerSecond), r.HandshakesPerSecond)
-	if err != nil {
-		return nil, err
-	}
-	return &addressLimits{auth: auth, handshakes: handshakes}, nil
+func newLimits(r Rates, shared pb.LimitRepoClient, m *metrics) (*limits, error) {
+	l := &limits{}
+	var err [4]error
+	l.auth, err[0] = newLimit[netip.Addr]("auth", fill{r.AuthPerMinute, time.Minute, r.AuthPerMinute}, shared, m)
+	l.handshakes, err[1] = newLimit[netip.Addr]("handshakes", fill{r.HandshakesPerSecond, time.Second, r.HandshakesPerSecond}, shared, m)
+	l.calls, err[2] = newLimit[int64]("calls", fill{r.CallsPerSecond, time.Second, r.CallsBurst}, shared, m)
+	l.sends, err[3] = newLimit[int64]("sends", fill{r.SendsPerSecond, time.Second, r.SendsBurst}, shared, m)
+	return l, errors.Join(err[:]...)
 }
 
-// buckets are token buckets, one for each address seen lately.
-type buckets struct {
-	every rate.Limit
-	burst int
-	known *lru.Cache[netip.Addr, *rate.Limiter]
+// fill is how a token bucket fills: tokens come back in each per, up to burst.
+type fill struct {
+	tokens int
+	per    time.Duration
+	burst  int
 }
 
-func newBuckets(every rate.Limit, burst int) (*buckets, error) {
-	known, err := lru.New[netip.Addr, *rate.Limiter](limitedAddresses)
+// lease is how many tokens are taken ahead; 1: none.
+func (f fill) lease() int { return min(max(f.burst/leaseParts, 1), maxLease) }
+
+// limit limits what each address or user does on all gateways together.
+//
+// The buckets that count are shared. A gateway leases tokens from them and hands these
+// out by itself; what it does not need within leaseTime is lost to the client. So in no
+// time does a client get more than its bucket gave out then, plus one lease for each
+// gateway from the leaseTime before; and one that changes gateways may be refused
+// while up to a lease of its tokens is still kept by the former one.
+//
+// The gateway counts for itself besides, by the same numbers: that is what holds while
+// the shared buckets are away.
+type limit[K netip.Addr | int64] struct {
+	name   string
+	fill   fill
+	known  *lru.Cache[K, *bucket]
+	shared pb.LimitRepoClient // nil: there is one gateway only
+	m      *limitMetrics
+}
+
+// bucket is what is known here of one address or user.
+type bucket struct {
+	mu     sync.Mutex
+	own    *rate.Limiter
+	leased int
+	until  time.Time // the lease's end
+	empty  time.Time // the shared bucket has nothing before
+}
+
+func newLimit[K netip.Addr | int64](name string, f fill, shared pb.LimitRepoClient, m *metrics) (*limit[K], error) {
+	known, err := lru.New[K, *bucket](limitedKeys)
 	if err != nil {
-		return nil, fmt.Errorf("make a limit on addresses: %w", err)
+		return nil, fmt.Errorf("make the limit on %s: %w", name, err)
 	}
-	return &buckets{every: every, burst: burst, known: known}, nil
+	return &limit[K]{name: name, fill: f, known: known, shared: shared, m: m.limit(name)}, nil
 }
 
 // take counts one attempt. It returns the whole seconds to wait when there were too
 // many; such an attempt is not counted.
-func (b *buckets) take(addr netip.Addr) (retryAfter int) {
-	key := limitKey(addr)
-	l, ok := b.known.Get(key)
+func (l *limit[K]) take(k K) (retryAfter int) {
+	b, ok := l.known.Get(k)
 	if !ok {
-		l = rate.NewLimiter(b.every, b.burst)
-		if was, there, _ := b.known.PeekOrAdd(key, l); there {
-			l = was
+		b = &bucket{own: rate.NewLimiter(rate.Every(l.fill.per/time.Duration(l.fill.tokens)), l.fill.burst)}
+		if was, there, _ := l.known.PeekOrAdd(k, b); there {
+			b = was
 		}
 	}
-	r := l.Reserve()
-	wait := r.Delay()
+	// Held during a call to the shared buckets, which is short or not made at all: all
+	// sockets of a user want its answer.
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	r := b.own.ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait <= 0 && l.shared != nil {
+		wait = l.takeShared(b, k, now)
+	}
 	if wait <= 0 {
 		return 0
 	}
-	r.Cancel()
+	r.CancelAt(now)
+	l.m.refused.Inc()
 	return int(math.Ceil(wait.Seconds()))
 }
 
-// retrySpread hands out delays of which no two within its width are alike, in an
-// order that looks random.
-type retrySpread struct {
-	width uint64
-	step  uint64
-	at    atomic.Uint64
-}
-
-// minRetry is the shortest delay in milliseconds that a client is told.
-const minRetry = 200
-
-func newRetrySpread(width time.Duration) *retrySpread {
-	r := &retrySpread{width: uint64(max(width.Milliseconds(), 1))}
-	r.step = coprime(r.width)
-	r.at.Store(rand.Uint64N(r.width)) //nolint:gosec // spreads load, keeps no secret
-	return r
-}
-
-// coprime returns a step that visits every number below width before it repeats one.
-func coprime(width uint64) uint64 {
-	step := width*6/10 + 1
-	for ; ; step++ {
-		a, b := step, width
-		for b != 0 {
-			a, b = b, a%b
-		}
-		if a == 1 {
-			return step
-		}
+// takeShared hands out a token of the lease, or gets a new one. It returns how long
+// the shared bucket is empty.
+func (l *limit[K]) takeShared(b *bucket, k K, now time.Time) time.Duration {
+	if b.leased > 0 && now.Before(b.until) {
+		b.leased--
+		return 0
 	}
+	if wait := b.empty.Sub(now); wait > 0 {
+		return wait
+	}
+	resp, err := l.shared.TakeTokens(context.Background(), &pb.TakeTokensRequest{Buckets: []*pb.Bucket{{
+		Key: l.name + ":" + keyText(k), Burst: int64(l.fill.burst), Rate: int64(l.fill.tokens),
+		PeriodMs: l.fill.per.Milliseconds(), Tokens: int64(l.fill.lease()), AtMost: true,
+	}}})
+	switch {
+	case err != nil: // what the gateway counts by itself is what holds
+		l.m.away.Inc()
+		return 0
+	case len(resp.GetTaken()) == 0:
+		l.m.empty.Inc()
+		wait := time.Duration(max(resp.GetWaitMs(), 1)) * time.Millisecond
+		b.empty = now.Add(wait)
+		return wait
+	}
+	l.m.leased.Inc()
+	b.leased, b.until = int(resp.GetTaken()[0])-1, now.Add(leaseTime)
+	return 0
 }
 
-// next returns a delay in milliseconds.
-func (r *retrySpread) next() int64 {
-	return minRetry + int64(r.at.Add(1)%r.width*r.step%r.width) //nolint:gosec // both are small
+func keyText[K netip.Addr | int64](k K) string {
+	switch k := any(k).(type) {
+	case netip.Addr:
+		return k.String()
+	case int64:
+		return strconv.FormatInt(k, 10)
+	}
+	return ""
 }

@@ -26,6 +26,8 @@ type metrics struct {
 	batches   prometheus.Histogram
 	requests  *prometheus.HistogramVec
 	closes    *prometheus.CounterVec
+	limited   *prometheus.CounterVec
+	leases    *prometheus.CounterVec
 
 	// by type, made once: the label look-up would cost more than the counting
 	framesIn, framesOut map[string]prometheus.Counter
@@ -54,6 +56,13 @@ func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, er
 		closes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gochat_gateway_closes_total", Help: "Closed sockets by close code; 1006 went without a word.",
 		}, []string{"code"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gochat_gateway_rate_limited_total", Help: "Attempts that were refused because there were too many of them, by limit.",
+		}, []string{"limit"}),
+		leases: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gochat_gateway_limit_leases_total", Help: "Calls to the token buckets that all gateways share, by limit and answer; " +
+				"away: the gateway counts by itself.",
+		}, []string{"limit", "outcome"}),
 	}
 	frames := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gochat_gateway_frames_total", Help: "Frames by type and direction.",
@@ -66,7 +75,7 @@ func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, er
 		contracts.FrameRejected, contracts.FrameNew, contracts.FrameRead, contracts.FrameTyping,
 		contracts.FrameGroup, contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError)
 	for _, c := range []prometheus.Collector{
-		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, frames, gauge,
+		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, m.limited, m.leases, frames, gauge,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the gateway's metrics: %w", err)
@@ -81,6 +90,16 @@ func counters(vec *prometheus.CounterVec, direction string, types ...string) map
 		m[t] = vec.WithLabelValues(t, direction)
 	}
 	return m
+}
+
+// limitMetrics are those of one limit.
+type limitMetrics struct{ refused, leased, empty, away prometheus.Counter }
+
+func (m *metrics) limit(name string) *limitMetrics {
+	return &limitMetrics{
+		refused: m.limited.WithLabelValues(name), leased: m.leases.WithLabelValues(name, "leased"),
+		empty: m.leases.WithLabelValues(name, "empty"), away: m.leases.WithLabelValues(name, "away"),
+	}
 }
 
 func (m *metrics) received(typ string) { count(m.framesIn, typ, 1) }

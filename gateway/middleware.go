@@ -98,7 +98,7 @@ func (g *Gateway) recovered(c *fiber.Ctx) (err error) {
 	return c.Next()
 }
 
-// address returns the client's address for limits.
+// address returns what limits count the client by.
 func (g *Gateway) address(c *fiber.Ctx) netip.Addr {
 	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
 	if !ok {
@@ -106,7 +106,7 @@ func (g *Gateway) address(c *fiber.Ctx) netip.Addr {
 	}
 	// A header in several lines is one list.
 	forwarded := bytes.Join(c.Request().Header.PeekAll(fiber.HeaderXForwardedFor), []byte(","))
-	return clientAddress(peer, string(forwarded), g.proxies)
+	return limitKey(clientAddress(peer, string(forwarded), g.proxies))
 }
 
 // bearer returns the token of the Authorization header. It is not to outlive the request.
@@ -150,6 +150,9 @@ func (g *Gateway) authenticated(handle func(r *caller) error) fiber.Handler {
 		if err != nil {
 			return err
 		}
+		if wait := g.limits.calls.take(who.user); wait > 0 {
+			return rateLimited(wait)
+		}
 		ctx, cancel := g.rpc(c.UserContext())
 		defer cancel()
 		return handle(&caller{Ctx: c, grantee: who, ctx: ctx})
@@ -158,8 +161,9 @@ func (g *Gateway) authenticated(handle func(r *caller) error) fiber.Handler {
 
 // limitAuth slows the guessing of passwords and the making of accounts.
 func (g *Gateway) limitAuth(c *fiber.Ctx) error {
-	if wait := g.limits.auth.take(g.address(c)); wait > 0 {
-		g.log.Info("an address registers or logs in too often", zap.Stringer("address", g.address(c)))
+	address := g.address(c)
+	if wait := g.limits.auth.take(address); wait > 0 {
+		g.log.Info("an address registers or logs in too often", zap.Stringer("address", address))
 		return rateLimited(wait)
 	}
 	return c.Next()

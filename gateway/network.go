@@ -79,6 +79,14 @@ func contains(networks []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
+// addressText is how services are told of an address, "" when it is not known.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
 // limitKey is what addresses are counted by: one IPv6 client has a whole /64.
 func limitKey(a netip.Addr) netip.Addr {
 	if a.Is6() {

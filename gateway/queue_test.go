@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 )
 
 // drained reads everything that a writer would write.
@@ -138,9 +137,11 @@ func TestRetrySpread(t *testing.T) {
 }
 
 func TestBuckets(t *testing.T) {
-	b, err := newBuckets(rate.Every(time.Minute), 2)
+	m, err := newMetrics(prometheusNone(), func() int { return 0 })
 	require.NoError(t, err)
-	a := netip.MustParseAddr
+	b, err := newLimit[netip.Addr]("auth", fill{1, time.Minute, 2}, nil, m)
+	require.NoError(t, err)
+	a := func(text string) netip.Addr { return limitKey(netip.MustParseAddr(text)) }
 	require.Zero(t, b.take(a("10.0.0.1")))
 	require.Zero(t, b.take(a("10.0.0.1")))
 	require.Equal(t, 60, b.take(a("10.0.0.1")))

@@ -182,6 +182,22 @@ func (c *conn) allowFrame(ref string) bool {
 	if c.limiter.Allow() {
 		return true
 	}
+	c.refuse(ref)
+	return false
+}
+
+// allowSend applies the limit on the user's sends, by whatever socket. What is
+// refused is a refused frame.
+func (c *conn) allowSend(tempID string) bool {
+	if c.g.limits.sends.take(c.user) == 0 {
+		return true
+	}
+	c.refuse(tempID)
+	return false
+}
+
+// refuse answers a frame that was one too many.
+func (c *conn) refuse(ref string) {
 	// Frames that are let through in between are no excuse: a bucket that refills
 	// all the time would let a flood go on for ever.
 	if now := time.Now().UnixMilli(); now-c.refusedAt > floodWindow.Milliseconds() {
@@ -189,12 +205,11 @@ func (c *conn) allowFrame(ref string) bool {
 	}
 	if c.refused++; c.refused > c.g.cfg.Rates.FloodFrames {
 		c.closeRetry(contracts.CloseFlooding, contracts.CloseReasonFlooding)
-		return false
+		return
 	}
 	e := contracts.NewError(contracts.CodeRateLimited, "")
 	c.answer(textFrame(contracts.FrameError, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: printable(ref)}), classCourtesy)
 	c.g.metrics.sent(contracts.FrameError, 1)
-	return false
 }
 
 // floodWindow is the time in which FloodFrames may be refused.

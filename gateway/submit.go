@@ -39,14 +39,14 @@ func (c *conn) sendMessage(data value) {
 	}
 	up, bad := r.check(c.g.deps.Limits, contracts.UserID(c.user))
 	if bad != nil {
-		c.refuse(bad, r.TempMessageID)
+		c.rejectOrFail(bad, r.TempMessageID)
 		return
 	}
 	c.submit(up)
 }
 
-// refuse answers a send that is wrong: by its tempMessageId, when that at least is right.
-func (c *conn) refuse(bad *contracts.Error, tempID string) {
+// rejectOrFail answers a send that is wrong: by its tempMessageId, when that at least is right.
+func (c *conn) rejectOrFail(bad *contracts.Error, tempID string) {
 	if c.g.deps.Limits.CheckTempMessageID(tempID) == "" {
 		c.reject(bad, tempID)
 	} else {
@@ -56,6 +56,9 @@ func (c *conn) refuse(bad *contracts.Error, tempID string) {
 
 // submit hands a send to the queue; its ack comes when that has it.
 func (c *conn) submit(up *pb.Upstream) {
+	if !c.allowSend(up.GetTempMessageId()) {
+		return
+	}
 	msg, err := c.g.record(context.Background(), up, c.id)
 	if err != nil {
 		c.fail(c.g.told(err, contracts.FrameSend), up.GetTempMessageId())

@@ -79,7 +79,13 @@ func (a answer) field(name string) string {
 // call sends a body as it is and checks the answer against the OpenAPI file.
 func call(t *testing.T, method, path, token string, body []byte) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, base()+path, bytes.NewReader(body))
+	return callAt(t, base(), method, path, token, body)
+}
+
+// callAt is call to a server of the test's own.
+func callAt(t *testing.T, base, method, path, token string, body []byte) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, base+path, bytes.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	if token != "" {

@@ -43,6 +43,7 @@ func (s *Service) Register(ctx context.Context, in *pb.RegisterRequest) (*pb.Reg
 	if err != nil {
 		return nil, err
 	}
+	s.throttle.remember(ctx, strings.ToLower(in.GetUsername()), in.GetAddress())
 	return &pb.RegisterResponse{Grant: grant}, nil
 }
 
@@ -55,7 +56,8 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 	}
 	// Names are unique without regard to case, so they are throttled that way.
 	account := strings.ToLower(in.GetUsername())
-	if wait := s.throttle.take(account); wait > 0 {
+	try, wait := s.throttle.begin(ctx, account, in.GetAddress())
+	if wait > 0 {
 		limited := contracts.NewError(contracts.CodeRateLimited, "Too many attempts for this account; wait a little.")
 		limited.RetryAfterSeconds = int((wait + time.Second - 1) / time.Second)
 		return nil, limited
@@ -64,11 +66,11 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 	if err != nil {
 		// Who was told nothing about the password has not guessed.
 		if !hasCode(err, contracts.CodeInvalidCredentials) {
-			s.throttle.giveBack(account)
+			s.throttle.undo(ctx, try)
 		}
 		return nil, err
 	}
-	s.throttle.forget(account)
+	s.throttle.succeed(ctx, try, account, in.GetAddress())
 	grant, err := s.grant(user)
 	if err != nil {
 		return nil, err

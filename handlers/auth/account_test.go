@@ -234,7 +234,7 @@ func TestLoginFails(t *testing.T) {
 func TestAnOutageIsNoGuess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const attempts = 3
-		b := newBench(t, func(c *Config) { c.LoginAttempts = attempts })
+		b := newBench(t, func(c *Config) { c.LoginAttempts, c.LoginWindow = attempts, time.Minute })
 		b.ann(t)
 		login := func(password string) error {
 			_, err := b.Login(t.Context(), &pb.LoginRequest{Username: "ann", Password: password})
@@ -261,7 +261,7 @@ func TestAnOutageIsNoGuess(t *testing.T) {
 func TestLoginThrottle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const attempts = 6 // one is regained every ten seconds
-		b := newBench(t, func(c *Config) { c.LoginAttempts = attempts })
+		b := newBench(t, func(c *Config) { c.LoginAttempts, c.LoginWindow = attempts, time.Minute })
 		b.ann(t)
 		login := func(name, password string) error {
 			_, err := b.Login(t.Context(), &pb.LoginRequest{Username: name, Password: password})

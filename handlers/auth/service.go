@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -59,14 +60,25 @@ type Config struct {
 	HashWorkers int `mapstructure:"hash_workers"`
 	// HashQueue is how many more may wait; beyond it the answer is unavailable.
 	HashQueue int `mapstructure:"hash_queue"`
-	// LoginAttempts is how many wrong passwords an account takes at once; it
-	// regains as many in a minute.
-	LoginAttempts int `mapstructure:"login_attempts"`
+	// LoginAttempts is how many wrong passwords an account takes from one address at
+	// once; they come back within LoginWindow.
+	LoginAttempts int           `mapstructure:"login_attempts"`
+	LoginWindow   time.Duration `mapstructure:"login_window"`
+	// AccountAttempts is how many it takes at once from all addresses together that have
+	// not logged in to it lately; they come back within AccountWindow. From the others a
+	// guesser elsewhere keeps nobody out.
+	AccountAttempts int           `mapstructure:"account_attempts"`
+	AccountWindow   time.Duration `mapstructure:"account_window"`
+	// KnownFor is how long an address is remembered that has logged in.
+	KnownFor time.Duration `mapstructure:"known_for"`
 	// NotifyTimeout bounds the notification of sockets.
 	NotifyTimeout time.Duration `mapstructure:"notify_timeout"`
 	// Limits are the contract's limits, which several services share.
 	Limits contracts.Limits `mapstructure:"-"`
 }
+
+// longest is how long attempts and addresses may be remembered.
+const longest = 366 * 24 * time.Hour
 
 // DefaultConfig returns the defaults; it has no keys.
 func DefaultConfig() Config { return Config{}.withDefaults() }
@@ -80,13 +92,13 @@ func (c Config) withDefaults() Config {
 	def(&c.BcryptCost, 10)
 	def(&c.HashWorkers, runtime.GOMAXPROCS(0))
 	def(&c.HashQueue, 64*c.HashWorkers)
-	def(&c.LoginAttempts, 20)
-	if c.TokenTTL == 0 {
-		c.TokenTTL = 7 * 24 * time.Hour
-	}
-	if c.NotifyTimeout == 0 {
-		c.NotifyTimeout = 2 * time.Second
-	}
+	def(&c.LoginAttempts, 10)
+	def(&c.AccountAttempts, 300)
+	c.LoginWindow = cmp.Or(c.LoginWindow, 5*time.Minute)
+	c.AccountWindow = cmp.Or(c.AccountWindow, time.Hour)
+	c.KnownFor = cmp.Or(c.KnownFor, 30*24*time.Hour)
+	c.TokenTTL = cmp.Or(c.TokenTTL, 7*24*time.Hour)
+	c.NotifyTimeout = cmp.Or(c.NotifyTimeout, 2*time.Second)
 	if c.Limits == (contracts.Limits{}) {
 		c.Limits = contracts.DefaultLimits()
 	}
@@ -99,11 +111,16 @@ func (c Config) validate() error {
 		value int64
 	}{
 		{"hash_workers", int64(c.HashWorkers)}, {"hash_queue", int64(c.HashQueue)},
-		{"login_attempts", int64(c.LoginAttempts)}, {"notify_timeout", int64(c.NotifyTimeout)},
+		{"login_attempts", int64(c.LoginAttempts)}, {"account_attempts", int64(c.AccountAttempts)}, {"notify_timeout", int64(c.NotifyTimeout)},
 	}
 	for _, p := range positive {
 		if p.value < 1 {
 			return fmt.Errorf("%s is %d: it must be positive", p.name, p.value)
+		}
+	}
+	for name, d := range map[string]time.Duration{"login_window": c.LoginWindow, "account_window": c.AccountWindow, "known_for": c.KnownFor} {
+		if d < time.Second || d > longest {
+			return fmt.Errorf("%s is %s: it must be a second to a year", name, d)
 		}
 	}
 	if c.TokenTTL < time.Second {
@@ -123,13 +140,15 @@ func (c Config) validate() error {
 }
 
 // Deps is what the service works with. Hasher may be nil: bcrypt at
-// Config.BcryptCost.
+// Config.BcryptCost. Limits may be nil: wrong passwords are counted by this process
+// alone.
 type Deps struct {
 	Accounts    Accounts
 	Revocations Revocations
 	Notifier    Notifier
 	IDs         IDs
 	Hasher      Hasher
+	Limits      Limits
 }
 
 // Service implements pb.AuthServiceServer. Its errors are *contracts.Error. It
@@ -174,7 +193,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure auth: %w", err)
 	}
-	throttle, err := newThrottle(cfg.LoginAttempts)
+	throttle, err := newThrottle(cfg, deps.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("configure auth: %w", err)
 	}

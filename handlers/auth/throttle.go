@@ -1,43 +1,237 @@
 package auth
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// throttledAccounts bounds the memory of the throttle; who wants to push an
-// account out of it has to try as many others.
-const throttledAccounts = 1 << 16
-
-// throttle slows the guessing of one account's password, whatever addresses the
-// guesses come from. Each process counts for itself.
-type throttle struct {
-	perMinute int
-	mu        sync.Mutex
-	accounts  *lru.Cache[string, *rate.Limiter]
+// Limits counts for all processes together. Its answers come soon; an error says that
+// it is away.
+type Limits interface {
+	TakeTokens(ctx context.Context, in *pb.TakeTokensRequest, opts ...grpc.CallOption) (*pb.TakeTokensResponse, error)
+	ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest, opts ...grpc.CallOption) (*pb.ReturnTokensResponse, error)
+	PutMarks(ctx context.Context, in *pb.PutMarksRequest, opts ...grpc.CallOption) (*pb.PutMarksResponse, error)
+	HasMarks(ctx context.Context, in *pb.HasMarksRequest, opts ...grpc.CallOption) (*pb.HasMarksResponse, error)
 }
 
-func newThrottle(perMinute int) (*throttle, error) {
-	accounts, err := lru.New[string, *rate.Limiter](throttledAccounts)
+// throttle slows the guessing of passwords without letting guessers keep an
+// account's owner out.
+//
+// Wrong passwords are counted twice: strictly for an account and an address, loosely
+// for an account and all addresses together, which is what bounds a guesser who has
+// many. From an address that has logged in to the account lately only the first
+// counts, so that a guesser elsewhere, however many addresses he has, is not felt there;
+// nor can he use that, as he has no such address. (Who shares the owner's address can
+// still keep him waiting, for less than LoginWindow after each guess.) The first refusal is made before
+// anything is counted for the account, so that a single address cannot use up what
+// all have together in less than many times its own limit.
+//
+// Names are counted as they are typed, whether there is such an account or not, and
+// in the same steps.
+//
+// Each process counts for itself besides; that is what holds, and what is
+// remembered, while the shared counts are away.
+type throttle struct {
+	shared   Limits // nil: this process is alone
+	perPair  allowance
+	perName  allowance
+	knownFor time.Duration
+
+	pairs, names *ownBuckets
+	mu           sync.Mutex
+	known        *lru.Cache[string, time.Time] // until when
+}
+
+// allowance is how many attempts there are at once; all come back within the window.
+type allowance struct {
+	attempts int
+	window   time.Duration
+}
+
+func newThrottle(cfg Config, shared Limits) (*throttle, error) {
+	t := &throttle{
+		shared: shared, knownFor: cfg.KnownFor,
+		perPair: allowance{cfg.LoginAttempts, cfg.LoginWindow}, perName: allowance{cfg.AccountAttempts, cfg.AccountWindow},
+	}
+	var err error
+	if t.pairs, err = newOwnBuckets(t.perPair); err != nil {
+		return nil, err
+	}
+	if t.names, err = newOwnBuckets(t.perName); err != nil {
+		return nil, err
+	}
+	if t.known, err = lru.New[string, time.Time](throttledKeys); err != nil {
+		return nil, fmt.Errorf("make the login throttle: %w", err)
+	}
+	return t, nil
+}
+
+// attempt is a login that is being tried.
+type attempt struct {
+	pair, name string
+	// known: the address has logged in to the account lately.
+	known bool
+	// own and shared: it is counted by this process, and by all together.
+	own, shared bool
+}
+
+// hashed makes a key that tells nobody who logs in from where.
+func hashed(kind, account, address string) string {
+	sum := sha256.Sum256([]byte(kind + "\x00" + account + "\x00" + address))
+	return kind + ":" + hex.EncodeToString(sum[:16])
+}
+
+// begin counts an attempt as if it was wrong. It returns how long to wait when there
+// were too many; such an attempt is not counted.
+func (t *throttle) begin(ctx context.Context, account, address string) (*attempt, time.Duration) {
+	a := &attempt{pair: hashed("login", account, address), name: hashed("login-name", account, "")}
+	a.known = address != "" && t.isKnown(ctx, hashed("login-known", account, address))
+	own := t.takeOwn(a)
+	a.own = own == 0
+	if t.shared != nil {
+		resp, err := t.shared.TakeTokens(ctx, &pb.TakeTokensRequest{Buckets: t.buckets(a, 1, 1)})
+		a.shared = err == nil
+		if a.shared && len(resp.GetTaken()) > 0 {
+			return a, 0
+		}
+		if a.shared {
+			t.returnOwn(a)
+			return nil, max(time.Duration(resp.GetWaitMs())*time.Millisecond, time.Millisecond)
+		}
+	}
+	return a, own
+}
+
+// buckets are what an attempt is counted in, with a number of tokens of each.
+func (t *throttle) buckets(a *attempt, ofPair, ofName int) []*pb.Bucket {
+	one := func(key string, by allowance, n int) *pb.Bucket {
+		return &pb.Bucket{Key: key, Burst: int64(by.attempts), Rate: int64(by.attempts), PeriodMs: by.window.Milliseconds(), Tokens: int64(n)}
+	}
+	out := []*pb.Bucket{one(a.pair, t.perPair, ofPair)}
+	if !a.known {
+		out = append(out, one(a.name, t.perName, ofName))
+	}
+	return out
+}
+
+func (t *throttle) takeOwn(a *attempt) time.Duration {
+	wait := t.pairs.take(a.pair)
+	if wait > 0 || a.known {
+		return wait
+	}
+	if wait = t.names.take(a.name); wait > 0 {
+		t.pairs.giveBack(a.pair)
+	}
+	return wait
+}
+
+func (t *throttle) returnOwn(a *attempt) {
+	if !a.own {
+		return
+	}
+	t.pairs.giveBack(a.pair)
+	if !a.known {
+		t.names.giveBack(a.name)
+	}
+}
+
+// undo takes back an attempt of whom nothing was told about the password.
+func (t *throttle) undo(ctx context.Context, a *attempt) {
+	t.returnOwn(a)
+	t.returnShared(ctx, a, t.buckets(a, 1, 1))
+}
+
+// succeed takes back all attempts of the account from this address after a right
+// password, and remembers the address.
+func (t *throttle) succeed(ctx context.Context, a *attempt, account, address string) {
+	t.returnOwn(a)
+	t.pairs.forget(a.pair)
+	t.returnShared(ctx, a, t.buckets(a, t.perPair.attempts, 1))
+	t.remember(ctx, account, address)
+}
+
+// finishTime bounds what is written down after an attempt.
+const finishTime = time.Second
+
+// returnShared goes on when the caller has gone. What fails comes back by itself.
+func (t *throttle) returnShared(ctx context.Context, a *attempt, buckets []*pb.Bucket) {
+	if !a.shared {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+	defer cancel()
+	_, _ = t.shared.ReturnTokens(ctx, &pb.ReturnTokensRequest{Buckets: buckets}) // as above
+}
+
+func (t *throttle) isKnown(ctx context.Context, key string) bool {
+	t.mu.Lock()
+	until, kept := t.known.Get(key)
+	t.mu.Unlock()
+	if kept && time.Now().Before(until) {
+		return true
+	}
+	if t.shared == nil {
+		return false
+	}
+	resp, err := t.shared.HasMarks(ctx, &pb.HasMarksRequest{Keys: []string{key}})
+	return err == nil && len(resp.GetSet()) == 1 && resp.GetSet()[0]
+}
+
+// remember notes that an address belongs to an account's owner. What fails is noted at
+// the next login.
+func (t *throttle) remember(ctx context.Context, account, address string) {
+	if address == "" {
+		return
+	}
+	key := hashed("login-known", account, address)
+	t.mu.Lock()
+	t.known.Add(key, time.Now().Add(t.knownFor))
+	t.mu.Unlock()
+	if t.shared == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+	defer cancel()
+	_, _ = t.shared.PutMarks(ctx, &pb.PutMarksRequest{Keys: []string{key}, TtlMs: t.knownFor.Milliseconds()}) // as above
+}
+
+// throttledKeys bounds the memory of the throttle; who wants to push somebody out of
+// it has to try as many others.
+const throttledKeys = 1 << 16
+
+// ownBuckets are the token buckets of this process.
+type ownBuckets struct {
+	allowance
+	mu    sync.Mutex
+	known *lru.Cache[string, *rate.Limiter]
+}
+
+func newOwnBuckets(a allowance) (*ownBuckets, error) {
+	known, err := lru.New[string, *rate.Limiter](throttledKeys)
 	if err != nil {
 		return nil, fmt.Errorf("make the login throttle: %w", err)
 	}
-	return &throttle{perMinute: perMinute, accounts: accounts}, nil
+	return &ownBuckets{allowance: a, known: known}, nil
 }
 
-// take counts an attempt. It returns how long to wait when there were too many;
-// such an attempt is not counted.
-func (t *throttle) take(account string) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	limiter, ok := t.accounts.Get(account)
+// take takes a token, or returns how long until there is one.
+func (b *ownBuckets) take(key string) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	limiter, ok := b.known.Get(key)
 	if !ok {
-		limiter = rate.NewLimiter(rate.Every(time.Minute/time.Duration(t.perMinute)), t.perMinute)
-		t.accounts.Add(account, limiter)
+		limiter = rate.NewLimiter(rate.Every(b.window/time.Duration(b.attempts)), b.attempts)
+		b.known.Add(key, limiter)
 	}
 	reserved := limiter.Reserve()
 	wait := reserved.Delay()
@@ -47,20 +241,20 @@ func (t *throttle) take(account string) time.Duration {
 	return wait
 }
 
-// giveBack takes back one attempt.
-func (t *throttle) giveBack(account string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if limiter, ok := t.accounts.Get(account); ok {
+// giveBack puts a token back.
+func (b *ownBuckets) giveBack(key string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if limiter, ok := b.known.Get(key); ok {
 		// A reservation cannot be cancelled once its time has come, and the time of
 		// an attempt is at once. The limiter itself never keeps more than its burst.
 		limiter.AllowN(time.Now(), -1)
 	}
 }
 
-// forget takes back an account's attempts after a right password.
-func (t *throttle) forget(account string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.accounts.Remove(account)
+// forget puts all tokens back.
+func (b *ownBuckets) forget(key string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known.Remove(key)
 }

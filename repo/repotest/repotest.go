@@ -39,6 +39,7 @@ type clients struct {
 	pb.GroupRepoClient
 	pb.FeedRepoClient
 	pb.SearchRepoClient
+	pb.LimitRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -63,6 +64,7 @@ func Run(t *testing.T, s Suite) {
 		"history by every bound":                history,
 		"read positions":                        reads,
 		"list and sync":                         listing,
+		"sync of many":                          syncing,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,
 		"members of groups come and go":         membersComeAndGo,
@@ -80,6 +82,9 @@ func Run(t *testing.T, s Suite) {
 		"search":                                searching,
 		"search is for members":                 searchIsForMembers,
 		"pages of a search":                     searchPages,
+		"limits":                                limits,
+		"marks":                                 marks,
+		"limits that make no sense":             badLimits,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}
@@ -91,7 +96,8 @@ func connect(s Suite) *clients {
 	conn := rpc.WithTimeout(local, 10*time.Second)
 	return &clients{
 		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
-		pb.NewGroupRepoClient(conn), pb.NewFeedRepoClient(conn), pb.NewSearchRepoClient(conn), s.FlushCache,
+		pb.NewGroupRepoClient(conn), pb.NewFeedRepoClient(conn), pb.NewSearchRepoClient(conn),
+		pb.NewLimitRepoClient(conn), s.FlushCache,
 	}
 }
 

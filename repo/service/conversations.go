@@ -213,56 +213,6 @@ func (r conversations) MarkRead(ctx context.Context, in *pb.MarkReadRequest) (*p
 	}, nil
 }
 
-// Bounds of one answer to Sync.
-const (
-	syncConversations = 500
-	syncMessages      = 5000
-)
-
 // ListMax bounds one page of conversations: with a last message each, a larger one
 // would not fit into one answer between processes.
 const ListMax = 500
-
-// Sync implements pb.ConversationRepoServer: one query for the memberships, and
-// range reads for those with news.
-func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncResponse, error) {
-	all, err := r.store.Memberships(ctx, in.GetUserId())
-	if err != nil {
-		return nil, answer(err)
-	}
-	out := &pb.SyncResponse{}
-	var spans []store.Span
-	total := uint64(0)
-	for _, n := range all {
-		from := n.JoinSeq
-		if have, named := in.GetHave()[n.ConversationID]; named {
-			from = have
-			if n.Type == store.Group {
-				// World and single chats are readable from the start, groups from where
-				// one joined.
-				from = max(have, n.JoinSeq)
-			}
-		}
-		if from >= n.LastSeq {
-			continue
-		}
-		if len(spans) == syncConversations || total >= syncMessages {
-			out.More = true
-			break
-		}
-		to := min(n.LastSeq, from+uint64(max(in.GetLimit(), 1)), from+syncMessages-total)
-		total += to - from
-		spans = append(spans, store.Span{ConversationID: n.ConversationID, From: from, To: to, Changed: n.Changed})
-		out.Conversations = append(out.Conversations, &pb.SyncConversation{
-			ConversationId: n.ConversationID, LastSeq: n.LastSeq, ReadSeq: n.ReadSeq, HasMore: to < n.LastSeq,
-		})
-	}
-	lists, err := r.store.Spans(ctx, spans)
-	if err != nil {
-		return nil, answer(err)
-	}
-	for i, list := range lists {
-		out.Conversations[i].Messages = protos(list)
-	}
-	return out, nil
-}

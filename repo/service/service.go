@@ -109,6 +109,7 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterSessionRepoServer(on, sessions{Repo: r})
 	pb.RegisterFeedRepoServer(on, feed{Repo: r})
 	pb.RegisterSearchRepoServer(on, searches{Repo: r})
+	pb.RegisterLimitRepoServer(on, limits{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that

@@ -33,6 +33,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type spied struct {
 	*sqlstore.Store
 	reads     atomic.Int64
+	spans     atomic.Int64 // reads of spans, and of how many
+	asked     atomic.Int64
 	afterward func() // of a Revoke
 }
 
@@ -62,7 +64,7 @@ type fixture struct {
 	logs    *observer.ObservedLogs
 }
 
-func open(t *testing.T) *fixture {
+func open(t testing.TB) *fixture {
 	t.Helper()
 	d, err := db.Open(t.Context(), db.Config{Path: filepath.Join(t.TempDir(), "test.db")}, zap.NewNop())
 	require.NoError(t, err)

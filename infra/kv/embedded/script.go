@@ -40,13 +40,30 @@ func newEngine(s *Server) *engine {
 	redis.RawSetString("pcall", l.NewFunction(func(l *lua.LState) int { return s.luaCall(l, false) }))
 	redis.RawSetString("error_reply", l.NewFunction(func(l *lua.LState) int { return single(l, "err", l.CheckString(1)) }))
 	redis.RawSetString("status_reply", l.NewFunction(func(l *lua.LState) int { return single(l, "ok", l.CheckString(1)) }))
+	// Effects are all that there is; newer servers answer the same.
+	redis.RawSetString("replicate_commands", l.NewFunction(func(l *lua.LState) int {
+		l.Push(lua.LTrue)
+		return 1
+	}))
 	redis.RawSetString("sha1hex", l.NewFunction(func(l *lua.LState) int {
 		l.Push(lua.LString(sha1Hex(l.CheckString(1))))
 		return 1
 	}))
 	l.SetGlobal("redis", redis)
+	l.SetGlobal("tostring", l.NewFunction(luaToString))
 	protectGlobals(l)
 	return e
+}
+
+// luaToString writes numbers as Lua 5.1 does (%.14g): this Lua's own writes all of
+// their digits.
+func luaToString(l *lua.LState) int {
+	if n, is := l.CheckAny(1).(lua.LNumber); is {
+		l.Push(lua.LString(strconv.FormatFloat(float64(n), 'g', 14, 64)))
+		return 1
+	}
+	l.Push(l.ToStringMeta(l.Get(1)))
+	return 1
 }
 
 // protectGlobals makes an undeclared global an error, as Redis does: scripts

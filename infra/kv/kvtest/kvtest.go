@@ -124,6 +124,11 @@ var tables = map[string][]step{
 		{"EVALSHA ffffffffffffffffffffffffffffffffffffffff 0", "error NOSCRIPT"}, {"EVAL return~1 2 k", "error ERR"}, {"EVAL return~1 -1", "error ERR"},
 		{"EVAL return~tonumber('12')+1 0", "13"}, {"EVAL return~redis.sha1hex('') 0", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
 		{"EVAL return~#redis.call('ZRANGE','none',0,-1) 0", "0"}, {"EVAL error('boom') 0", "error ERR"},
+		{"EVAL return~redis.replicate_commands() 0", "1"}, {"EVAL return~ARGV[1]/ARGV[2]*100 0 10 4", "250"}, {"EVAL return~tostring(0.1+0.2) 0", "0.3"},
+		{"EVAL return~tostring(-1/3) 0", "-0.33333333333333"}, {"EVAL return~tostring(1e-7) 0", "1e-07"}, {"EVAL return~tostring(12) 0", "12"},
+		{"EVAL return~tostring(1e15) 0", "1e+15"}, {"EVAL return~tostring('x')..tostring(nil)..tostring(true) 0", "xniltrue"},
+		{"EVAL return~math.ceil(0.2)+math.max(2,1) 0", "3"}, {"EVAL local~t=redis.call('TIME')~return~(t[1]-1483228800)+t[2]/1000000>0 0", "1"},
+		{"EVAL return~redis.call('SET','f',1483228800.123456) 0", "OK"}, {"EVAL return~tostring(tonumber(redis.call('GET','f'))) 0", "1483228800.1235"},
 	},
 	"the rest": {
 		{"PING", "PONG"}, {"ECHO hello", "hello"}, {"SET a 1", "OK"}, {"SET b 1", "OK"}, {"DBSIZE", "2"}, {"SCAN 0 MATCH a*", "[0 [a]]"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/gochat/gochat/infra/kv"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -49,25 +50,26 @@ const (
 type Cache struct {
 	rdb redis.UniversalClient
 	// slots: keys of different conversations may not be in one call.
-	slots bool
-	guard *guard
+	slots   bool
+	guard   *guard
+	buckets *kv.Buckets
 }
 
 // New returns a cache on a client. Close ends it.
 func New(rdb redis.UniversalClient) *Cache {
 	_, cluster := rdb.(*redis.ClusterClient)
-	return &Cache{rdb: rdb, slots: cluster, guard: newGuard(rdb)}
+	return &Cache{rdb: rdb, slots: cluster, guard: newGuard(rdb), buckets: kv.NewBuckets(rdb)}
 }
 
 // Close ends what runs by itself, within a second at most; the client stays open.
 func (c *Cache) Close() { c.guard.close() }
 
 // Braces are hash tags: all keys of a conversation are in one slot.
-func seqKey(conv string) string  { return "conv_seq:{" + conv + "}" }
-func hotKey(conv string) string  { return "hot_messages:{" + conv + "}" }
-func markKey(conv string) string { return "hot_mark:{" + conv + "}" }
-func userKey(id int64) string    { return "user_info:{" + strconv.FormatInt(id, 10) + "}" }
-func tokenKey(id string) string  { return "token:{" + id + "}" }
+func seqKey(conv string) string     { return "conv_seq:{" + conv + "}" }
+func hotKey(conv string) string     { return "hot_messages:{" + conv + "}" }
+func hotMarkKey(conv string) string { return "hot_mark:{" + conv + "}" }
+func userKey(id int64) string       { return "user_info:{" + strconv.FormatInt(id, 10) + "}" }
+func tokenKey(id string) string     { return "token:{" + id + "}" }
 func dedupKey(k store.ClientKey) string {
 	return "msg_dedup:{" + k.ConversationID + "}:" + strconv.FormatInt(k.SenderID, 10) + ":" + k.ClientID
 }

@@ -31,41 +31,69 @@ func (c *Cache) Hot(ctx context.Context, s store.Span) ([]store.Message, bool) {
 	if s.To-s.From > hotMessages {
 		return nil, false
 	}
-	var raw *redis.StringSliceCmd
-	var mark *redis.StringCmd
-	err := c.guard.do(ctx, func(ctx context.Context) error {
+	list := c.HotMany(ctx, []store.Span{s})[0]
+	return list, list != nil
+}
+
+// HotMany is Hot for several spans in one round trip: nil where not all of a span is
+// there. A cache that is away has none of them.
+func (c *Cache) HotMany(ctx context.Context, spans []store.Span) [][]store.Message {
+	out := make([][]store.Message, len(spans))
+	asked := make([]hotSpan, len(spans))
+	// Each command has its own error: a node of a cluster may be away alone.
+	_ = c.guard.do(ctx, func(ctx context.Context) error {
 		pipe := c.rdb.Pipeline()
-		raw = pipe.ZRangeByScore(ctx, hotKey(s.ConversationID), &redis.ZRangeBy{
-			Min: "(" + strconv.FormatUint(s.From, 10), Max: strconv.FormatUint(s.To, 10),
-		})
-		if s.Changed > 0 { // few conversations have changes
-			mark = pipe.Get(ctx, markKey(s.ConversationID))
+		for i, s := range spans {
+			if s.To-s.From <= hotMessages {
+				asked[i] = askHot(ctx, pipe, s)
+			}
 		}
 		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-			return err
+			return err // redis.Nil: there is no mark
 		}
 		return nil
 	})
-	if err != nil || mark != nil && mark.Val() != strconv.FormatUint(s.Changed, 10) {
-		return nil, false
+	for i, one := range asked {
+		out[i] = one.messages(spans[i])
 	}
-	return decodeHot(raw.Val(), s)
+	return out
 }
 
-// decodeHot reads a span's entries; false when they are not exactly its messages.
-func decodeHot(raw []string, s store.Span) ([]store.Message, bool) {
+// hotSpan is what was asked for a span.
+type hotSpan struct {
+	raw  *redis.StringSliceCmd
+	mark *redis.StringCmd // of a conversation with changes, which few have
+}
+
+func askHot(ctx context.Context, rdb redis.Cmdable, s store.Span) (h hotSpan) {
+	h.raw = rdb.ZRangeByScore(ctx, hotKey(s.ConversationID), &redis.ZRangeBy{
+		Min: "(" + strconv.FormatUint(s.From, 10), Max: strconv.FormatUint(s.To, 10),
+	})
+	if s.Changed > 0 {
+		h.mark = rdb.Get(ctx, hotMarkKey(s.ConversationID))
+	}
+	return h
+}
+
+// messages returns the messages of a span when all of them are there and the cache knows
+// the span's newest change, else nil.
+func (h hotSpan) messages(s store.Span) []store.Message {
+	if h.raw == nil || h.raw.Err() != nil || h.mark != nil && h.mark.Val() != strconv.FormatUint(s.Changed, 10) {
+		return nil
+	}
+	raw := h.raw.Val()
 	if uint64(len(raw)) != s.To-s.From {
-		return nil, false
+		return nil
 	}
 	out := make([]store.Message, len(raw))
 	for i, data := range raw {
 		var m pb.Message
 		if proto.Unmarshal([]byte(data), &m) != nil || m.GetSeqId() != s.From+uint64(i)+1 {
-			return nil, false
+			return nil
 		}
 		out[i] = FromProto(&m)
 	}
-	return out, true
+	return out
 }
 
 // Warm puts a conversation's newest messages, read with its newest change known to be s.Changed,
@@ -81,7 +109,7 @@ func (c *Cache) Warm(ctx context.Context, s store.Span, newest []store.Message) 
 		args = append(args, newest[i].Seq, encode(&newest[i]))
 	}
 	err := c.guard.do(ctx, func(ctx context.Context) error {
-		return warmScript.Run(ctx, c.rdb, []string{hotKey(s.ConversationID), markKey(s.ConversationID)}, args...).Err()
+		return warmScript.Run(ctx, c.rdb, []string{hotKey(s.ConversationID), hotMarkKey(s.ConversationID)}, args...).Err()
 	})
 	if err != nil {
 		return fmt.Errorf("warm %s: %w", s.ConversationID, err)

@@ -136,7 +136,7 @@ func (c *Cache) Follow(ctx context.Context, done []store.Committed) error {
 
 // follow adds a conversation in the form that the script reads.
 func (s *scriptCall) follow(d *store.Committed) {
-	s.keys = append(s.keys, seqKey(d.ConversationID), hotKey(d.ConversationID), markKey(d.ConversationID))
+	s.keys = append(s.keys, seqKey(d.ConversationID), hotKey(d.ConversationID), hotMarkKey(d.ConversationID))
 	hot := d.Stored[max(0, len(d.Stored)-hotMessages):]
 	s.args = append(s.args, d.LastSeq, d.TopProposed, len(d.Stored)+len(d.Known), len(d.Refused), len(hot),
 		d.Changed, d.ChangedBefore, len(d.Updated), len(d.Dropped))

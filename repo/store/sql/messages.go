@@ -157,8 +157,8 @@ func collect(out *[]store.Message) func(*sql.Rows) error {
 	}
 }
 
-// spansAQuery is how many spans one query reads; SQLite takes at most 500
-// parts of a UNION.
+// spansAQuery is how many spans one query reads; SQLite takes expressions of at most
+// 1,000 levels.
 const spansAQuery = 100
 
 // Spans implements store.Messages. A replica is asked first: numbers have no
@@ -226,24 +226,32 @@ func lacking(lists [][]store.Message, spans, probes []store.Span) (out []int) {
 
 func (s *Store) spans(ctx context.Context, pool *sql.DB, spans []store.Span) ([][]store.Message, error) {
 	out := make([][]store.Message, len(spans))
-	const part = "SELECT ? AS span, " + messageColumns + " FROM messages WHERE conversation_id = ? AND seq_id > ? AND seq_id <= ?"
-	for from := 0; from < len(spans); from += spansAQuery {
-		chunk := spans[from:min(from+spansAQuery, len(spans))]
-		args := make([]any, 0, 4*len(chunk))
-		for i, sp := range chunk {
-			args = append(args, from+i, sp.ConversationID, int64(sp.From), int64(sp.To))
+	of := make(map[string][]int, len(spans))
+	for i, sp := range spans {
+		of[sp.ConversationID] = append(of[sp.ConversationID], i)
+	}
+	// Ranges of one index, which need no table in between: on MariaDB twice as fast as a
+	// UNION of as many reads.
+	const part = "(conversation_id = ? AND seq_id > ? AND seq_id <= ?)"
+	for base := 0; base < len(spans); base += spansAQuery {
+		chunk := spans[base:min(base+spansAQuery, len(spans))]
+		args := make([]any, 0, 3*len(chunk))
+		for _, sp := range chunk {
+			args = append(args, sp.ConversationID, int64(sp.From), int64(sp.To))
 		}
-		query := part + strings.Repeat(" UNION ALL "+part, len(chunk)-1)
-		err := s.read(ctx, pool, query+" ORDER BY span, seq_id", args, func(rows *sql.Rows) error {
-			var i int
-			var m store.Message
-			var extra sql.NullString
-			err := rows.Scan(&i, &m.ConversationID, &m.Seq, &m.ID, &m.SenderID, &m.ClientID, &m.Content, &m.Type, &m.Timestamp, &extra)
-			if err == nil {
-				m.Extra, err = parseExtra(extra)
+		query := "SELECT " + messageColumns + " FROM messages WHERE " + part + strings.Repeat(" OR "+part, len(chunk)-1)
+		err := s.read(ctx, pool, query+" ORDER BY conversation_id, seq_id", args, func(rows *sql.Rows) error {
+			m, err := scanMessage(rows)
+			if err != nil {
+				return err
 			}
-			out[i] = append(out[i], m)
-			return err
+			for _, i := range of[m.ConversationID] {
+				// Spans of the same conversation may be in chunks of their own.
+				if i >= base && i < base+len(chunk) && m.Seq > spans[i].From && m.Seq <= spans[i].To {
+					out[i] = append(out[i], m)
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read messages of %d conversations: %w", len(chunk), err)

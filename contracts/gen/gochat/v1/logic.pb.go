@@ -26,7 +26,10 @@ type RegisterRequest struct {
 	Username string                 `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
 	Password string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
 	// Empty: the username.
-	Nickname      string `protobuf:"bytes,3,opt,name=nickname,proto3" json:"nickname,omitempty"`
+	Nickname string `protobuf:"bytes,3,opt,name=nickname,proto3" json:"nickname,omitempty"`
+	// Where the client is, as limits count it: an IPv4 address, or an IPv6 network of 64 bits.
+	// Empty: not known.
+	Address       string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -82,6 +85,13 @@ func (x *RegisterRequest) GetNickname() string {
 	return ""
 }
 
+func (x *RegisterRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
 type RegisterResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Grant         *Grant                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
@@ -127,9 +137,11 @@ func (x *RegisterResponse) GetGrant() *Grant {
 }
 
 type LoginRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Username      string                 `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
-	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Username string                 `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
+	Password string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	// As in RegisterRequest.
+	Address       string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -174,6 +186,13 @@ func (x *LoginRequest) GetUsername() string {
 func (x *LoginRequest) GetPassword() string {
 	if x != nil {
 		return x.Password
+	}
+	return ""
+}
+
+func (x *LoginRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
 	}
 	return ""
 }
@@ -1720,16 +1739,18 @@ var File_gochat_v1_logic_proto protoreflect.FileDescriptor
 
 const file_gochat_v1_logic_proto_rawDesc = "" +
 	"\n" +
-	"\x15gochat/v1/logic.proto\x12\tgochat.v1\x1a\x15gochat/v1/model.proto\x1a\x18gochat/v1/pipeline.proto\"e\n" +
+	"\x15gochat/v1/logic.proto\x12\tgochat.v1\x1a\x15gochat/v1/model.proto\x1a\x18gochat/v1/pipeline.proto\"\x7f\n" +
 	"\x0fRegisterRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\x12\x1a\n" +
-	"\bnickname\x18\x03 \x01(\tR\bnickname\":\n" +
+	"\bnickname\x18\x03 \x01(\tR\bnickname\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\":\n" +
 	"\x10RegisterResponse\x12&\n" +
-	"\x05grant\x18\x01 \x01(\v2\x10.gochat.v1.GrantR\x05grant\"F\n" +
+	"\x05grant\x18\x01 \x01(\v2\x10.gochat.v1.GrantR\x05grant\"`\n" +
 	"\fLoginRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\"7\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"7\n" +
 	"\rLoginResponse\x12&\n" +
 	"\x05grant\x18\x01 \x01(\v2\x10.gochat.v1.GrantR\x05grant\"a\n" +
 	"\x05Grant\x12\x14\n" +
