@@ -36,6 +36,9 @@ type clients struct {
 	pb.ConversationRepoClient
 	pb.UserRepoClient
 	pb.SessionRepoClient
+	pb.DeviceRepoClient
+	pb.ReceiptRepoClient
+	pb.PresenceRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -53,7 +56,8 @@ func Run(t *testing.T, s Suite) {
 	s.Role.Register(local)
 	conn := rpc.WithTimeout(local, 10*time.Second)
 	c := &clients{
-		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn), s.FlushCache,
+		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
+		pb.NewDeviceRepoClient(conn), pb.NewReceiptRepoClient(conn), pb.NewPresenceRepoClient(conn), s.FlushCache,
 	}
 	for name, test := range map[string]func(*testing.T, *clients){
 		"users":                                 accounts,
@@ -67,6 +71,11 @@ func Run(t *testing.T, s Suite) {
 		"list and sync":                         listing,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,
+		"devices":                               devices,
+		"as many devices as are remembered":     deviceCap,
+		"who is online":                         online,
+		"delivered positions":                   delivered,
+		"readers":                               readers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}

@@ -27,6 +27,8 @@ type Store interface {
 	store.Members
 	store.Users
 	store.Tokens
+	store.Devices
+	store.Receipts
 }
 
 // Repo is all repository services. Their errors are *contracts.Error. Safe for
@@ -47,6 +49,9 @@ type Repo struct {
 	// revoked are tokens that were revoked through this process: what the cache says
 	// of them may be old when it could not be told.
 	revoked *lru.Cache[string, struct{}]
+	// forbidden are devices that were revoked through this process, and when, for the
+	// same reason.
+	forbidden *lru.Cache[store.DeviceKey, int64]
 }
 
 const (
@@ -63,10 +68,11 @@ const (
 // New returns the services. saver's transactions are to be followed by [Follow].
 func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
 	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log)}
-	var err [3]error
+	var err [4]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
 	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
 	r.revoked, err[2] = lru.New[string, struct{}](revokedKept)
+	r.forbidden, err[3] = lru.New[store.DeviceKey, int64](revokedKept)
 	if err := errors.Join(err[:]...); err != nil {
 		return nil, fmt.Errorf("make the caches of this process: %w", err)
 	}
@@ -99,6 +105,9 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterUserRepoServer(on, users{Repo: r})
 	pb.RegisterGroupRepoServer(on, groups{Repo: r})
 	pb.RegisterSessionRepoServer(on, sessions{Repo: r})
+	pb.RegisterDeviceRepoServer(on, devices{Repo: r})
+	pb.RegisterReceiptRepoServer(on, receipts{Repo: r})
+	pb.RegisterPresenceRepoServer(on, presence{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that

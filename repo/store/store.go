@@ -156,6 +156,8 @@ type Conversation struct {
 	ReadSeq       uint64
 	JoinSeq       uint64
 	LastMessageAt int64
+	// PeerReadSeq and PeerDeliveredSeq are of a single chat's other user.
+	PeerReadSeq, PeerDeliveredSeq uint64
 }
 
 // MembershipKey asks whether a user is in a conversation.
