@@ -13,9 +13,12 @@ import (
 	"github.com/gochat/gochat/gateway/web"
 	"github.com/gochat/gochat/handlers/auth"
 	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/device"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/largegroup"
 	"github.com/gochat/gochat/handlers/message"
+	"github.com/gochat/gochat/handlers/presence"
+	"github.com/gochat/gochat/handlers/receipt"
 	"github.com/gochat/gochat/handlers/user"
 	"github.com/gochat/gochat/routers"
 )
@@ -35,7 +38,7 @@ func (a *app) startLogic(context.Context) error {
 		authCfg.Keys, authCfg.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
 	}
 	a.logic = &routers.Logic{}
-	if a.logic.Auth, err = auth.New(authCfg, auth.Deps{Accounts: users, Revocations: users, Notifier: notifier, IDs: a.ids}); err != nil {
+	if a.logic.Auth, err = auth.New(authCfg, auth.Deps{Accounts: users, Revocations: users, Devices: pb.NewDeviceRepoClient(a.calls), Notifier: notifier, IDs: a.ids}); err != nil {
 		return err
 	}
 	if a.logic.Users, err = user.New(user.Config{Limits: a.cfg.Limits.Limits}, users); err != nil {
@@ -50,8 +53,23 @@ func (a *app) startLogic(context.Context) error {
 	if a.logic.Messages, err = message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls)); err != nil {
 		return err
 	}
+	if err := a.startPersonal(notifier); err != nil {
+		return err
+	}
 	a.logic.Mount(a.local)
 	return nil
+}
+
+// startPersonal makes the services of devices, receipts and presence.
+func (a *app) startPersonal(notifier *routers.Notifier) (err error) {
+	if a.logic.Devices, err = device.New(pb.NewDeviceRepoClient(a.calls), notifier); err != nil {
+		return err
+	}
+	if a.logic.Receipts, err = receipt.New(pb.NewReceiptRepoClient(a.calls), notifier); err != nil {
+		return err
+	}
+	a.logic.Presence, err = presence.New(pb.NewPresenceRepoClient(a.calls), pb.NewConversationRepoClient(a.calls))
+	return err
 }
 
 // replica is the name of this process's part of a role, which no other replica

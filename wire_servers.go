@@ -26,8 +26,12 @@ var services = map[string]string{
 	pb.MessageRepo_ServiceDesc.ServiceName: roleRepo, pb.ConversationRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.UserRepo_ServiceDesc.ServiceName: roleRepo, pb.GroupRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo,
-	pb.AuthService_ServiceDesc.ServiceName: roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
+	pb.DeviceRepo_ServiceDesc.ServiceName:  roleRepo, pb.ReceiptRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.PresenceRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.AuthService_ServiceDesc.ServiceName:  roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
 	pb.ConversationService_ServiceDesc.ServiceName: roleLogic, pb.MessageService_ServiceDesc.ServiceName: roleLogic,
+	pb.DeviceService_ServiceDesc.ServiceName: roleLogic, pb.ReceiptService_ServiceDesc.ServiceName: roleLogic,
+	pb.PresenceService_ServiceDesc.ServiceName: roleLogic,
 }
 
 // openDir takes the data directory when something in this process is embedded.

@@ -12,6 +12,9 @@ type Logic struct {
 	Users         pb.UserServiceServer
 	Conversations pb.ConversationServiceServer
 	Messages      pb.MessageServiceServer
+	Devices       pb.DeviceServiceServer
+	Receipts      pb.ReceiptServiceServer
+	Presence      pb.PresenceServiceServer
 }
 
 // Mount registers them on a gRPC server or an in-process channel.
@@ -20,4 +23,7 @@ func (l Logic) Mount(on grpc.ServiceRegistrar) {
 	pb.RegisterUserServiceServer(on, l.Users)
 	pb.RegisterConversationServiceServer(on, l.Conversations)
 	pb.RegisterMessageServiceServer(on, l.Messages)
+	pb.RegisterDeviceServiceServer(on, l.Devices)
+	pb.RegisterReceiptServiceServer(on, l.Receipts)
+	pb.RegisterPresenceServiceServer(on, l.Presence)
 }
