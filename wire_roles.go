@@ -144,6 +144,9 @@ func (a *app) startGateway(ctx context.Context) error {
 		Auth: pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
 		Sessions: pb.NewSessionRepoClient(a.calls), Transport: a.queue,
+		Devices: pb.NewDeviceServiceClient(a.calls), DeviceNotes: pb.NewDeviceRepoClient(a.calls),
+		Receipts: pb.NewReceiptServiceClient(a.calls),
+		Presence: pb.NewPresenceServiceClient(a.calls), Present: pb.NewPresenceRepoClient(a.calls),
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
 		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,
 	})

@@ -35,6 +35,11 @@ type Deps struct {
 	Conversations pb.ConversationServiceClient
 	Messages      pb.MessageServiceClient
 	Sessions      pb.SessionRepoClient
+	Devices       pb.DeviceServiceClient
+	DeviceNotes   pb.DeviceRepoClient
+	Receipts      pb.ReceiptServiceClient
+	Presence      pb.PresenceServiceClient
+	Present       pb.PresenceRepoClient
 
 	// Transport carries sends to the message role and deliveries back. The gateway
 	// makes and deletes its own downstream topic; the upstream topic must exist.
@@ -60,6 +65,8 @@ func (d Deps) missing() error {
 	for name, there := range map[string]bool{
 		"Auth": d.Auth != nil, "Users": d.Users != nil, "Conversations": d.Conversations != nil,
 		"Messages": d.Messages != nil, "Sessions": d.Sessions != nil, "Transport": d.Transport != nil,
+		"Devices": d.Devices != nil, "DeviceNotes": d.DeviceNotes != nil, "Receipts": d.Receipts != nil,
+		"Presence": d.Presence != nil, "Present": d.Present != nil,
 		"Log": d.Log != nil, "Metrics": d.Metrics != nil, "Gatherer": d.Gatherer != nil,
 	} {
 		if !there {
@@ -88,6 +95,9 @@ type Gateway struct {
 	hub      *hub
 	upstream *upstream
 	presence *presence
+	devices  *deviceNotes
+	receipts *receipts
+	watch    *watch
 
 	// counter numbers connections, records and traces of this gateway.
 	counter  atomic.Uint64
@@ -137,6 +147,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	}
 	g.upstream = newUpstream(deps.Transport.Publisher(), cfg, g.metrics)
 	g.presence = newPresence(id, cfg, deps.Sessions, g.hub, g.log)
+	g.devices, g.receipts, g.watch = g.newDeviceNotes(), g.newReceipts(), newWatch(g)
 	if g.app, err = g.routes(); err != nil {
 		return nil, err
 	}
