@@ -15,10 +15,13 @@ import (
 	"github.com/gochat/gochat/handlers/announce"
 	"github.com/gochat/gochat/handlers/auth"
 	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/device"
 	"github.com/gochat/gochat/handlers/group"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/largegroup"
 	"github.com/gochat/gochat/handlers/message"
+	"github.com/gochat/gochat/handlers/presence"
+	"github.com/gochat/gochat/handlers/receipt"
 	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/handlers/search"
 	"github.com/gochat/gochat/handlers/user"
@@ -40,7 +43,10 @@ func (a *app) startLogic(context.Context) error {
 		authCfg.Keys, authCfg.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
 	}
 	a.logic = &routers.Logic{}
-	if a.logic.Auth, err = auth.New(authCfg, auth.Deps{Accounts: users, Revocations: users, Notifier: notifier, IDs: a.ids, Limits: a.limits}); err != nil {
+	a.logic.Auth, err = auth.New(authCfg, auth.Deps{
+		Accounts: users, Revocations: users, Devices: pb.NewDeviceRepoClient(a.calls), Notifier: notifier, IDs: a.ids, Limits: a.limits,
+	})
+	if err != nil {
 		return err
 	}
 	if a.logic.Users, err = user.New(user.Config{Limits: a.cfg.Limits.Limits}, users); err != nil {
@@ -63,8 +69,23 @@ func (a *app) startLogic(context.Context) error {
 	if a.logic.Search, err = search.New(convs, pb.NewSearchRepoClient(a.calls)); err != nil {
 		return err
 	}
+	if err := a.startPersonal(notifier); err != nil {
+		return err
+	}
 	a.logic.Mount(a.local)
 	return nil
+}
+
+// startPersonal makes the services of devices, receipts and presence.
+func (a *app) startPersonal(notifier *routers.Notifier) (err error) {
+	if a.logic.Devices, err = device.New(pb.NewDeviceRepoClient(a.calls), notifier); err != nil {
+		return err
+	}
+	if a.logic.Receipts, err = receipt.New(pb.NewReceiptRepoClient(a.calls), notifier); err != nil {
+		return err
+	}
+	a.logic.Presence, err = presence.New(pb.NewPresenceRepoClient(a.calls), pb.NewConversationRepoClient(a.calls))
+	return err
 }
 
 // replica is the name of this process's part of a role, which no other replica
@@ -157,6 +178,9 @@ func (a *app) startGateway(ctx context.Context) error {
 		Groups:   pb.NewGroupServiceClient(a.calls),
 		Search:   pb.NewSearchServiceClient(a.calls),
 		Sessions: pb.NewSessionRepoClient(a.calls), Shared: a.limits, Transport: a.queue,
+		Devices: pb.NewDeviceServiceClient(a.calls), DeviceNotes: pb.NewDeviceRepoClient(a.calls),
+		Receipts: pb.NewReceiptServiceClient(a.calls),
+		Presence: pb.NewPresenceServiceClient(a.calls), Present: pb.NewPresenceRepoClient(a.calls),
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
 		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,
 	})

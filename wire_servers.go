@@ -27,9 +27,14 @@ var services = map[string]string{
 	pb.UserRepo_ServiceDesc.ServiceName: roleRepo, pb.GroupRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.SessionRepo_ServiceDesc.ServiceName: roleRepo, pb.FeedRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.SearchRepo_ServiceDesc.ServiceName: roleRepo, pb.LimitRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.DeviceRepo_ServiceDesc.ServiceName: roleRepo, pb.ReceiptRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.PresenceRepo_ServiceDesc.ServiceName: roleRepo,
+
 	pb.AuthService_ServiceDesc.ServiceName: roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
 	pb.ConversationService_ServiceDesc.ServiceName: roleLogic, pb.MessageService_ServiceDesc.ServiceName: roleLogic,
 	pb.GroupService_ServiceDesc.ServiceName: roleLogic, pb.SearchService_ServiceDesc.ServiceName: roleLogic,
+	pb.DeviceService_ServiceDesc.ServiceName: roleLogic, pb.ReceiptService_ServiceDesc.ServiceName: roleLogic,
+	pb.PresenceService_ServiceDesc.ServiceName: roleLogic,
 }
 
 // openDir takes the data directory when something in this process is embedded.

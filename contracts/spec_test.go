@@ -101,7 +101,8 @@ func TestAsyncAPIKnowsEveryFrame(t *testing.T) {
 		contracts.FrameSend, contracts.FramePing, contracts.FrameRead, contracts.FrameTyping, contracts.FrameHello,
 		contracts.FrameAck, contracts.FrameStored, contracts.FrameRejected, contracts.FrameNew, contracts.FrameGroup,
 		contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError,
-		"change-message", "delivered", "presence-subscribe", "presence",
+		contracts.FrameChange,
+		contracts.FrameDelivered, contracts.FramePresenceSubscribe, contracts.FramePresence,
 	} {
 		assert.True(t, strings.Contains(text, "{type: string, const: "+frame+"}"), "a message: %s", frame)
 		assert.True(t, strings.Contains(text, `payload: {"type": "`+frame+`", "data": {`), "an example: %s", frame)

@@ -63,6 +63,13 @@ type Config struct {
 	// SessionRefresh is how often sessions are put again; they expire after 30 min.
 	SessionRefresh time.Duration `mapstructure:"session_refresh"`
 
+	// DeviceRefresh is how often the device of an open socket is noted as seen.
+	DeviceRefresh time.Duration `mapstructure:"device_refresh"`
+	// ReceiptInterval is how long what was delivered is gathered before it is passed on.
+	ReceiptInterval time.Duration `mapstructure:"receipt_interval"`
+	// PresenceInterval is how often it is asked who of those that sockets watch is online.
+	PresenceInterval time.Duration `mapstructure:"presence_interval"`
+
 	// Rates are the rate limits; they are a section of their own in the file.
 	Rates Rates `mapstructure:"-"`
 }
@@ -106,6 +113,7 @@ func DefaultConfig() Config {
 		QueueFrames: 256, QueueBytes: 1 << 20, KernelBuffer: 64 << 10,
 		UnackedSends: 64, UpstreamQueue: 4096,
 		BeatInterval: 5 * time.Second, SessionRefresh: 10 * time.Minute,
+		DeviceRefresh: time.Hour, ReceiptInterval: time.Second, PresenceInterval: 2 * time.Second,
 		Rates: DefaultRates(),
 	}
 }
@@ -134,6 +142,7 @@ func (c Config) Validate() error {
 		"send_timeout": c.SendTimeout, "publish_timeout": c.PublishTimeout, "start_timeout": c.StartTimeout,
 		"read_timeout": c.ReadTimeout, "write_timeout": c.WriteTimeout, "idle_timeout": c.IdleTimeout,
 		"beat_interval": c.BeatInterval, "session_refresh": c.SessionRefresh,
+		"device_refresh": c.DeviceRefresh, "receipt_interval": c.ReceiptInterval, "presence_interval": c.PresenceInterval,
 	} {
 		check(d > 0, "gateway.%s %v: must be more than 0", name, d)
 	}

@@ -28,7 +28,9 @@ type conn struct {
 	tokenID string
 	token   string // to be checked once more when the session is known
 	expires int64  // Unix milliseconds
+	issued  int64  // of the token, Unix milliseconds
 	opened  int64  // Unix milliseconds
+	noted   int64  // when the device was noted last, of the central ticker
 	shard   uint32 // when the central ticker pings it
 
 	ws  *websocket.Conn // reads only
@@ -55,13 +57,14 @@ type grantee struct {
 	token   string
 	tokenID string
 	expires int64
+	issued  int64
 }
 
 func (g *Gateway) newConn(ws *websocket.Conn, tcp net.Conn, who grantee, device string) *conn {
 	now := time.Now().UnixMilli()
 	c := &conn{
 		g: g, id: g.next(), user: who.user, device: device, token: who.token, tokenID: who.tokenID, expires: who.expires,
-		opened: now, shard: uint32(g.counter.Load()), ws: ws, tcp: tcp, //nolint:gosec // wraps around as it should
+		issued: who.issued, opened: now, noted: now, shard: uint32(g.counter.Load()), ws: ws, tcp: tcp, //nolint:gosec // wraps around as it should
 		unacked: make(chan struct{}, g.cfg.UnackedSends),
 		limiter: rate.NewLimiter(rate.Limit(g.cfg.Rates.FramesPerSecond), g.cfg.Rates.FramesBurst),
 	}
@@ -99,6 +102,8 @@ func (c *conn) run() {
 	g.readers.Done()
 	c.finish()
 	g.hub.remove(c)
+	g.watch.drop(c)
+	c.note()
 	if !g.draining.Load() { // the drain takes all sessions away at once
 		g.presence.remove(c.session())
 	}
@@ -124,9 +129,9 @@ func (c *conn) open() {
 	g := c.g
 	ctx, cancel := g.rpc(context.Background())
 	defer cancel()
-	g.presence.put(ctx, c.session())
+	c.introduce(ctx)
 	// A logout between the handshake and now did not find this socket.
-	if _, err := g.deps.Auth.Authenticate(ctx, &pb.AuthenticateRequest{Token: c.token}); err != nil &&
+	if _, err := g.deps.Auth.Authenticate(ctx, &pb.AuthenticateRequest{Token: c.token, DeviceId: c.device}); err != nil &&
 		contracts.AsError(err).Code == contracts.CodeUnauthenticated {
 		c.close(contracts.CloseTokenRevoked, contracts.CloseReasonRevoked)
 	}

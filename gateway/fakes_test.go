@@ -25,6 +25,7 @@ type fakeLogic struct {
 	mu      sync.Mutex
 	revoked map[string]bool
 	expires time.Time
+	issued  int64
 	fail    error
 	calls   []any
 	// onCall is asked before the answer.
@@ -73,7 +74,7 @@ func (f *fakeLogic) Authenticate(_ context.Context, in *pb.AuthenticateRequest, 
 	if !ok || err != nil || f.revoked[jti] {
 		return nil, contracts.NewError(contracts.CodeUnauthenticated, "").GRPCStatus().Err()
 	}
-	return &pb.AuthenticateResponse{UserId: int64(id), TokenId: jti, ExpiresAt: f.expires.UnixMilli()}, nil
+	return &pb.AuthenticateResponse{UserId: int64(id), TokenId: jti, ExpiresAt: f.expires.UnixMilli(), IssuedAt: f.issued}, nil
 }
 
 func (f *fakeLogic) Register(_ context.Context, in *pb.RegisterRequest, _ ...grpc.CallOption) (*pb.RegisterResponse, error) {
@@ -114,7 +115,7 @@ func (f *fakeLogic) UpdateProfile(_ context.Context, in *pb.UpdateProfileRequest
 
 func conversationOf(id string) *pb.Conversation {
 	return &pb.Conversation{
-		ConversationId: id, Type: pb.ConversationType_CONVERSATION_TYPE_SINGLE, LastSeq: 9, ReadSeq: 4, LastMessageAt: 77,
+		ConversationId: id, Type: pb.ConversationType_CONVERSATION_TYPE_SINGLE, LastSeq: 9, ReadSeq: 4, LastMessageAt: 77, PeerReadSeq: 3, PeerDeliveredSeq: 6,
 		Peer: &pb.User{UserId: 8, Username: "bob"}, LastMessage: &pb.Message{MessageId: 1 << 60, SeqId: 9, ConversationId: id},
 	}
 }

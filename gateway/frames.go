@@ -58,6 +58,10 @@ func knownType(t []byte) string {
 		return contracts.FrameRead
 	case contracts.FrameTyping:
 		return contracts.FrameTyping
+	case contracts.FrameDelivered:
+		return contracts.FrameDelivered
+	case contracts.FramePresenceSubscribe:
+		return contracts.FramePresenceSubscribe
 	}
 	return string(t)
 }

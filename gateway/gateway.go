@@ -39,7 +39,12 @@ type Deps struct {
 	Sessions      pb.SessionRepoClient
 	// Shared are the token buckets that all gateways share. It must answer soon, with an
 	// error when they are away: callers wait for it. Nil: there is this gateway only.
-	Shared pb.LimitRepoClient
+	Shared      pb.LimitRepoClient
+	Devices     pb.DeviceServiceClient
+	DeviceNotes pb.DeviceRepoClient
+	Receipts    pb.ReceiptServiceClient
+	Presence    pb.PresenceServiceClient
+	Present     pb.PresenceRepoClient
 
 	// Transport carries sends to the message role and deliveries back. The gateway
 	// makes and deletes its own downstream topic; the upstream topic must exist.
@@ -66,7 +71,9 @@ func (d Deps) missing() error {
 		"Auth": d.Auth != nil, "Users": d.Users != nil, "Conversations": d.Conversations != nil,
 		"Messages": d.Messages != nil, "Groups": d.Groups != nil, "Search": d.Search != nil, "Sessions": d.Sessions != nil,
 		"Transport": d.Transport != nil,
-		"Log":       d.Log != nil, "Metrics": d.Metrics != nil, "Gatherer": d.Gatherer != nil,
+		"Devices":   d.Devices != nil, "DeviceNotes": d.DeviceNotes != nil, "Receipts": d.Receipts != nil,
+		"Presence": d.Presence != nil, "Present": d.Present != nil,
+		"Log": d.Log != nil, "Metrics": d.Metrics != nil, "Gatherer": d.Gatherer != nil,
 	} {
 		if !there {
 			return fmt.Errorf("configure gateway: %s is missing", name)
@@ -94,6 +101,9 @@ type Gateway struct {
 	hub      *hub
 	upstream *upstream
 	presence *presence
+	devices  *deviceNotes
+	receipts *receipts
+	watch    *watch
 
 	// counter numbers connections, records and traces of this gateway.
 	counter  atomic.Uint64
@@ -142,6 +152,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	}
 	g.upstream = newUpstream(deps.Transport.Publisher(), cfg, g.metrics)
 	g.presence = newPresence(id, cfg, deps.Sessions, g.hub, g.log)
+	g.devices, g.receipts, g.watch = g.newDeviceNotes(), g.newReceipts(), newWatch(g)
 	if g.app, err = g.routes(); err != nil {
 		return nil, err
 	}

@@ -110,6 +110,7 @@ type harness struct {
 	gw       *Gateway
 	logic    *fakeLogic
 	sessions *fakeSessions
+	personal *fakePersonal
 	queue    *gate
 	addr     string
 	stop     func()
@@ -121,12 +122,13 @@ func start(t testing.TB, change ...func(*Config, *Deps)) *harness {
 	t.Helper()
 	transport, err := channel.Open(zap.NewNop())
 	require.NoError(t, err)
-	h := &harness{t: t, logic: newFakeLogic(), sessions: newFakeSessions(), queue: &gate{Transport: transport}, done: make(chan error, 1)}
+	h := &harness{t: t, logic: newFakeLogic(), sessions: newFakeSessions(), personal: newFakePersonal(), queue: &gate{Transport: transport}, done: make(chan error, 1)}
 	reg := prometheus.NewRegistry()
 	cfg := DefaultConfig()
 	cfg.CloseGrace = time.Second
 	deps := Deps{
 		Auth: h.logic, Users: h.logic, Conversations: h.logic, Messages: h.logic, Groups: h.logic, Search: h.logic, Sessions: h.sessions,
+		Devices: h.personal, DeviceNotes: h.personal, Receipts: h.personal, Presence: h.personal, Present: h.personal,
 		Transport: h.queue, Log: zap.NewNop(), Metrics: reg, Gatherer: reg,
 	}
 	for _, c := range change {

@@ -31,6 +31,7 @@ func (g *Gateway) heartbeat(quit <-chan struct{}) {
 			turn++
 			for _, c := range g.hub.all() {
 				c.look(now.UnixMilli())
+				c.noteAgain(now.UnixMilli())
 				if c.shard%shards == turn%shards {
 					c.push(frame{raw: pingFrame, class: classEvent}, &kick)
 				}

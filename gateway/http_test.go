@@ -24,7 +24,7 @@ func TestAPI(t *testing.T) {
 	h := start(t)
 	userJSON := `{"userId":"7","username":"","nickname":"","avatarUrl":"","createdAt":0}`
 	world := `{"conversationId":"world","type":"single","peer":{"userId":"8","username":"bob","nickname":"","avatarUrl":"","createdAt":0},
-		"lastSeq":9,"readSeq":4,"unread":5,"lastMessageAt":77,
+		"lastSeq":9,"readSeq":4,"unread":5,"peerReadSeq":3,"peerDeliveredSeq":6,"lastMessageAt":77,
 		"lastMessage":{"messageId":"1152921504606846976","conversationId":"world","seqId":9,"senderId":"0","content":"","messageType":"","tempMessageId":"","timestamp":0}}`
 	single := string(contracts.SingleConversation(7, 8))
 	tests := []struct {

@@ -109,6 +109,18 @@ func (h *hub) len() int {
 	return len(h.byID)
 }
 
+// absent returns those of the users who have no socket here.
+func (h *hub) absent(users []int64) (out []int64) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, user := range users {
+		if len(h.byUser[user]) == 0 {
+			out = append(out, user)
+		}
+	}
+	return out
+}
+
 // all returns the open sockets.
 func (h *hub) all() []*conn {
 	h.mu.RLock()
@@ -193,6 +205,7 @@ func (h *hub) matching(users []int64, o *pb.Close) []*conn {
 		for _, c := range h.byUser[user] {
 			if (o.GetTokenId() == "" || o.GetTokenId() == c.tokenID) &&
 				(o.GetDeviceId() == "" || o.GetDeviceId() == c.device) &&
+				(o.GetIssuedBefore() == 0 || c.issued < o.GetIssuedBefore()) &&
 				(o.GetExceptConnectionId() == "" || o.GetExceptConnectionId() != c.id) &&
 				!c.outlives(o) {
 				out = append(out, c)
@@ -227,7 +240,7 @@ func classOf(d *pb.Delivery) class {
 	}
 	if d.GetOnlyConnectionId() == "" {
 		switch string(frameType(d.GetFrame())) {
-		case contracts.FrameRead, contracts.FrameTyping:
+		case contracts.FrameRead, contracts.FrameTyping, contracts.FrameDelivered:
 			return classEvent
 		}
 	}

@@ -69,8 +69,8 @@ func newFakeShared() *fakeShared {
 	return &fakeShared{tokens: map[string]int64{}, wait: 1500 * time.Millisecond}
 }
 
-// standing is a store whose clock stands still, so that no token comes back.
-func standing(t *testing.T) *fakeShared {
+// tokensLeft is a store whose clock stands still, so that no token comes back.
+func tokensLeft(t *testing.T) *fakeShared {
 	t.Helper()
 	now := time.Now()
 	s := embedded.Start(embedded.Config{Now: func() time.Time { return now }})

@@ -17,7 +17,7 @@ import (
 // TestLimitsMatrix: each limit, up to its last attempt and beyond, by two gateways that share a
 // store; then by real ones.
 func TestLimitsMatrix(t *testing.T) {
-	servers := map[string]func(t *testing.T) *fakeShared{"embedded": standing}
+	servers := map[string]func(t *testing.T) *fakeShared{"embedded": tokensLeft}
 	for name, env := range map[string]string{"redis": "GOCHAT_TEST_REDIS_ADDR", "cluster": "GOCHAT_TEST_REDIS_CLUSTER_ADDRS"} {
 		servers[name] = func(t *testing.T) *fakeShared {
 			if os.Getenv(env) == "" {
@@ -104,7 +104,7 @@ func limitsMatrix(t *testing.T, shared *fakeShared) {
 
 // TestSendsOfAUser are limited over all sockets, gateways and calls; a socket is told in a frame.
 func TestSendsOfAUser(t *testing.T) {
-	shared := standing(t)
+	shared := tokensLeft(t)
 	change := func(c *Config, d *Deps) {
 		c.Rates.SendsPerSecond, c.Rates.SendsBurst, c.Rates.FloodFrames = 1, 6, 5
 		d.Shared = shared

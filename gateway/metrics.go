@@ -70,10 +70,12 @@ func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, er
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gochat_gateway_connections", Help: "Open sockets.",
 	}, func() float64 { return float64(connections()) })
-	m.framesIn = counters(frames, in, contracts.FrameSend, contracts.FramePing, contracts.FrameRead, contracts.FrameTyping, contracts.FrameChange)
+	m.framesIn = counters(frames, in, contracts.FrameSend, contracts.FramePing, contracts.FrameRead, contracts.FrameTyping, contracts.FrameChange,
+		contracts.FrameDelivered, contracts.FramePresenceSubscribe)
 	m.framesOut = counters(frames, out, contracts.FrameHello, contracts.FrameAck, contracts.FrameStored,
 		contracts.FrameRejected, contracts.FrameNew, contracts.FrameRead, contracts.FrameTyping,
-		contracts.FrameGroup, contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError)
+		contracts.FrameGroup, contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError,
+		contracts.FrameDelivered, contracts.FramePresence)
 	for _, c := range []prometheus.Collector{
 		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, m.limited, m.leases, frames, gauge,
 	} {

@@ -119,19 +119,20 @@ func bearer(c *fiber.Ctx) string {
 	return strings.TrimSpace(h[len(scheme):])
 }
 
-// authenticate asks whose token it is.
-func (g *Gateway) authenticate(c *fiber.Ctx, token string) (grantee, error) {
+// authenticate asks whose token it is; a socket may name its device.
+func (g *Gateway) authenticate(c *fiber.Ctx, token, device string) (grantee, error) {
 	if token == "" {
 		return grantee{}, contracts.NewError(contracts.CodeUnauthenticated, "")
 	}
 	who := grantee{token: strings.Clone(token)}
 	ctx, cancel := g.rpc(c.UserContext())
 	defer cancel()
-	resp, err := g.deps.Auth.Authenticate(ctx, &pb.AuthenticateRequest{Token: who.token})
+	resp, err := g.deps.Auth.Authenticate(ctx, &pb.AuthenticateRequest{Token: who.token, DeviceId: device})
 	if err != nil {
 		return grantee{}, err
 	}
 	who.user, who.tokenID, who.expires = resp.GetUserId(), resp.GetTokenId(), resp.GetExpiresAt()
+	who.issued = resp.GetIssuedAt()
 	return who, nil
 }
 
@@ -146,7 +147,7 @@ type caller struct {
 // authenticated runs a handler for the user whose token the request carries.
 func (g *Gateway) authenticated(handle func(r *caller) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		who, err := g.authenticate(c, bearer(c))
+		who, err := g.authenticate(c, bearer(c), "")
 		if err != nil {
 			return err
 		}

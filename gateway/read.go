@@ -155,6 +155,10 @@ func (c *conn) handle(text []byte) {
 		c.markRead(data)
 	case contracts.FrameTyping:
 		c.typing(data)
+	case contracts.FrameDelivered:
+		c.delivered(data)
+	case contracts.FramePresenceSubscribe:
+		c.subscribePresence(data)
 	default:
 		c.fail(contracts.NewError(contracts.CodeInvalidArgument, "There is no such frame type."), printable(typ))
 	}

@@ -54,6 +54,8 @@ type conversationView struct {
 	LastSeq        uint64                 `json:"lastSeq"`
 	ReadSeq        uint64                 `json:"readSeq"`
 	Unread         uint64                 `json:"unread"`
+	PeerReadSeq    *uint64                `json:"peerReadSeq,omitempty"`
+	PeerDelivered  *uint64                `json:"peerDeliveredSeq,omitempty"`
 	LastMessage    *contracts.MessageData `json:"lastMessage,omitempty"`
 	LastMessageAt  int64                  `json:"lastMessageAt"`
 }
@@ -116,6 +118,9 @@ func viewConversation(c *pb.Conversation) conversationView {
 	}
 	if c.GetLastSeq() > read {
 		v.Unread = c.GetLastSeq() - read
+	}
+	if c.GetType() == pb.ConversationType_CONVERSATION_TYPE_SINGLE {
+		v.PeerReadSeq, v.PeerDelivered = &c.PeerReadSeq, &c.PeerDeliveredSeq
 	}
 	if c.GetLastMessage() != nil {
 		m := contracts.NewMessageData(c.GetLastMessage())

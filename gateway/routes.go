@@ -51,6 +51,7 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	api.Get("/conversations/:id", g.authenticated(g.conversation))
 	api.Get("/conversations/:id/messages", g.authenticated(g.history))
 	api.Post("/conversations/:id/read", g.authenticated(g.readConversation))
+	api.Get("/conversations/:id/messages/:seqId/readers", g.authenticated(g.listReaders))
 	api.Post("/sync", g.authenticated(g.sync))
 	api.Post("/conversations/:id/messages/:seq/changes", g.authenticated(g.changeOverHTTP))
 
@@ -67,6 +68,10 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	api.Post("/messages", g.authenticated(g.sendOverHTTP))
 	api.Get("/messages/outcome", g.authenticated(g.outcome))
 	api.Get("/search", g.authenticated(g.search))
+
+	api.Get("/devices", g.authenticated(g.listDevices))
+	api.Delete("/devices/:deviceId", g.authenticated(g.revokeDevice))
+	api.Get("/presence", g.authenticated(g.presenceOf))
 	api.Use(notFound)
 
 	g.operations(app)

@@ -84,6 +84,9 @@ func (g *Gateway) start(ctx context.Context) (*parts, error) {
 	}
 	p.running.Go(g.presence.run)
 	p.running.Go(g.upstream.run)
+	p.running.Go(g.devices.run)
+	p.running.Go(g.receipts.run)
+	p.running.Go(g.watch.run)
 	p.running.Go(func() { g.heartbeat(p.quit) })
 	return p, nil
 }
@@ -107,6 +110,9 @@ func (g *Gateway) drain(ln net.Listener, p *parts) {
 	g.drainSockets(ctx)
 	web.Wait()
 	close(g.upstream.quit)
+	close(g.devices.quit)
+	close(g.receipts.quit)
+	close(g.watch.quit)
 	close(p.quit)
 	g.stopDownstream(p)
 }

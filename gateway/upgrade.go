@@ -94,7 +94,7 @@ func (g *Gateway) websocketRoute(c *fiber.Ctx) error {
 	if n := len([]rune(device)); n > g.deps.Limits.DeviceIDMax {
 		return contracts.Invalid("deviceId", fmt.Sprintf("1 to %d characters", g.deps.Limits.DeviceIDMax))
 	}
-	who, err := g.authenticate(c, socketToken(c))
+	who, err := g.authenticate(c, socketToken(c), device)
 	if err != nil {
 		return err
 	}

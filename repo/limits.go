@@ -31,6 +31,7 @@ func CheckLimits(l contracts.Limits, driver db.Driver) error {
 		most("nickname_max", l.NicknameMax, width.Nickname, "characters")
 		most("avatar_url_max", l.AvatarURLMax, width.AvatarURL, "characters")
 		most("temp_message_id", l.TempMessageID, width.ClientID, "characters")
+		most("device_id_max", l.DeviceIDMax, width.DeviceID, "characters")
 	}
 	return errors.Join(errs...)
 }

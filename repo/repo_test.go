@@ -236,6 +236,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 		"the newest is gone":            {"DELETE FROM messages WHERE seq_id = 3", "last_seq"},
 		"a wrong last_seq":              {"UPDATE conversations SET last_seq = 9 WHERE type = 1", "last_seq"},
 		"read beyond the end":           {"UPDATE conversation_members SET read_seq = 99", "beyond"},
+		"delivered beyond the end":      {"INSERT INTO delivered_positions SELECT conversation_id, 1, 99 FROM conversations WHERE type = 1", "delivered_seq 99 is beyond"},
 		"a sender who was never there":  {"UPDATE messages SET sender_id = 77 WHERE seq_id = 1", "never in it"},
 		"messages without conversation": {"DELETE FROM conversations WHERE type = 1", "does not exist"},
 		"a member without an account":   {"DELETE FROM users", "does not exist"},

@@ -14,6 +14,9 @@ type Logic struct {
 	Messages      pb.MessageServiceServer
 	Groups        pb.GroupServiceServer
 	Search        pb.SearchServiceServer
+	Devices       pb.DeviceServiceServer
+	Receipts      pb.ReceiptServiceServer
+	Presence      pb.PresenceServiceServer
 }
 
 // Mount registers them on a gRPC server or an in-process channel.
@@ -24,4 +27,7 @@ func (l Logic) Mount(on grpc.ServiceRegistrar) {
 	pb.RegisterMessageServiceServer(on, l.Messages)
 	pb.RegisterGroupServiceServer(on, l.Groups)
 	pb.RegisterSearchServiceServer(on, l.Search)
+	pb.RegisterDeviceServiceServer(on, l.Devices)
+	pb.RegisterReceiptServiceServer(on, l.Receipts)
+	pb.RegisterPresenceServiceServer(on, l.Presence)
 }

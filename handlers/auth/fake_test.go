@@ -24,6 +24,8 @@ type fakeStore struct {
 	mu       sync.Mutex
 	accounts map[string]*pb.GetCredentialsResponse
 	revoked  map[string]bool
+	devices  map[string]int64 // when they were revoked
+	checked  []*pb.CheckDeviceRequest
 	asked    int
 	lastID   int64
 
@@ -77,6 +79,13 @@ func (f *fakeStore) IsTokenRevoked(_ context.Context, in *pb.IsTokenRevokedReque
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return &pb.IsTokenRevokedResponse{Revoked: f.revoked[in.GetTokenId()]}, f.isRevokedErr
+}
+
+func (f *fakeStore) CheckDevice(_ context.Context, in *pb.CheckDeviceRequest, _ ...grpc.CallOption) (*pb.CheckDeviceResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.checked = append(f.checked, in)
+	return &pb.CheckDeviceResponse{TokenRevoked: f.revoked[in.GetTokenId()], RevokedAt: f.devices[in.GetDeviceId()]}, f.isRevokedErr
 }
 
 func (f *fakeStore) Next() (int64, error) {
@@ -164,10 +173,10 @@ func newBench(t testing.TB, change ...func(*Config)) *bench {
 		c(&cfg)
 	}
 	b := &bench{
-		store:  &fakeStore{accounts: map[string]*pb.GetCredentialsResponse{}, revoked: map[string]bool{}},
+		store:  &fakeStore{accounts: map[string]*pb.GetCredentialsResponse{}, revoked: map[string]bool{}, devices: map[string]int64{}},
 		hasher: &fakeHasher{}, notes: &fakeNotifier{},
 	}
-	s, err := New(cfg, Deps{Accounts: b.store, Revocations: b.store, Notifier: b.notes, IDs: b.store, Hasher: b.hasher})
+	s, err := New(cfg, Deps{Accounts: b.store, Revocations: b.store, Devices: b.store, Notifier: b.notes, IDs: b.store, Hasher: b.hasher})
 	if err != nil {
 		t.Fatal(err)
 	}

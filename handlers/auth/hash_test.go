@@ -162,7 +162,7 @@ func TestNewRefusesAConfiguration(t *testing.T) {
 	for what, breakIt := range tests {
 		t.Run(what, func(t *testing.T) {
 			cfg, store := config(), &fakeStore{}
-			deps := Deps{Accounts: store, Revocations: store, Notifier: &fakeNotifier{}, IDs: store, Hasher: &fakeHasher{}}
+			deps := Deps{Accounts: store, Revocations: store, Devices: store, Notifier: &fakeNotifier{}, IDs: store, Hasher: &fakeHasher{}}
 			breakIt(&cfg, &deps)
 			s, err := New(cfg, deps)
 			if err == nil || s != nil {
@@ -178,7 +178,7 @@ func TestNewRefusesAConfiguration(t *testing.T) {
 func TestNewWithBcrypt(t *testing.T) {
 	cfg, store := config(), &fakeStore{accounts: map[string]*pb.GetCredentialsResponse{}}
 	cfg.BcryptCost = 4
-	s, err := New(cfg, Deps{Accounts: store, Revocations: store, Notifier: &fakeNotifier{}, IDs: store})
+	s, err := New(cfg, Deps{Accounts: store, Revocations: store, Devices: store, Notifier: &fakeNotifier{}, IDs: store})
 	if err != nil {
 		t.Fatal(err)
 	}

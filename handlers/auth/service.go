@@ -29,6 +29,11 @@ type Revocations interface {
 	IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest, opts ...grpc.CallOption) (*pb.IsTokenRevokedResponse, error)
 }
 
+// Devices knows which devices are revoked; it answers for a token in the same call.
+type Devices interface {
+	CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest, opts ...grpc.CallOption) (*pb.CheckDeviceResponse, error)
+}
+
 // Notifier hands a delivery to the gateways that hold sockets of the users in
 // to; it fills in the user ids. It is best effort: no error does not mean that
 // a socket was reached.
@@ -145,6 +150,7 @@ func (c Config) validate() error {
 type Deps struct {
 	Accounts    Accounts
 	Revocations Revocations
+	Devices     Devices
 	Notifier    Notifier
 	IDs         IDs
 	Hasher      Hasher
@@ -175,7 +181,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("configure auth: %w", err)
 	}
-	if deps.Accounts == nil || deps.Revocations == nil || deps.Notifier == nil || deps.IDs == nil {
+	if deps.Accounts == nil || deps.Revocations == nil || deps.Devices == nil || deps.Notifier == nil || deps.IDs == nil {
 		return nil, errors.New("configure auth: a dependency is missing")
 	}
 	if deps.Hasher == nil {

@@ -53,24 +53,37 @@ func (s *Service) closeSockets(ctx context.Context, tok token) error {
 	return nil
 }
 
-// Authenticate checks a token: signature, expiry, revocation. Errors:
-// unauthenticated; unavailable when it cannot be told whether the token is
-// revoked.
+// Authenticate checks a token: signature, expiry, revocation; with a device also
+// that the token is not older than the device's revocation. Errors:
+// unauthenticated; unavailable when it cannot be told whether the token or the
+// device is revoked.
 func (s *Service) Authenticate(ctx context.Context, in *pb.AuthenticateRequest) (*pb.AuthenticateResponse, error) {
 	tok, err := s.parse(in.GetToken())
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := s.revoked(ctx, tok)
+	refused, err := s.refused(ctx, tok, in.GetDeviceId())
 	if err != nil {
 		return nil, err
 	}
-	if revoked {
+	if refused {
 		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
 	}
 	return &pb.AuthenticateResponse{
-		UserId: int64(tok.user), TokenId: tok.id, ExpiresAt: tok.expires.UnixMilli(),
+		UserId: int64(tok.user), TokenId: tok.id, ExpiresAt: tok.expires.UnixMilli(), IssuedAt: tok.issued.UnixMilli(),
 	}, nil
+}
+
+// refused asks for the token, and for the device where one is named, in one call.
+func (s *Service) refused(ctx context.Context, tok token, device string) (bool, error) {
+	if device == "" {
+		return s.revoked(ctx, tok)
+	}
+	resp, err := s.deps.Devices.CheckDevice(ctx, &pb.CheckDeviceRequest{TokenId: tok.id, UserId: int64(tok.user), DeviceId: device})
+	if err != nil {
+		return false, storeError(err, fmt.Sprintf("ask whether a device of user %s is revoked", tok.user))
+	}
+	return resp.GetTokenRevoked() || tok.issued.UnixMilli() < resp.GetRevokedAt(), nil
 }
 
 func (s *Service) parse(signed string) (token, error) {

@@ -28,12 +28,27 @@ var (
 type token struct {
 	user    contracts.UserID
 	id      string
+	issued  time.Time // the zero of Unix time when the token does not say
 	expires time.Time
 }
 
 type claims struct {
 	UserID string `json:"user_id"`
+	// IssuedAtMillis is iat in milliseconds: whoever logs in within the second of a
+	// device's revocation has a newer token than it.
+	IssuedAtMillis int64 `json:"iat_ms,omitempty"`
 	jwt.RegisteredClaims
+}
+
+// issued is the start of iat's second for a token that does not say it better.
+func (c *claims) issued() time.Time {
+	switch {
+	case c.IssuedAtMillis > 0:
+		return time.UnixMilli(c.IssuedAtMillis)
+	case c.IssuedAt != nil:
+		return c.IssuedAt.Time
+	}
+	return time.Unix(0, 0)
 }
 
 // keyring signs and checks tokens. It never changes.
@@ -74,7 +89,7 @@ func (k *keyring) issue(user contracts.UserID, now time.Time) (string, time.Time
 	// Whole seconds, as the claim has them.
 	expires := now.Add(k.ttl).Truncate(time.Second)
 	t := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		UserID: user.String(),
+		UserID: user.String(), IssuedAtMillis: now.UnixMilli(),
 		RegisteredClaims: jwt.RegisteredClaims{
 			ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
@@ -108,7 +123,7 @@ func (k *keyring) parse(signed string) (token, error) {
 	if err != nil {
 		return token{}, fmt.Errorf("%w: user_id: %w", errToken, err)
 	}
-	return token{user: user, id: c.ID, expires: c.ExpiresAt.Time}, nil
+	return token{user: user, id: c.ID, issued: c.issued(), expires: c.ExpiresAt.Time}, nil
 }
 
 func (k *keyring) secret(t *jwt.Token) (any, error) {

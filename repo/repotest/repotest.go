@@ -40,6 +40,9 @@ type clients struct {
 	pb.FeedRepoClient
 	pb.SearchRepoClient
 	pb.LimitRepoClient
+	pb.DeviceRepoClient
+	pb.ReceiptRepoClient
+	pb.PresenceRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -85,6 +88,11 @@ func Run(t *testing.T, s Suite) {
 		"limits":                                limits,
 		"marks":                                 marks,
 		"limits that make no sense":             badLimits,
+		"devices":                               devices,
+		"as many devices as are remembered":     deviceCap,
+		"who is online":                         online,
+		"delivered positions":                   delivered,
+		"readers":                               readers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}
@@ -97,7 +105,7 @@ func connect(s Suite) *clients {
 	return &clients{
 		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
 		pb.NewGroupRepoClient(conn), pb.NewFeedRepoClient(conn), pb.NewSearchRepoClient(conn),
-		pb.NewLimitRepoClient(conn), s.FlushCache,
+		pb.NewLimitRepoClient(conn), pb.NewDeviceRepoClient(conn), pb.NewReceiptRepoClient(conn), pb.NewPresenceRepoClient(conn), s.FlushCache,
 	}
 }
 

@@ -188,6 +188,7 @@ func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]
 		out[i] = &pb.Conversation{
 			ConversationId: c.ID, Type: pb.ConversationType(c.Type), PeerId: c.PeerID, GroupId: c.GroupID,
 			LastSeq: c.LastSeq, ReadSeq: c.ReadSeq, JoinSeq: c.JoinSeq, LastMessageAt: c.LastMessageAt,
+			PeerReadSeq: c.PeerReadSeq, PeerDeliveredSeq: c.PeerDeliveredSeq,
 		}
 		if m, has := lasts[c.ID]; has {
 			out[i].LastMessage = rediscache.Proto(&m)

@@ -33,6 +33,8 @@ type Store interface {
 	store.HookStates
 	store.SearchIndex
 	store.SearchReader
+	store.Devices
+	store.Receipts
 }
 
 // Repo is all repository services. Their errors are *contracts.Error. Safe for
@@ -55,6 +57,9 @@ type Repo struct {
 	revoked *lru.Cache[string, struct{}]
 	// searching holds one token for each search that runs.
 	searching chan struct{}
+	// forbidden are devices that were revoked through this process, and when, for the
+	// same reason.
+	forbidden *lru.Cache[store.DeviceKey, int64]
 }
 
 const (
@@ -71,10 +76,11 @@ const (
 // New returns the services. saver's transactions are to be followed by [Follow].
 func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
 	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce)}
-	var err [3]error
+	var err [4]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
 	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
 	r.revoked, err[2] = lru.New[string, struct{}](revokedKept)
+	r.forbidden, err[3] = lru.New[store.DeviceKey, int64](revokedKept)
 	if err := errors.Join(err[:]...); err != nil {
 		return nil, fmt.Errorf("make the caches of this process: %w", err)
 	}
@@ -110,6 +116,9 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterFeedRepoServer(on, feed{Repo: r})
 	pb.RegisterSearchRepoServer(on, searches{Repo: r})
 	pb.RegisterLimitRepoServer(on, limits{Repo: r})
+	pb.RegisterDeviceRepoServer(on, devices{Repo: r})
+	pb.RegisterReceiptRepoServer(on, receipts{Repo: r})
+	pb.RegisterPresenceRepoServer(on, presence{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that

@@ -57,6 +57,9 @@ type fixture struct {
 	pb.ConversationRepoClient
 	pb.UserRepoClient
 	pb.GroupRepoClient
+	pb.DeviceRepoClient
+	pb.ReceiptRepoClient
+	pb.PresenceRepoClient
 	metrics *service.Metrics
 	store   *spied
 	db      *db.DB
@@ -88,6 +91,7 @@ func open(t testing.TB) *fixture {
 	conn := rpc.WithTimeout(local, 10*time.Second)
 	f.MessageRepoClient, f.ConversationRepoClient = pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn)
 	f.UserRepoClient, f.GroupRepoClient = pb.NewUserRepoClient(conn), pb.NewGroupRepoClient(conn)
+	f.DeviceRepoClient, f.ReceiptRepoClient, f.PresenceRepoClient = pb.NewDeviceRepoClient(conn), pb.NewReceiptRepoClient(conn), pb.NewPresenceRepoClient(conn)
 	for id := range int64(4) {
 		_, err := f.CreateUser(t.Context(), &pb.CreateUserRequest{User: &pb.User{UserId: id + 1, Username: fmt.Sprint("user", id+1)}})
 		require.NoError(t, err)

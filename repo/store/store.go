@@ -244,6 +244,8 @@ type Conversation struct {
 	JoinSeq       uint64
 	Changed       uint64
 	LastMessageAt int64
+	// PeerReadSeq and PeerDeliveredSeq are of a single chat's other user.
+	PeerReadSeq, PeerDeliveredSeq uint64
 }
 
 // MembershipKey asks whether a user is in a conversation.

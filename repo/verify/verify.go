@@ -121,6 +121,11 @@ var checks = []check{
 		"user %v in %v: read_seq %v or join_seq %v is beyond last_seq %v", 5,
 	},
 	{
+		"delivered positions", `SELECT d.user_id, d.conversation_id, d.delivered_seq, c.last_seq FROM delivered_positions d
+			JOIN conversations c ON c.conversation_id = d.conversation_id WHERE d.delivered_seq > c.last_seq`,
+		"user %v in %v: delivered_seq %v is beyond last_seq %v", 4,
+	},
+	{
 		"senders", `SELECT DISTINCT m.sender_id, m.conversation_id FROM messages m LEFT JOIN conversation_members cm
 			ON cm.conversation_id = m.conversation_id AND cm.user_id = m.sender_id WHERE cm.user_id IS NULL AND m.message_type <> 'system'`,
 		"user %v has messages in %v and was never in it", 2,

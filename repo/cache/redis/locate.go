@@ -30,6 +30,9 @@ type view struct {
 	epoch string
 	// ready are the gateways all of whose sessions are in.
 	ready map[string]bool
+	// lost are gateways that were ready before Redis lost what it held and have not
+	// said everything again since.
+	lost map[string]bool
 }
 
 // Live lists the gateways that beat within 15 s, and those that were live a
@@ -176,6 +179,7 @@ func (s *Sessions) refresh(ctx context.Context) *view {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.losses.follow(v)
 		s.view = v
 		for g := range v.ready {
 			s.seen[g] = now

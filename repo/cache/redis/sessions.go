@@ -66,9 +66,10 @@ type Sessions struct {
 	guard   *guard
 	flights singleflight.Group
 
-	mu   sync.Mutex
-	view *view                // what Redis said last; nil: ask
-	seen map[string]time.Time // when a gateway was last live
+	mu     sync.Mutex
+	view   *view                // what Redis said last; nil: ask
+	seen   map[string]time.Time // when a gateway was last live
+	losses losses
 	// doubted: when Redis was asked because of a gateway that nobody knew.
 	doubted map[string]time.Time
 }

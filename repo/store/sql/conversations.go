@@ -53,13 +53,20 @@ type seenRow struct {
 
 	JoinSeq uint64 `bun:"join_seq"`
 	ReadSeq uint64 `bun:"read_seq"`
+
+	PeerReadSeq      uint64 `bun:"peer_read_seq"`
+	PeerDeliveredSeq uint64 `bun:"peer_delivered_seq"`
 }
 
 func (r *seenRow) view(userID int64) store.Conversation {
-	return store.Conversation{
+	out := store.Conversation{
 		ID: r.ID, Type: r.Type, PeerID: r.peer(userID), GroupID: r.GroupID,
 		LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, Changed: r.ChangedSeq, LastMessageAt: r.LastMessageAt,
 	}
+	if r.Type == store.Single {
+		out.PeerReadSeq, out.PeerDeliveredSeq = r.PeerReadSeq, max(r.PeerReadSeq, r.PeerDeliveredSeq)
+	}
+	return out
 }
 
 func (r *conversationRow) peer(userID int64) int64 {
@@ -142,7 +149,7 @@ func (s *Store) isSingle(ctx context.Context, id string, a, b int64) (bool, erro
 // Conversation implements store.Conversations.
 func (s *Store) Conversation(ctx context.Context, id string, userID int64) (store.Conversation, error) {
 	var row seenRow
-	err := s.seen(&row, userID).Where("c.conversation_id = ?", id).Scan(ctx)
+	err := peers(s.seen(&row, userID), userID).Where("c.conversation_id = ?", id).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Conversation{}, store.ErrNotFound
 	}
@@ -155,7 +162,7 @@ func (s *Store) Conversation(ctx context.Context, id string, userID int64) (stor
 // List implements store.Conversations.
 func (s *Store) List(ctx context.Context, userID int64, cursor string, limit int) ([]store.Conversation, string, error) {
 	var rows []seenRow
-	q := s.seen(&rows, userID).Order("c.last_message_at DESC", "c.conversation_id").Limit(int64(limit) + 1)
+	q := peers(s.seen(&rows, userID), userID).Order("c.last_message_at DESC", "c.conversation_id").Limit(int64(limit) + 1)
 	if cursor != "" {
 		at, id, err := parseCursor(cursor)
 		if err != nil {

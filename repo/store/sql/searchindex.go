@@ -68,7 +68,7 @@ func (s *Store) Merge(ctx context.Context, blocks []store.Block) error {
 				}
 				merged[i] = b
 			}
-			return s.write(ctx, tx.Tx, merged)
+			return s.writeBlocks(ctx, tx.Tx, merged)
 		})
 		if err != nil {
 			return fmt.Errorf("add to %d blocks of the search index: %w", len(chunk), transient(err))
@@ -107,7 +107,7 @@ func scanBlock(rows *sql.Rows) (store.Block, error) {
 	return b, err
 }
 
-func (s *Store) write(ctx context.Context, tx *sql.Tx, blocks []store.Block) error {
+func (s *Store) writeBlocks(ctx context.Context, tx *sql.Tx, blocks []store.Block) error {
 	args := make([]any, 0, 5*len(blocks))
 	for _, b := range blocks {
 		grams := b.Grams
@@ -138,7 +138,7 @@ func (s *Store) Rebuild(ctx context.Context, keys []store.BlockKey) error {
 				}
 				blocks = append(blocks, b)
 			}
-			return s.write(ctx, tx.Tx, blocks)
+			return s.writeBlocks(ctx, tx.Tx, blocks)
 		})
 		if err != nil {
 			return fmt.Errorf("make %d blocks of the search index anew: %w", len(chunk), transient(err))

@@ -384,8 +384,10 @@ func (*LogoutResponse) Descriptor() ([]byte, []int) {
 }
 
 type AuthenticateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// Of a socket that names its device: a token issued before the device was revoked is refused.
+	DeviceId      string `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -427,12 +429,21 @@ func (x *AuthenticateRequest) GetToken() string {
 	return ""
 }
 
+func (x *AuthenticateRequest) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
 type AuthenticateResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	UserId int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// The token's jti.
-	TokenId       string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
-	ExpiresAt     int64  `protobuf:"varint,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	TokenId   string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	ExpiresAt int64  `protobuf:"varint,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Unix milliseconds.
+	IssuedAt      int64 `protobuf:"varint,4,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -484,6 +495,13 @@ func (x *AuthenticateResponse) GetTokenId() string {
 func (x *AuthenticateResponse) GetExpiresAt() int64 {
 	if x != nil {
 		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *AuthenticateResponse) GetIssuedAt() int64 {
+	if x != nil {
+		return x.IssuedAt
 	}
 	return 0
 }
@@ -1760,14 +1778,16 @@ const file_gochat_v1_logic_proto_rawDesc = "" +
 	"\x04user\x18\x03 \x01(\v2\x0f.gochat.v1.UserR\x04user\"%\n" +
 	"\rLogoutRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\"\x10\n" +
-	"\x0eLogoutResponse\"+\n" +
+	"\x0eLogoutResponse\"H\n" +
 	"\x13AuthenticateRequest\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\"i\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
+	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\"\x86\x01\n" +
 	"\x14AuthenticateResponse\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x19\n" +
 	"\btoken_id\x18\x02 \x01(\tR\atokenId\x12\x1d\n" +
 	"\n" +
-	"expires_at\x18\x03 \x01(\x03R\texpiresAt\"I\n" +
+	"expires_at\x18\x03 \x01(\x03R\texpiresAt\x12\x1b\n" +
+	"\tissued_at\x18\x04 \x01(\x03R\bissuedAt\"I\n" +
 	"\x11GetProfileRequest\x12\x1b\n" +
 	"\tcaller_id\x18\x01 \x01(\x03R\bcallerId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\"9\n" +

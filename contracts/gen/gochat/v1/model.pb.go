@@ -346,11 +346,14 @@ type Conversation struct {
 	// Unix milliseconds of the newest message, or of the creation when there is none.
 	LastMessageAt int64 `protobuf:"varint,8,opt,name=last_message_at,json=lastMessageAt,proto3" json:"last_message_at,omitempty"`
 	// Filled where a call says so.
-	LastMessage   *Message `protobuf:"bytes,9,opt,name=last_message,json=lastMessage,proto3" json:"last_message,omitempty"`
-	Peer          *User    `protobuf:"bytes,10,opt,name=peer,proto3" json:"peer,omitempty"`
-	Group         *Group   `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LastMessage *Message `protobuf:"bytes,9,opt,name=last_message,json=lastMessage,proto3" json:"last_message,omitempty"`
+	Peer        *User    `protobuf:"bytes,10,opt,name=peer,proto3" json:"peer,omitempty"`
+	Group       *Group   `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
+	// Of a single chat: what the peer has read, and what has reached the peer.
+	PeerReadSeq      uint64 `protobuf:"varint,12,opt,name=peer_read_seq,json=peerReadSeq,proto3" json:"peer_read_seq,omitempty"`
+	PeerDeliveredSeq uint64 `protobuf:"varint,13,opt,name=peer_delivered_seq,json=peerDeliveredSeq,proto3" json:"peer_delivered_seq,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Conversation) Reset() {
@@ -460,6 +463,20 @@ func (x *Conversation) GetGroup() *Group {
 	return nil
 }
 
+func (x *Conversation) GetPeerReadSeq() uint64 {
+	if x != nil {
+		return x.PeerReadSeq
+	}
+	return 0
+}
+
+func (x *Conversation) GetPeerDeliveredSeq() uint64 {
+	if x != nil {
+		return x.PeerDeliveredSeq
+	}
+	return 0
+}
+
 var File_gochat_v1_model_proto protoreflect.FileDescriptor
 
 const file_gochat_v1_model_proto_rawDesc = "" +
@@ -489,7 +506,7 @@ const file_gochat_v1_model_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12\x1b\n" +
 	"\tjoined_at\x18\x03 \x01(\x03R\bjoinedAt\x12\x1a\n" +
-	"\bnickname\x18\x04 \x01(\tR\bnickname\"\x99\x03\n" +
+	"\bnickname\x18\x04 \x01(\tR\bnickname\"\xeb\x03\n" +
 	"\fConversation\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12/\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1b.gochat.v1.ConversationTypeR\x04type\x12\x17\n" +
@@ -502,7 +519,9 @@ const file_gochat_v1_model_proto_rawDesc = "" +
 	"\flast_message\x18\t \x01(\v2\x12.gochat.v1.MessageR\vlastMessage\x12#\n" +
 	"\x04peer\x18\n" +
 	" \x01(\v2\x0f.gochat.v1.UserR\x04peer\x12&\n" +
-	"\x05group\x18\v \x01(\v2\x10.gochat.v1.GroupR\x05group*\x8d\x01\n" +
+	"\x05group\x18\v \x01(\v2\x10.gochat.v1.GroupR\x05group\x12\"\n" +
+	"\rpeer_read_seq\x18\f \x01(\x04R\vpeerReadSeq\x12,\n" +
+	"\x12peer_delivered_seq\x18\r \x01(\x04R\x10peerDeliveredSeq*\x8d\x01\n" +
 	"\x10ConversationType\x12!\n" +
 	"\x1dCONVERSATION_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18CONVERSATION_TYPE_SINGLE\x10\x01\x12\x1b\n" +

@@ -781,7 +781,9 @@ type Close struct {
 	// When that socket was opened, Unix milliseconds. Set when it replaces others: of two
 	// that are opened at the same moment on two gateways each is told to replace the
 	// other, and just one of them stays.
-	OpenedAt      int64 `protobuf:"varint,6,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	OpenedAt int64 `protobuf:"varint,6,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	// Only sockets whose token was issued before it, Unix milliseconds.
+	IssuedBefore  int64 `protobuf:"varint,7,opt,name=issued_before,json=issuedBefore,proto3" json:"issued_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -854,6 +856,13 @@ func (x *Close) GetExceptConnectionId() string {
 func (x *Close) GetOpenedAt() int64 {
 	if x != nil {
 		return x.OpenedAt
+	}
+	return 0
+}
+
+func (x *Close) GetIssuedBefore() int64 {
+	if x != nil {
+		return x.IssuedBefore
 	}
 	return 0
 }
@@ -1172,14 +1181,15 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\x05frame\x18\x05 \x01(\fR\x05frame\x12'\n" +
 	"\x0fconversation_id\x18\x06 \x01(\tR\x0econversationId\x12\x15\n" +
 	"\x06seq_id\x18\a \x01(\x04R\x05seqId\x12&\n" +
-	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\"\xba\x01\n" +
+	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\"\xdf\x01\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +
 	"\btoken_id\x18\x03 \x01(\tR\atokenId\x12\x1b\n" +
 	"\tdevice_id\x18\x04 \x01(\tR\bdeviceId\x120\n" +
 	"\x14except_connection_id\x18\x05 \x01(\tR\x12exceptConnectionId\x12\x1b\n" +
-	"\topened_at\x18\x06 \x01(\x03R\bopenedAt\"\xa1\x03\n" +
+	"\topened_at\x18\x06 \x01(\x03R\bopenedAt\x12#\n" +
+	"\rissued_before\x18\a \x01(\x03R\fissuedBefore\"\xa1\x03\n" +
 	"\n" +
 	"FanoutTask\x12,\n" +
 	"\amessage\x18\x01 \x01(\v2\x12.gochat.v1.MessageR\amessage\x12\x19\n" +

@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+const (
+	// gatherMost bounds the things of one kind that wait to be handed over.
+	gatherMost = 1 << 16
+	// gatherRun is how many one call hands over.
+	gatherRun = contracts.DeliveredBatch
+	// gatherRetry is the pause after a call that failed.
+	gatherRetry = time.Second
+)
+
+// gather hands over the newest word on many things, of each at most once in a while:
+// what comes meanwhile is merged. One goroutine makes all calls. Safe for concurrent use.
+type gather[K comparable, V any] struct {
+	// what names the things in the log.
+	what string
+	// pause is how long the first of a run waits for others.
+	pause   time.Duration
+	timeout time.Duration
+	merge   func(old, newer V) V
+	send    func(ctx context.Context, run []V) error
+	log     *zap.Logger
+
+	mu      sync.Mutex
+	waiting map[K]V
+	tried   chan struct{} // closed when a call with what waits now has ended
+	kick    chan struct{}
+	quit    chan struct{}
+}
+
+// start completes a gather; run is to be started after it.
+func (g *gather[K, V]) start() *gather[K, V] {
+	g.waiting, g.tried = map[K]V{}, make(chan struct{})
+	g.kick, g.quit = make(chan struct{}, 1), make(chan struct{})
+	return g
+}
+
+// add takes a word, unless too many wait. tried is closed when it was handed over, or
+// that has failed for now.
+func (g *gather[K, V]) add(k K, v V) (tried <-chan struct{}, taken bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.put(k, v, false) {
+		return nil, false
+	}
+	g.wake()
+	return g.tried, true
+}
+
+// put merges a word with the one that waits; older says that it is the older one.
+func (g *gather[K, V]) put(k K, v V, older bool) bool {
+	there, known := g.waiting[k]
+	switch {
+	case known && older:
+		v = g.merge(v, there)
+	case known:
+		v = g.merge(there, v)
+	case len(g.waiting) >= gatherMost:
+		return false
+	}
+	g.waiting[k] = v
+	return true
+}
+
+func (g *gather[K, V]) wake() {
+	select {
+	case g.kick <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// run works until quit, and then once more.
+func (g *gather[K, V]) run() {
+	for {
+		select {
+		case <-g.kick:
+		case <-g.quit:
+			g.flush()
+			return
+		}
+		if !g.rest(g.pause) {
+			g.flush()
+			return
+		}
+		if g.flush() {
+			continue
+		}
+		g.wake()
+		if !g.rest(gatherRetry) {
+			g.flush()
+			return
+		}
+	}
+}
+
+// rest waits; false: until quit.
+func (g *gather[K, V]) rest(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-g.quit:
+		return false
+	}
+}
+
+// flush hands over what waits. False: some of it has to be tried again.
+func (g *gather[K, V]) flush() bool {
+	g.mu.Lock()
+	batch, tried := g.waiting, g.tried
+	g.waiting, g.tried = map[K]V{}, make(chan struct{})
+	g.mu.Unlock()
+	defer close(tried)
+	for len(batch) > 0 {
+		keys, run := make([]K, 0, min(len(batch), gatherRun)), make([]V, 0, min(len(batch), gatherRun))
+		for k, v := range batch {
+			if len(run) == gatherRun {
+				break
+			}
+			keys, run = append(keys, k), append(run, v)
+		}
+		if !g.hand(run) {
+			g.keep(batch)
+			return false
+		}
+		for _, k := range keys {
+			delete(batch, k)
+		}
+	}
+	return true
+}
+
+// hand makes one call. True: it is done, or trying again is useless.
+func (g *gather[K, V]) hand(run []V) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), g.timeout)
+	defer cancel()
+	err := g.send(ctx, run)
+	if err == nil {
+		return true
+	}
+	away := contracts.AsError(err).Code == contracts.CodeUnavailable
+	g.log.Warn(fmt.Sprintf("%d %s were not handed over", len(run), g.what), zap.Bool("again", away), zap.Error(err))
+	return !away
+}
+
+// keep puts back what was not handed over; what there is no room for is lost.
+func (g *gather[K, V]) keep(rest map[K]V) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	lost := 0
+	for k, v := range rest {
+		if !g.put(k, v, true) {
+			lost++
+		}
+	}
+	if lost > 0 {
+		g.log.Warn(fmt.Sprintf("%d %s are lost: too many wait", lost, g.what))
+	}
+}

@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+type deviceView struct {
+	DeviceID   string `json:"deviceId"`
+	Online     bool   `json:"online"`
+	LastSeenAt int64  `json:"lastSeenAt"`
+}
+
+type devicesView struct {
+	Devices []deviceView `json:"devices"`
+}
+
+func (g *Gateway) listDevices(r *caller) error {
+	resp, err := g.deps.Devices.ListDevices(r.ctx, &pb.ListDevicesRequest{CallerId: r.user})
+	if err != nil {
+		return err
+	}
+	out := devicesView{Devices: make([]deviceView, len(resp.GetDevices()))}
+	for i, d := range resp.GetDevices() {
+		out.Devices[i] = deviceView{DeviceID: d.GetDeviceId(), Online: d.GetOnline(), LastSeenAt: d.GetLastSeenAt()}
+	}
+	return answer(r.Ctx, http.StatusOK, out)
+}
+
+func (g *Gateway) revokeDevice(r *caller) error {
+	id, err := url.PathUnescape(strings.Clone(r.Params("deviceId")))
+	if err != nil || !utf8.ValidString(id) || utf8.RuneCountInString(id) > g.deps.Limits.DeviceIDMax {
+		return contracts.NewError(contracts.CodeNotFound, "There is no such device.")
+	}
+	if _, err := g.deps.Devices.RevokeDevice(r.ctx, &pb.RevokeDeviceRequest{CallerId: r.user, DeviceId: id}); err != nil {
+		return err
+	}
+	return r.SendStatus(http.StatusNoContent)
+}
+
+type readerView struct {
+	UserID  string `json:"userId"`
+	ReadSeq uint64 `json:"readSeq"`
+}
+
+type readersView struct {
+	ReadCount      int64        `json:"readCount"`
+	DeliveredCount int64        `json:"deliveredCount"`
+	MemberCount    int64        `json:"memberCount"`
+	Readers        []readerView `json:"readers"`
+	NextCursor     string       `json:"nextCursor,omitempty"`
+}
+
+func (g *Gateway) listReaders(r *caller) error {
+	id, err := r.conversationID()
+	if err != nil {
+		return err
+	}
+	seq, err := strconv.ParseUint(r.Params("seqId"), 10, 63)
+	if err != nil {
+		return contracts.NewError(contracts.CodeNotFound, "There is no such message.")
+	}
+	cursor, err := queryText(r.Ctx, "cursor")
+	if err != nil {
+		return err
+	}
+	q := query{get: func(name string) string { return r.Query(name) }}
+	limit := q.limit("limit", contracts.ReadersMax)
+	if err := q.err(); err != nil {
+		return err
+	}
+	resp, err := g.deps.Receipts.ListReaders(r.ctx, &pb.ListReadersRequest{
+		CallerId: r.user, ConversationId: id, SeqId: seq, Cursor: cursor, Limit: limit,
+	})
+	if err != nil {
+		return err
+	}
+	out := readersView{
+		ReadCount: resp.GetReadCount(), DeliveredCount: resp.GetDeliveredCount(), MemberCount: resp.GetMemberCount(),
+		Readers: make([]readerView, len(resp.GetReaders())), NextCursor: resp.GetNextCursor(),
+	}
+	for i, one := range resp.GetReaders() {
+		out.Readers[i] = readerView{UserID: contracts.UserID(one.GetUserId()).String(), ReadSeq: one.GetReadSeq()}
+	}
+	return answer(r.Ctx, http.StatusOK, out)
+}
+
+type presenceView struct {
+	Presence []contracts.PresenceData `json:"presence"`
+}
+
+func (g *Gateway) presenceOf(r *caller) error {
+	text, err := queryText(r.Ctx, "userIds")
+	if err != nil {
+		return err
+	}
+	ids, ok := parseUserIDs(strings.Split(text, ","), contracts.PresenceMax)
+	if !ok {
+		return contracts.Invalid("userIds", userListText(contracts.PresenceMax)+", with commas")
+	}
+	resp, err := g.deps.Presence.GetPresence(r.ctx, &pb.GetPresenceRequest{CallerId: r.user, UserIds: ids})
+	if err != nil {
+		return err
+	}
+	out := presenceView{Presence: make([]contracts.PresenceData, len(resp.GetPresence()))}
+	for i, p := range resp.GetPresence() {
+		if p.GetUnknown() {
+			return contracts.NewError(contracts.CodeUnavailable, "It cannot be told right now who is online; try again.")
+		}
+		out.Presence[i] = contracts.PresenceData{
+			UserID: contracts.UserID(p.GetUserId()).String(), Online: p.GetOnline(), LastSeenAt: p.GetLastSeenAt(),
+		}
+	}
+	return answer(r.Ctx, http.StatusOK, out)
+}
+
+func userListText(most int) string {
+	return "at most " + strconv.Itoa(most) + " user ids in decimal digits"
+}
+
+// userList returns the ids of that name, an array of strings, which must be there.
+func (b *body) userList(name string, most int) []int64 {
+	var texts []string
+	v, there := b.get(name)
+	if there && json.Unmarshal(v.raw, &texts) == nil {
+		if ids, ok := parseUserIDs(texts, most); ok {
+			return ids
+		}
+	}
+	b.bad(name, "an array of "+userListText(most))
+	return nil
+}
+
+func parseUserIDs(texts []string, most int) ([]int64, bool) {
+	if len(texts) > most {
+		return nil, false
+	}
+	ids := make([]int64, len(texts))
+	for i, text := range texts {
+		id, err := contracts.ParseUserID(text)
+		if err != nil {
+			return nil, false
+		}
+		ids[i] = int64(id)
+	}
+	return ids, true
+}

@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/device"
+	"github.com/gochat/gochat/routers"
+)
+
+// registryOf finds users on the gateways of a test.
+type registryOf []*harness
+
+func (r registryOf) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+	out := &pb.LocateResponse{}
+	for _, h := range r {
+		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: h.gw.ID(), UserIds: in.GetUserIds()})
+	}
+	return out, nil
+}
+
+// forbidding has every device in every list.
+type forbidding struct{ device.Devices }
+
+func (forbidding) ForbidDevice(_ context.Context, in *pb.ForbidDeviceRequest, _ ...grpc.CallOption) (*pb.ForbidDeviceResponse, error) {
+	return &pb.ForbidDeviceResponse{Listed: true, RevokedAt: in.GetAt()}, nil
+}
+
+// TestRevocationReachesEveryGateway within a second, and nobody else.
+func TestRevocationReachesEveryGateway(t *testing.T) {
+	one := start(t)
+	two := start(t, func(_ *Config, d *Deps) { d.Transport = one.queue })
+	out, err := routers.NewOutbox(one.queue, "test")
+	require.NoError(t, err)
+	notifier := routers.NewNotifier(registryOf{one, two}, out)
+	devices, err := device.New(forbidding{}, notifier)
+	require.NoError(t, err)
+
+	type ends struct{ phone, laptop, other *client }
+	var all []ends
+	for _, h := range []*harness{one, two} {
+		h.logic.issued = time.Now().Add(-time.Minute).UnixMilli()
+		all = append(all, ends{h.dial("7:a", "&deviceId=phone"), h.dial("7:a", "&deviceId=laptop"), h.dial("8:a", "&deviceId=phone")})
+	}
+	begin := time.Now()
+	_, err = devices.RevokeDevice(t.Context(), &pb.RevokeDeviceRequest{CallerId: 7, DeviceId: "phone"})
+	require.NoError(t, err)
+	for _, e := range all {
+		require.Equal(t, contracts.CloseTokenRevoked, e.phone.closed().Code)
+	}
+	require.Less(t, time.Since(begin), time.Second)
+	for _, e := range all {
+		require.Empty(t, e.laptop.barrier())
+		require.Empty(t, e.other.barrier())
+	}
+
+	begin = time.Now()
+	require.NoError(t, notifier.Notify(t.Context(), []contracts.UserID{7}, &pb.Delivery{Close: &pb.Close{ // as a logout does
+		Code: contracts.CloseTokenRevoked, Reason: contracts.CloseReasonRevoked, TokenId: "a",
+	}}))
+	for _, e := range all {
+		require.Equal(t, contracts.CloseTokenRevoked, e.laptop.closed().Code)
+	}
+	require.Less(t, time.Since(begin), time.Second)
+
+	frame := func(text string) *pb.Delivery {
+		return &pb.Delivery{Frame: contracts.EncodeFrame(contracts.FrameDelivered, text)}
+	}
+	require.NoError(t, notifier.NotifyEach(t.Context(), map[contracts.UserID][]*pb.Delivery{8: {frame("a"), frame("b")}, 9: {frame("c")}}))
+	for _, e := range all {
+		e.other.expect(contracts.FrameDelivered, nil)
+		e.other.expect(contracts.FrameDelivered, nil)
+		require.Empty(t, e.other.barrier(), "its own only")
+	}
+}

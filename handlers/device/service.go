@@ -1,0 +1,124 @@
+// Package device lists and revokes the devices of a user.
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Devices stores the devices of users.
+type Devices interface {
+	KnownDevices(ctx context.Context, in *pb.KnownDevicesRequest, opts ...grpc.CallOption) (*pb.KnownDevicesResponse, error)
+	ForbidDevice(ctx context.Context, in *pb.ForbidDeviceRequest, opts ...grpc.CallOption) (*pb.ForbidDeviceResponse, error)
+}
+
+// Notifier hands a delivery to the gateways that hold sockets of the users in
+// to; it fills in the user ids. It is best effort: no error does not mean that
+// a socket was reached.
+type Notifier interface {
+	Notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error
+}
+
+// notifyTimeout bounds the notification of sockets.
+const notifyTimeout = 2 * time.Second
+
+// Service implements pb.DeviceServiceServer. Its errors are *contracts.Error. It is
+// safe for concurrent use.
+type Service struct {
+	pb.UnimplementedDeviceServiceServer
+	devices  Devices
+	notifier Notifier
+	now      func() time.Time
+}
+
+var _ pb.DeviceServiceServer = (*Service)(nil)
+
+// New returns the service.
+func New(devices Devices, notifier Notifier) (*Service, error) {
+	if devices == nil || notifier == nil {
+		return nil, errors.New("configure device: a dependency is missing")
+	}
+	return &Service{devices: devices, notifier: notifier, now: time.Now}, nil
+}
+
+// ListDevices returns the caller's devices, newest first. Errors: unavailable.
+func (s *Service) ListDevices(ctx context.Context, in *pb.ListDevicesRequest) (*pb.ListDevicesResponse, error) {
+	if in.GetCallerId() <= 0 {
+		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	}
+	resp, err := s.devices.KnownDevices(ctx, &pb.KnownDevicesRequest{UserId: in.GetCallerId()})
+	if err != nil {
+		return nil, storeError(err, fmt.Sprintf("list the devices of user %d", in.GetCallerId()))
+	}
+	for _, d := range resp.GetDevices() {
+		if d.GetOnline() { // what is stored is only raised now and then
+			d.LastSeenAt = s.now().UnixMilli()
+		}
+	}
+	return &pb.ListDevicesResponse{Devices: resp.GetDevices()}, nil
+}
+
+// RevokeDevice takes a device out of the caller's list, refuses it new sockets with a
+// token that was issued before, and closes those that it has. Errors: not_found,
+// unavailable. After an error the call may be made again: the sockets of a device
+// that is revoked already are closed once more before it is not found.
+func (s *Service) RevokeDevice(ctx context.Context, in *pb.RevokeDeviceRequest) (*pb.RevokeDeviceResponse, error) {
+	if in.GetCallerId() <= 0 {
+		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	}
+	if in.GetDeviceId() == "" {
+		return nil, noSuchDevice()
+	}
+	resp, err := s.devices.ForbidDevice(ctx, &pb.ForbidDeviceRequest{
+		UserId: in.GetCallerId(), DeviceId: in.GetDeviceId(), At: s.now().UnixMilli(),
+	})
+	if err != nil {
+		return nil, storeError(err, fmt.Sprintf("revoke a device of user %d", in.GetCallerId()))
+	}
+	if resp.GetRevokedAt() > 0 {
+		if err := s.closeSockets(ctx, in, resp.GetRevokedAt()); err != nil {
+			return nil, err
+		}
+	}
+	if !resp.GetListed() {
+		return nil, noSuchDevice()
+	}
+	return &pb.RevokeDeviceResponse{}, nil
+}
+
+// closeSockets goes on when the caller has gone: the device is revoked by now. A
+// socket that the device opens with a newer token meanwhile stays.
+func (s *Service) closeSockets(ctx context.Context, in *pb.RevokeDeviceRequest, at int64) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTimeout)
+	defer cancel()
+	err := s.notifier.Notify(ctx, []contracts.UserID{contracts.UserID(in.GetCallerId())}, &pb.Delivery{Close: &pb.Close{
+		Code: contracts.CloseTokenRevoked, Reason: contracts.CloseReasonRevoked, DeviceId: in.GetDeviceId(), IssuedBefore: at,
+	}})
+	if err != nil {
+		return contracts.NewError(contracts.CodeUnavailable, "").
+			WithCause(fmt.Errorf("close the sockets of a revoked device of user %d: %w", in.GetCallerId(), err))
+	}
+	return nil
+}
+
+func noSuchDevice() error {
+	return contracts.NewError(contracts.CodeNotFound, "There is no such device.")
+}
+
+// storeError is what the client is told when the store failed in a way that no
+// verb expects. Whatever else the store says is about our call, not about the
+// client's.
+func storeError(err error, doing string) error {
+	code := contracts.CodeInternal
+	if contracts.AsError(err).Code == contracts.CodeUnavailable {
+		code = contracts.CodeUnavailable
+	}
+	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
+}

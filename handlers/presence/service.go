@@ -1,0 +1,140 @@
+// Package presence tells who is online, to those who have a single chat with them.
+package presence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Presence knows who is online, and when others were.
+type Presence interface {
+	Present(ctx context.Context, in *pb.PresentRequest, opts ...grpc.CallOption) (*pb.PresentResponse, error)
+	LastSeen(ctx context.Context, in *pb.LastSeenRequest, opts ...grpc.CallOption) (*pb.LastSeenResponse, error)
+}
+
+// Directory knows who is in which conversation; its facts may come from a cache.
+type Directory interface {
+	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
+}
+
+// Service implements pb.PresenceServiceServer. Its errors are *contracts.Error. It is
+// safe for concurrent use.
+type Service struct {
+	pb.UnimplementedPresenceServiceServer
+	presence  Presence
+	directory Directory
+}
+
+var _ pb.PresenceServiceServer = (*Service)(nil)
+
+// New returns the service.
+func New(presence Presence, directory Directory) (*Service, error) {
+	if presence == nil || directory == nil {
+		return nil, errors.New("configure presence: a dependency is missing")
+	}
+	return &Service{presence: presence, directory: directory}, nil
+}
+
+// GetPresence answers for those of the users whose presence the caller may know; what
+// cannot be told right now is marked unknown. Errors: invalid_argument on userIds,
+// unavailable.
+func (s *Service) GetPresence(ctx context.Context, in *pb.GetPresenceRequest) (*pb.GetPresenceResponse, error) {
+	if in.GetCallerId() <= 0 {
+		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	}
+	if len(in.GetUserIds()) > contracts.PresenceMax {
+		return nil, contracts.Invalid("userIds", fmt.Sprintf("at most %d", contracts.PresenceMax))
+	}
+	contacts, err := s.contacts(ctx, in.GetCallerId(), in.GetUserIds())
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.GetPresenceResponse{Presence: make([]*pb.Presence, len(contacts))}
+	if len(contacts) == 0 {
+		return out, nil
+	}
+	resp, err := s.presence.Present(ctx, &pb.PresentRequest{UserIds: contacts})
+	if err != nil { // a registry that is away is the unknown, not a failure
+		trace.SpanFromContext(ctx).RecordError(err)
+		resp = &pb.PresentResponse{Partial: true}
+	}
+	var offline []int64
+	for i, id := range contacts {
+		p := &pb.Presence{UserId: id, Online: slices.Contains(resp.GetOnline(), id)}
+		p.Unknown = !p.GetOnline() && resp.GetPartial()
+		if !p.GetOnline() && !p.GetUnknown() {
+			offline = append(offline, id)
+		}
+		out.Presence[i] = p
+	}
+	if len(offline) == 0 {
+		return out, nil
+	}
+	seen, err := s.presence.LastSeen(ctx, &pb.LastSeenRequest{UserIds: offline})
+	if err != nil {
+		return nil, storeError(err, fmt.Sprintf("read when %d users were last seen", len(offline)))
+	}
+	for _, p := range out.GetPresence() {
+		if !p.GetOnline() {
+			p.LastSeenAt = seen.GetLastSeenAt()[p.GetUserId()]
+		}
+	}
+	return out, nil
+}
+
+// contacts returns the caller and who has a single chat with the caller, each once.
+func (s *Service) contacts(ctx context.Context, caller int64, asked []int64) ([]int64, error) {
+	var known, ask []int64
+	var keys []*pb.MembershipKey
+	once := map[int64]bool{}
+	for _, id := range asked {
+		if id <= 0 || once[id] {
+			continue
+		}
+		once[id] = true
+		if id == caller {
+			known = append(known, id)
+			continue
+		}
+		ask = append(ask, id)
+		keys = append(keys, &pb.MembershipKey{
+			ConversationId: string(contracts.SingleConversation(contracts.UserID(caller), contracts.UserID(id))), UserId: caller,
+		})
+	}
+	if len(ask) == 0 {
+		return known, nil
+	}
+	resp, err := s.directory.Memberships(ctx, &pb.MembershipsRequest{Keys: keys})
+	if err != nil {
+		return nil, storeError(err, fmt.Sprintf("read which of %d users have a single chat with user %d", len(ask), caller))
+	}
+	if len(resp.GetMemberships()) != len(ask) {
+		return nil, storeError(errors.New("the answer has another length"), "read memberships")
+	}
+	for i, m := range resp.GetMemberships() {
+		// The id of a chat is a hash: that it is theirs is checked, not believed.
+		if m.GetExists() && slices.Contains(m.GetUserIds(), caller) && slices.Contains(m.GetUserIds(), ask[i]) {
+			known = append(known, ask[i])
+		}
+	}
+	return known, nil
+}
+
+// storeError is what the client is told when the store failed in a way that no
+// verb expects. Whatever else the store says is about our call, not about the
+// client's.
+func storeError(err error, doing string) error {
+	code := contracts.CodeInternal
+	if contracts.AsError(err).Code == contracts.CodeUnavailable {
+		code = contracts.CodeUnavailable
+	}
+	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
+}
