@@ -15,7 +15,7 @@ import (
 // authors of receivers in other languages test with.
 func TestWebhookSignatures(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("vectors/webhook.json")
+	raw, err := os.ReadFile("vectors/webhook/signatures.json")
 	require.NoError(t, err)
 	var vectors []struct {
 		Name, Secret, Timestamp, Signature, Body string
