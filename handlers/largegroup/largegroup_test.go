@@ -136,7 +136,7 @@ func TestEveryOnlineMemberInOrder(t *testing.T) {
 	if f.records != 2*Shards {
 		t.Errorf("%d records, want one for each gateway and shard, whatever the number of messages", f.records)
 	}
-	if most := n/PageSize + 1 + Shards; f.asked > int(most) {
+	if most := n/PageSize + 1 + Shards; f.asked > most {
 		t.Errorf("asked %d times where users are, for %d members", f.asked, n)
 	}
 }

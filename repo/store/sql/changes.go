@@ -187,7 +187,8 @@ func (p *plan) rewrite(ctx context.Context) error {
 			for _, seq := range t.blanks {
 				args = append(args, int64(seq))
 			}
-			_, err := p.tx.ExecContext(ctx, "UPDATE messages SET content = ? WHERE conversation_id = ? AND seq_id IN ("+marks(len(t.blanks))+")", args...)
+			query := statement{head: "UPDATE messages SET content = ? WHERE conversation_id = ? AND seq_id IN (", row: "?", tail: ")"}
+			_, err := p.tx.ExecContext(ctx, query.text(len(t.blanks)), args...)
 			if err != nil {
 				return err
 			}
