@@ -27,13 +27,8 @@ type Outbox interface {
 	Publish(ctx context.Context, records ...deliver.Record) error
 }
 
-const (
-	// Shards is how many parts the members of a group are in. It never changes while there are
-	// tasks in the queue.
-	Shards = 8
-	// PageSize is how many members are located at a time.
-	PageSize = 1000
-)
+// PageSize is how many members are located at a time.
+const PageSize = 5000
 
 // processor does the tasks of one kind. All tasks of a call are of one group, and of one shard.
 type processor func(ctx context.Context, run []*pb.FanoutTask) error
@@ -81,40 +76,24 @@ func together(a, b *pb.FanoutTask) bool {
 		a.GetMembersVersion() == b.GetMembersVersion()
 }
 
-// ShardOf returns the shard that a user is in. Ids are made of time and a counter, whose bits
-// are far from even: they are mixed first (the finalizer of MurmurHash3).
-func ShardOf(user int64) uint32 {
-	x := uint64(user) //nolint:gosec // bits are bits
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	x *= 0xc4ceb9fe1a85ec53
-	x ^= x >> 33
-	return uint32(x % Shards) //nolint:gosec // below Shards
-}
-
 // split makes a task for each shard that somebody is in.
 func (h *Handler) split(ctx context.Context, run []*pb.FanoutTask) error {
 	list, err := h.roster.Of(ctx, run[0].GetGroupId(), run[0].GetMembersVersion())
 	if err != nil {
 		return err
 	}
-	var somebody [Shards]bool
-	for _, m := range list {
-		somebody[ShardOf(m.UserID)] = true
-	}
 	var records []deliver.Record
 	for _, task := range run {
-		extra := [Shards][]int64{}
+		extra := [roster.Shards][]int64{}
 		for _, id := range task.GetExtraUserIds() {
-			extra[ShardOf(id)] = append(extra[ShardOf(id)], id)
+			extra[roster.ShardOf(id)] = append(extra[roster.ShardOf(id)], id)
 		}
-		for shard := range uint32(Shards) {
-			if !somebody[shard] && len(extra[shard]) == 0 {
+		for shard := range uint32(roster.Shards) {
+			if len(list.Shard(shard)) == 0 && len(extra[shard]) == 0 {
 				continue
 			}
 			part := proto.CloneOf(task)
-			part.Kind, part.Shard, part.Shards, part.ExtraUserIds = pb.FanoutTask_KIND_SHARD, shard, Shards, extra[shard]
+			part.Kind, part.Shard, part.Shards, part.ExtraUserIds = pb.FanoutTask_KIND_SHARD, shard, roster.Shards, extra[shard]
 			payload, err := proto.Marshal(part)
 			if err != nil {
 				return fmt.Errorf("encode a task of group %d: %w", task.GetGroupId(), err)

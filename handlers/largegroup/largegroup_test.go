@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -133,28 +132,11 @@ func TestEveryOnlineMemberInOrder(t *testing.T) {
 			}
 		}
 	}
-	if f.records != 2*Shards {
+	if f.records != 2*roster.Shards {
 		t.Errorf("%d records, want one for each gateway and shard, whatever the number of messages", f.records)
 	}
-	if most := n/PageSize + 1 + Shards; f.asked > most {
+	if most := n/PageSize + 1 + roster.Shards; f.asked > most {
 		t.Errorf("asked %d times where users are, for %d members", f.asked, n)
-	}
-}
-
-func TestShardsAreEvenAndFixed(t *testing.T) {
-	var size [Shards]int
-	const users = 80_000
-	for i := range int64(users) {
-		size[ShardOf(i<<22|3<<12)]++ // ids as they are made: a time, a worker, no counter
-	}
-	for shard, n := range size {
-		if n < users/Shards*8/10 || n > users/Shards*12/10 {
-			t.Errorf("shard %d has %d of %d users", shard, n, users)
-		}
-	}
-	// Tasks in the queue were split by an earlier process.
-	if got := []uint32{ShardOf(1), ShardOf(2), ShardOf(120257514309681153)}; !slices.Equal(got, []uint32{4, 7, 7}) {
-		t.Errorf("users have changed shards: %v", got)
 	}
 }
 
@@ -193,7 +175,7 @@ func TestFailureIsReturned(t *testing.T) {
 	f := newWorld(12)
 	f.fail = errors.New("away")
 	shard := message(1)
-	shard.Kind, shard.Shard = pb.FanoutTask_KIND_SHARD, ShardOf(3)
+	shard.Kind, shard.Shard = pb.FanoutTask_KIND_SHARD, roster.ShardOf(3)
 	for name, task := range map[string]*pb.FanoutTask{"split": message(1), "deliver": shard} {
 		if err := f.handler().Handle(t.Context(), []*pb.FanoutTask{task}); !errors.Is(err, f.fail) {
 			t.Errorf("%s: error %v", name, err)

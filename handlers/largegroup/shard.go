@@ -10,6 +10,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/roster"
 )
 
 // deliver hands a run of tasks of one shard to the gateways: one record for each.
@@ -20,17 +21,16 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 		return err
 	}
 	// Who is in the shard, whether or not this or that task is for them.
-	joined := map[int64]uint64{}
-	var ask []int64
-	for _, m := range list {
-		if ShardOf(m.UserID) == first.GetShard() {
-			joined[m.UserID] = m.JoinSeq
-			ask = append(ask, m.UserID)
-		}
+	members := list.Shard(first.GetShard())
+	ask := make([]int64, len(members))
+	for i, m := range members {
+		ask[i] = m.UserID
 	}
+	extra := map[int64]bool{}
 	for _, task := range run {
 		for _, id := range task.GetExtraUserIds() {
-			if _, member := joined[id]; !member && !slices.Contains(ask, id) {
+			if _, member := roster.Find(members, id); !member && !extra[id] {
+				extra[id] = true
 				ask = append(ask, id)
 			}
 		}
@@ -43,7 +43,7 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 	for _, gw := range order {
 		down := &pb.Downstream{}
 		for _, task := range run {
-			if users := addressed(task, byGateway[gw], joined); len(users) > 0 {
+			if users := addressed(task, byGateway[gw], members); len(users) > 0 {
 				down.Deliveries = append(down.Deliveries, delivery(task, users))
 			}
 		}
@@ -86,13 +86,13 @@ func (h *Handler) locate(ctx context.Context, task *pb.FanoutTask, users []int64
 }
 
 // addressed returns those of the users whom a task is for.
-func addressed(task *pb.FanoutTask, users []int64, joined map[int64]uint64) []int64 {
+func addressed(task *pb.FanoutTask, users []int64, members []roster.Member) []int64 {
 	out := make([]int64, 0, len(users))
 	for _, id := range users {
-		join, member := joined[id]
+		m, member := roster.Find(members, id)
 		switch {
 		case task.GetMessage() == nil && (member || slices.Contains(task.GetExtraUserIds(), id)),
-			task.GetMessage() != nil && member && join < task.GetMessage().GetSeqId():
+			task.GetMessage() != nil && member && m.JoinSeq < task.GetMessage().GetSeqId():
 			out = append(out, id)
 		}
 	}

@@ -57,7 +57,7 @@ func (s *stage) handle(ctx context.Context, env *handlers.Envelope) error {
 			if err != nil {
 				return err
 			}
-			users[i] = roster.Entitled(list, it.Stored.GetSeqId())
+			users[i] = roster.Entitled(list.Members, it.Stored.GetSeqId())
 		}
 	}
 	if err := s.routeUsers(ctx, stored, users); err != nil {

@@ -2,8 +2,11 @@
 package roster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
@@ -37,8 +40,51 @@ const (
 type Roster struct {
 	members Members
 	flights singleflight.Group
-	usual   *lru.Cache[key, []Member]
-	large   *lru.Cache[key, []Member]
+	usual   *lru.Cache[key, *List]
+	large   *lru.Cache[key, *List]
+}
+
+// List is who is in a group, ascending by user id. It is shared and must not be changed.
+type List struct {
+	Members []Member
+
+	split sync.Once
+	parts [Shards][]Member
+}
+
+// Shards is how many parts the members of a group are in. It never changes while there are
+// tasks for shards in the queue.
+const Shards = 8
+
+// ShardOf returns the shard that a user is in. Ids are made of time and a counter, whose bits
+// are far from even: they are mixed first (the finalizer of MurmurHash3).
+func ShardOf(user int64) uint32 {
+	x := uint64(user) //nolint:gosec // bits are bits
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	x ^= x >> 33
+	return uint32(x % Shards) //nolint:gosec // below Shards
+}
+
+// Shard returns the members of one shard, ascending by user id.
+func (l *List) Shard(shard uint32) []Member {
+	l.split.Do(func() {
+		for _, m := range l.Members {
+			l.parts[ShardOf(m.UserID)] = append(l.parts[ShardOf(m.UserID)], m)
+		}
+	})
+	return l.parts[shard%Shards]
+}
+
+// Find returns a member of a list that is ascending by user id.
+func Find(list []Member, user int64) (Member, bool) {
+	i, found := slices.BinarySearchFunc(list, user, func(m Member, user int64) int { return cmp.Compare(m.UserID, user) })
+	if !found {
+		return Member{}, false
+	}
+	return list[i], true
 }
 
 // key is a group as it was after so many changes of its members.
@@ -48,20 +94,19 @@ type key struct{ group, version int64 }
 func New(members Members) *Roster {
 	r := &Roster{members: members}
 	// New fails only for sizes below 1.
-	r.usual, _ = lru.New[key, []Member](usualKept)
-	r.large, _ = lru.New[key, []Member](largeKept)
+	r.usual, _ = lru.New[key, *List](usualKept)
+	r.large, _ = lru.New[key, *List](largeKept)
 	return r
 }
 
-// Of lists who is in a group, ascending by user id. The list is not older than the version: who
-// came since has a JoinSeq that tells, who went since is not in it. Version 0 reads anew. The
-// list is shared and must not be changed.
-func (r *Roster) Of(ctx context.Context, group, version int64) ([]Member, error) {
+// Of lists who is in a group. The list is not older than the version: who came since has a
+// JoinSeq that tells, who went since is not in it. Version 0 reads anew.
+func (r *Roster) Of(ctx context.Context, group, version int64) (*List, error) {
 	if version == 0 {
 		return r.load(ctx, group)
 	}
 	k := key{group, version}
-	for _, kept := range []*lru.Cache[key, []Member]{r.usual, r.large} {
+	for _, kept := range []*lru.Cache[key, *List]{r.usual, r.large} {
 		if list, ok := kept.Get(k); ok {
 			return list, nil
 		}
@@ -70,8 +115,8 @@ func (r *Roster) Of(ctx context.Context, group, version int64) ([]Member, error)
 	if err != nil {
 		return nil, err
 	}
-	list := v.([]Member) //nolint:errcheck,forcetypeassert // load returns nothing else
-	if len(list) > usual {
+	list := v.(*List) //nolint:errcheck,forcetypeassert // load returns nothing else
+	if len(list.Members) > usual {
 		r.large.Add(k, list)
 	} else {
 		r.usual.Add(k, list)
@@ -79,7 +124,7 @@ func (r *Roster) Of(ctx context.Context, group, version int64) ([]Member, error)
 	return list, nil
 }
 
-func (r *Roster) load(ctx context.Context, group int64) ([]Member, error) {
+func (r *Roster) load(ctx context.Context, group int64) (*List, error) {
 	var all []Member
 	in := &pb.ListMemberIDsRequest{GroupId: group, Limit: pageSize}
 	for {
@@ -95,7 +140,7 @@ func (r *Roster) load(ctx context.Context, group int64) ([]Member, error) {
 			all = append(all, Member{UserID: id, JoinSeq: joins[i]})
 		}
 		if !page.GetHasMore() || len(ids) == 0 {
-			return all, nil
+			return &List{Members: all}, nil
 		}
 		in = &pb.ListMemberIDsRequest{GroupId: group, Limit: pageSize, AfterUserId: ids[len(ids)-1]}
 	}

@@ -53,8 +53,8 @@ func TestOncePerVersion(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(list) != int(n) || list[n-1] != (Member{UserID: n, JoinSeq: uint64(n)}) {
-					t.Fatalf("%d members, the last %v", len(list), list[len(list)-1])
+				if all := list.Members; len(all) != int(n) || all[n-1] != (Member{UserID: n, JoinSeq: uint64(n)}) {
+					t.Fatalf("%d members, the last %v", len(all), all[len(all)-1])
 				}
 				if f.calls != step.calls {
 					t.Fatalf("group %d version %d: %d reads in all, want %d", step.group, step.version, f.calls, step.calls)
@@ -71,7 +71,7 @@ func TestNothingIsRememberedOfAFailure(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	f.fail = nil
-	if list, err := r.Of(t.Context(), 1, 1); err != nil || len(list) != 3 {
+	if list, err := r.Of(t.Context(), 1, 1); err != nil || len(list.Members) != 3 {
 		t.Fatalf("%v %v", list, err)
 	}
 	f.short = true
@@ -84,5 +84,31 @@ func TestEntitled(t *testing.T) {
 	list := []Member{{1, 0}, {2, 5}, {3, 6}, {4, 7}}
 	if got := Entitled(list, 6); !slices.Equal(got, []int64{1, 2}) {
 		t.Errorf("entitled to message 6: %v", got)
+	}
+}
+
+func TestShards(t *testing.T) {
+	const users = 80_000
+	list := &List{}
+	for i := range int64(users) {
+		list.Members = append(list.Members, Member{UserID: i<<22 | 3<<12}) // ids as they are made: a time, a worker, no counter
+	}
+	for shard := range uint32(Shards) {
+		part := list.Shard(shard)
+		if n := len(part); n < users/Shards*8/10 || n > users/Shards*12/10 {
+			t.Errorf("shard %d has %d of %d users", shard, n, users)
+		}
+		for _, m := range []Member{part[0], part[len(part)/2], part[len(part)-1]} {
+			if found, ok := Find(part, m.UserID); !ok || found != m || ShardOf(m.UserID) != shard {
+				t.Errorf("shard %d: %v is not found in it", shard, m)
+			}
+			if _, ok := Find(part, m.UserID+1); ok {
+				t.Error("who is not there is found")
+			}
+		}
+	}
+	// Tasks in the queue were split by an earlier process.
+	if got := []uint32{ShardOf(1), ShardOf(2), ShardOf(120257514309681153)}; !slices.Equal(got, []uint32{4, 7, 7}) {
+		t.Errorf("users have changed shards: %v", got)
 	}
 }

@@ -103,6 +103,7 @@ func (w *writer) run(ctx context.Context, t *testing.T, limit time.Duration) {
 			continue
 		}
 		if !errors.Is(err, context.Canceled) {
+			w.failed.Store(&err)
 			time.Sleep(20 * time.Millisecond) // as a router's retry does
 		}
 	}
@@ -138,14 +139,15 @@ func TestProducersOverOutages(t *testing.T) {
 		for i, w := range writers {
 			before[i] = w.confirmed.Load()
 		}
-		require.Eventually(t, func() bool {
-			for i, w := range writers {
-				if w.confirmed.Load() < before[i]+5 {
-					return false
-				}
+		for i, w := range writers {
+			if assert.Eventually(t, func() bool { return w.confirmed.Load() >= before[i]+5 }, 30*time.Second, 10*time.Millisecond, when) {
+				continue
 			}
-			return true
-		}, 30*time.Second, 10*time.Millisecond, when)
+			if err := w.failed.Load(); err != nil {
+				t.Logf("%s was told last: %v", w.name, *err)
+			}
+			t.FailNow()
+		}
 	}
 	goesOn("before anything happened")
 	for _, away := range []time.Duration{0, 5 * time.Second} {

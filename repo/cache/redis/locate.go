@@ -55,12 +55,13 @@ func (s *Sessions) Locate(ctx context.Context, users []int64) Located {
 		if len(v.ready) == 0 {
 			break
 		}
-		found, epoch, err := s.read(ctx, users)
+		ask := s.candidates(ctx, users, v.epoch)
+		found, epoch, err := s.read(ctx, ask)
 		if err != nil {
 			break
 		}
 		if epoch != "" && epoch == v.epoch {
-			gateways, strangers := assign(v, users, found)
+			gateways, strangers := assign(v, ask, found)
 			if try > 0 || !s.doubt(strangers) {
 				return Located{Gateways: gateways, Every: s.every(v)}
 			}

@@ -54,7 +54,7 @@ const (
 // SessionKeys are the prefixes of the registry's keys. A store that evicts must
 // not evict these: the gateways say a session again only every ten minutes, and
 // without it a user gets no pushes.
-var SessionKeys = []string{"user_session:", "gateway"}
+var SessionKeys = []string{"user_session:", "gateway", "online"}
 
 func sessionKey(user int64) string { return "user_session:{" + strconv.FormatInt(user, 10) + "}" }
 func gatewayKey(id string) string  { return "gateway:{" + id + "}" }
@@ -72,6 +72,8 @@ type Sessions struct {
 	losses losses
 	// doubted: when Redis was asked because of a gateway that nobody knew.
 	doubted map[string]time.Time
+
+	online online
 }
 
 // NewSessions returns a registry on a client. Close ends it.
@@ -90,8 +92,10 @@ func (s *Sessions) Put(ctx context.Context, sessions []Session) error {
 			pipe.HSet(ctx, sessionKey(one.UserID), one.ConnectionID, one.value())
 			pipe.Expire(ctx, sessionKey(one.UserID), sessionTTL)
 		}
-		_, err := pipe.Exec(ctx)
-		return err
+		if _, err := pipe.Exec(ctx); err != nil {
+			return err
+		}
+		return s.enroll(ctx, sessions)
 	})
 	if err != nil {
 		return fmt.Errorf("register %d sessions: %w", len(sessions), err)
