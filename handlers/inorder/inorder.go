@@ -28,6 +28,9 @@ const (
 	fresh = 10 * time.Second
 	// most is how many messages a gap has. In a larger one somebody else was at work.
 	most = 64
+	// young is up to which number a group that this worker does not know is taken for new: what
+	// is before is pushed as well, which costs little when others have pushed it.
+	young = 8
 )
 
 // pushed is what a group's members have.
@@ -80,7 +83,9 @@ func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*han
 		conv, seq := it.Stored.GetConversationId(), it.Stored.GetSeqId()
 		top, known := tops[conv]
 		if !known {
-			top, known = s.recall(conv)
+			if top, known = s.recall(conv); !known && seq <= young {
+				known = true
+			}
 		}
 		switch {
 		case !known:

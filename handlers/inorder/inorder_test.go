@@ -86,15 +86,16 @@ func (b *bench) run(want []string, items ...*handlers.Item) {
 
 func TestOrder(t *testing.T) {
 	b := newBench(t)
+	b.run([]string{"+1", "+2", "3"}, item("group_3", group, 3)) // a new one, whose members came first
 	g := func(seq uint64) *handlers.Item { return item("group_1", group, seq) }
-	b.run([]string{"5"}, g(5))                                                      // what was before is not known
-	b.run([]string{"6", "7"}, g(6), g(7))                                           // as it goes
-	b.run([]string{"+8", "9", "+10", "+11", "12"}, g(9), g(12))                     // members changed in between
-	b.run([]string{"(10)", "13"}, g(10), g(13))                                     // and are announced now
-	b.run([]string{"(13)", "14"}, g(13), g(14))                                     // a send that was sent again
-	b.run([]string{"500"}, g(500))                                                  // somebody else was at work
-	b.run([]string{"3", "9"}, item("single", single, 3), item("single", single, 9)) // no concern of ours
-	b.run([]string{"7", "0"}, item("group_2", group, 7), item("group_1", group, 0)) // rejected
+	b.run([]string{"25"}, g(25))                                                      // what was before is not known
+	b.run([]string{"26", "27"}, g(26), g(27))                                         // as it goes
+	b.run([]string{"+28", "29", "+30", "+31", "32"}, g(29), g(32))                    // members changed in between
+	b.run([]string{"(30)", "33"}, g(30), g(33))                                       // and are announced now
+	b.run([]string{"(33)", "34"}, g(33), g(34))                                       // a send that was sent again
+	b.run([]string{"500"}, g(500))                                                    // somebody else was at work
+	b.run([]string{"3", "9"}, item("single", single, 3), item("single", single, 9))   // no concern of ours
+	b.run([]string{"17", "0"}, item("group_2", group, 17), item("group_1", group, 0)) // rejected
 	b.fail = errors.New("away")
 	b.run([]string{"+501", "502"}, g(502))
 	b.fail = nil
@@ -110,9 +111,9 @@ func TestOrder(t *testing.T) {
 func TestMemoryFades(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		b.run([]string{"5"}, item("group_1", group, 5))
+		b.run([]string{"25"}, item("group_1", group, 25))
 		time.Sleep(fresh + time.Millisecond)
-		b.run([]string{"9"}, item("group_1", group, 9))
+		b.run([]string{"29"}, item("group_1", group, 29))
 		if b.history.calls != 0 {
 			t.Error("it was read")
 		}
