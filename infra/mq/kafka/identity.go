@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -28,48 +29,42 @@ const (
 // Two processes of one name would then take it from each other for ever; and a process
 // that stood still for longer than its transaction may last looks just like one that
 // was replaced. So the id is claimed here first, with the epoch that this process
-// knows: the coordinator refuses only if somebody else came after it.
+// knows. The coordinator refuses when somebody else came after it, but also when it has
+// forgotten something in a restart, or when it carries out, late, what was given up
+// while it stood still. Who is meant is then told by the word of the owner, which each
+// process leaves at the brokers when it begins.
 type identity struct {
 	id      string
 	timeout time.Duration // of a transaction
 	pid     int64
 	epoch   int16
-	// pending: sarama has not registered since the last claim, as far as is known.
-	pending bool
-	// doubtful is until when a registration of sarama's of which nobody knows what became may
-	// still be carried out: by a broker that stood still, long after it was given up. A
-	// refusal then says nothing of anybody else.
-	doubtful time.Time
+	word    string
 }
 
-// ghosts is how long after it was given up a registration may be carried out. A broker that
-// stands still for longer makes new ones fail, which begins the time anew.
-const ghosts = time.Minute
-
 func newIdentity(id string, timeout time.Duration) *identity {
-	return &identity{id: id, timeout: timeout, pid: -1, epoch: -1}
+	return &identity{id: id, timeout: timeout, pid: -1, epoch: -1, word: rand.Text()}
 }
 
 // claim takes the id the first time; later it asks whether it is still ours. What was
-// left open in its name is ended. sarama's producer is to be made right after it, and
-// registered to be told how that went.
+// left open in its name is ended. sarama's producer is to be made right after it.
 func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 	for {
 		err := i.register(client)
 		switch {
 		case err == nil && i.epoch < lastEpoch:
 			i.epoch++ // sarama registers once more
-			i.pending = true
 			return nil
 		case err == nil:
 			continue // the epochs are used up; the next answer begins anew
-		case errors.Is(err, sarama.ErrProducerFenced), errors.Is(err, sarama.ErrInvalidProducerEpoch):
-			if i.pid < 0 || !i.pending && time.Now().After(i.doubtful) {
+		case i.pid >= 0 && (errors.Is(err, sarama.ErrProducerFenced) || errors.Is(err, sarama.ErrInvalidProducerEpoch)):
+			owner, asked := i.owner(client)
+			if asked != nil {
+				return fmt.Errorf("ask who has the transactional id %s: %w", i.id, asked)
+			}
+			if owner != "" && owner != i.word {
 				return ErrFenced
 			}
-			// Who takes itself for replaced publishes nothing ever again. So the id is taken as at a
-			// start: should there be a newer process, it takes it back when it starts again.
-			i.pid, i.epoch = -1, -1
+			i.pid, i.epoch = -1, -1 // ours: it is taken as at a start
 			continue
 		case !passing(err):
 			return fmt.Errorf("claim the transactional id %s: %w", i.id, err)
@@ -77,14 +72,6 @@ func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 		if !wait(ctx, claimPause) {
 			return fmt.Errorf("claim the transactional id %s: %w", i.id, errors.Join(ctx.Err(), err))
 		}
-	}
-}
-
-// registered notes whether sarama has registered exactly once since the claim.
-func (i *identity) registered(once bool) {
-	i.pending = false
-	if !once {
-		i.doubtful = time.Now().Add(ghosts)
 	}
 }
 

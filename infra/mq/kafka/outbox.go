@@ -54,8 +54,6 @@ type outbox struct {
 	producer *producer // nil after a failure, until the next call
 	// hurry is set when a transaction has taken too long.
 	hurry atomic.Bool
-	// retries counts what sarama asked of the coordinator again.
-	retries atomic.Int64
 }
 
 func newOutbox(t *Transport, id string) (*outbox, error) {
@@ -70,8 +68,11 @@ func newOutbox(t *Transport, id string) (*outbox, error) {
 	}
 	o.conf.Producer.Transaction.Retry.BackoffFunc = o.backoff
 	o.identity = newIdentity(o.conf.Producer.Transaction.ID, t.cfg.TransactionTimeout)
+	if err := t.ensureOwners(); err != nil {
+		return nil, fmt.Errorf("open the outbox %s: %w", id, t.cfg.explain(err))
+	}
 	// Taking the id fences whoever has it, and ends what it left open.
-	if err := o.open(); err != nil {
+	if err := o.open(true); err != nil {
 		return nil, fmt.Errorf("open the outbox %s: %w", id, t.cfg.explain(err))
 	}
 	go o.run()

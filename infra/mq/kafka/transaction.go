@@ -35,14 +35,14 @@ func (c Config) transacting(id string) (*sarama.Config, error) {
 // the transaction before, and longer to move. sarama has no other limit than the
 // number of tries: they are used up at once when the time is.
 func (o *outbox) backoff(tried, _ int) time.Duration {
-	o.retries.Add(1)
 	if o.hurry.Load() {
 		return 0
 	}
 	return min(time.Millisecond+time.Duration(max(tried-40, 0))*5*time.Millisecond, 250*time.Millisecond)
 }
 
-func (o *outbox) open() error {
+// open makes the producer; first is at the start of the process, which then owns the id.
+func (o *outbox) open(first bool) error {
 	o.hurry.Store(false)
 	client, err := sarama.NewClient(o.t.cfg.Brokers, o.conf)
 	if err != nil {
@@ -50,12 +50,16 @@ func (o *outbox) open() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), o.t.cfg.PublishTimeout)
 	defer cancel()
-	if err := o.identity.claim(ctx, client); err != nil {
+	if first {
+		err = o.identity.own(ctx, client)
+	}
+	if err == nil {
+		err = o.identity.claim(ctx, client)
+	}
+	if err != nil {
 		return errors.Join(err, client.Close())
 	}
-	o.retries.Store(0)
 	o.producer, err = newProducerOf(client)
-	o.identity.registered(err == nil && o.retries.Load() == 0)
 	return err
 }
 
@@ -66,7 +70,7 @@ func (o *outbox) transact(calls []*call) error {
 		c.receipt = nil
 	}
 	if o.producer == nil {
-		if err := o.open(); err != nil {
+		if err := o.open(false); err != nil {
 			return fmt.Errorf("open the outbox %s again: %w", o.id, err)
 		}
 	}

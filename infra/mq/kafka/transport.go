@@ -121,16 +121,22 @@ func (t *Transport) Publisher() message.Publisher { return t.pub }
 
 // Outbox implements mq.Transport.
 func (t *Transport) Outbox(id string) (mq.Outbox, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
+	if t.isClosed() {
 		return nil, mq.ErrClosed
 	}
 	o, err := newOutbox(t, id)
 	if err != nil {
 		return nil, err
 	}
-	t.outs = append(t.outs, o)
+	t.mu.Lock()
+	closed := t.closed
+	if !closed {
+		t.outs = append(t.outs, o)
+	}
+	t.mu.Unlock()
+	if closed {
+		return nil, errors.Join(mq.ErrClosed, o.Close())
+	}
 	return o, nil
 }
 

@@ -1,0 +1,100 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// ownersTopic is always empty. Brokers keep a text with every committed offset, and the
+// last commit counts: that of a group named after an outbox says whose it is.
+const ownersTopic = "mq-outbox-owners"
+
+// ownerVersion is of both requests, as brokers from 2.1 on have them.
+const ownerVersion = 5
+
+// own leaves this process's word as the id's owner.
+func (i *identity) own(ctx context.Context, client sarama.Client) error {
+	for {
+		err := i.leaveWord(client)
+		if err == nil || !passing(err) {
+			return err
+		}
+		if !wait(ctx, claimPause) {
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+func (i *identity) leaveWord(client sarama.Client) error {
+	req := &sarama.OffsetCommitRequest{
+		Version: ownerVersion, ConsumerGroup: i.group(), ConsumerGroupGeneration: sarama.GroupGenerationUndefined,
+	}
+	req.AddBlock(ownersTopic, 0, 0, 0, i.word)
+	return i.ask(client, func(coordinator *sarama.Broker) error {
+		resp, err := coordinator.CommitOffset(req)
+		if err != nil {
+			return err
+		}
+		if said := resp.Errors[ownersTopic][0]; said != sarama.ErrNoError {
+			return said
+		}
+		return nil
+	})
+}
+
+// owner returns the word of who began last, empty when the brokers have forgotten it: they
+// do after a week in which nobody began.
+func (i *identity) owner(client sarama.Client) (word string, err error) {
+	req := &sarama.OffsetFetchRequest{Version: ownerVersion, ConsumerGroup: i.group()}
+	req.AddPartition(ownersTopic, 0)
+	err = i.ask(client, func(coordinator *sarama.Broker) error {
+		resp, err := coordinator.FetchOffset(req)
+		if err != nil {
+			return err
+		}
+		block := resp.GetBlock(ownersTopic, 0)
+		switch {
+		case resp.Err != sarama.ErrNoError:
+			return resp.Err
+		case block == nil:
+			return sarama.ErrIncompleteResponse
+		case block.Err != sarama.ErrNoError:
+			return block.Err
+		}
+		word = block.Metadata
+		return nil
+	})
+	return word, err
+}
+
+func (i *identity) group() string { return "outbox-owner-" + i.id }
+
+// ask asks the group's coordinator, and looks for another one when it does not answer.
+func (i *identity) ask(client sarama.Client, do func(*sarama.Broker) error) error {
+	coordinator, err := client.Coordinator(i.group())
+	if err != nil {
+		return err
+	}
+	if err := do(coordinator); err != nil {
+		if moved(err) {
+			return errors.Join(err, client.RefreshCoordinator(i.group()))
+		}
+		return err
+	}
+	return nil
+}
+
+// ensureOwners makes the topic that words are left for.
+func (t *Transport) ensureOwners() error {
+	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.PublishTimeout)
+	defer cancel()
+	if err := t.Ensure(ctx, mq.Topic{Name: ownersTopic, Partitions: 1}); err != nil {
+		return fmt.Errorf("make topic %s: %w", ownersTopic, err)
+	}
+	return nil
+}
