@@ -223,7 +223,7 @@ func look(t *testing.T, dir string) *verify.Report {
 func TestVerifyFindsDamage(t *testing.T) {
 	t.Parallel()
 	const group = "INSERT INTO `groups` VALUES (9,'group_9','Nine','',1,1,'open',1,0);" +
-		"INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at) VALUES ('group_9',2,9,1,1);" +
+		"INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at, member_count) VALUES ('group_9',2,9,1,1,1);" +
 		"INSERT INTO group_members VALUES (9,1,'owner',1); INSERT INTO conversation_members (conversation_id, user_id) VALUES ('group_9',1);"
 	for name, c := range map[string]struct{ damage, want string }{
 		"a whole group":                 {group, ""},
@@ -231,6 +231,8 @@ func TestVerifyFindsDamage(t *testing.T) {
 		"a conversation without group":  {group + "DELETE FROM `groups`", "which does not exist"},
 		"a member without membership":   {group + "UPDATE conversation_members SET left_seq = 0 WHERE conversation_id = 'group_9'", "not in its conversation"},
 		"a wrong member count":          {group + "UPDATE `groups` SET member_count = 2", "has 2 members and has 1"},
+		"a wrong count of recipients":   {group + "UPDATE conversations SET member_count = 2 WHERE type = 2", "its conversation counts 2"},
+		"a change that is not there":    {"UPDATE conversations SET changed_seq = 9 WHERE type = 1", "changed_seq 9 is beyond"},
 		"nothing":                       {"SELECT 1", ""},
 		"a hole":                        {"DELETE FROM messages WHERE seq_id = 2", "hole"},
 		"the newest is gone":            {"DELETE FROM messages WHERE seq_id = 3", "last_seq"},

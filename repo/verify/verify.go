@@ -146,6 +146,15 @@ var checks = []check{
 		"group %v has no conversation %v", 2,
 	},
 	{
+		"counts of groups", "SELECT g.group_id, g.member_count, c.member_count FROM `groups` g JOIN conversations c" +
+			" ON c.conversation_id = g.conversation_id WHERE g.dissolved_at = 0 AND g.member_count <> c.member_count",
+		"group %v has %v members, and its conversation counts %v", 3,
+	},
+	{
+		"changes of messages", `SELECT conversation_id, changed_seq, last_seq FROM conversations WHERE changed_seq > last_seq`,
+		"%v: changed_seq %v is beyond last_seq %v", 3,
+	},
+	{
 		"conversations of groups", "SELECT c.conversation_id, c.group_id FROM conversations c LEFT JOIN `groups` g ON g.group_id = c.group_id" +
 			" WHERE c.type = 2 AND g.group_id IS NULL",
 		"%v is of group %v, which does not exist", 2,
