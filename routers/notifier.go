@@ -36,35 +36,52 @@ func (n *Notifier) Notify(ctx context.Context, to []contracts.UserID, d *pb.Deli
 	for i, u := range to {
 		ids[i] = int64(u)
 	}
+	return n.notify(ctx, ids, func(users []int64) []*pb.Delivery {
+		one := proto.CloneOf(d)
+		one.UserIds = users
+		return []*pb.Delivery{one}
+	})
+}
+
+// NotifyEach is Notify for many users with deliveries of their own: they are located
+// in one call, and each gateway gets all of its users' deliveries in one record.
+func (n *Notifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb.Delivery) error {
+	ids := make([]int64, 0, len(to))
+	for u := range to {
+		ids = append(ids, int64(u))
+	}
+	return n.notify(ctx, ids, func(users []int64) (list []*pb.Delivery) {
+		for _, u := range users {
+			for _, d := range to[contracts.UserID(u)] {
+				one := proto.CloneOf(d)
+				one.UserIds = []int64{u}
+				list = append(list, one)
+			}
+		}
+		return list
+	})
+}
+
+// notify publishes to each gateway what its users are to get.
+func (n *Notifier) notify(ctx context.Context, ids []int64, of func(users []int64) []*pb.Delivery) error {
 	found, err := n.locator.Locate(ctx, &pb.LocateRequest{UserIds: ids})
 	if err != nil {
 		return fmt.Errorf("locate %d users: %w", len(ids), err)
 	}
-	var records []deliver.Record
-	add := func(gateway string, users []int64) error {
-		one := proto.CloneOf(d)
-		one.UserIds = users
-		payload, err := proto.Marshal(&pb.Downstream{Deliveries: []*pb.Delivery{one}})
+	users := map[string][]int64{}
+	for _, g := range found.GetGateways() {
+		users[g.GetGatewayId()] = g.GetUserIds()
+	}
+	for _, gw := range found.GetEveryGateway() {
+		users[gw] = ids
+	}
+	records := make([]deliver.Record, 0, len(users))
+	for gateway, list := range users {
+		payload, err := proto.Marshal(&pb.Downstream{Deliveries: of(list)})
 		if err != nil {
 			return fmt.Errorf("encode a delivery: %w", err)
 		}
 		records = append(records, deliver.Record{Topic: contracts.TopicDownstream(gateway), Key: gateway, Payload: payload})
-		return nil
-	}
-	every := map[string]bool{}
-	for _, gw := range found.GetEveryGateway() {
-		every[gw] = true
-		if err := add(gw, ids); err != nil {
-			return err
-		}
-	}
-	for _, g := range found.GetGateways() {
-		if every[g.GetGatewayId()] {
-			continue
-		}
-		if err := add(g.GetGatewayId(), g.GetUserIds()); err != nil {
-			return err
-		}
 	}
 	if len(records) == 0 {
 		return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Register makes an account and its first token. Errors: invalid_argument with
@@ -34,10 +35,10 @@ func (s *Service) Register(ctx context.Context, in *pb.RegisterRequest) (*pb.Reg
 	resp, err := s.deps.Accounts.CreateUser(ctx, &pb.CreateUserRequest{User: user, PasswordHash: hash})
 	switch {
 	case err == nil:
-	case hasCode(err, contracts.CodeUsernameTaken), hasCode(err, contracts.CodeAlreadyExists):
+	case handlers.HasCode(err, contracts.CodeUsernameTaken), handlers.HasCode(err, contracts.CodeAlreadyExists):
 		return nil, contracts.NewError(contracts.CodeUsernameTaken, "").WithCause(err)
 	default:
-		return nil, storeError(err, fmt.Sprintf("create user %d", id))
+		return nil, handlers.StoreError(err, fmt.Sprintf("create user %d", id))
 	}
 	grant, err := s.grant(resp.GetUser())
 	if err != nil {
@@ -65,7 +66,7 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 	user, err := s.verify(ctx, in.GetUsername(), in.GetPassword())
 	if err != nil {
 		// Who was told nothing about the password has not guessed.
-		if !hasCode(err, contracts.CodeInvalidCredentials) {
+		if !handlers.HasCode(err, contracts.CodeInvalidCredentials) {
 			s.throttle.undo(ctx, try)
 		}
 		return nil, err
@@ -82,9 +83,9 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 // hash whether the account exists or not.
 func (s *Service) verify(ctx context.Context, username, password string) (*pb.User, error) {
 	creds, err := s.deps.Accounts.GetCredentials(ctx, &pb.GetCredentialsRequest{Username: username})
-	unknown := err != nil && hasCode(err, contracts.CodeNotFound)
+	unknown := err != nil && handlers.HasCode(err, contracts.CodeNotFound)
 	if err != nil && !unknown {
-		return nil, storeError(err, "read the credentials of an account")
+		return nil, handlers.StoreError(err, "read the credentials of an account")
 	}
 	hash := creds.GetPasswordHash()
 	if unknown {
@@ -120,7 +121,7 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 
 func hashError(err error, doing string) error {
 	code := contracts.CodeInternal
-	if errors.Is(err, errHashQueueFull) || hasCode(err, contracts.CodeUnavailable) {
+	if errors.Is(err, errHashQueueFull) || handlers.HasCode(err, contracts.CodeUnavailable) {
 		code = contracts.CodeUnavailable
 	}
 	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))

@@ -212,16 +212,3 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		pool: newHashPool(cfg.HashWorkers, cfg.HashQueue),
 	}, nil
 }
-
-// storeError is what the client is told when the store failed in a way that no
-// verb expects. Whatever else the store says (invalid_argument, unauthenticated)
-// is about our call, not about the client's.
-func storeError(err error, doing string) error {
-	code := contracts.CodeInternal
-	if hasCode(err, contracts.CodeUnavailable) {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
-}
-
-func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }

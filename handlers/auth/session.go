@@ -6,6 +6,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Logout revokes a token and closes the sockets that were opened with it.
@@ -26,7 +27,7 @@ func (s *Service) Logout(ctx context.Context, in *pb.LogoutRequest) (*pb.LogoutR
 			TokenId: tok.id, UserId: int64(tok.user), ExpiresAt: tok.expires.UnixMilli(),
 		})
 		if err != nil {
-			return nil, storeError(err, fmt.Sprintf("revoke a token of user %s", tok.user))
+			return nil, handlers.StoreError(err, fmt.Sprintf("revoke a token of user %s", tok.user))
 		}
 	}
 	if err := s.closeSockets(ctx, tok); err != nil {
@@ -81,7 +82,7 @@ func (s *Service) refused(ctx context.Context, tok token, device string) (bool, 
 	}
 	resp, err := s.deps.Devices.CheckDevice(ctx, &pb.CheckDeviceRequest{TokenId: tok.id, UserId: int64(tok.user), DeviceId: device})
 	if err != nil {
-		return false, storeError(err, fmt.Sprintf("ask whether a device of user %s is revoked", tok.user))
+		return false, handlers.StoreError(err, fmt.Sprintf("ask whether a device of user %s is revoked", tok.user))
 	}
 	return resp.GetTokenRevoked() || tok.issued.UnixMilli() < resp.GetRevokedAt(), nil
 }
@@ -98,7 +99,7 @@ func (s *Service) parse(signed string) (token, error) {
 func (s *Service) revoked(ctx context.Context, tok token) (bool, error) {
 	resp, err := s.deps.Revocations.IsTokenRevoked(ctx, &pb.IsTokenRevokedRequest{TokenId: tok.id})
 	if err != nil {
-		return false, storeError(err, fmt.Sprintf("ask whether a token of user %s is revoked", tok.user))
+		return false, handlers.StoreError(err, fmt.Sprintf("ask whether a token of user %s is revoked", tok.user))
 	}
 	return resp.GetRevoked(), nil
 }

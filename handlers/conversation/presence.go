@@ -8,13 +8,14 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Read moves the caller's read position forward and tells the caller's other
 // sockets and, in a single chat, the peer. Errors: not_found.
 func (s *Service) Read(ctx context.Context, in *pb.ReadRequest) (*pb.ReadResponse, error) {
 	caller := in.GetCallerId()
-	if err := checkCaller(caller); err != nil {
+	if err := handlers.CheckCaller(caller); err != nil {
 		return nil, err
 	}
 	if !contracts.ConversationID(in.GetConversationId()).Valid() {
@@ -25,10 +26,10 @@ func (s *Service) Read(ctx context.Context, in *pb.ReadRequest) (*pb.ReadRespons
 	})
 	switch {
 	case err == nil:
-	case hasCode(err, contracts.CodeNotFound):
+	case handlers.HasCode(err, contracts.CodeNotFound):
 		return nil, noSuchConversation(err)
 	default:
-		return nil, storeError(err, fmt.Sprintf("move the read position of user %d in %s", caller, in.GetConversationId()))
+		return nil, handlers.StoreError(err, fmt.Sprintf("move the read position of user %d in %s", caller, in.GetConversationId()))
 	}
 	if resp.GetMoved() {
 		if err := s.tellRead(ctx, in, resp); err != nil {
@@ -62,7 +63,7 @@ func unread(last, read uint64) uint64 { return last - min(last, read) }
 // an error. Errors: not_found, conflict (a dissolved group), unavailable.
 func (s *Service) Typing(ctx context.Context, in *pb.TypingRequest) (*pb.TypingResponse, error) {
 	caller := in.GetCallerId()
-	if err := checkCaller(caller); err != nil {
+	if err := handlers.CheckCaller(caller); err != nil {
 		return nil, err
 	}
 	member, err := s.membership(ctx, contracts.ConversationID(in.GetConversationId()), caller)
@@ -97,7 +98,7 @@ func (s *Service) membership(ctx context.Context, conv contracts.ConversationID,
 		Keys: []*pb.MembershipKey{{ConversationId: string(conv), UserId: caller}},
 	})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("read the membership of user %d in %s", caller, conv))
+		return nil, handlers.StoreError(err, fmt.Sprintf("read the membership of user %d in %s", caller, conv))
 	}
 	facts := resp.GetMemberships()
 	switch {
@@ -138,10 +139,10 @@ func (s *Service) groupMembers(ctx context.Context, group int64) ([]int64, error
 		resp, err := s.deps.Members.ListMemberIDs(ctx, req)
 		switch {
 		case err == nil:
-		case hasCode(err, contracts.CodeNotFound):
+		case handlers.HasCode(err, contracts.CodeNotFound):
 			return nil, noSuchConversation(err)
 		default:
-			return nil, storeError(err, fmt.Sprintf("list the members of group %d", group))
+			return nil, handlers.StoreError(err, fmt.Sprintf("list the members of group %d", group))
 		}
 		page := resp.GetUserIds()
 		all = append(all, page...)

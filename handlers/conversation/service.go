@@ -154,26 +154,6 @@ func pageSize(asked int32, def, most int) (int32, error) {
 // conversation gets there.
 func storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }
 
-func checkCaller(id int64) error {
-	if id <= 0 {
-		return contracts.NewError(contracts.CodeUnauthenticated, "")
-	}
-	return nil
-}
-
 func noSuchConversation(cause error) error {
 	return contracts.NewError(contracts.CodeNotFound, "There is no such conversation.").WithCause(cause)
 }
-
-// storeError is what the client is told when the store failed in a way that no
-// verb expects. Whatever else the store says (invalid_argument, unauthenticated)
-// is about our call, not about the client's.
-func storeError(err error, doing string) error {
-	code := contracts.CodeInternal
-	if hasCode(err, contracts.CodeUnavailable) {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
-}
-
-func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // maxCursor is in bytes; ours are much shorter.
@@ -15,7 +16,7 @@ const maxCursor = 512
 // Errors: invalid_argument on peerId (oneself, no id), not_found.
 func (s *Service) CreateSingle(ctx context.Context, in *pb.CreateSingleRequest) (*pb.CreateSingleResponse, error) {
 	caller, peer := in.GetCallerId(), in.GetPeerId()
-	if err := checkCaller(caller); err != nil {
+	if err := handlers.CheckCaller(caller); err != nil {
 		return nil, err
 	}
 	if peer <= 0 || peer == caller {
@@ -24,10 +25,10 @@ func (s *Service) CreateSingle(ctx context.Context, in *pb.CreateSingleRequest) 
 	made, err := s.deps.Conversations.EnsureSingle(ctx, &pb.EnsureSingleRequest{UserId: caller, PeerId: peer})
 	switch {
 	case err == nil:
-	case hasCode(err, contracts.CodeNotFound):
+	case handlers.HasCode(err, contracts.CodeNotFound):
 		return nil, contracts.NewError(contracts.CodeNotFound, "There is no such user.").WithCause(err)
 	default:
-		return nil, storeError(err, fmt.Sprintf("make the single chat of %d and %d", caller, peer))
+		return nil, handlers.StoreError(err, fmt.Sprintf("make the single chat of %d and %d", caller, peer))
 	}
 	conv, err := s.read(ctx, made.GetConversationId(), caller)
 	if err != nil {
@@ -38,7 +39,7 @@ func (s *Service) CreateSingle(ctx context.Context, in *pb.CreateSingleRequest) 
 
 // Get returns a conversation that the caller is in. Errors: not_found.
 func (s *Service) Get(ctx context.Context, in *pb.ConversationServiceGetRequest) (*pb.ConversationServiceGetResponse, error) {
-	if err := checkCaller(in.GetCallerId()); err != nil {
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
 	conv, err := s.read(ctx, in.GetConversationId(), in.GetCallerId())
@@ -56,16 +57,16 @@ func (s *Service) read(ctx context.Context, id string, caller int64) (*pb.Conver
 	switch {
 	case err == nil:
 		return resp.GetConversation(), nil
-	case hasCode(err, contracts.CodeNotFound):
+	case handlers.HasCode(err, contracts.CodeNotFound):
 		return nil, noSuchConversation(err)
 	}
-	return nil, storeError(err, fmt.Sprintf("read conversation %s of user %d", id, caller))
+	return nil, handlers.StoreError(err, fmt.Sprintf("read conversation %s of user %d", id, caller))
 }
 
 // List pages through the caller's conversations, newest message first. Errors:
 // invalid_argument on limit or cursor.
 func (s *Service) List(ctx context.Context, in *pb.ConversationServiceListRequest) (*pb.ConversationServiceListResponse, error) {
-	if err := checkCaller(in.GetCallerId()); err != nil {
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
 	limit, err := pageSize(in.GetLimit(), s.cfg.ListDefault, s.cfg.ListMax)
@@ -83,10 +84,10 @@ func (s *Service) List(ctx context.Context, in *pb.ConversationServiceListReques
 		return &pb.ConversationServiceListResponse{
 			Conversations: resp.GetConversations(), NextCursor: resp.GetNextCursor(),
 		}, nil
-	case in.GetCursor() != "" && hasCode(err, contracts.CodeInvalidArgument):
+	case in.GetCursor() != "" && handlers.HasCode(err, contracts.CodeInvalidArgument):
 		return nil, badCursor(err)
 	}
-	return nil, storeError(err, fmt.Sprintf("list the conversations of user %d", in.GetCallerId()))
+	return nil, handlers.StoreError(err, fmt.Sprintf("list the conversations of user %d", in.GetCallerId()))
 }
 
 func badCursor(cause error) error {
@@ -98,7 +99,7 @@ func badCursor(cause error) error {
 // Conversations that the caller is not in are passed over in silence. Errors:
 // invalid_argument on limit or conversations.
 func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncAllResponse, error) {
-	if err := checkCaller(in.GetCallerId()); err != nil {
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
 	limits := s.cfg.Limits
@@ -118,7 +119,7 @@ func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncA
 	}
 	resp, err := s.deps.Conversations.Sync(ctx, &pb.SyncRequest{UserId: in.GetCallerId(), Have: have, Limit: limit})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("sync user %d", in.GetCallerId()))
+		return nil, handlers.StoreError(err, fmt.Sprintf("sync user %d", in.GetCallerId()))
 	}
 	out := &pb.SyncAllResponse{More: resp.GetMore(), Conversations: make([]*pb.SyncedConversation, len(resp.GetConversations()))}
 	for i, c := range resp.GetConversations() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Devices stores the devices of users.
@@ -55,7 +56,7 @@ func (s *Service) ListDevices(ctx context.Context, in *pb.ListDevicesRequest) (*
 	}
 	resp, err := s.devices.KnownDevices(ctx, &pb.KnownDevicesRequest{UserId: in.GetCallerId()})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("list the devices of user %d", in.GetCallerId()))
+		return nil, handlers.StoreError(err, fmt.Sprintf("list the devices of user %d", in.GetCallerId()))
 	}
 	for _, d := range resp.GetDevices() {
 		if d.GetOnline() { // what is stored is only raised now and then
@@ -80,7 +81,7 @@ func (s *Service) RevokeDevice(ctx context.Context, in *pb.RevokeDeviceRequest) 
 		UserId: in.GetCallerId(), DeviceId: in.GetDeviceId(), At: s.now().UnixMilli(),
 	})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("revoke a device of user %d", in.GetCallerId()))
+		return nil, handlers.StoreError(err, fmt.Sprintf("revoke a device of user %d", in.GetCallerId()))
 	}
 	if resp.GetRevokedAt() > 0 {
 		if err := s.closeSockets(ctx, in, resp.GetRevokedAt()); err != nil {
@@ -110,15 +111,4 @@ func (s *Service) closeSockets(ctx context.Context, in *pb.RevokeDeviceRequest, 
 
 func noSuchDevice() error {
 	return contracts.NewError(contracts.CodeNotFound, "There is no such device.")
-}
-
-// storeError is what the client is told when the store failed in a way that no
-// verb expects. Whatever else the store says is about our call, not about the
-// client's.
-func storeError(err error, doing string) error {
-	code := contracts.CodeInternal
-	if contracts.AsError(err).Code == contracts.CodeUnavailable {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // CreateGroup makes a group whose owner is the caller. Errors: invalid_argument on name or
@@ -47,10 +48,10 @@ func (s *Service) CreateGroup(ctx context.Context, in *pb.CreateGroupRequest) (*
 	})
 	switch {
 	case err == nil:
-	case hasCode(err, contracts.CodeNotFound):
+	case handlers.HasCode(err, contracts.CodeNotFound):
 		return nil, contracts.NewError(contracts.CodeNotFound, "One of the members is no user.").WithCause(err)
 	default:
-		return nil, storeError(err, fmt.Sprintf("make group %d", id))
+		return nil, handlers.StoreError(err, fmt.Sprintf("make group %d", id))
 	}
 	s.announce(ctx, out.GetAnnouncement())
 	return &pb.CreateGroupResponse{Group: out.GetGroup()}, nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // ListMembers pages through the members, ascending by user id. Errors: invalid_argument on limit
@@ -33,7 +34,7 @@ func (s *Service) ListMembers(ctx context.Context, in *pb.ListMembersRequest) (*
 	}
 	page, err := s.deps.Groups.PageMembers(ctx, &pb.PageMembersRequest{GroupId: in.GetGroupId(), AfterUserId: after, Limit: limit})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("list members of group %d", in.GetGroupId()))
+		return nil, handlers.StoreError(err, fmt.Sprintf("list members of group %d", in.GetGroupId()))
 	}
 	out := &pb.ListMembersResponse{Members: page.GetMembers()}
 	if n := len(out.GetMembers()); page.GetHasMore() && n > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Groups reads groups.
@@ -115,10 +116,10 @@ func (s *Service) enter(ctx context.Context, caller, group, target int64, op ope
 	}
 	found, err := s.deps.Groups.FindGroup(ctx, &pb.FindGroupRequest{GroupId: group})
 	switch {
-	case err != nil && hasCode(err, contracts.CodeNotFound), err == nil && found.GetGroup().GetDissolvedAt() != 0:
+	case err != nil && handlers.HasCode(err, contracts.CodeNotFound), err == nil && found.GetGroup().GetDissolvedAt() != 0:
 		return nil, noSuchGroup(err)
 	case err != nil:
-		return nil, storeError(err, fmt.Sprintf("read group %d", group))
+		return nil, handlers.StoreError(err, fmt.Sprintf("read group %d", group))
 	}
 	ask := []int64{caller}
 	if target != 0 && target != caller {
@@ -126,7 +127,7 @@ func (s *Service) enter(ctx context.Context, caller, group, target int64, op ope
 	}
 	members, err := s.deps.Groups.FindMembers(ctx, &pb.FindMembersRequest{GroupId: group, UserIds: ask})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("read members of group %d", group))
+		return nil, handlers.StoreError(err, fmt.Sprintf("read members of group %d", group))
 	}
 	sc := &scene{group: found.GetGroup()}
 	for _, m := range members.GetMembers() {
@@ -191,23 +192,12 @@ func noSuchGroup(cause error) *contracts.Error {
 // have changed since.
 func changeError(err error, doing string) error {
 	for _, code := range []contracts.Code{contracts.CodePermissionDenied, contracts.CodeConflict} {
-		if hasCode(err, code) {
+		if handlers.HasCode(err, code) {
 			return contracts.NewError(code, contracts.AsError(err).Message).WithCause(fmt.Errorf("%s: %w", doing, err))
 		}
 	}
-	if hasCode(err, contracts.CodeNotFound) {
+	if handlers.HasCode(err, contracts.CodeNotFound) {
 		return contracts.NewError(contracts.CodeNotFound, "There is no such group, or no such user.").WithCause(err)
 	}
-	return storeError(err, doing)
+	return handlers.StoreError(err, doing)
 }
-
-// storeError is what the client is told when the store failed in a way that no verb expects.
-func storeError(err error, doing string) error {
-	code := contracts.CodeInternal
-	if hasCode(err, contracts.CodeUnavailable) {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
-}
-
-func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }

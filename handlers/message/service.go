@@ -12,6 +12,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Conversations knows who is in which conversation.
@@ -69,7 +70,7 @@ func New(cfg Config, conversations Conversations, messages Messages) (*Service, 
 // in a group only what came after the caller joined. Errors: invalid_argument,
 // not_found.
 func (s *Service) ListMessages(ctx context.Context, in *pb.ListMessagesRequest) (*pb.ListMessagesResponse, error) {
-	if err := checkCaller(in.GetCallerId()); err != nil {
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
 	limit, err := s.pageSize(in.GetLimit())
@@ -92,7 +93,7 @@ func (s *Service) ListMessages(ctx context.Context, in *pb.ListMessagesRequest) 
 	}
 	resp, err := s.messages.History(ctx, page)
 	if err != nil {
-		return nil, storeError(err, "read the history of "+in.GetConversationId())
+		return nil, handlers.StoreError(err, "read the history of "+in.GetConversationId())
 	}
 	return &pb.ListMessagesResponse{
 		Messages: resp.GetMessages(), LastSeq: resp.GetLastSeq(), HasMore: resp.GetHasMore(),
@@ -109,17 +110,17 @@ func (s *Service) floor(ctx context.Context, conv contracts.ConversationID, call
 		switch {
 		case err == nil:
 			return resp.GetConversation().GetJoinSeq(), nil
-		case hasCode(err, contracts.CodeNotFound):
+		case handlers.HasCode(err, contracts.CodeNotFound):
 			return 0, noSuchConversation(err)
 		}
-		return 0, storeError(err, fmt.Sprintf("read conversation %s of user %d", conv, caller))
+		return 0, handlers.StoreError(err, fmt.Sprintf("read conversation %s of user %d", conv, caller))
 	}
 	// Who is in a single chat or in world never changes: the cached fact will do.
 	resp, err := s.conversations.Memberships(ctx, &pb.MembershipsRequest{
 		Keys: []*pb.MembershipKey{{ConversationId: string(conv), UserId: caller}},
 	})
 	if err != nil {
-		return 0, storeError(err, fmt.Sprintf("read the membership of user %d in %s", caller, conv))
+		return 0, handlers.StoreError(err, fmt.Sprintf("read the membership of user %d in %s", caller, conv))
 	}
 	if facts := resp.GetMemberships(); len(facts) != 1 || !facts[0].GetExists() || !facts[0].GetMember() {
 		return 0, noSuchConversation(nil)
@@ -140,7 +141,7 @@ func (s *Service) pageSize(asked int32) (int32, error) {
 // GetOutcome tells what became of a send of the caller's own. Errors:
 // invalid_argument.
 func (s *Service) GetOutcome(ctx context.Context, in *pb.GetOutcomeRequest) (*pb.GetOutcomeResponse, error) {
-	if err := checkCaller(in.GetCallerId()); err != nil {
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
 	if must := s.limits.CheckTempMessageID(in.GetTempMessageId()); must != "" {
@@ -150,7 +151,7 @@ func (s *Service) GetOutcome(ctx context.Context, in *pb.GetOutcomeRequest) (*pb
 		SenderId: in.GetCallerId(), TempMessageId: in.GetTempMessageId(),
 	})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("read the outcome of a send of user %d", in.GetCallerId()))
+		return nil, handlers.StoreError(err, fmt.Sprintf("read the outcome of a send of user %d", in.GetCallerId()))
 	}
 	if !resp.GetStored() {
 		return &pb.GetOutcomeResponse{}, nil
@@ -162,26 +163,6 @@ func (s *Service) GetOutcome(ctx context.Context, in *pb.GetOutcomeRequest) (*pb
 // conversation gets there.
 func storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }
 
-func checkCaller(id int64) error {
-	if id <= 0 {
-		return contracts.NewError(contracts.CodeUnauthenticated, "")
-	}
-	return nil
-}
-
 func noSuchConversation(cause error) error {
 	return contracts.NewError(contracts.CodeNotFound, "There is no such conversation.").WithCause(cause)
 }
-
-// storeError is what the client is told when the store failed in a way that no
-// verb expects. Whatever else the store says (invalid_argument, unauthenticated)
-// is about our call, not about the client's.
-func storeError(err error, doing string) error {
-	code := contracts.CodeInternal
-	if hasCode(err, contracts.CodeUnavailable) {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
-}
-
-func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }

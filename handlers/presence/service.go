@@ -12,6 +12,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Presence knows who is online, and when others were.
@@ -80,7 +81,7 @@ func (s *Service) GetPresence(ctx context.Context, in *pb.GetPresenceRequest) (*
 	}
 	seen, err := s.presence.LastSeen(ctx, &pb.LastSeenRequest{UserIds: offline})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("read when %d users were last seen", len(offline)))
+		return nil, handlers.StoreError(err, fmt.Sprintf("read when %d users were last seen", len(offline)))
 	}
 	for _, p := range out.GetPresence() {
 		if !p.GetOnline() {
@@ -114,10 +115,10 @@ func (s *Service) contacts(ctx context.Context, caller int64, asked []int64) ([]
 	}
 	resp, err := s.directory.Memberships(ctx, &pb.MembershipsRequest{Keys: keys})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("read which of %d users have a single chat with user %d", len(ask), caller))
+		return nil, handlers.StoreError(err, fmt.Sprintf("read which of %d users have a single chat with user %d", len(ask), caller))
 	}
 	if len(resp.GetMemberships()) != len(ask) {
-		return nil, storeError(errors.New("the answer has another length"), "read memberships")
+		return nil, handlers.StoreError(errors.New("the answer has another length"), "read memberships")
 	}
 	for i, m := range resp.GetMemberships() {
 		// The id of a chat is a hash: that it is theirs is checked, not believed.
@@ -126,15 +127,4 @@ func (s *Service) contacts(ctx context.Context, caller int64, asked []int64) ([]
 		}
 	}
 	return known, nil
-}
-
-// storeError is what the client is told when the store failed in a way that no
-// verb expects. Whatever else the store says is about our call, not about the
-// client's.
-func storeError(err error, doing string) error {
-	code := contracts.CodeInternal
-	if contracts.AsError(err).Code == contracts.CodeUnavailable {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
 }

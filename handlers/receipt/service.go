@@ -14,6 +14,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Receipts stores what was delivered.
@@ -71,7 +72,7 @@ func (s *Service) Deliver(ctx context.Context, in *pb.DeliverRequest) (*pb.Deliv
 	}
 	resp, err := s.receipts.MarkDelivered(ctx, &pb.MarkDeliveredRequest{Delivered: keep})
 	if err != nil {
-		return nil, storeError(err, fmt.Sprintf("move %d delivered positions", len(keep)))
+		return nil, handlers.StoreError(err, fmt.Sprintf("move %d delivered positions", len(keep)))
 	}
 	if err := s.tell(ctx, resp.GetMoved()); err != nil {
 		// The positions are moved, and peers learn them with the conversation: not a
@@ -141,7 +142,7 @@ func (s *Service) ListReaders(ctx context.Context, in *pb.ListReadersRequest) (*
 	case contracts.AsError(err).Code == contracts.CodeNotFound:
 		return nil, noSuchMessage(err)
 	default:
-		return nil, storeError(err, fmt.Sprintf("list the readers of message %d of %s", in.GetSeqId(), conv))
+		return nil, handlers.StoreError(err, fmt.Sprintf("list the readers of message %d of %s", in.GetSeqId(), conv))
 	}
 	out := &pb.ListReadersResponse{
 		ReadCount: resp.GetReadCount(), DeliveredCount: resp.GetDeliveredCount(), MemberCount: resp.GetMemberCount(), Readers: resp.GetReaders(),
@@ -159,14 +160,3 @@ func noSuchMessage(cause error) error {
 // storable cuts a number to what a database's signed integer holds; no
 // conversation gets there.
 func storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }
-
-// storeError is what the client is told when the store failed in a way that no
-// verb expects. Whatever else the store says is about our call, not about the
-// client's.
-func storeError(err error, doing string) error {
-	code := contracts.CodeInternal
-	if contracts.AsError(err).Code == contracts.CodeUnavailable {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Conversations knows who is in which conversation.
@@ -103,9 +104,5 @@ func storeError(err error, doing string) error {
 	if must, bad := e.Fields["cursor"]; bad && e.Code == contracts.CodeInvalidArgument {
 		return contracts.Invalid("cursor", must).WithCause(err)
 	}
-	code := contracts.CodeInternal
-	if e.Code == contracts.CodeUnavailable {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
+	return handlers.StoreError(err, doing)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Profiles stores what others see of a user.
@@ -57,7 +58,7 @@ func New(cfg Config, profiles Profiles) (*Service, error) {
 
 // GetProfile reads any user's public profile. Errors: not_found.
 func (s *Service) GetProfile(ctx context.Context, in *pb.GetProfileRequest) (*pb.GetProfileResponse, error) {
-	if err := checkCaller(in.GetCallerId()); err != nil {
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
 	user, err := s.read(ctx, in.GetUserId())
@@ -75,16 +76,16 @@ func (s *Service) read(ctx context.Context, id int64) (*pb.User, error) {
 	switch {
 	case err == nil:
 		return resp.GetUser(), nil
-	case hasCode(err, contracts.CodeNotFound):
+	case handlers.HasCode(err, contracts.CodeNotFound):
 		return nil, noSuchUser(err)
 	}
-	return nil, storeError(err, fmt.Sprintf("read user %d", id))
+	return nil, handlers.StoreError(err, fmt.Sprintf("read user %d", id))
 }
 
 // FindByName returns the user with this name, or nobody. Errors:
 // invalid_argument when there is no name.
 func (s *Service) FindByName(ctx context.Context, in *pb.FindByNameRequest) (*pb.FindByNameResponse, error) {
-	if err := checkCaller(in.GetCallerId()); err != nil {
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
 	name := in.GetUsername()
@@ -98,10 +99,10 @@ func (s *Service) FindByName(ctx context.Context, in *pb.FindByNameRequest) (*pb
 	switch {
 	case err == nil:
 		return &pb.FindByNameResponse{Users: []*pb.User{resp.GetUser()}}, nil
-	case hasCode(err, contracts.CodeNotFound):
+	case handlers.HasCode(err, contracts.CodeNotFound):
 		return &pb.FindByNameResponse{}, nil
 	}
-	return nil, storeError(err, "find a user by name")
+	return nil, handlers.StoreError(err, "find a user by name")
 }
 
 // anyUsername takes every name that any limits could have allowed at the time
@@ -111,7 +112,7 @@ var anyUsername = contracts.Limits{UsernameMin: 1, UsernameMax: 255}
 // UpdateProfile changes what is set and returns the profile after it. Errors:
 // invalid_argument with fields.
 func (s *Service) UpdateProfile(ctx context.Context, in *pb.UpdateProfileRequest) (*pb.UpdateProfileResponse, error) {
-	if err := checkCaller(in.GetCallerId()); err != nil {
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
 	if err := s.checkUpdate(in); err != nil {
@@ -130,10 +131,10 @@ func (s *Service) UpdateProfile(ctx context.Context, in *pb.UpdateProfileRequest
 	switch {
 	case err == nil:
 		return &pb.UpdateProfileResponse{User: resp.GetUser()}, nil
-	case hasCode(err, contracts.CodeNotFound):
+	case handlers.HasCode(err, contracts.CodeNotFound):
 		return nil, noSuchUser(err)
 	}
-	return nil, storeError(err, fmt.Sprintf("update user %d", in.GetCallerId()))
+	return nil, handlers.StoreError(err, fmt.Sprintf("update user %d", in.GetCallerId()))
 }
 
 func (s *Service) checkUpdate(in *pb.UpdateProfileRequest) error {
@@ -194,26 +195,6 @@ func notInURL(r rune) bool {
 	return unicode.IsControl(r) || unicode.IsSpace(r) || strings.ContainsRune("\"<>\\^`{|}", r)
 }
 
-func checkCaller(id int64) error {
-	if id <= 0 {
-		return contracts.NewError(contracts.CodeUnauthenticated, "")
-	}
-	return nil
-}
-
 func noSuchUser(cause error) error {
 	return contracts.NewError(contracts.CodeNotFound, "There is no such user.").WithCause(cause)
 }
-
-// storeError is what the client is told when the store failed in a way that no
-// verb expects. Whatever else the store says (invalid_argument, unauthenticated)
-// is about our call, not about the client's.
-func storeError(err error, doing string) error {
-	code := contracts.CodeInternal
-	if hasCode(err, contracts.CodeUnavailable) {
-		code = contracts.CodeUnavailable
-	}
-	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
-}
-
-func hasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }
