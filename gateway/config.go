@@ -58,7 +58,7 @@ type Config struct {
 	UpstreamQueue int `mapstructure:"upstream_queue"`
 
 	// BeatInterval is how often the gateway says that it lives; the registry forgets
-	// it after 15 s.
+	// it after 12 s.
 	BeatInterval time.Duration `mapstructure:"beat_interval"`
 	// SessionRefresh is how often sessions are put again; they expire after 30 min.
 	SessionRefresh time.Duration `mapstructure:"session_refresh"`
@@ -161,7 +161,7 @@ func (c Config) Validate() error {
 	check(c.IDPrefix != "" && plainName(c.IDPrefix), "gateway.id_prefix %q: must be of a-z, A-Z, 0-9, _ -", c.IDPrefix)
 	check(c.Rates.SharedTimeout > 0 && c.Rates.SharedTimeout <= time.Second,
 		"limits.shared_timeout %v: must be more than 0 and at most 1s", c.Rates.SharedTimeout)
-	check(c.BeatInterval < 15*time.Second, "gateway.beat_interval %v: must be less than 15s", c.BeatInterval)
+	check(c.BeatInterval < 12*time.Second, "gateway.beat_interval %v: must be less than 12s", c.BeatInterval)
 	if _, err := parseNetworks(c.TrustedProxies); err != nil {
 		errs = append(errs, fmt.Errorf("gateway.trusted_proxies: %w", err))
 	}

@@ -35,7 +35,7 @@ type view struct {
 	lost map[string]bool
 }
 
-// Live lists the gateways that beat within 15 s, and those that were live a
+// Live lists the gateways that beat within 12 s, and those that were live a
 // little while ago and that Redis does not know now.
 func (s *Sessions) Live(ctx context.Context) []string {
 	v := s.look(ctx)

@@ -17,7 +17,7 @@ func present(t *testing.T, s *rediscache.Sessions, users ...int64) (map[int64][]
 	return got, partial
 }
 
-// TestWhoIsOnline believes Redis alone: a gateway that is dead for 15 s takes its
+// TestWhoIsOnline believes Redis alone: a gateway that is dead for 12 s takes its
 // users with it, whoever may still get their messages.
 func TestWhoIsOnline(t *testing.T) {
 	t.Parallel()
@@ -31,7 +31,7 @@ func TestWhoIsOnline(t *testing.T) {
 	assert.Equal(t, map[int64][]string{1: {"d|e"}, 2: {"d|e"}}, got)
 	assert.False(t, partial)
 
-	at.move(14 * time.Second)
+	at.move(11 * time.Second)
 	beat(t, s, "a", true)
 	at.move(2 * time.Second)
 	require.NotEmpty(t, s.Locate(t.Context(), []int64{2}).Every, "it might be reached")

@@ -37,7 +37,9 @@ func (s Session) value() string {
 
 const (
 	sessionTTL = 30 * time.Minute
-	gatewayTTL = 15 * time.Second
+	// gatewayTTL leaves room for two lost beats of 5 s, and for what watches presence to
+	// see a dead gateway's users go within 15 s: it asks every 2 s, of a list up to 1 s old.
+	gatewayTTL = 12 * time.Second
 	// seenFor is how long a gateway that was live counts as possibly live when Redis
 	// does not know it: it may have lost it. A gateway that is really gone has no
 	// topic, and what is sent there is dropped.

@@ -190,9 +190,9 @@ func TestGatewaysGoAway(t *testing.T) {
 	assert.Equal(t, []string{"b"}, s.Live(t.Context()))
 	assert.Empty(t, s.Locate(t.Context(), []int64{1}).Gateways)
 
-	at.move(16 * time.Second) // b has not beaten: dead, or Redis lost it
+	at.move(13 * time.Second) // b has not beaten: dead, or Redis lost it
 	assert.Equal(t, []string{"b"}, s.Locate(t.Context(), []int64{2}).Every)
-	at.move(15 * time.Second)
+	at.move(12 * time.Second)
 	assert.Empty(t, s.Locate(t.Context(), []int64{2}).Every)
 	assert.Empty(t, s.Live(t.Context()))
 }
