@@ -5,13 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -49,14 +52,37 @@ type Server struct {
 	log bytes.Buffer
 }
 
-// FreeAddress returns an address on loopback that nobody listens on right now.
+// Ports of FreeAddress are below those that systems give to outgoing connections
+// (from 32768 on Linux, from 49152 elsewhere), which take a port while the process
+// that it is meant for has not started or is being started again; and above those of
+// deploy/local's servers.
+const (
+	firstPort = 26000
+	portCount = 6000
+)
+
+// nextPort walks from a random place, so that a process is given no port twice.
+var nextPort = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(rand.Uint32N(portCount)) //nolint:gosec // no secret: it keeps tests side by side apart
+	return &n
+}()
+
+// FreeAddress returns an address on loopback that nobody listens on right now and
+// that it has not returned a short while ago. Safe for concurrent use.
 func FreeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+	for range portCount {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+int(nextPort.Add(1)%portCount)))
+		ln, err := net.Listen("tcp", address) //nolint:noctx // it is closed at once
+		if err != nil {
+			continue
+		}
+		if err := ln.Close(); err != nil {
+			return "", fmt.Errorf("find a free port: %w", err)
+		}
+		return address, nil
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String(), nil
+	return "", fmt.Errorf("find a free port: all from %d to %d are taken", firstPort, firstPort+portCount-1)
 }
 
 // URL is where clients go.
