@@ -58,25 +58,31 @@ func migrateCommand(cfg *Config, stdout io.Writer) *cobra.Command {
 func migration(cfg *Config, use, short string, run func(context.Context, *db.DB) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if _, err := loadConfig(cmd, cfg); err != nil {
-				return err
-			}
-			c := cfg.DB
-			if c.Driver != db.MySQL {
-				c.Path = cfg.dbPath(cfg.DataDir)
-				if _, err := os.Stat(c.Path); err != nil && use != "up" {
-					return fmt.Errorf("there is no store at %s; name the data directory by --data-dir: %w", c.Path, cause(err))
-				}
-			}
-			d, err := db.Open(cmd.Context(), c, zap.NewNop())
-			if err != nil {
-				return explain(err)
-			}
-			defer func() { err = errors.Join(err, d.Close()) }()
-			return explain(run(cmd.Context(), d))
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withStore(cmd, cfg, use == "up", func(d *db.DB) error { return run(cmd.Context(), d) })
 		},
 	}
+}
+
+// withStore loads the configuration and lets work work on the store, which has to be
+// there unless it may be made anew.
+func withStore(cmd *cobra.Command, cfg *Config, fresh bool, work func(*db.DB) error) (err error) {
+	if _, err := loadConfig(cmd, cfg); err != nil {
+		return err
+	}
+	c := cfg.DB
+	if c.Driver != db.MySQL {
+		c.Path = cfg.dbPath(cfg.DataDir)
+		if _, err := os.Stat(c.Path); err != nil && !fresh {
+			return fmt.Errorf("there is no store at %s; name the data directory by --data-dir: %w", c.Path, cause(err))
+		}
+	}
+	d, err := db.Open(cmd.Context(), c, zap.NewNop())
+	if err != nil {
+		return explain(err)
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return explain(work(d))
 }
 
 // report prints what was done with migrations, or that there was nothing to do.

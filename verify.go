@@ -1,14 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/verify"
@@ -27,30 +26,15 @@ func verifyCommand(cfg *Config, stdout io.Writer) *cobra.Command {
 			"Exit code 0: whole. 1: not whole, or not readable.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := loadConfig(cmd, cfg); err != nil {
-				return err
-			}
-			return runVerify(cmd, cfg, asJSON, stdout)
+			return withStore(cmd, cfg, false, func(d *db.DB) error { return runVerify(cmd.Context(), d, asJSON, stdout) })
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }
 
-func runVerify(cmd *cobra.Command, cfg *Config, asJSON bool, stdout io.Writer) (err error) {
-	dbCfg := cfg.DB
-	dbCfg.Path = cfg.dbPath(cfg.DataDir)
-	if dbCfg.Driver != db.MySQL {
-		if _, err := os.Stat(dbCfg.Path); err != nil {
-			return fmt.Errorf("there is no store at %s; name the data directory by --data-dir: %w", dbCfg.Path, cause(err))
-		}
-	}
-	d, err := db.Open(cmd.Context(), dbCfg, zap.NewNop())
-	if err != nil {
-		return explain(err)
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	report, err := verify.Verify(cmd.Context(), d)
+func runVerify(ctx context.Context, d *db.DB, asJSON bool, stdout io.Writer) error {
+	report, err := verify.Verify(ctx, d)
 	if err != nil {
 		return err
 	}

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/handlers/webhook"
@@ -49,27 +47,14 @@ func webhookCommand(cfg *Config, stdout io.Writer) *cobra.Command {
 	return root
 }
 
-// withHooks loads the configuration, opens the store and lets work work on it.
-func withHooks(cmd *cobra.Command, cfg *Config, work func(context.Context, *sqlstore.Store) error) (err error) {
-	if _, err := loadConfig(cmd, cfg); err != nil {
-		return err
-	}
-	c := cfg.DB
-	if c.Driver != db.MySQL {
-		c.Path = cfg.dbPath(cfg.DataDir)
-		if _, err := os.Stat(c.Path); err != nil {
-			return fmt.Errorf("there is no store at %s; name the data directory by --data-dir: %w", c.Path, cause(err))
+// withHooks lets work work on a store that has hooks.
+func withHooks(cmd *cobra.Command, cfg *Config, work func(context.Context, *sqlstore.Store) error) error {
+	return withStore(cmd, cfg, false, func(d *db.DB) error {
+		if err := sqlstore.CheckMigrated(cmd.Context(), d); err != nil {
+			return err
 		}
-	}
-	d, err := db.Open(cmd.Context(), c, zap.NewNop())
-	if err != nil {
-		return explain(err)
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	if err := sqlstore.CheckMigrated(cmd.Context(), d); err != nil {
-		return explain(err)
-	}
-	return work(cmd.Context(), sqlstore.New(d))
+		return work(cmd.Context(), sqlstore.New(d))
+	})
 }
 
 func webhookList(cfg *Config, stdout io.Writer) *cobra.Command {
