@@ -1,17 +1,15 @@
 package routers
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/searchindex"
 	"github.com/gochat/gochat/infra/mq"
-	"github.com/gochat/gochat/routers/middleware"
 )
 
 // The index is written in few large transactions, since on SQLite each of them keeps
@@ -33,13 +31,12 @@ func NewSearchRouter(cfg Config, deps Deps, h *searchindex.Handler) (*Router, er
 		runBytes: searchRunBytes,
 		outer:    []message.HandlerMiddleware{rest},
 		last: func(msg *message.Message) error {
-			run := mq.Run(msg)
-			stored := make([]*pb.Message, len(run))
-			for i, m := range run {
-				var event pb.Stored
-				if err := proto.Unmarshal(m.Payload, &event); err != nil {
-					return fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
-				}
+			events, err := decodeRun[pb.Stored](msg)
+			if err != nil {
+				return err
+			}
+			stored := make([]*pb.Message, len(events))
+			for i, event := range events {
 				stored[i] = event.GetMessage()
 			}
 			return h.Handle(msg.Context(), stored)
@@ -53,12 +50,7 @@ func rest(h message.HandlerFunc) message.HandlerFunc {
 		if _, err := h(msg); err != nil || len(mq.Run(msg)) >= searchRun/2 {
 			return nil, err
 		}
-		timer := time.NewTimer(searchRest)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-msg.Context().Done():
-		}
+		handlers.Pause(msg.Context(), searchRest)
 		return nil, nil
 	}
 }

@@ -90,3 +90,20 @@ func lift(stage handlers.Stage, observe func(time.Duration, error)) message.Hand
 		}
 	}
 }
+
+// decodeRun reads the records of a run, all of one type. middleware.ErrUndecodable.
+func decodeRun[M any, P interface {
+	*M
+	proto.Message
+}](msg *message.Message,
+) ([]P, error) {
+	run := mq.Run(msg)
+	out := make([]P, len(run))
+	for i, m := range run {
+		out[i] = P(new(M))
+		if err := proto.Unmarshal(m.Payload, out[i]); err != nil {
+			return nil, fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
+		}
+	}
+	return out, nil
+}

@@ -1,20 +1,16 @@
 package routers
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/webhook"
-	"github.com/gochat/gochat/infra/mq"
-	"github.com/gochat/gochat/routers/middleware"
 )
 
 // NewWebhookRouter returns the router that tells webhooks of stored messages. Its one
@@ -29,13 +25,9 @@ func NewWebhookRouter(cfg Config, deps Deps, feed *webhook.Feed) (*Router, error
 			if feed.Idle() {
 				return nil
 			}
-			run := mq.Run(msg)
-			events := make([]*pb.Stored, len(run))
-			for i, m := range run {
-				events[i] = &pb.Stored{}
-				if err := proto.Unmarshal(m.Payload, events[i]); err != nil {
-					return fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
-				}
+			events, err := decodeRun[pb.Stored](msg)
+			if err != nil {
+				return err
 			}
 			return feed.Handle(msg.Context(), events)
 		},

@@ -22,7 +22,7 @@ func (s *Service) Read(ctx context.Context, in *pb.ReadRequest) (*pb.ReadRespons
 		return nil, noSuchConversation(nil)
 	}
 	resp, err := s.deps.Conversations.MarkRead(ctx, &pb.MarkReadRequest{
-		ConversationId: in.GetConversationId(), UserId: caller, SeqId: storable(in.GetSeqId()),
+		ConversationId: in.GetConversationId(), UserId: caller, SeqId: handlers.Storable(in.GetSeqId()),
 	})
 	switch {
 	case err == nil:

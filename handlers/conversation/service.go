@@ -150,10 +150,6 @@ func pageSize(asked int32, def, most int) (int32, error) {
 	return asked, nil
 }
 
-// storable cuts a number to what a database's signed integer holds; no
-// conversation gets there.
-func storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }
-
 func noSuchConversation(cause error) error {
 	return contracts.NewError(contracts.CodeNotFound, "There is no such conversation.").WithCause(cause)
 }

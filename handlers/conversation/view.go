@@ -115,7 +115,7 @@ func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncA
 		if !contracts.ConversationID(id).Valid() {
 			return nil, contracts.Invalid("conversations", "conversation ids")
 		}
-		have[id] = storable(seq)
+		have[id] = handlers.Storable(seq)
 	}
 	resp, err := s.deps.Conversations.Sync(ctx, &pb.SyncRequest{UserId: in.GetCallerId(), Have: have, Limit: limit})
 	if err != nil {

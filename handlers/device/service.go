@@ -51,8 +51,8 @@ func New(devices Devices, notifier Notifier) (*Service, error) {
 
 // ListDevices returns the caller's devices, newest first. Errors: unavailable.
 func (s *Service) ListDevices(ctx context.Context, in *pb.ListDevicesRequest) (*pb.ListDevicesResponse, error) {
-	if in.GetCallerId() <= 0 {
-		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
+		return nil, err
 	}
 	resp, err := s.devices.KnownDevices(ctx, &pb.KnownDevicesRequest{UserId: in.GetCallerId()})
 	if err != nil {
@@ -71,8 +71,8 @@ func (s *Service) ListDevices(ctx context.Context, in *pb.ListDevicesRequest) (*
 // unavailable. After an error the call may be made again: the sockets of a device
 // that is revoked already are closed once more before it is not found.
 func (s *Service) RevokeDevice(ctx context.Context, in *pb.RevokeDeviceRequest) (*pb.RevokeDeviceResponse, error) {
-	if in.GetCallerId() <= 0 {
-		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
+		return nil, err
 	}
 	if in.GetDeviceId() == "" {
 		return nil, noSuchDevice()

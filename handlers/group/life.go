@@ -14,8 +14,8 @@ import (
 // memberIds, not_found when one of them is no user.
 func (s *Service) CreateGroup(ctx context.Context, in *pb.CreateGroupRequest) (*pb.CreateGroupResponse, error) {
 	caller := in.GetCallerId()
-	if caller <= 0 {
-		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	if err := handlers.CheckCaller(caller); err != nil {
+		return nil, err
 	}
 	l := s.cfg.Limits
 	wrong := map[string]string{}

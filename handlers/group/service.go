@@ -111,8 +111,8 @@ func (s *scene) open() bool { return s.group.GetJoinPolicy() == contracts.JoinOp
 
 // enter reads the group and judges whether the caller may do op. target may be 0.
 func (s *Service) enter(ctx context.Context, caller, group, target int64, op operation) (*scene, error) {
-	if caller <= 0 {
-		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	if err := handlers.CheckCaller(caller); err != nil {
+		return nil, err
 	}
 	found, err := s.deps.Groups.FindGroup(ctx, &pb.FindGroupRequest{GroupId: group})
 	switch {

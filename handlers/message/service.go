@@ -84,12 +84,12 @@ func (s *Service) ListMessages(ctx context.Context, in *pb.ListMessagesRequest) 
 	}
 	page := &pb.HistoryRequest{
 		ConversationId: in.GetConversationId(), Limit: limit, FloorSeq: floor,
-		AfterSeq: storable(in.GetAfterSeq()), HasAfter: in.AfterSeq != nil,
+		AfterSeq: handlers.Storable(in.GetAfterSeq()), HasAfter: in.AfterSeq != nil,
 	}
 	if in.BeforeSeq != nil {
 		// Nothing is before 0, and nothing is before 1 either; but to the store 0
 		// is no bound at all.
-		page.BeforeSeq = max(storable(in.GetBeforeSeq()), 1)
+		page.BeforeSeq = max(handlers.Storable(in.GetBeforeSeq()), 1)
 	}
 	resp, err := s.messages.History(ctx, page)
 	if err != nil {
@@ -158,10 +158,6 @@ func (s *Service) GetOutcome(ctx context.Context, in *pb.GetOutcomeRequest) (*pb
 	}
 	return &pb.GetOutcomeResponse{Stored: true, Message: resp.GetMessage()}, nil
 }
-
-// storable cuts a number to what a database's signed integer holds; no
-// conversation gets there.
-func storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }
 
 func noSuchConversation(cause error) error {
 	return contracts.NewError(contracts.CodeNotFound, "There is no such conversation.").WithCause(cause)

@@ -48,8 +48,8 @@ func New(presence Presence, directory Directory) (*Service, error) {
 // cannot be told right now is marked unknown. Errors: invalid_argument on userIds,
 // unavailable.
 func (s *Service) GetPresence(ctx context.Context, in *pb.GetPresenceRequest) (*pb.GetPresenceResponse, error) {
-	if in.GetCallerId() <= 0 {
-		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
+		return nil, err
 	}
 	if len(in.GetUserIds()) > contracts.PresenceMax {
 		return nil, contracts.Invalid("userIds", fmt.Sprintf("at most %d", contracts.PresenceMax))

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -63,7 +62,7 @@ func (s *Service) Deliver(ctx context.Context, in *pb.DeliverRequest) (*pb.Deliv
 		conv := contracts.ConversationID(d.GetConversationId())
 		if d.GetUserId() > 0 && d.GetSeqId() > 0 && conv != contracts.World && conv.Valid() {
 			keep = append(keep, &pb.DeliveredTo{
-				UserId: d.GetUserId(), ConversationId: d.GetConversationId(), SeqId: storable(d.GetSeqId()),
+				UserId: d.GetUserId(), ConversationId: d.GetConversationId(), SeqId: handlers.Storable(d.GetSeqId()),
 			})
 		}
 	}
@@ -110,8 +109,8 @@ func (s *Service) tell(ctx context.Context, moved []*pb.MovedDelivery) error {
 // ListReaders pages through those who have read a message that the caller may read.
 // Errors: not_found, permission_denied (world), invalid_argument on cursor or limit.
 func (s *Service) ListReaders(ctx context.Context, in *pb.ListReadersRequest) (*pb.ListReadersResponse, error) {
-	if in.GetCallerId() <= 0 {
-		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
+		return nil, err
 	}
 	conv := contracts.ConversationID(in.GetConversationId())
 	switch {
@@ -135,11 +134,11 @@ func (s *Service) ListReaders(ctx context.Context, in *pb.ListReadersRequest) (*
 		}
 	}
 	resp, err := s.receipts.Readers(ctx, &pb.ReadersRequest{
-		UserId: in.GetCallerId(), ConversationId: string(conv), SeqId: storable(in.GetSeqId()), AfterUserId: int64(after), Limit: limit,
+		UserId: in.GetCallerId(), ConversationId: string(conv), SeqId: handlers.Storable(in.GetSeqId()), AfterUserId: int64(after), Limit: limit,
 	})
 	switch {
 	case err == nil:
-	case contracts.AsError(err).Code == contracts.CodeNotFound:
+	case handlers.HasCode(err, contracts.CodeNotFound):
 		return nil, noSuchMessage(err)
 	default:
 		return nil, handlers.StoreError(err, fmt.Sprintf("list the readers of message %d of %s", in.GetSeqId(), conv))
@@ -156,7 +155,3 @@ func (s *Service) ListReaders(ctx context.Context, in *pb.ListReadersRequest) (*
 func noSuchMessage(cause error) error {
 	return contracts.NewError(contracts.CodeNotFound, "There is no such message.").WithCause(cause)
 }
-
-// storable cuts a number to what a database's signed integer holds; no
-// conversation gets there.
-func storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }

@@ -64,8 +64,8 @@ func (s *Service) Search(ctx context.Context, in *pb.SearchRequest) (*pb.SearchR
 
 // check returns the size of the page.
 func check(in *pb.SearchRequest) (int32, error) {
-	if in.GetCallerId() <= 0 {
-		return 0, contracts.NewError(contracts.CodeUnauthenticated, "")
+	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
+		return 0, err
 	}
 	if must := contracts.CheckSearchQuery(in.GetQuery()); must != "" {
 		return 0, contracts.Invalid("q", must)

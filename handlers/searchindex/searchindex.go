@@ -11,6 +11,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Index is the search index.
@@ -27,7 +28,7 @@ type Handler struct{ index Index }
 func New(index Index) *Handler { return &Handler{index: index} }
 
 // changed are the events after which another message reads differently.
-var changed = map[string]bool{"message-recalled": true, "message-edited": true}
+var changed = map[string]bool{contracts.EventRecalled: true, contracts.EventEdited: true}
 
 // Handle brings a run of stored messages into the index. Handled again it does the
 // same again. What was said goes in before what was changed is read anew, so that a
@@ -58,10 +59,7 @@ func (h *Handler) Handle(ctx context.Context, run []*pb.Message) error {
 // target is the message that a system message says was changed; 0: none. What it
 // says does not matter otherwise, nor whether it makes sense.
 func target(m *pb.Message) uint64 {
-	var change struct {
-		Event string `json:"event"`
-		SeqID uint64 `json:"seqId"`
-	}
+	var change contracts.SystemContent
 	if err := json.Unmarshal([]byte(m.GetContent()), &change); err != nil || !changed[change.Event] {
 		return 0
 	}
@@ -95,11 +93,7 @@ func (h *Handler) Backfill(ctx context.Context, report func(messages int64, err 
 			return
 		}
 		total += step.GetMessages()
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !handlers.Pause(ctx, pause) {
 			return
 		}
 	}

@@ -49,20 +49,9 @@ func New(alloc Allocator, cfg Config) handlers.Stage {
 				}
 				return nil
 			}
-			if try == cfg.Tries || !pause(ctx, cfg.Pause) {
+			if try == cfg.Tries || !handlers.Pause(ctx, cfg.Pause) {
 				return nil
 			}
 		}
 	})
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -3,6 +3,7 @@ package webhook
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
@@ -93,10 +94,10 @@ func (c Config) checkStrangers() error {
 			errs = append(errs, fmt.Errorf("%s: webhook.hooks has no hook %q", setting, name))
 		}
 	}
-	for _, name := range sorted(c.Secrets) {
+	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
 		look("webhook.secrets", name)
 	}
-	for _, name := range sorted(c.OldSecrets) {
+	for _, name := range slices.Sorted(maps.Keys(c.OldSecrets)) {
 		look("webhook.old_secrets", name)
 	}
 	for _, name := range c.FromStart {
@@ -138,16 +139,7 @@ func validName(name string) bool {
 }
 
 // Names are the hooks' names, sorted.
-func (c Config) Names() []string { return sorted(c.Hooks) }
-
-func sorted(m map[string]string) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (c Config) Names() []string { return slices.Sorted(maps.Keys(c.Hooks)) }
 
 // Host is where a hook is, without what may be secret in its URL.
 func (c Config) Host(name string) string {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // News notes which conversations have news.
@@ -145,7 +146,7 @@ func (f *Feed) begin(ctx context.Context) bool {
 			return true
 		}
 		f.deps.Observer.Failed("", "make the hooks known", err)
-		if !pause(ctx, pollEvery) {
+		if !handlers.Pause(ctx, pollEvery) {
 			return false
 		}
 	}
@@ -169,16 +170,4 @@ func call(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return do(ctx)
-}
-
-// pause waits; false when ctx is done first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

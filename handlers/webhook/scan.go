@@ -5,6 +5,7 @@ import (
 	"time"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 const (
@@ -23,7 +24,7 @@ func (f *Feed) scan(ctx context.Context) {
 		if err := f.scanAll(ctx); err != nil && ctx.Err() == nil {
 			f.deps.Observer.Failed("", "look for news in all conversations", err)
 		}
-		if !pause(ctx, f.cfg.ScanInterval/2+backoff(f.cfg.ScanInterval, f.cfg.ScanInterval, 1)/2) {
+		if !handlers.Pause(ctx, f.cfg.ScanInterval/2+backoff(f.cfg.ScanInterval, f.cfg.ScanInterval, 1)/2) {
 			return
 		}
 	}
@@ -44,7 +45,7 @@ func (f *Feed) scanAll(ctx context.Context) error {
 			f.wake()
 		}
 		in.AfterConversationId = out.GetNextConversationId()
-		if in.GetAfterConversationId() == "" || !pause(ctx, scanPause) {
+		if in.GetAfterConversationId() == "" || !handlers.Pause(ctx, scanPause) {
 			return nil
 		}
 	}
@@ -71,7 +72,7 @@ func (f *Feed) watch(ctx context.Context) {
 			}
 			f.deps.Observer.Behind(h.GetHook(), h.GetConversations(), h.GetMessages(), waiting)
 		}
-		if !pause(ctx, watchEvery) {
+		if !handlers.Pause(ctx, watchEvery) {
 			return
 		}
 	}
