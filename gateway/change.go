@@ -63,16 +63,15 @@ func (g *Gateway) changeOverHTTP(r *caller) error {
 	if err != nil {
 		return err
 	}
-	q := query{get: func(string) string { return r.Params("seq") }}
-	seq := q.count("seqId")
-	if q.err() != nil || seq == nil {
-		return contracts.NewError(contracts.CodeNotFound, "There is no such message.")
+	seq, err := r.messageSeq()
+	if err != nil {
+		return err
 	}
 	b, err := parseBody(r.Body())
 	if err != nil {
 		return err
 	}
-	up, err := changeOf(b, g.deps.Limits, r.user, conv, *seq)
+	up, err := changeOf(b, g.deps.Limits, r.user, conv, seq)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -63,9 +61,9 @@ func (g *Gateway) listReaders(r *caller) error {
 	if err != nil {
 		return err
 	}
-	seq, err := strconv.ParseUint(r.Params("seqId"), 10, 63)
+	seq, err := r.messageSeq()
 	if err != nil {
-		return contracts.NewError(contracts.CodeNotFound, "There is no such message.")
+		return err
 	}
 	cursor, err := queryText(r.Ctx, "cursor")
 	if err != nil {
@@ -119,36 +117,4 @@ func (g *Gateway) presenceOf(r *caller) error {
 		}
 	}
 	return answer(r.Ctx, http.StatusOK, out)
-}
-
-func userListText(most int) string {
-	return "at most " + strconv.Itoa(most) + " user ids in decimal digits"
-}
-
-// userList returns the ids of that name, an array of strings, which must be there.
-func (b *body) userList(name string, most int) []int64 {
-	var texts []string
-	v, there := b.get(name)
-	if there && json.Unmarshal(v.raw, &texts) == nil {
-		if ids, ok := parseUserIDs(texts, most); ok {
-			return ids
-		}
-	}
-	b.bad(name, "an array of "+userListText(most))
-	return nil
-}
-
-func parseUserIDs(texts []string, most int) ([]int64, bool) {
-	if len(texts) > most {
-		return nil, false
-	}
-	ids := make([]int64, len(texts))
-	for i, text := range texts {
-		id, err := contracts.ParseUserID(text)
-		if err != nil {
-			return nil, false
-		}
-		ids[i] = int64(id)
-	}
-	return ids, true
 }

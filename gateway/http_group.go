@@ -47,7 +47,7 @@ func (g *Gateway) createGroup(r *caller) error {
 		return err
 	}
 	req := &pb.CreateGroupRequest{
-		CallerId: r.user, Name: b.required("name"), MemberIds: b.userIDs("memberIds", g.deps.Limits.GroupAddMax, false),
+		CallerId: r.user, Name: b.required("name"), MemberIds: b.userIDs("memberIds", g.deps.Limits.GroupAddMax),
 	}
 	if err := b.err(); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (g *Gateway) addMembers(r *caller) error {
 	if err != nil {
 		return err
 	}
-	req := &pb.AddMembersRequest{CallerId: r.user, GroupId: id, UserIds: b.userIDs("userIds", g.deps.Limits.GroupAddMax, true)}
+	req := &pb.AddMembersRequest{CallerId: r.user, GroupId: id, UserIds: b.requiredUserIDs("userIds", 1, g.deps.Limits.GroupAddMax)}
 	if err := b.err(); err != nil {
 		return err
 	}

@@ -4,12 +4,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
+
+// messageSeq returns the number of the message in the path. Nothing can exist under a
+// malformed one.
+func (r *caller) messageSeq() (uint64, error) {
+	seq, err := strconv.ParseUint(r.Params("seqId"), 10, 63)
+	if err != nil {
+		return 0, contracts.NewError(contracts.CodeNotFound, "There is no such message.")
+	}
+	return seq, nil
+}
 
 type outcomeView struct {
 	Status         string `json:"status"`

@@ -101,24 +101,47 @@ func (b *body) requiredCount(name string) uint64 {
 	return 0
 }
 
-// userIDs returns an array of at most most user ids, of at least one when it is required.
-func (b *body) userIDs(name string, most int, required bool) []int64 {
+// userIDs returns an array of at most most user ids, nil when there is none.
+func (b *body) userIDs(name string, most int) []int64 {
 	v, ok := b.get(name)
-	if !ok && !required {
+	if !ok {
 		return nil
 	}
-	texts, ok := v.strings(most)
-	out := make([]int64, 0, len(texts))
-	for _, text := range texts {
+	if texts, ok := v.strings(most); ok {
+		if ids, ok := parseUserIDs(texts, most); ok {
+			return ids
+		}
+	}
+	b.bad(name, "an array of "+userListText(most))
+	return nil
+}
+
+// requiredUserIDs returns an array of least to most user ids, which must be there.
+func (b *body) requiredUserIDs(name string, least, most int) []int64 {
+	ids := b.userIDs(name, most)
+	if _, ok := b.get(name); !ok || len(ids) < least {
+		b.bad(name, "an array of "+userListText(most))
+	}
+	return ids
+}
+
+func userListText(most int) string {
+	return "at most " + strconv.Itoa(most) + " user ids in decimal digits"
+}
+
+func parseUserIDs(texts []string, most int) ([]int64, bool) {
+	if len(texts) > most {
+		return nil, false
+	}
+	ids := make([]int64, len(texts))
+	for i, text := range texts {
 		id, err := contracts.ParseUserID(text)
-		ok = ok && err == nil
-		out = append(out, int64(id))
+		if err != nil {
+			return nil, false
+		}
+		ids[i] = int64(id)
 	}
-	if !ok || required && len(out) == 0 {
-		b.bad(name, "an array of at most "+strconv.Itoa(most)+" user ids in decimal digits")
-		return nil
-	}
-	return out
+	return ids, true
 }
 
 // limit returns a page size from 1 to most, 0 when none is named.

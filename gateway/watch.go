@@ -241,7 +241,7 @@ func (w *watch) apply(now map[int64]standing, seen map[int64]int64) {
 func (c *conn) subscribePresence(data value) {
 	b, err := parseData(data)
 	if err == nil {
-		ids := b.userList("userIds", contracts.PresenceMax)
+		ids := b.requiredUserIDs("userIds", 0, contracts.PresenceMax)
 		if err = b.err(); err == nil {
 			err = c.watchUsers(ids)
 		}
