@@ -76,7 +76,7 @@ func (p *plan) apply(c *conv, m *store.Message) store.Outcome {
 	key := store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}
 	floor := uint64(0)
 	if c.group { // world and single chats are readable from the start
-		floor = p.members[key]
+		floor = p.members[key].join
 	}
 	if to := m.Extra.ReplyTo; to != 0 && (to <= floor || to > c.LastSeq) {
 		return store.NoTarget

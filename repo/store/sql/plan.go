@@ -25,7 +25,7 @@ type plan struct {
 
 	convs   map[string]*conv
 	order   []*conv
-	members map[store.MembershipKey]uint64 // the number up to which nothing is for the member
+	members map[store.MembershipKey]seat
 	changes *changes
 	known   map[sendKey]store.Message
 	taken   map[int64]sendKey
@@ -47,6 +47,12 @@ type conv struct {
 	group             bool
 	membersVersion    int64
 	groupSize         int64
+}
+
+// seat is somebody's place in a conversation, who may not be in it.
+type seat struct {
+	taken bool
+	join  uint64 // nothing up to this number is for the member
 }
 
 // attempt runs one transaction. Nothing of the calls is touched when it fails.
@@ -83,7 +89,7 @@ func newPlan(calls []*call, stmts *statements, careful bool) *plan {
 	p := &plan{
 		stmts: stmts, careful: careful, calls: calls,
 		results: make([][]store.SaveResult, len(calls)), failed: map[*call]error{},
-		convs: map[string]*conv{}, members: make(map[store.MembershipKey]uint64, n),
+		convs: map[string]*conv{}, members: make(map[store.MembershipKey]seat, n),
 		known: map[sendKey]store.Message{}, taken: map[int64]sendKey{},
 		reads: make(map[store.MembershipKey]uint64, n), rows: make([]any, 0, n*stmts.insert.width),
 	}
@@ -130,25 +136,24 @@ func (p *plan) loadConversations(ctx context.Context) error {
 
 func (p *plan) loadMembers(ctx context.Context) error {
 	var args []any
-	asked := make(map[store.MembershipKey]struct{}, len(p.members))
 	for _, c := range p.calls {
 		for i := range c.run {
 			m := &c.run[i]
 			key := store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}
-			if _, twice := asked[key]; twice || !p.convs[m.ConversationID].exists {
+			if _, asked := p.members[key]; asked || !p.convs[m.ConversationID].exists {
 				continue
 			}
-			asked[key] = struct{}{}
+			p.members[key] = seat{}
 			args = append(args, key.ConversationID, key.UserID)
 		}
 	}
 	return p.stmts.members.query(ctx, p.tx, args, func(rows *sql.Rows) error {
 		var key store.MembershipKey
-		var join uint64
-		if err := rows.Scan(&key.ConversationID, &key.UserID, &join); err != nil {
+		there := seat{taken: true}
+		if err := rows.Scan(&key.ConversationID, &key.UserID, &there.join); err != nil {
 			return err
 		}
-		p.members[key] = join
+		p.members[key] = there
 		return nil
 	})
 }
@@ -161,8 +166,7 @@ func (p *plan) refusal(m *store.Message) store.Outcome {
 		return store.NotMember
 	case c.dissolved:
 		return store.Dissolved
-	}
-	if _, member := p.members[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}]; !member {
+	case !p.members[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}].taken:
 		return store.NotMember
 	}
 	return 0
