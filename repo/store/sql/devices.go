@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -108,11 +107,7 @@ func (s *Store) lockDevices(ctx context.Context, tx bun.Tx, seen []store.Seen) (
 const deviceColumns = "SELECT user_id, device_id, last_seen_at, revoked_at FROM devices"
 
 func deviceRows(ctx context.Context, tx bun.Tx, query string, args []any, take func(deviceRow)) error {
-	rows, err := tx.Tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	return each(rows, func(rows *sql.Rows) error {
+	return queryEach(ctx, tx.Tx, query, args, func(rows *sql.Rows) error {
 		var r deviceRow
 		if err := rows.Scan(&r.UserID, &r.ID, &r.seen, &r.revoked); err != nil {
 			return err
@@ -230,6 +225,3 @@ func (s *Store) write(ctx context.Context, on interface {
 	_, err := on.ExecContext(ctx, query, args...)
 	return err
 }
-
-// rowMarks is n times row, with commas.
-func rowMarks(n int, row string) string { return strings.TrimSuffix(strings.Repeat(row+",", n), ",") }

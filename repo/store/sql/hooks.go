@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -82,7 +83,7 @@ func (s *Store) RaiseNews(ctx context.Context, hooks []string, news map[string]u
 // raiseMarks writes rows in one order, so that processes do not lock each other out.
 func (s *Store) raiseMarks(ctx context.Context, marks []mark) error {
 	slices.SortFunc(marks, func(a, b mark) int {
-		return strings.Compare(a.hook+"\x00"+a.conversation, b.hook+"\x00"+b.conversation)
+		return cmp.Or(strings.Compare(a.hook, b.hook), strings.Compare(a.conversation, b.conversation))
 	})
 	now := time.Now().UnixMilli()
 	for chunk := range slices.Chunk(marks, maxIn) {
@@ -91,7 +92,7 @@ func (s *Store) raiseMarks(ctx context.Context, marks []mark) error {
 			args = append(args, m.hook, m.conversation, int64(m.news), now, now)
 		}
 		query := "INSERT INTO webhook_cursors (hook, conversation_id, news_seq, due_at, pending_since) VALUES " + //nolint:gosec // placeholders only
-			strings.TrimSuffix(strings.Repeat("(?,?,?,?,?),", len(chunk)), ",") + s.raise()
+			rowMarks(len(chunk), "(?,?,?,?,?)") + s.raise()
 		start := time.Now()
 		err := s.db.Again(ctx, func(ctx context.Context) error {
 			_, err := s.db.Writer().DB.ExecContext(ctx, query, args...)

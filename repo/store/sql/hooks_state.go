@@ -121,14 +121,6 @@ func cursorOf(ctx context.Context, tx *sql.Tx, hook, conversation string, begunA
 	return seqBefore(ctx, tx, conversation, begunAt)
 }
 
-func queryEach(ctx context.Context, from asker, query string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := from.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	return each(rows, scan)
-}
-
 func (s *Store) moveBack() string {
 	insert := "INSERT INTO webhook_cursors (hook, conversation_id, seq, news_seq, due_at, pending_since, claim, replays)" +
 		" VALUES (?, ?, ?, ?, ?, ?, 1, 1)"

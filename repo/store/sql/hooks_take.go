@@ -76,12 +76,6 @@ func settleClaim(ctx context.Context, tx *sql.Tx, hook string, c store.Settled) 
 	return n > 0, err
 }
 
-// asker is a pool or a transaction.
-type asker interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // dueRow is a conversation that may be taken. seq is unsettled when nobody has looked
 // for the beginning yet.
 type dueRow struct {
@@ -93,19 +87,17 @@ func (s *Store) due(ctx context.Context, from asker, take store.Take, limit int)
 	if limit <= 0 {
 		return nil, nil
 	}
-	rows, err := from.QueryContext(ctx, "SELECT conversation_id, seq, news_seq, tries, claim, replays FROM webhook_cursors"+
-		" WHERE hook = ? AND due_at > 0 AND due_at <= ? ORDER BY due_at LIMIT ?", take.Hook, time.Now().UnixMilli(), limit)
-	if err != nil {
-		return nil, transient(err)
-	}
-	return out, transient(each(rows, func(rows *sql.Rows) error {
-		var r dueRow
-		if err := rows.Scan(&r.ConversationID, &r.seq, &r.News, &r.Tries, &r.Claim.Claim, &r.Replays); err != nil {
-			return err
-		}
-		out = append(out, r)
-		return nil
-	}))
+	err = queryEach(ctx, from, "SELECT conversation_id, seq, news_seq, tries, claim, replays FROM webhook_cursors"+
+		" WHERE hook = ? AND due_at > 0 AND due_at <= ? ORDER BY due_at LIMIT ?", []any{take.Hook, time.Now().UnixMilli(), limit},
+		func(rows *sql.Rows) error {
+			var r dueRow
+			if err := rows.Scan(&r.ConversationID, &r.seq, &r.News, &r.Tries, &r.Claim.Claim, &r.Replays); err != nil {
+				return err
+			}
+			out = append(out, r)
+			return nil
+		})
+	return out, transient(err)
 }
 
 // claim takes what is due; what another one takes at the same time is left out.

@@ -5,13 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/gochat/gochat/contracts"
-	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -74,10 +72,6 @@ func groupSize(count, peak, shrunkAt, now int64) int64 {
 // Standings implements store.Members.
 func (s *Store) Standings(ctx context.Context, keys []store.MembershipKey) (map[store.MembershipKey]store.Standing, error) {
 	out := make(map[store.MembershipKey]store.Standing, len(keys))
-	values := ""
-	if s.db.Driver() == db.SQLite {
-		values = "VALUES "
-	}
 	for chunk := range slices.Chunk(keys, maxIn) {
 		args := make([]any, 0, 2*len(chunk))
 		for _, k := range chunk {
@@ -87,8 +81,8 @@ func (s *Store) Standings(ctx context.Context, keys []store.MembershipKey) (map[
 			"SELECT m.conversation_id, m.user_id, m.join_seq, COALESCE(gm.role, '') FROM conversation_members m"+
 				" LEFT JOIN conversations c ON c.conversation_id = m.conversation_id AND c.type = 2"+
 				" LEFT JOIN group_members gm ON gm.group_id = c.group_id AND gm.user_id = m.user_id"+
-				" WHERE (m.conversation_id, m.user_id) IN ("+values+
-				strings.TrimSuffix(strings.Repeat("(?,?),", len(chunk)), ",")+") AND m.left_seq IS NULL", args,
+				" WHERE (m.conversation_id, m.user_id) IN ("+pairsOf(s.db.Driver())+
+				rowMarks(len(chunk), "(?,?)")+") AND m.left_seq IS NULL", args,
 			func(rows *sql.Rows) error {
 				var k store.MembershipKey
 				var one store.Standing

@@ -88,7 +88,10 @@ func (s *Store) tx(ctx context.Context, fn func(context.Context, bun.Tx) error) 
 }
 
 // marks is n placeholders.
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+func marks(n int) string { return rowMarks(n, "?") }
+
+// rowMarks is n times row, with commas.
+func rowMarks(n int, row string) string { return strings.TrimSuffix(strings.Repeat(row+",", n), ",") }
 
 func anys[T any](in []T) []any {
 	out := make([]any, len(in))

@@ -55,10 +55,6 @@ func (s *Store) MarkDelivered(ctx context.Context, positions []store.Position) (
 
 // behind finds the members whose position is to be raised, in the order of the keys.
 func (s *Store) behind(ctx context.Context, keys []store.MembershipKey, asked map[store.MembershipKey]uint64) ([]store.Delivered, error) {
-	values := ""
-	if s.db.Driver() == db.SQLite {
-		values = "VALUES "
-	}
 	args := make([]any, 0, 2*len(keys))
 	for _, k := range keys {
 		args = append(args, k.ConversationID, k.UserID)
@@ -67,7 +63,7 @@ func (s *Store) behind(ctx context.Context, keys []store.MembershipKey, asked ma
 	err := s.read(ctx, s.db.Primary().DB, "SELECT m.conversation_id, m.user_id, c.type, c.user_a, c.user_b, c.last_seq, m.read_seq, COALESCE(d.delivered_seq, 0)"+
 		" FROM conversation_members m JOIN conversations c ON c.conversation_id = m.conversation_id"+
 		" LEFT JOIN delivered_positions d ON d.conversation_id = m.conversation_id AND d.user_id = m.user_id"+
-		" WHERE (m.conversation_id, m.user_id) IN ("+values+rowMarks(len(keys), "(?,?)")+") AND m.left_seq IS NULL", args,
+		" WHERE (m.conversation_id, m.user_id) IN ("+pairsOf(s.db.Driver())+rowMarks(len(keys), "(?,?)")+") AND m.left_seq IS NULL", args,
 		func(rows *sql.Rows) error {
 			var c conversationRow
 			var d store.Delivered

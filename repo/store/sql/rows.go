@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/gochat/gochat/infra/db"
 )
@@ -28,7 +27,7 @@ type statement struct {
 }
 
 func (s *statement) text(rows int) string {
-	return s.head + s.row + strings.Repeat(","+s.row, rows-1) + s.tail
+	return s.head + rowMarks(rows, s.row) + s.tail
 }
 
 func (s *statement) prepare(ctx context.Context, pool *sql.DB) error {
@@ -136,6 +135,21 @@ func (s *statement) pad(args []any) (int, []any) {
 	return n, padded
 }
 
+// asker is a pool or a transaction.
+type asker interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// queryEach runs a query and hands all rows to scan.
+func queryEach(ctx context.Context, from asker, query string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := from.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	return each(rows, scan)
+}
+
 // each hands all rows to scan and closes them.
 func each(rows *sql.Rows, scan func(*sql.Rows) error) (err error) {
 	defer func() {
@@ -158,13 +172,21 @@ type statements struct {
 	insert, advance, read                    *statement
 }
 
+// pairsOf is what begins a list of keys of several columns: SQLite wants a table.
+func pairsOf(driver db.Driver) string {
+	if driver == db.SQLite {
+		return "VALUES "
+	}
+	return ""
+}
+
 func newStatements(driver db.Driver) *statements {
-	pairs, lock, orFail, byKey := "VALUES ", "", "OR FAIL ", ""
+	pairs, lock, orFail, byKey := pairsOf(driver), "", "OR FAIL ", ""
 	advance := " ON CONFLICT (conversation_id) DO UPDATE SET last_seq = excluded.last_seq," +
 		" last_message_at = max(last_message_at, excluded.last_message_at), changed_seq = max(changed_seq, excluded.changed_seq)"
 	read := " ON CONFLICT (conversation_id, user_id) DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)"
 	if driver == db.MySQL {
-		pairs, lock, orFail = "", " FOR UPDATE", ""
+		lock, orFail = " FOR UPDATE", ""
 		// Whatever the statistics say: a scan would read the table, and wait for rows
 		// that others have locked.
 		byKey = " FORCE INDEX (PRIMARY)"

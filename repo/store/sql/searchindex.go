@@ -150,13 +150,10 @@ func (s *Store) Rebuild(ctx context.Context, keys []store.BlockKey) error {
 // blockOf makes one block from its messages.
 func blockOf(ctx context.Context, tx *sql.Tx, k store.BlockKey) (store.Block, error) {
 	span := k.Span()
-	rows, err := tx.QueryContext(ctx, "SELECT "+messageColumns+" FROM messages WHERE conversation_id = ? AND seq_id > ? AND seq_id <= ?",
-		span.ConversationID, int64(span.From), int64(span.To))
-	if err != nil {
-		return store.Block{}, err
-	}
 	var found []store.Message
-	if err := each(rows, collect(&found)); err != nil {
+	err := queryEach(ctx, tx, "SELECT "+messageColumns+" FROM messages WHERE conversation_id = ? AND seq_id > ? AND seq_id <= ?",
+		[]any{span.ConversationID, int64(span.From), int64(span.To)}, collect(&found))
+	if err != nil {
 		return store.Block{}, err
 	}
 	if made := search.Blocks(found); len(made) == 1 {
