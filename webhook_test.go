@@ -62,109 +62,141 @@ func (i *inbox) set(status int) {
 	i.status = status
 }
 
-// TestWebhooksOfAWholeServer: from a client's message to the receiver, with the
-// commands beside the running server.
-func TestWebhooksOfAWholeServer(t *testing.T) {
-	in := &inbox{}
-	srv := httptest.NewServer(in)
+// hooked is a whole server with a hook, and commands beside it.
+type hooked struct {
+	t         *testing.T
+	boot      *booted
+	in        *inbox
+	receiver  string
+	dir, base string
+	token     string
+}
+
+func newHooked(t *testing.T) *hooked {
+	t.Helper()
+	h := &hooked{t: t, in: &inbox{}, dir: filepath.Join(t.TempDir(), "data")}
+	srv := httptest.NewServer(h.in)
 	t.Cleanup(srv.Close)
+	h.receiver = srv.URL
 	t.Setenv("GOCHAT_WEBHOOK_HOOKS", "crm="+srv.URL+"/in?key=hunter2")
 	t.Setenv("GOCHAT_WEBHOOK_SECRETS", "crm="+hookSecret)
 	t.Setenv("GOCHAT_WEBHOOK_BACKOFF", "20ms")
 	t.Setenv("GOCHAT_AUTH_BCRYPT_COST", "4")
-	dir := filepath.Join(t.TempDir(), "data")
-	b := boot(t, "--data-dir", dir, "--gateway-listen", "127.0.0.1:0")
-	b.waitFor(t, "open  http://")
-	_, after, _ := strings.Cut(b.stdout.String(), "open  ")
-	base, _, _ := strings.Cut(after, "\n")
-	post := func(path, token string, body, answer any) {
-		raw, err := json.Marshal(body)
-		require.NoError(t, err)
-		req, err := http.NewRequest(http.MethodPost, base+path, bytes.NewReader(raw))
-		require.NoError(t, err)
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Authorization", "Bearer "+token)
-		resp, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		defer func() { _ = resp.Body.Close() }()
-		require.Less(t, resp.StatusCode, 300)
-		require.NoError(t, json.NewDecoder(resp.Body).Decode(answer))
-	}
+	h.boot = boot(t, "--data-dir", h.dir, "--gateway-listen", "127.0.0.1:0")
+	h.boot.waitFor(t, "open  http://")
+	_, after, _ := strings.Cut(h.boot.stdout.String(), "open  ")
+	h.base, _, _ = strings.Cut(after, "\n")
 	var account struct{ Token string }
-	post("/api/auth/register", "", map[string]string{"username": "anna", "password": "hunter2hunter2"}, &account)
-	say := func(n int) {
-		post("/api/messages", account.Token, map[string]string{
-			"conversationId": "world", "content": fmt.Sprint(n), "messageType": "text", "tempMessageId": fmt.Sprint(n),
-		}, &struct{}{})
+	h.post("/api/auth/register", map[string]string{"username": "anna", "password": "hunter2hunter2"}, &account)
+	h.token = account.Token
+	return h
+}
+
+func (h *hooked) post(path string, body, answer any) {
+	h.t.Helper()
+	raw, err := json.Marshal(body)
+	require.NoError(h.t, err)
+	req, err := http.NewRequest(http.MethodPost, h.base+path, bytes.NewReader(raw))
+	require.NoError(h.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+h.token)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(h.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	require.Less(h.t, resp.StatusCode, 300)
+	require.NoError(h.t, json.NewDecoder(resp.Body).Decode(answer))
+}
+
+func (h *hooked) get(path string) string {
+	h.t.Helper()
+	resp, err := http.Get(h.base + path)
+	require.NoError(h.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(h.t, err)
+	require.Equal(h.t, http.StatusOK, resp.StatusCode)
+	return string(text)
+}
+
+func (h *hooked) say(n int) {
+	h.t.Helper()
+	h.post("/api/messages", map[string]string{
+		"conversationId": "world", "content": fmt.Sprint(n), "messageType": "text", "tempMessageId": fmt.Sprint(n),
+	}, &struct{}{})
+}
+
+// waitFor waits until the receiver has these contents.
+func (h *hooked) waitFor(want string) {
+	h.t.Helper()
+	require.Eventually(h.t, func() bool { return h.in.got() == want }, 15*time.Second, 10*time.Millisecond, "%s instead of %s", h.in.got(), want)
+}
+
+// webhook runs a command and returns what it said.
+func (h *hooked) webhook(stdin string, args ...string) (said string, err error) {
+	var out bytes.Buffer
+	root := newCommand(&out, &out)
+	root.SetArgs(append(append([]string{"webhook"}, args...), "--data-dir", h.dir))
+	root.SetIn(strings.NewReader(stdin))
+	if err = root.ExecuteContext(h.t.Context()); err != nil {
+		return out.String() + err.Error(), err
 	}
-	wait := func(want string) {
-		t.Helper()
-		require.Eventually(t, func() bool { return in.got() == want }, 15*time.Second, 10*time.Millisecond, "%s instead of %s", in.got(), want)
-	}
-	gochat := func(stdin string, args ...string) (int, string) {
-		var out bytes.Buffer
-		root := newCommand(&out, &out)
-		root.SetArgs(append(args, "--data-dir", dir))
-		root.SetIn(strings.NewReader(stdin))
-		if err := root.ExecuteContext(t.Context()); err != nil {
-			return 1, out.String() + err.Error()
-		}
-		return 0, out.String()
-	}
+	return out.String(), nil
+}
+
+// works and fails run a command that has to, and that has to say something.
+func (h *hooked) works(stdin, says string, args ...string) {
+	h.t.Helper()
+	said, err := h.webhook(stdin, args...)
+	require.NoError(h.t, err, said)
+	assert.Contains(h.t, said, says)
+}
+
+func (h *hooked) fails(says string, args ...string) {
+	h.t.Helper()
+	said, err := h.webhook("", args...)
+	require.Error(h.t, err, said)
+	assert.Contains(h.t, said, says)
+}
+
+// TestWebhooksOfAWholeServer: from a client's message to the receiver, with the
+// commands beside the running server.
+func TestWebhooksOfAWholeServer(t *testing.T) {
+	h := newHooked(t)
 	for n := range 3 {
-		say(n)
+		h.say(n)
 	}
-	wait("0,1,2")
+	h.waitFor("0,1,2")
 
-	code, said := gochat("", "webhook", "test", "crm")
-	assert.Zero(t, code, said)
-	assert.Contains(t, said, "thank you")
-	code, said = gochat("", "webhook", "replay", "crm", "--conversation", "world", "--from-seq", "2")
-	assert.NotZero(t, code, "nobody said yes")
-	assert.Contains(t, said, "2 messages of 1 conversations")
-	code, said = gochat("y\n", "webhook", "replay", "crm", "--conversation", "world", "--from-seq", "2")
-	assert.Zero(t, code, said)
-	wait("0,1,2,1,2")
-	code, said = gochat("", "webhook", "replay", "crm", "--since", "1h", "--yes")
-	assert.Zero(t, code, said)
-	wait("0,1,2,1,2,0,1,2")
+	h.works("", "thank you", "test", "crm")
+	h.fails("2 messages of 1 conversations", "replay", "crm", "--conversation", "world", "--from-seq", "2") // nobody said yes
+	h.works("y\n", "moved back", "replay", "crm", "--conversation", "world", "--from-seq", "2")
+	h.waitFor("0,1,2,1,2")
+	h.works("", "moved back", "replay", "crm", "--since", "1h", "--yes")
+	h.waitFor("0,1,2,1,2,0,1,2")
 
-	in.set(http.StatusBadGateway)
-	say(3)
+	h.in.set(http.StatusBadGateway)
+	h.say(3)
 	require.Eventually(t, func() bool {
-		code, said = gochat("", "webhook", "list")
-		return code == 0 && strings.Contains(said, "502 Bad Gateway")
-	}, 15*time.Second, 20*time.Millisecond, said)
-	resp, err := http.Get(base + "/readyz")
+		said, err := h.webhook("", "list")
+		return err == nil && strings.Contains(said, "502 Bad Gateway")
+	}, 15*time.Second, 20*time.Millisecond)
+	assert.Contains(t, h.get("/readyz"), `"webhook-crm":"degraded"`)
+	h.fails("502", "test", "crm")
+	h.in.set(0)
+	h.waitFor("0,1,2,1,2,0,1,2,3")
+
+	h.works("", h.receiver, "list")
+	list, err := h.webhook("", "list")
 	require.NoError(t, err)
-	ready, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	assert.Equal(t, http.StatusOK, resp.StatusCode)
-	assert.Contains(t, string(ready), `"webhook-crm":"degraded"`)
-	code, said = gochat("", "webhook", "test", "crm")
-	assert.NotZero(t, code)
-	assert.Contains(t, said, "502")
-	in.set(0)
-	wait("0,1,2,1,2,0,1,2,3")
-	_, said = gochat("", "webhook", "list")
-	assert.Contains(t, said, srv.URL)
-	for _, text := range []string{said, b.stderr.String(), b.stdout.String()} {
+	for _, text := range []string{list, h.boot.stderr.String(), h.boot.stdout.String()} {
 		assert.NotContains(t, text, "hunter2")
 		assert.NotContains(t, text, hookSecret)
 	}
-	metrics, err := http.Get(base + "/metrics")
-	require.NoError(t, err)
-	page, err := io.ReadAll(metrics.Body)
-	require.NoError(t, err)
-	require.NoError(t, metrics.Body.Close())
-	assert.Contains(t, string(page), `gochat_webhook_messages_total{hook="crm"}`)
-	assert.Contains(t, string(page), `gochat_webhook_post_seconds_count{hook="crm",outcome="refused"}`)
-	code, said = gochat("", "webhook", "forget", "crm", "--yes")
-	assert.Zero(t, code, said)
-	code, said = gochat("", "webhook", "replay", "crm", "--since", "1h", "--yes")
-	assert.NotZero(t, code)
-	assert.Contains(t, said, "webhook list")
+	page := h.get("/metrics")
+	assert.Contains(t, page, `gochat_webhook_messages_total{hook="crm"}`)
+	assert.Contains(t, page, `gochat_webhook_post_seconds_count{hook="crm",outcome="refused"}`)
+	h.works("", "forgotten", "forget", "crm", "--yes")
+	h.fails("webhook list", "replay", "crm", "--since", "1h", "--yes")
 }
 
 func TestWebhookVerify(t *testing.T) {
