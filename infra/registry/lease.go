@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -31,9 +29,7 @@ type lease struct {
 	ttl time.Duration
 	end atomic.Pointer[time.Time]
 
-	stream pb.Lease_LeaseKeepAliveClient // the owner's
-	mu     sync.Mutex
-	cancel context.CancelFunc // of the stream
+	line *line // that renews it, the owner's; nil: none
 }
 
 // grant asks for a lease.
@@ -59,68 +55,6 @@ func (l *lease) extend(sent time.Time) {
 // counted on the monotonic clock from before the last successful request was sent.
 func (l *lease) deadline() time.Time { return *l.end.Load() }
 
-// renew extends the lease, or returns errLeaseGone.
-func (l *lease) renew(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	line := l.line()
-	stop := context.AfterFunc(ctx, l.hangUp) // a stream has no deadline for one answer
-	err := l.exchange(line)
-	if !stop() && err == nil {
-		err = ctx.Err() // the stream is gone, whatever it still said
-	}
-	if err != nil {
-		l.hangUp()
-		l.stream = nil
-	}
-	return err
-}
-
-// exchange keeps its stream: where etcd asks for passwords, each new one makes it
-// check the password, which is slow on purpose.
-func (l *lease) exchange(line context.Context) (err error) {
-	if l.stream == nil {
-		l.stream, err = pb.NewLeaseClient(l.r.client.ActiveConnection()).LeaseKeepAlive(line)
-		if err != nil {
-			return fmt.Errorf("renew a lease: %w", err)
-		}
-	}
-	sent := time.Now()
-	if err := l.stream.Send(&pb.LeaseKeepAliveRequest{ID: int64(l.id)}); err != nil {
-		return fmt.Errorf("renew a lease: %w", err)
-	}
-	resp, err := l.stream.Recv()
-	switch {
-	case err != nil:
-		return fmt.Errorf("renew a lease: %w", err)
-	case resp.TTL <= 0:
-		return errLeaseGone
-	}
-	l.extend(sent)
-	return nil
-}
-
-// line is the context of the stream, which ends with hangUp; nil when there is a
-// stream.
-func (l *lease) line() context.Context {
-	if l.stream != nil {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(context.WithoutCancel(l.r.ctx)))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cancel = cancel
-	return ctx
-}
-
-func (l *lease) hangUp() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.cancel != nil {
-		l.cancel()
-	}
-}
-
 // revoke ends the lease and removes its keys; when etcd does not answer, they go
 // when the lease runs out.
 func (l *lease) revoke() {
@@ -130,7 +64,9 @@ func (l *lease) revoke() {
 }
 
 func (l *lease) revokeIn(ctx context.Context) {
-	l.hangUp()
+	if l.line != nil {
+		l.line.hangUp()
+	}
 	if _, err := l.r.client.Revoke(ctx, l.id); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		l.r.note("giving a lease back", err)
 	}
