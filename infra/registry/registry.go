@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
 )
 
 // ErrClosed is returned by a registry that has been closed.
@@ -188,7 +189,7 @@ func (r *Registry) insist(ctx context.Context, f func() error) error {
 	const tries = 3
 	for n := 1; ; n++ {
 		err := f()
-		code := codes.Unknown
+		code := status.Code(err) // of a connection that broke
 		if e, ok := errors.AsType[rpctypes.EtcdError](err); ok {
 			code = e.Code()
 		}
