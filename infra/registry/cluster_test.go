@@ -19,76 +19,149 @@ func (c *child) leads(admin *clientv3.Client) bool {
 	return err == nil && st.Leader == st.Header.MemberId
 }
 
-// Of three members of etcd, the leading one stands still, and then dies: whoever is
-// registered stays, whoever leads stays, and what is new is seen.
-func TestOneOfThreeIsAway(t *testing.T) {
-	t.Parallel()
+// trio is three members of etcd, and what this process keeps there.
+type trio struct {
+	t           *testing.T
+	etcds       []*child
+	times       timings
+	r, other    *Registry
+	admin       *clientv3.Client
+	reg         *Registration
+	worker      *WorkerID
+	lock        *Lock
+	seen        *told
+	createdFrom int64 // the revision that registered first
+}
+
+func newTrio(t *testing.T) *trio {
 	etcds := startEtcds(t, 3)
 	cfg := DefaultConfig()
 	for _, e := range etcds {
 		cfg.Endpoints = append(cfg.Endpoints, e.addr)
 	}
-	times := defaultTimings // how long calls to the one may hang is what they are made for
-	r, other := join(t, cfg, times), join(t, cfg, times)
-	reg, err := r.Register(within(t, patience), "logic", Instance{ID: "1", Address: "h:1"})
+	// How long calls to a member that stands still may hang is what they are made for.
+	c := &trio{t: t, etcds: etcds, times: defaultTimings}
+	c.r, c.other = join(t, cfg, c.times), join(t, cfg, c.times)
+	var err error
+	c.reg, err = c.r.Register(within(t, patience), "logic", Instance{ID: "1", Address: "h:1"})
 	require.NoError(t, err)
-	w, err := r.ClaimWorkerID(within(t, patience), 7, "p")
+	c.worker, err = c.r.ClaimWorkerID(within(t, patience), 7, "p")
 	require.NoError(t, err)
-	lock, err := r.Lock(within(t, patience), "x")
+	c.lock, err = c.r.Lock(within(t, patience), "x")
 	require.NoError(t, err)
-	defer lock.Unlock()
-	c := resolve(t, other, "logic")
-	eventually(t, "registered", func() bool { return c.last() == "h:1" })
-
-	created := func() int64 {
-		resp, err := r.client.Get(within(t, patience), reg.key)
-		require.NoError(t, err)
-		require.Len(t, resp.Kvs, 1)
-		return resp.Kvs[0].CreateRevision
-	}
-	first := created()
-
-	admin, err := clientv3.New(clientv3.Config{Endpoints: cfg.Endpoints, Logger: zap.NewNop()})
+	t.Cleanup(c.lock.Unlock)
+	c.seen = resolve(t, c.other, "logic")
+	eventually(t, "registered", func() bool { return c.seen.last() == "h:1" })
+	c.admin, err = clientv3.New(clientv3.Config{Endpoints: cfg.Endpoints, Logger: zap.NewNop()})
 	require.NoError(t, err)
-	defer admin.Close()
-	leader := func() (found *child) {
-		eventually(t, "one member leads", func() bool {
-			for _, e := range etcds {
-				if e.leads(admin) {
-					found = e
-				}
-			}
-			return found != nil
-		})
-		return found
-	}
-	still := leader()
-	still.signal(syscall.SIGSTOP)
-	stays(t, times.ttl, lock, w, c)
-	second, err := other.Register(within(t, patience), "logic", Instance{ID: "2", Address: "h:2"})
-	require.NoError(t, err)
-	eventually(t, "a new one is seen", func() bool { return c.last() == "h:1 h:2" })
-	still.signal(syscall.SIGCONT)
-	require.NoError(t, second.Close())
-	eventually(t, "it has left", func() bool { return c.last() == "h:1" })
-	leader().kill()
-	stays(t, times.ttl/2, lock, w, c)
-	require.Equal(t, first, created(), "the registration never ran out")
+	t.Cleanup(func() { require.NoError(t, c.admin.Close()) })
+	c.createdFrom = c.created()
+	return c
 }
 
-// stays checks for a while that nothing is lost.
-func stays(t *testing.T, while time.Duration, lock *Lock, w *WorkerID, c *told) {
-	t.Helper()
-	end := time.After(while)
-	for {
+// created is the revision at which the registration was written.
+func (c *trio) created() int64 {
+	resp, err := c.r.client.Get(within(c.t, patience), c.reg.key)
+	require.NoError(c.t, err)
+	require.Len(c.t, resp.Kvs, 1)
+	return resp.Kvs[0].CreateRevision
+}
+
+func (c *trio) leader() (found *child) {
+	eventually(c.t, "one member leads", func() bool {
+		for _, e := range c.etcds {
+			if e.leads(c.admin) {
+				found = e
+			}
+		}
+		return found != nil
+	})
+	return found
+}
+
+// follows waits until a member has caught up with a leader.
+func (c *trio) follows(e *child) {
+	eventually(c.t, "a member follows", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		st, err := c.admin.Status(ctx, e.addr)
+		return err == nil && st.Leader != 0 && st.RaftAppliedIndex == st.RaftIndex
+	})
+}
+
+// shown checks for a while that everybody sees the registration, and that the
+// worker id is good.
+func (c *trio) shown(while time.Duration) {
+	c.t.Helper()
+	for end := time.After(while); ; {
 		select {
-		case <-lock.Lost():
-			t.Fatal("the lock is lost")
 		case <-end:
 			return
 		case <-time.After(50 * time.Millisecond):
-			require.True(t, w.Valid())
-			require.Equal(t, "h:1", c.last())
+			require.True(c.t, c.worker.Valid())
+			require.Equal(c.t, "h:1", c.seen.last())
 		}
+	}
+}
+
+// kept checks for a while that nothing is lost.
+func (c *trio) kept(while time.Duration) {
+	c.t.Helper()
+	c.shown(while)
+	select {
+	case <-c.lock.Lost():
+		c.t.Fatal("the lock is lost")
+	default:
+	}
+	require.Equal(c.t, c.createdFrom, c.created(), "the registration ran out")
+}
+
+// Of three members of etcd, the leading one stands still for longer than leases
+// last and dies, and then the next one dies: whoever is registered stays, whoever
+// leads stays, and what is new is seen.
+func TestOneOfThreeIsAway(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t)
+	still := c.leader()
+	still.signal(syscall.SIGSTOP)
+	c.kept(c.times.ttl)
+	second, err := c.other.Register(within(t, patience), "logic", Instance{ID: "2", Address: "h:2"})
+	require.NoError(t, err)
+	eventually(t, "a new one is seen", func() bool { return c.seen.last() == "h:1 h:2" })
+	still.kill()
+	still.start()
+	c.follows(still)
+	require.NoError(t, second.Close())
+	eventually(t, "it has left", func() bool { return c.seen.last() == "h:1" })
+	c.leader().kill()
+	c.kept(c.times.ttl / 2)
+}
+
+// A leading member that goes on after a standstill may, before it knows that another
+// one leads, end every lease that was renewed there (see etcd's issue 15247; a check
+// since then makes it rare). What it ends is made again before anybody misses it, and
+// whoever held a lock is told.
+func TestOneOfThreeGoesOn(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t)
+	still := c.leader()
+	still.signal(syscall.SIGSTOP)
+	c.kept(c.times.ttl)
+	still.signal(syscall.SIGCONT)
+	c.shown(c.times.ttl / 2)
+	c.follows(still)
+	require.Positive(t, c.created())
+	soon, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	taken, err := c.other.Lock(soon, "x")
+	if err != nil {
+		return // this time it knew
+	}
+	defer taken.Unlock()
+	require.Greater(t, taken.Token(), c.lock.Token())
+	select {
+	case <-c.lock.Lost():
+	case <-time.After(patience):
+		t.Fatal("the holder is not told that another one has the lock")
 	}
 }

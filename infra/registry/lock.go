@@ -26,7 +26,10 @@ func (r *Registry) Lock(ctx context.Context, name string) (*Lock, error) {
 func (l *Lock) Token() int64 { return l.h.revision }
 
 // Lost is closed by Unlock, and when the lock may be given to another process
-// because etcd has not answered: before it is.
+// because etcd has not answered: before it is. Only an etcd that breaks its word
+// (it lost its data, or a leader that stood still ended what others had renewed)
+// gives it away first; then Lost is closed within seconds, and Token tells the two
+// holders apart.
 func (l *Lock) Lost() <-chan struct{} { return l.h.lost }
 
 // Unlock gives the lock to the next one. It returns within some seconds even when
