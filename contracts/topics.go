@@ -21,7 +21,6 @@ func GatewayOfTopic(topic string) (string, bool) { return strings.CutPrefix(topi
 const (
 	GroupMessage = "gochat-message"
 	GroupFanout  = "gochat-fanout"
-	GroupPoison  = "gochat-poison"
 	GroupWebhook = "gochat-webhook"
 )
 

@@ -3,7 +3,6 @@ package blackbox
 import (
 	"fmt"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -260,28 +259,39 @@ func TestGroupGrowsAndShrinksUnderLoad(t *testing.T) {
 	}
 	owner := people[0]
 	id, conv := owner.group("grows", people[1:]...)
-	listeners := make([]*socket, size)
-	for i, u := range people {
-		listeners[i] = u.open("listens")
-	}
 	var guests []string
 	for range visitors {
 		guests = append(guests, newUser(t).id)
 	}
+	const end = "the end"
+	listened, heard := make(chan error, size), make([][]float64, size)
+	for i, u := range people {
+		s := u.open("listens")
+		go func() { // all the time, since who does not read is told to sync instead
+			var err error
+			heard[i], err = s.numbers(conv, end)
+			listened <- err
+		}()
+	}
 	stop := make(chan struct{})
-	var talking sync.WaitGroup
+	talked := make(chan error, size)
 	for i, u := range people {
 		s := u.open("talks")
-		talking.Go(func() {
+		go func() {
 			for n := 0; ; n++ {
 				select {
 				case <-stop:
+					talked <- nil
 					return
 				case <-time.After(15 * time.Millisecond):
 				}
 				s.send("send-message", text(obj{"conversationId": conv}, fmt.Sprint("m", n), fmt.Sprintf("grow-%d-%d", i, n)))
+				if _, err := s.await("message-stored"); err != nil {
+					talked <- err
+					return
+				}
 			}
-		})
+		}()
 	}
 	for range 2 {
 		for _, g := range guests {
@@ -293,17 +303,37 @@ func TestGroupGrowsAndShrinksUnderLoad(t *testing.T) {
 		}
 	}
 	close(stop)
-	talking.Wait()
-	last := owner.say(obj{"conversationId": conv}, "the end", "grow-end")
+	for range people {
+		require.NoError(t, <-talked)
+	}
+	last := owner.say(obj{"conversationId": conv}, end, "grow-end")
 	require.Equal(t, 200, last.Status)
-	for i, s := range listeners {
-		for want := 1; ; want++ {
-			m := s.next("new-message")
-			require.Equal(t, conv, m["conversationId"])
-			require.EqualValues(t, want, m["seqId"], "listener %d", i)
-			if m["content"] == "the end" {
-				break
-			}
+	all := make([]float64, int(last.Body["seqId"].(float64)))
+	for i := range all {
+		all[i] = float64(i + 1)
+	}
+	for range people {
+		require.NoError(t, <-listened)
+	}
+	for i := range people {
+		require.Equal(t, all, heard[i], "listener %d", i)
+	}
+}
+
+// numbers are those of a conversation's messages, as they come, until one has this
+// content.
+func (s *socket) numbers(conv, last string) (seqs []float64, err error) {
+	for {
+		m, err := s.await("new-message")
+		if err != nil {
+			return seqs, fmt.Errorf("after number %d: %w", len(seqs), err)
+		}
+		if m["conversationId"] != conv {
+			continue
+		}
+		seqs = append(seqs, m["seqId"].(float64))
+		if m["content"] == last {
+			return seqs, nil
 		}
 	}
 }

@@ -117,16 +117,25 @@ func (s *socket) raw(text []byte) {
 // next returns the next frame of a kind; others are skipped.
 func (s *socket) next(kind string) obj {
 	s.t.Helper()
+	d, err := s.await(kind)
+	require.NoError(s.t, err)
+	return d
+}
+
+// await is next for goroutines that are not the test's own.
+func (s *socket) await(kind string) (obj, error) {
 	deadline := time.After(patience)
 	for {
 		select {
 		case f, open := <-s.frames:
-			require.True(s.t, open, "the socket closed while waiting for %s", kind)
+			if !open {
+				return nil, fmt.Errorf("the socket closed while waiting for %s", kind)
+			}
 			if f.Type == kind {
-				return f.Data
+				return f.Data, nil
 			}
 		case <-deadline:
-			require.FailNow(s.t, "no frame", "%s", kind)
+			return nil, fmt.Errorf("no frame %s", kind)
 		}
 	}
 }
