@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -99,7 +100,13 @@ func (a *app) startRouters(context.Context) error {
 		if err != nil {
 			return err
 		}
-		r, err := routers.NewFanoutRouter(a.cfg.Router, a.routing, largegroup.New(groups, sessions, out))
+		cfg := a.cfg.Router
+		if a.has(roleMessage) {
+			// Small chats of this process need cores at once; a large group's members do not
+			// notice that their shards wait for each other.
+			cfg.Lanes = max(1, runtime.GOMAXPROCS(0)/2)
+		}
+		r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(groups, sessions, out))
 		if err != nil {
 			return err
 		}
