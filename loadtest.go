@@ -16,8 +16,8 @@ func loadtestCommand(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "loadtest",
 		Short: "Measure a running server through real sockets",
 		Long: "Registers users, opens a WebSocket for each and measures throughput, latency and\n" +
-			"CPU; or, with --idle, the memory of idle sockets. The server needs a high\n" +
-			"GOCHAT_LIMITS_AUTH_PER_MINUTE, since all users come from one address.",
+			"CPU; or, with --idle, the memory of idle sockets. All users come from one address:\n" +
+			"for more than 600 of them the server needs a higher GOCHAT_LIMITS_AUTH_PER_MINUTE.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := load.Run(cmd.Context(), cfg, stderr)

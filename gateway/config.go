@@ -82,7 +82,9 @@ type Rates struct {
 	// FloodFrames is how many frames may be refused within 10 s before the socket is
 	// closed with 4008.
 	FloodFrames int `mapstructure:"flood_frames"`
-	// AuthPerMinute limits registrations and logins of one address on all gateways.
+	// AuthPerMinute limits registrations and logins of one address on all gateways. An
+	// address may be a whole office or a phone company's: what protects an account is
+	// the limit of its own.
 	AuthPerMinute int `mapstructure:"auth_per_minute"`
 	// HandshakesPerSecond limits WebSocket handshakes of one address on all gateways.
 	HandshakesPerSecond int `mapstructure:"handshakes_per_second"`
@@ -122,7 +124,7 @@ func DefaultConfig() Config {
 func DefaultRates() Rates {
 	return Rates{
 		FramesPerSecond: 1000, FramesBurst: 2000, FloodFrames: 200,
-		AuthPerMinute: 30, HandshakesPerSecond: 1000, SocketsPerUser: 50,
+		AuthPerMinute: 600, HandshakesPerSecond: 1000, SocketsPerUser: 50,
 		CallsPerSecond: 1000, CallsBurst: 2000, SendsPerSecond: 1000, SendsBurst: 2000,
 		SharedTimeout: 200 * time.Millisecond,
 	}
