@@ -188,7 +188,7 @@ func (h *harness) pipeline(reply func(up *pb.Upstream) []byte) {
 }
 
 func TestSendOverHTTP(t *testing.T) {
-	h := start(t, func(c *Config, _ *Deps) { c.SendTimeout = 100 * time.Millisecond })
+	h := start(t, func(c *Config, _ *Deps) { c.SendTimeout = 500 * time.Millisecond })
 	h.pipeline(func(up *pb.Upstream) []byte {
 		switch up.GetTempMessageId() {
 		case "silence":

@@ -102,7 +102,7 @@ func TestControlOverflowIsClosed(t *testing.T) {
 }
 
 func TestNoPing(t *testing.T) {
-	h := start(t, func(c *Config, _ *Deps) { c.PingInterval = 40 * time.Millisecond })
+	h := start(t, func(c *Config, _ *Deps) { c.PingInterval = 120 * time.Millisecond })
 	silent, alive, pinging := h.dial("7:a", ""), h.dial("8:a", ""), h.dial("9:a", "")
 	silent.SetPingHandler(func(string) error { return nil }) // gorilla would answer
 	pinging.SetPingHandler(func(string) error { return nil })
@@ -132,7 +132,7 @@ func TestNoPing(t *testing.T) {
 	require.Equal(t, contracts.CloseNoPing, ce.Code)
 	require.Equal(t, "idle", ce.Text)
 	h.eventually(func() bool { return h.gw.hub.len() == 2 }, "one has gone")
-	time.Sleep(4 * 40 * time.Millisecond) // longer than any silence may last
+	time.Sleep(4 * 120 * time.Millisecond) // longer than any silence may last
 	require.Equal(t, 2, h.gw.hub.len(), "who gives a sign of life stays")
 	close(stop)
 	<-pinger
