@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/IBM/sarama"
 
@@ -93,8 +92,5 @@ func (i *identity) ask(client sarama.Client, do func(*sarama.Broker) error) erro
 func (t *Transport) ensureOwners() error {
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.PublishTimeout)
 	defer cancel()
-	if err := t.Ensure(ctx, mq.Topic{Name: ownersTopic, Partitions: 1}); err != nil {
-		return fmt.Errorf("make topic %s: %w", ownersTopic, err)
-	}
-	return nil
+	return t.Ensure(ctx, mq.Topic{Name: ownersTopic, Partitions: 1})
 }
