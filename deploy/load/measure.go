@@ -55,10 +55,39 @@ func ownCPU() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
+// round waits until every sender has gone round its peers, since a first message makes
+// its conversation.
+func (f *fleet) round(ctx context.Context, progress io.Writer) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for n := 0; ; n++ {
+		made := 0
+		for _, p := range f.pairs {
+			if p.storedFirst.Load() > 1 {
+				made++
+			}
+		}
+		if made == len(f.pairs) {
+			return nil
+		}
+		if n%10 == 9 {
+			_, _ = fmt.Fprintf(progress, "making %d conversations: %d of %d senders are round…\n", len(f.pairs)*f.run.cfg.Peers, made, len(f.pairs))
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // measure waits out the warm-up and the measured time.
 func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progress io.Writer) error {
 	cfg := f.run.cfg
 	_, _ = fmt.Fprintf(progress, "warming up for %s, then measuring for %s…\n", cfg.Warmup, cfg.Duration)
+	if err := f.round(ctx, progress); err != nil {
+		return err
+	}
 	if err := pause(ctx, cfg.Warmup); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ type pair struct {
 	frame        []byte
 	next         int
 	sent         [ringSize]atomic.Int64 // Unix ns by number
-	storedFirst  int                    // of what was sent to the first peer
+	storedFirst  atomic.Int64           // of what was sent to the first peer
 	conversation string                 // with the first peer
 	// last is the number that arrived last from each sender, by its user id.
 	last map[string]int
@@ -273,7 +273,7 @@ func (p *pair) onStored(frame []byte) error {
 		return fmt.Errorf("%w: no tempMessageId in %s", ErrWrong, frame)
 	}
 	if (n-1)%len(p.peers) == 0 {
-		p.storedFirst++
+		p.storedFirst.Add(1)
 		p.conversation = string(valueOf(frame, convKey))
 	}
 	p.run.stored.Add(1)
@@ -340,8 +340,8 @@ func (f *fleet) check(ctx context.Context, r *Report) error {
 				return fmt.Errorf("%w: message %d of %s has seqId %d and tempMessageId %s", ErrWrong, i+1, p.conversation, m.SeqID, m.TempMessageID)
 			}
 		}
-		if len(history) < p.storedFirst {
-			return fmt.Errorf("%w: %d messages were stored and %d are in history", ErrWrong, p.storedFirst, len(history))
+		if stored := p.storedFirst.Load(); int64(len(history)) < stored {
+			return fmt.Errorf("%w: %d messages were stored and %d are in history", ErrWrong, stored, len(history))
 		}
 		r.CheckedPairs++
 		r.CheckedMessages += len(history)
