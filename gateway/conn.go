@@ -43,8 +43,7 @@ type conn struct {
 	refused int // frames since refusedAt, of the reader
 	// refusedAt begins the window in which refused frames are counted, Unix ms.
 	refusedAt int64
-	stopped   bool             // the drain ended the reading, of the reader
-	typed     map[string]int64 // conversation → Unix milliseconds, of the reader
+	stopped   bool // the drain ended the reading, of the reader
 
 	seen     atomic.Int64 // Unix milliseconds of the last sign of life
 	progress atomic.Int64 // Unix milliseconds of the last byte that went out

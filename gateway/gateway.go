@@ -105,6 +105,7 @@ type Gateway struct {
 	receipts *receipts
 	watch    *watch
 
+	typists typists
 	// counter numbers connections, records and traces of this gateway.
 	counter  atomic.Uint64
 	served   atomic.Bool

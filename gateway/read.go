@@ -233,23 +233,12 @@ func (c *conn) markRead(data value) {
 	}
 }
 
-// typingInterval is how often a socket's typing in one conversation is passed on.
-const typingInterval = time.Second
-
-// maxTyped bounds the conversations whose typing a socket is remembered for.
-const maxTyped = 64
-
 func (c *conn) typing(data value) {
 	conv, err := typingData(data)
 	if err == nil {
-		now := time.Now().UnixMilli()
-		if now-c.typed[conv] < typingInterval.Milliseconds() {
+		if !c.g.typists.allow(typist{c.user, conv}, time.Now()) {
 			return
 		}
-		if c.typed == nil || len(c.typed) >= maxTyped {
-			c.typed = map[string]int64{}
-		}
-		c.typed[conv] = now
 		ctx, cancel := c.g.rpc(context.Background())
 		defer cancel()
 		_, err = c.g.deps.Conversations.Typing(ctx, &pb.TypingRequest{
