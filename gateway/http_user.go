@@ -16,6 +16,9 @@ func (g *Gateway) register(c *fiber.Ctx) error {
 		return err
 	}
 	req := &pb.RegisterRequest{Username: b.required("username"), Password: b.required("password"), Nickname: b.plain("nickname"), Address: addressText(g.address(c))}
+	if given := b.optional("nickname"); given != nil && *given == "" { // to the service that is none
+		b.bad("nickname", g.deps.Limits.CheckNickname(""))
+	}
 	if err := b.err(); err != nil {
 		return err
 	}

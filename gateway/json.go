@@ -10,7 +10,7 @@ var (
 	errJSONSyntax    = errors.New("not a JSON object")
 	errJSONDepth     = errors.New("nested too deeply")
 	errJSONUTF8      = errors.New("not valid UTF-8")
-	errJSONType      = errors.New("without a type that is a string")
+	errJSONType      = errors.New("it has no type that is a string")
 	errJSONDuplicate = errors.New("a name appears twice")
 )
 

@@ -130,7 +130,7 @@ func (c *conn) handle(text []byte) {
 	if err != nil {
 		if c.allowFrame("") {
 			c.g.metrics.received("")
-			c.fail(contracts.NewError(contracts.CodeInvalidArgument, "The frame is "+err.Error()+"."), "")
+			c.fail(contracts.NewError(contracts.CodeInvalidArgument, "The frame is not valid: "+err.Error()+"."), "")
 		}
 		return
 	}
@@ -142,8 +142,8 @@ func (c *conn) handle(text []byte) {
 	case contracts.FrameSend:
 		c.sendMessage(data)
 	case contracts.FramePing:
-		// Clients may leave the empty data out.
-		if len(data.raw) > 0 && !data.isObject() {
+		// Clients may leave the empty data out, and some say null.
+		if len(data.raw) > 0 && !data.isObject() && !data.isNull() {
 			c.fail(contracts.Invalid("data", "an object"), contracts.FramePing)
 			return
 		}

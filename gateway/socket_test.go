@@ -269,3 +269,29 @@ func TestPanicIsOneFramesOnly(t *testing.T) {
 	require.Equal(t, contracts.CodeInternal, e.Code)
 	require.Empty(t, c.barrier())
 }
+
+// TestPingWithoutData: what clients of several languages make of an empty object.
+func TestPingWithoutData(t *testing.T) {
+	h := start(t)
+	c := h.dial("7:a", "")
+	for _, frame := range []string{`{"type":"ping","data":{}}`, `{"type":"ping"}`, `{"type":"ping","data":null}`} {
+		c.write(frame)
+		c.expect(contracts.FramePong, nil)
+	}
+	c.write(`{"type":"ping","data":[]}`)
+	c.expect(contracts.FrameError, nil)
+}
+
+// TestSubprotocolsInTwoLines: a list in two lines is the one with a comma.
+func TestSubprotocolsInTwoLines(t *testing.T) {
+	h := start(t)
+	for _, lines := range [][]string{{"gochat.v1, 7:a"}, {"gochat.v1", "7:a"}} {
+		ws, resp, err := h.try("", http.Header{"Sec-Websocket-Protocol": lines})
+		require.NoError(t, err, lines)
+		require.Equal(t, "gochat.v1", resp.Header.Get("Sec-WebSocket-Protocol"))
+		require.NoError(t, ws.Close())
+	}
+	_, resp, err := h.try("", http.Header{"Sec-Websocket-Protocol": {"gochat.v1"}})
+	require.Error(t, err)
+	require.Equal(t, 401, resp.StatusCode)
+}

@@ -173,9 +173,13 @@ func socketToken(c *fiber.Ctx) string {
 	if t := bearer(c); t != "" {
 		return t
 	}
-	first, second, found := strings.Cut(c.Get("Sec-WebSocket-Protocol"), ",")
-	if found && strings.TrimSpace(first) == contracts.SubprotocolV1 {
-		return strings.TrimSpace(second)
+	// A list in several lines is the same as one with commas (RFC 9110, section 5.3).
+	var list []string
+	for _, line := range c.Request().Header.PeekAll("Sec-WebSocket-Protocol") {
+		list = append(list, strings.Split(string(line), ",")...)
+	}
+	if len(list) > 1 && strings.TrimSpace(list[0]) == contracts.SubprotocolV1 {
+		return strings.TrimSpace(list[1])
 	}
 	return ""
 }

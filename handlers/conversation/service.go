@@ -64,7 +64,7 @@ func (c Config) withDefaults() Config {
 			*v = d
 		}
 	}
-	def(&c.ListMax, 100)
+	def(&c.ListMax, 200)
 	def(&c.ListDefault, min(50, c.ListMax))
 	def(&c.TypingGroupMax, 500)
 	if c.NotifyTimeout == 0 {

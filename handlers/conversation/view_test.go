@@ -184,11 +184,11 @@ func TestCreateSingle(t *testing.T) {
 }
 
 func TestListBounds(t *testing.T) {
-	for asked, want := range map[int32]int32{0: 50, 1: 1, 99: 99, 100: 100, 101: -1, -1: -1, math.MaxInt32: -1, math.MinInt32: -1} {
+	for asked, want := range map[int32]int32{0: 50, 1: 1, 199: 199, 200: 200, 201: -1, -1: -1, math.MaxInt32: -1, math.MinInt32: -1} {
 		s, f, _ := newService(t, Config{})
 		resp, err := s.List(t.Context(), &pb.ConversationServiceListRequest{CallerId: ann, Limit: asked})
 		if want < 0 {
-			if e := wantCode(t, err, contracts.CodeInvalidArgument); e.Fields["limit"] != "1 to 100" || f.calls > 0 {
+			if e := wantCode(t, err, contracts.CodeInvalidArgument); e.Fields["limit"] != "1 to 200" || f.calls > 0 {
 				t.Errorf("limit %d: fields are %v after %d calls", asked, e.Fields, f.calls)
 			}
 			continue
