@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+	"net"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
@@ -32,6 +34,7 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	app.Server().KeepHijackedConns = true
 	app.Server().CloseOnShutdown = true
 	g.answerUnknownMethods(app)
+	hangUpOnSilence(app)
 	app.Use(g.observe, g.limitBody)
 
 	app.Get("/ws", g.websocketRoute)
@@ -109,3 +112,18 @@ func (g *Gateway) answerUnknownMethods(app *fiber.App) {
 }
 
 func notFound(*fiber.Ctx) error { return contracts.NewError(contracts.CodeNotFound, "") }
+
+// hangUpOnSilence closes a connection whose request does not come in time without a
+// word. An answer there may be taken for the one to a request that is on its way at
+// that moment: browsers and libraries open connections ahead of need.
+func hangUpOnSilence(app *fiber.App) {
+	server := app.Server()
+	answer := server.ErrorHandler
+	server.ErrorHandler = func(c *fasthttp.RequestCtx, err error) {
+		if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+			_ = c.Conn().Close() // what the server still writes goes nowhere
+			return
+		}
+		answer(c, err)
+	}
+}
