@@ -22,8 +22,9 @@ type typist struct {
 // typists remembers who typed lately, on any socket: on this gateway, since typing is
 // not worth a question to others. Safe for concurrent use.
 type typists struct {
-	mu sync.Mutex
-	at map[typist]time.Time // when it was passed on last
+	mu    sync.Mutex
+	at    map[typist]time.Time // when it was passed on last
+	swept time.Time
 }
 
 // allow reports whether typing is passed on now.
@@ -33,11 +34,12 @@ func (t *typists) allow(who typist, now time.Time) bool {
 	if now.Sub(t.at[who]) < typingInterval {
 		return false
 	}
-	if len(t.at) >= maxTypists {
+	if len(t.at) >= maxTypists && now.Sub(t.swept) >= typingInterval {
+		t.swept = now
 		maps.DeleteFunc(t.at, func(_ typist, at time.Time) bool { return now.Sub(at) >= typingInterval })
-		if len(t.at) >= maxTypists {
-			return false
-		}
+	}
+	if len(t.at) >= maxTypists {
+		return false
 	}
 	if t.at == nil {
 		t.at = map[typist]time.Time{}
