@@ -178,6 +178,13 @@ func TestSendIsIdempotentForEver(t *testing.T) {
 	assert.Equal(t, first.Body["seqId"], again.Body["seqId"])
 	other := b.say(obj{"receiverId": a.id}, "mine", "same")
 	assert.NotEqual(t, first.Body["messageId"], other.Body["messageId"], "another sender, another message")
+	c := newUser(t)
+	elsewhere := a.say(obj{"receiverId": c.id}, "to somebody else", "same")
+	assert.Equal(t, first.Body["messageId"], elsewhere.Body["messageId"], "%s", elsewhere.Raw)
+	assert.Equal(t, first.Body["conversationId"], elsewhere.Body["conversationId"])
+	for _, one := range c.get("/api/conversations").Body["conversations"].([]any) {
+		assert.Equal(t, "world", one.(obj)["conversationId"], "no chat comes of it")
+	}
 
 	outcome := a.get("/api/messages/outcome?tempMessageId=same")
 	assert.Equal(t, "stored", outcome.Body["status"])

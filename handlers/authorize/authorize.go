@@ -46,7 +46,7 @@ func New(cfg Config, dir Directory, outcomes Outcomes, messages Messages) handle
 				missing = append(missing, it)
 			}
 		}
-		if err := makeSingles(ctx, dir, missing); err != nil {
+		if err := makeSingles(ctx, dir, outcomes, missing); err != nil {
 			return err
 		}
 		for _, it := range env.Open() {
@@ -67,7 +67,8 @@ func New(cfg Config, dir Directory, outcomes Outcomes, messages Messages) handle
 	})
 }
 
-// earlier turns a rejection into the old outcome when there is one.
+// earlier turns a rejection, or a send to a chat that is not there yet, into the old
+// outcome when there is one.
 func earlier(ctx context.Context, outcomes Outcomes, it *handlers.Item) error {
 	out, err := outcomes.FindOutcome(ctx, &pb.FindOutcomeRequest{
 		SenderId:      it.Upstream.GetSenderId(),
@@ -100,10 +101,17 @@ func memberships(ctx context.Context, dir Directory, items []*handlers.Item) ([]
 	return resp.GetMemberships(), nil
 }
 
-// makeSingles makes the chats that do not exist yet and reads them again.
-func makeSingles(ctx context.Context, dir Directory, missing []*handlers.Item) error {
+// makeSingles makes the chats that do not exist yet and reads them again. A message
+// that was stored in another conversation makes none.
+func makeSingles(ctx context.Context, dir Directory, outcomes Outcomes, missing []*handlers.Item) error {
 	var made []*handlers.Item
 	for _, it := range missing {
+		if err := earlier(ctx, outcomes, it); err != nil {
+			return err
+		}
+		if it.Stored != nil {
+			continue
+		}
 		up := it.Upstream
 		_, err := dir.EnsureSingle(ctx, &pb.EnsureSingleRequest{UserId: up.GetSenderId(), PeerId: up.GetReceiverId()})
 		switch {

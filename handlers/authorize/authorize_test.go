@@ -91,6 +91,13 @@ func TestAuthorize(t *testing.T) {
 			dir: &fakeDirectory{facts: map[string]*pb.Membership{}, users: map[int64]bool{2: true}},
 			up:  &pb.Upstream{ConversationId: "single", ReceiverId: 2}, made: 1,
 		},
+		"stored elsewhere makes no chat": {
+			dir: &fakeDirectory{
+				facts: map[string]*pb.Membership{}, users: map[int64]bool{2: true},
+				stored: map[string]*pb.Message{"t": {MessageId: 1, ConversationId: "c"}},
+			},
+			up: &pb.Upstream{ConversationId: "single", ReceiverId: 2}, stored: true,
+		},
 		"no such user": {
 			dir: &fakeDirectory{facts: map[string]*pb.Membership{}},
 			up:  &pb.Upstream{ConversationId: "single", ReceiverId: 9}, rejected: contracts.CodeNotFound,
