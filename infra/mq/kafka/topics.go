@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,30 +53,15 @@ func (t *Transport) ensure(ctx context.Context, topic mq.Topic) error {
 		NumPartitions: int32(partitions), ReplicationFactor: int16(t.cfg.Replication), //nolint:gosec // small numbers
 		ConfigEntries: map[string]*string{"retention.ms": &ms},
 	}
-	if err := t.create(ctx, topic.Name, detail); err != nil {
+	err := t.within(ctx, 4*t.cfg.Timeout, func() error { return t.admin.CreateTopic(topic.Name, detail, false) })
+	var refused *sarama.TopicError
+	if errors.As(err, &refused) && refused.Err == sarama.ErrTopicAlreadyExists {
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	return t.await(ctx, topic.Name, partitions)
-}
-
-// create makes a topic, or finds it made. The library gives up when its connection to
-// the controller has just been closed, as happens when it asked for another controller
-// at the same time.
-func (t *Transport) create(ctx context.Context, name string, detail *sarama.TopicDetail) error {
-	long := 4 * t.cfg.Timeout
-	ctx, cancel := context.WithTimeout(ctx, long)
-	defer cancel()
-	for {
-		err := t.within(ctx, long, func() error { return t.admin.CreateTopic(name, detail, false) })
-		var refused *sarama.TopicError
-		if errors.As(err, &refused) && refused.Err == sarama.ErrTopicAlreadyExists {
-			return nil
-		}
-		unconnected := errors.Is(err, sarama.ErrNotConnected) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
-		if !unconnected || !wait(ctx, 5*poll) {
-			return err
-		}
-	}
 }
 
 // compare says when a topic is not what was asked for: more partitions would move

@@ -171,15 +171,23 @@ func (t *Transport) Close() error {
 	return errors.Join(errs...)
 }
 
-// Health asks the cluster for its controller.
+// Health asks the cluster's controller for a word. To look for another controller closes
+// the connection to this one, under whoever makes or deletes a topic on it, so that is
+// only done when it does not answer.
 func (t *Transport) Health(ctx context.Context) error {
-	err := t.within(ctx, t.cfg.Timeout, func() error {
-		broker, err := t.client.RefreshController()
+	ask := func(find func() (*sarama.Broker, error)) error {
+		broker, err := find()
 		if err != nil {
 			return err
 		}
 		_, err = broker.ApiVersions(&sarama.ApiVersionsRequest{})
 		return err
+	}
+	err := t.within(ctx, t.cfg.Timeout, func() error {
+		if ask(t.client.Controller) == nil {
+			return nil
+		}
+		return ask(t.client.RefreshController)
 	})
 	if err != nil {
 		return fmt.Errorf("ask Kafka: %w", err)
