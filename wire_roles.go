@@ -104,7 +104,7 @@ func (a *app) startRouters(context.Context) error {
 		if a.has(roleMessage) {
 			// Small chats of this process need cores at once; a large group's members do not
 			// notice that their shards wait for each other.
-			cfg.Lanes = max(1, runtime.GOMAXPROCS(0)/2)
+			cfg.Lanes = min(cfg.Lanes, max(1, runtime.GOMAXPROCS(0)/2))
 		}
 		r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(groups, sessions, out))
 		if err != nil {

@@ -71,7 +71,7 @@ func (f *fleet) round(ctx context.Context, progress io.Writer) error {
 			return nil
 		}
 		if n%10 == 9 {
-			_, _ = fmt.Fprintf(progress, "making %d conversations: %d of %d senders are round…\n", len(f.pairs)*f.run.cfg.Peers, made, len(f.pairs))
+			_, _ = fmt.Fprintf(progress, "making %d conversations: %d messages so far…\n", len(f.pairs)*f.run.cfg.Peers, f.run.stored.Load())
 		}
 		select {
 		case <-ticker.C:
@@ -84,10 +84,10 @@ func (f *fleet) round(ctx context.Context, progress io.Writer) error {
 // measure waits out the warm-up and the measured time.
 func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progress io.Writer) error {
 	cfg := f.run.cfg
-	_, _ = fmt.Fprintf(progress, "warming up for %s, then measuring for %s…\n", cfg.Warmup, cfg.Duration)
 	if err := f.round(ctx, progress); err != nil {
 		return err
 	}
+	_, _ = fmt.Fprintf(progress, "warming up for %s, then measuring for %s…\n", cfg.Warmup, cfg.Duration)
 	if err := pause(ctx, cfg.Warmup); err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 const (
 	// soon is how long one member of etcd is waited for alone.
 	soon = callTimeout / 6
-	// most is how many are asked: new streams take turns among the members, so of the
+	// mostAsked is how many are asked: new streams take turns among the members, so of the
 	// second and the third one at least goes to another member than the first.
-	most = 3
+	mostAsked = 3
 )
 
 // line is a stream of renewals to one member of etcd, used by one goroutine at a
@@ -41,7 +41,7 @@ type answer struct {
 func (l *lease) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	most := most
+	most := mostAsked
 	if len(l.r.client.Endpoints()) == 1 {
 		most = 1
 	}
