@@ -22,6 +22,7 @@ import (
 // Contract judges answers and frames. Safe for concurrent use.
 type Contract struct {
 	routes  routers.Router
+	answers routers.Router // of the strict form
 	rows    []string
 	client  map[string]*jsonschema.Schema
 	server  map[string]*jsonschema.Schema
@@ -30,17 +31,17 @@ type Contract struct {
 
 // New reads the contract's files.
 func New() (*Contract, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(contracts.OpenAPI)
+	doc, routes, err := readCalls(contracts.OpenAPI)
 	if err != nil {
-		return nil, fmt.Errorf("read openapi.yaml: %w", err)
-	}
-	if err := doc.Validate(context.Background()); err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
-	doc.Servers = nil // whatever its address
-	c := &Contract{}
-	if c.routes, err = gorillamux.NewRouter(doc); err != nil {
+	c := &Contract{routes: routes}
+	text, err := strict(contracts.OpenAPI)
+	if err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	if _, c.answers, err = readCalls(text); err != nil {
+		return nil, fmt.Errorf("openapi.yaml, strict: %w", err)
 	}
 	for path, item := range doc.Paths.Map() {
 		for method := range item.Operations() {
@@ -53,9 +54,22 @@ func New() (*Contract, error) {
 	return c, nil
 }
 
+func readCalls(text []byte) (*openapi3.T, routers.Router, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, nil, err
+	}
+	doc.Servers = nil // whatever its address
+	routes, err := gorillamux.NewRouter(doc)
+	return doc, routes, err
+}
+
 // Row returns the call's row, like `GET /api/users/{userId}`; "" when the contract has none.
 func (c *Contract) Row(req *http.Request) string {
-	route, _, err := c.route(req)
+	route, _, err := find(c.routes, req)
 	if err != nil {
 		return ""
 	}
@@ -65,16 +79,16 @@ func (c *Contract) Row(req *http.Request) string {
 // Rows returns all calls of the contract.
 func (c *Contract) Rows() []string { return c.rows }
 
-// route finds the call's row whatever host it goes to.
-func (c *Contract) route(req *http.Request) (*routers.Route, map[string]string, error) {
+// find finds the call's row whatever host it goes to.
+func find(routes routers.Router, req *http.Request) (*routers.Route, map[string]string, error) {
 	bare := req.Clone(req.Context())
 	bare.URL.Scheme, bare.URL.Host, bare.Host = "", "", ""
-	return c.routes.FindRoute(bare)
+	return routes.FindRoute(bare)
 }
 
 // Request says what is wrong with a call that the server is to take.
 func (c *Contract) Request(req *http.Request, body []byte) error {
-	route, params, err := c.route(req)
+	route, params, err := find(c.routes, req)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, err)
 	}
@@ -89,7 +103,7 @@ func (c *Contract) Request(req *http.Request, body []byte) error {
 // Response says what is wrong with an answer. Of a call that the contract does not
 // have it says nothing.
 func (c *Contract) Response(req *http.Request, resp *http.Response, raw []byte) error {
-	route, params, err := c.route(req)
+	route, params, err := find(c.answers, req)
 	if err != nil {
 		return nil //nolint:nilerr // as said
 	}

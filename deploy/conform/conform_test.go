@@ -81,6 +81,7 @@ func TestResponses(t *testing.T) {
 	for body, good := range map[string]bool{
 		history(message + `"messageType":"text","content":""}`):                                                     true,
 		history(message + `"messageType":"text"}`):                                                                  false,
+		history(message + `"messageType":"text","content":"","undocumented":1}`):                                    false,
 		history(message + `"messageType":"system","content":"hello"}`):                                              false,
 		history(message + `"messageType":"system","content":"{\"event\":\"member-removed\",\"userIds\":[\"7\"]}"}`): true,
 	} {

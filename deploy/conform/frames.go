@@ -46,13 +46,23 @@ func (c *Contract) readFrames(text []byte) error {
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return err
 	}
-	compile, err := compiler(text)
+	open, err := compiler(text)
+	if err != nil {
+		return err
+	}
+	if text, err = strict(text); err != nil {
+		return err
+	}
+	closed, err := compiler(text)
 	if err != nil {
 		return err
 	}
 	c.client, c.server = map[string]*jsonschema.Schema{}, map[string]*jsonschema.Schema{}
 	for _, op := range doc.Operations {
-		frames := map[string]map[string]*jsonschema.Schema{"receive": c.client, "send": c.server}[op.Action]
+		frames, compile := c.server, closed
+		if op.Action == "receive" {
+			frames, compile = c.client, open
+		}
 		for _, m := range op.Messages {
 			id := doc.Channels["socket"].Messages[m.last()].last()
 			schema, err := compile("#/components/messages/" + id + "/payload")
@@ -62,7 +72,7 @@ func (c *Contract) readFrames(text []byte) error {
 			frames[doc.Components.Messages[id].Name] = schema
 		}
 	}
-	c.content, err = compile(systemContent)
+	c.content, err = closed(systemContent)
 	return err
 }
 
