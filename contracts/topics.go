@@ -29,10 +29,57 @@ const (
 	MetaSchema           = "schema_version"
 	MetaOriginGateway    = "origin_gateway"
 	MetaOriginConnection = "origin_connection"
-	// MetaPoisonReason and the next two are on records of the poison topic.
+	MetaTraceID          = "trace_id"
+)
+
+// Metadata keys that a record of the poison topic has beside those it had before. The payload
+// and the record's UUID are what they were; the same record may be there more than once.
+const (
+	// MetaPoisonReason is one of the reasons below. Releases that had no MetaPoisonError wrote
+	// the error's text here.
 	MetaPoisonReason = "poison_reason"
-	MetaPoisonTopic  = "poison_topic"
-	MetaTraceID      = "trace_id"
+	// MetaPoisonError is the error's text, at most 2 KiB, without the message's content.
+	MetaPoisonError = "poison_error"
+	// MetaPoisonTopic and MetaPoisonGroup are the topic that the record was read from, and the
+	// consumer group that gave it up: another group may have handled it.
+	MetaPoisonTopic = "poison_topic"
+	MetaPoisonGroup = "poison_group"
+	// MetaPoisonAt is when that was, Unix milliseconds.
+	MetaPoisonAt = "poison_at"
+	// MetaPoisonSender, MetaPoisonConversation and MetaPoisonTempMessage are those of the
+	// record's message: a user id in decimal, a conversation id, a tempMessageId. They are
+	// missing when the record cannot be decoded or is about no message.
+	MetaPoisonSender       = "poison_sender"
+	MetaPoisonConversation = "poison_conversation"
+	MetaPoisonTempMessage  = "poison_temp_message_id"
+	// MetaPoisonTold is what the sender was told: one of the words below.
+	MetaPoisonTold = "poison_told"
+)
+
+// Why records are poisoned, the values of MetaPoisonReason.
+const (
+	// PoisonUndecodable: the payload is not what its topic carries.
+	PoisonUndecodable = "undecodable"
+	// PoisonPanic: the handler panicked each time.
+	PoisonPanic = "panic"
+	// PoisonTooLarge: what follows from the record alone does not fit into the queue.
+	PoisonTooLarge = "too_large"
+	// PoisonRefused: a service said that trying again is useless.
+	PoisonRefused = "refused"
+	// PoisonUnforeseen: an error that is no dependency's stayed for as long as it is waited for.
+	PoisonUnforeseen = "unforeseen"
+)
+
+// What the sender of a poisoned record was told, the values of MetaPoisonTold.
+const (
+	// ToldNobody: there is no sender, or none that can be told. The record may be put back.
+	ToldNobody = "nobody"
+	// ToldStored: the message is in the database; what failed came after. The record may be
+	// put back, which delivers the message again.
+	ToldStored = "stored"
+	// ToldRejected: the sender was told, or is about to be, that the message will never be
+	// stored. The record must not be put back.
+	ToldRejected = "rejected"
 )
 
 // SchemaVersion is the version of the protobuf payloads on all topics.

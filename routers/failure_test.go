@@ -70,7 +70,7 @@ func newBench(t *testing.T, after int, extra message.HandlerMiddleware) *bench {
 		inner = append(inner[:at:at], append([]message.HandlerMiddleware{extra}, inner[at:]...)...)
 	}
 	r, err := build(cfg, deps, contracts.TopicPoison, work{
-		name: "message", topic: contracts.TopicUpstream, group: contracts.GroupMessage, tell: p.tellPoisoned,
+		name: "message", topic: contracts.TopicUpstream, group: contracts.GroupMessage, about: p.about,
 		inner: inner, last: func(*message.Message) error { return nil },
 	})
 	require.NoError(t, err)
@@ -109,6 +109,7 @@ func (b *bench) send(tempIDs ...string) {
 		msgs[i].Metadata = message.Metadata{
 			mq.KeyMetadata: conv, contracts.MetaSchema: contracts.SchemaVersion,
 			contracts.MetaOriginGateway: "gw", contracts.MetaOriginConnection: "conn",
+			"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
 		}
 	}
 	require.NoError(b.t, b.queue.Publisher().Publish(contracts.TopicUpstream, msgs...))
@@ -280,7 +281,21 @@ func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
 			}
 			m := <-b.poisoned
 			assert.Equal(t, "u-bad", m.UUID)
-			assert.Contains(t, m.Metadata.Get(contracts.MetaPoisonReason), "this message breaks the handler")
+			told := contracts.ToldStored
+			if after == 0 {
+				told = contracts.ToldRejected
+			}
+			assert.Contains(t, m.Metadata.Get(contracts.MetaPoisonError), "this message breaks the handler")
+			for key, want := range map[string]string{
+				contracts.MetaPoisonReason: contracts.PoisonPanic, contracts.MetaPoisonTold: told,
+				contracts.MetaPoisonTopic: contracts.TopicUpstream, contracts.MetaPoisonGroup: contracts.GroupMessage,
+				contracts.MetaPoisonSender: "1", contracts.MetaPoisonTempMessage: "bad",
+				contracts.MetaPoisonConversation: string(contracts.SingleConversation(1, 2)),
+				contracts.MetaTraceID:            "0af7651916cd43dd8448eb211c80319c",
+			} {
+				assert.Equal(t, want, m.Metadata.Get(key), key)
+			}
+			assert.NotEmpty(t, m.Metadata.Get(contracts.MetaPoisonAt))
 			m.Ack()
 		})
 	}
@@ -297,7 +312,8 @@ func TestUndecodableRecordsArePoisoned(t *testing.T) {
 	for _, want := range []string{"garbage", "newer"} {
 		m := <-b.poisoned
 		assert.Equal(t, want, m.UUID)
-		assert.NotEmpty(t, m.Metadata.Get(contracts.MetaPoisonReason))
+		assert.Equal(t, contracts.PoisonUndecodable, m.Metadata.Get(contracts.MetaPoisonReason))
+		assert.Equal(t, contracts.ToldNobody, m.Metadata.Get(contracts.MetaPoisonTold))
 		m.Ack()
 	}
 	b.send("a")

@@ -1,8 +1,6 @@
 package routers
 
 import (
-	"context"
-
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/gochat/gochat/contracts"
@@ -62,7 +60,7 @@ func NewMessageRouter(cfg Config, deps Deps, p Pipeline) (*Router, error) {
 		name:  "message",
 		topic: contracts.TopicUpstream,
 		group: contracts.GroupMessage,
-		tell:  p.tellPoisoned,
+		about: p.about,
 		inner: middlewares(deps, p.Stages(cfg)),
 		last:  func(*message.Message) error { return nil },
 	})
@@ -74,32 +72,6 @@ func middlewares(deps Deps, stages []NamedStage) []message.HandlerMiddleware {
 		out = append(out, lift(s.Stage, deps.Metrics.Stage(s.Name)))
 	}
 	return out
-}
-
-// tellPoisoned tells the sender of a record that breaks its handler. A record
-// that cannot be decoded has no sender to tell.
-func (p Pipeline) tellPoisoned(ctx context.Context, msg *message.Message) error {
-	it, err := decodeItem(msg)
-	if err != nil {
-		return nil //nolint:nilerr // nobody to tell, as the comment says
-	}
-	// It may have broken its handler after it was stored.
-	found, err := p.Messages.FindOutcome(ctx, &pb.FindOutcomeRequest{
-		SenderId: it.Upstream.GetSenderId(), TempMessageId: it.Upstream.GetTempMessageId(),
-	})
-	switch {
-	case err != nil:
-		return err
-	case found.GetStored():
-		it.Stored = found.GetMessage()
-	default:
-		it.Rejected = contracts.NewError(contracts.CodeInternal, "The server cannot store this message.")
-	}
-	records, err := deliver.Records(&handlers.Envelope{Items: []*handlers.Item{it}})
-	if err != nil || len(records) == 0 {
-		return err
-	}
-	return p.Outbox.Publish(ctx, records...)
 }
 
 // conformance: the generated clients are what the pipeline takes.

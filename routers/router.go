@@ -58,8 +58,8 @@ type Deps struct {
 // work describes one router.
 type work struct {
 	name, topic, group string
-	// tell tells a sender that its record is poisoned; may be nil.
-	tell func(context.Context, *message.Message) error
+	// about says what a record that is to be poisoned is about; may be nil.
+	about func(context.Context, *message.Message) (middleware.Subject, error)
 	// outer precedes the shared middlewares, outermost first.
 	outer []message.HandlerMiddleware
 	// inner follows the shared middlewares, outermost first.
@@ -94,7 +94,10 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	h.AddMiddleware(
 		middleware.Trace(w.name),
 		deps.Metrics.Router(w.name),
-		middleware.Poison{Publisher: deps.Transport.Publisher(), Topic: poisonTopic, Tell: w.tell, Log: deps.Log}.Middleware,
+		middleware.Poison{
+			Publisher: deps.Transport.Publisher(), Topic: poisonTopic, Router: w.name, Group: w.group, About: w.about,
+			Count: deps.Metrics.Poisoned, Log: deps.Log,
+		}.Middleware,
 		wmiddleware.Retry{
 			MaxRetries: cfg.Retries, InitialInterval: cfg.RetryPause, MaxInterval: cfg.RetryPauseMax,
 			Multiplier: 2, RandomizationFactor: 0.3, ResetContextOnRetry: true,

@@ -28,6 +28,7 @@ func NewSearchRouter(cfg Config, deps Deps, h *searchindex.Handler) (*Router, er
 		name:     "search",
 		topic:    contracts.TopicStored,
 		group:    contracts.GroupSearch,
+		about:    aboutMessage[pb.Stored],
 		runBytes: searchRunBytes,
 		outer:    []message.HandlerMiddleware{rest},
 		last: func(msg *message.Message) error {

@@ -23,6 +23,20 @@ var (
 	// ErrUnknownTopic is returned when a topic was not made by Ensure (or was
 	// deleted): topics are never created by publishing or subscribing.
 	ErrUnknownTopic = errors.New("topic does not exist")
+	// ErrTooLarge is returned when a message, or what one call publishes, is larger
+	// than the queue takes (see [MaxRecordBytes] and [MaxCallBytes]). Nothing of the
+	// call was published, and publishing the same again gets the same answer.
+	ErrTooLarge = errors.New("too large for the message queue")
+)
+
+// Limits of what is published, the same for all transports: what fits into one of
+// them fits into all.
+const (
+	// MaxRecordBytes bounds one message with its UUID and metadata, as Kafka's brokers
+	// do by default.
+	MaxRecordBytes = 1 << 20
+	// MaxCallBytes bounds what one call publishes.
+	MaxCallBytes = 8 << 20
 )
 
 // Topic is one topic to be made by [Transport.Ensure]. Drivers without

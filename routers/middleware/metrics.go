@@ -15,6 +15,7 @@ type Metrics struct {
 	length   *prometheus.HistogramVec
 	messages *prometheus.CounterVec
 	stages   *prometheus.HistogramVec
+	poisoned *prometheus.CounterVec
 }
 
 // NewMetrics registers the routers' metrics; it panics when they are registered
@@ -37,7 +38,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: latency,
 		}, []string{"stage", "outcome"}),
 	}
-	reg.MustRegister(m.runs, m.length, m.messages, m.stages)
+	m.poisoned = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gochat_router_poisoned_total", Help: "Records that went to the poison topic, by reason.",
+	}, []string{"router", "reason"})
+	reg.MustRegister(m.runs, m.length, m.messages, m.stages, m.poisoned)
 	return m
 }
 
@@ -57,6 +61,9 @@ func (m *Metrics) Router(name string) message.HandlerMiddleware {
 		}
 	}
 }
+
+// Poisoned counts a record that went to the poison topic.
+func (m *Metrics) Poisoned(router, reason string) { m.poisoned.WithLabelValues(router, reason).Inc() }
 
 // Stage returns a function that records the time of one stage.
 func (m *Metrics) Stage(name string) func(d time.Duration, err error) {

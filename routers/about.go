@@ -1,0 +1,72 @@
+package routers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/routers/middleware"
+)
+
+// about says what a record of the upstream topic that is to be poisoned is about. A record
+// that cannot be decoded has no sender to tell. The message may have been stored before it
+// broke its handler: its unique key is looked up, and then the sender is told its ids.
+func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.Subject, error) {
+	it, err := decodeItem(msg)
+	if err != nil {
+		return middleware.Subject{}, nil //nolint:nilerr // nobody to tell, as the comment says
+	}
+	up := it.Upstream
+	subject := middleware.Subject{
+		Sender: contracts.UserID(up.GetSenderId()).String(), Conversation: up.GetConversationId(), TempMessageID: up.GetTempMessageId(),
+		Content: up.GetContent() + up.GetChange().GetContent(),
+	}
+	found, err := p.Messages.FindOutcome(ctx, &pb.FindOutcomeRequest{SenderId: up.GetSenderId(), TempMessageId: up.GetTempMessageId()})
+	if err != nil {
+		return middleware.Subject{}, fmt.Errorf("read the outcome of %d %q: %w", up.GetSenderId(), up.GetTempMessageId(), err)
+	}
+	if found.GetStored() {
+		it.Stored, subject.Told = found.GetMessage(), contracts.ToldStored
+	} else {
+		it.Rejected = contracts.NewError(contracts.CodeInternal, "The server cannot store this message.")
+		subject.Told = contracts.ToldRejected
+	}
+	subject.Tell = func(ctx context.Context) error {
+		records, err := deliver.Records(&handlers.Envelope{Items: []*handlers.Item{it}})
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		return p.Outbox.Publish(ctx, records...)
+	}
+	return subject, nil
+}
+
+// aboutMessage says what a record is about whose payload has a message in it. Nobody waits for
+// an answer to it: the message is stored.
+func aboutMessage[M any, P interface {
+	*M
+	proto.Message
+	GetMessage() *pb.Message
+}](_ context.Context, msg *message.Message,
+) (middleware.Subject, error) {
+	payload := P(new(M))
+	if err := proto.Unmarshal(msg.Payload, payload); err != nil {
+		return middleware.Subject{}, nil //nolint:nilerr // nothing is known of it
+	}
+	m := payload.GetMessage()
+	if m == nil {
+		return middleware.Subject{Conversation: strings.SplitN(msg.Metadata.Get(mq.KeyMetadata), "#", 2)[0]}, nil
+	}
+	return middleware.Subject{
+		Sender: contracts.UserID(m.GetSenderId()).String(), Conversation: m.GetConversationId(), TempMessageID: m.GetTempMessageId(),
+		Content: m.GetContent(),
+	}, nil
+}

@@ -1,0 +1,108 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+// errorMax is how many bytes of an error's text are kept.
+const errorMax = 2 << 10
+
+// note makes the record of the poison topic: what came, with what is known about it.
+func note(msg *message.Message, group, reason, text string, about Subject) *message.Message {
+	dead := message.NewMessage(msg.UUID, msg.Payload)
+	for k, v := range msg.Metadata {
+		dead.Metadata.Set(k, v)
+	}
+	if about.Told == "" {
+		about.Told = contracts.ToldNobody
+	}
+	for k, v := range map[string]string{
+		contracts.MetaPoisonReason:       reason,
+		contracts.MetaPoisonError:        text,
+		contracts.MetaPoisonTopic:        message.SubscribeTopicFromCtx(msg.Context()),
+		contracts.MetaPoisonGroup:        group,
+		contracts.MetaPoisonAt:           strconv.FormatInt(time.Now().UnixMilli(), 10),
+		contracts.MetaPoisonSender:       about.Sender,
+		contracts.MetaPoisonConversation: about.Conversation,
+		contracts.MetaPoisonTempMessage:  about.TempMessageID,
+		contracts.MetaPoisonTold:         about.Told,
+		contracts.MetaTraceID:            traceOf(msg),
+	} {
+		if v != "" {
+			dead.Metadata.Set(k, v)
+		}
+	}
+	return dead
+}
+
+// traceOf returns the trace of one record, which may not be that of its run.
+func traceOf(msg *message.Message) string {
+	if id := msg.Metadata.Get(contracts.MetaTraceID); id != "" {
+		return id
+	}
+	if parts := strings.Split(msg.Metadata.Get(traceParent), "-"); len(parts) == 4 {
+		return parts[1]
+	}
+	return traceID(msg.Context())
+}
+
+// describe is an error's text as it may be kept and logged: without the content of the message,
+// which a database or a panic may quote, and not longer than people read.
+func describe(err error, content string) string {
+	text := err.Error()
+	var panicked wmiddleware.RecoveredPanicError
+	if errors.As(err, &panicked) {
+		text = fmt.Sprintf("the handler panicked: %v\n%s", panicked.V, panicked.Stacktrace)
+	}
+	text = withoutContent(text, content)
+	if len(text) > errorMax {
+		text = strings.ToValidUTF8(text[:errorMax], "")
+	}
+	return strings.ToValidUTF8(text, string(utf8.RuneError))
+}
+
+// quoteMax is how long a quotation in an error may be that is part of the content by chance.
+const quoteMax = 3
+
+// withoutContent replaces the content, and quotations of parts of it.
+func withoutContent(text, content string) string {
+	if content == "" {
+		return text
+	}
+	if len(content) > quoteMax {
+		text = strings.ReplaceAll(text, content, "…")
+		text = strings.ReplaceAll(text, strings.Trim(strconv.Quote(content), `"`), "…")
+	}
+	var out strings.Builder
+	for {
+		open := strings.IndexAny(text, `'"`+"`")
+		if open < 0 {
+			break
+		}
+		length := strings.IndexByte(text[open+1:], text[open])
+		if length < 0 {
+			break
+		}
+		quoted := text[open+1 : open+1+length]
+		out.WriteString(text[:open+1])
+		if start, _, _ := strings.Cut(quoted, `\x`); len(quoted) > quoteMax && strings.Contains(content, start) {
+			quoted = "…"
+		}
+		out.WriteString(quoted)
+		text = text[open+1+length:]
+		out.WriteByte(text[0])
+		text = text[1:]
+	}
+	out.WriteString(text)
+	return out.String()
+}
