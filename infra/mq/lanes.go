@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -35,6 +36,7 @@ type Lanes struct {
 	slots   chan struct{}
 	workers sync.WaitGroup
 	gate    func() bool
+	shut    atomic.Bool // the gate has said no
 
 	draining chan struct{} // closed: no new deliveries
 	stopped  chan struct{} // closed: in-flight ones are given up
@@ -59,10 +61,23 @@ func NewLanes(ctx context.Context, cfg SubscriberConfig, out chan<- *message.Mes
 	}
 }
 
-// Gate asks may before each delivery; from the first no on there are none, until
-// the engine is drained. It is for queues that may give their records to others
-// without being able to tell. Call it before the first Feed.
+// Gate asks may before each delivery. Its first no is for all lanes and for good:
+// from then on there are no deliveries, so whoever says no must also see to it that
+// the engine is drained and a new one made. It is for queues that may give their
+// records to others without being able to tell. Call it before the first Feed.
 func (l *Lanes) Gate(may func() bool) { l.gate = may }
+
+// open reports whether the gate lets a delivery through.
+func (l *Lanes) open() bool {
+	if l.gate == nil {
+		return true
+	}
+	if l.shut.Load() || !l.gate() {
+		l.shut.Store(true)
+		return false
+	}
+	return true
+}
 
 // Source is one stream of records with growing offsets. Feed is called by one
 // goroutine; everything else is safe for concurrent use.
@@ -165,7 +180,7 @@ func (l *Lanes) deliver(run []*tracked) bool {
 			return false
 		default:
 		}
-		if l.gate != nil && !l.gate() {
+		if !l.open() {
 			return false
 		}
 		ctx, cancel := context.WithCancel(l.base)

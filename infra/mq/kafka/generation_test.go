@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -51,6 +52,35 @@ func TestWhenAMemberDoubts(t *testing.T) {
 		time.Sleep(limit + time.Second)
 		heard(g) // what brokers had said before is read first
 		assert.Contains(t, g.doubt(), "stood still")
+		require.NoError(t, g.Cleanup(nil))
+	})
+}
+
+// A broker that is silent for a little longer than a member bears it may answer before
+// the watch looks again. A lane that was told no meanwhile never asks a second time: so
+// the no is the end of the generation, and the group's next one delivers the record.
+func TestANoIsTheEndOfAGeneration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 6 * time.Second
+		out := make(chan *message.Message)
+		g := &generation{
+			cfg: mq.SubscriberConfig{}.WithDefaults(), out: out, limit: limit, log: zap.NewNop(),
+			brokers: bind(t.Context(), sarama.NewConfig()),
+		}
+		require.NoError(t, g.Setup(session{ctx: t.Context()}))
+		time.Sleep(limit / 20) // between two looks of the watch
+		g.brokers.heard.Store(int64(time.Since(g.brokers.made)))
+		time.Sleep(limit + limit/100) // the watch looks next in a while
+		require.Contains(t, g.doubt(), "no broker")
+		require.NoError(t, g.ctx.Err(), "the watch has not seen it")
+
+		source := g.lanes.Source(func(uint64) {})
+		require.True(t, source.Feed(g.ctx, mq.Record{Message: message.NewMessage("1", nil)}))
+		synctest.Wait() // its lane has asked, and was told no
+		g.brokers.heard.Store(int64(time.Since(g.brokers.made)))
+		require.Empty(t, g.doubt(), "the broker answers again")
+		time.Sleep(limit / 5)
+		require.ErrorIs(t, g.ctx.Err(), context.Canceled, "the lane waits for ever, and nothing ends it")
 		require.NoError(t, g.Cleanup(nil))
 	})
 }

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +67,7 @@ type generation struct {
 	lanes  *mq.Lanes
 	ctx    context.Context // ends with the session, or when it must be over
 	cancel context.CancelFunc
+	ending sync.Once // says why
 	done   chan struct{}
 	began  time.Time
 	awake  atomic.Int64 // when this process was last seen to run, since began
@@ -80,10 +82,28 @@ func (g *generation) Setup(session sarama.ConsumerGroupSession) error {
 	g.ctx, g.cancel = context.WithCancel(session.Context())
 	g.done, g.began = make(chan struct{}), time.Now()
 	g.lanes = mq.NewLanes(session.Context(), g.cfg, g.out)
-	// Whatever runs first after a standstill asks here: watch may come later.
-	g.lanes.Gate(func() bool { return g.ctx.Err() == nil && g.doubt() == "" })
+	g.lanes.Gate(g.sure)
 	go g.watch()
 	return nil
+}
+
+// sure reports whether this member's partitions are certainly its own. The first doubt
+// ends the session, even when it is over at once: a lane that was told no does not ask
+// again, and would hold up its keys for as long as the session lasts. Whatever runs
+// first after a standstill asks here; watch may come later.
+func (g *generation) sure() bool {
+	if g.ctx.Err() != nil {
+		return false
+	}
+	why := g.doubt()
+	if why == "" {
+		return true
+	}
+	g.ending.Do(func() {
+		g.log.Warn(why)
+		g.cancel()
+	})
+	return false
 }
 
 // doubt says why the group may have given this member's partitions to others without
@@ -109,9 +129,7 @@ func (g *generation) watch() {
 		case <-g.ctx.Done():
 			return
 		}
-		if why := g.doubt(); why != "" {
-			g.log.Warn(why)
-			g.cancel()
+		if !g.sure() {
 			return
 		}
 		g.awake.Store(int64(time.Since(g.began)))
