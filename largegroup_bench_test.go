@@ -123,7 +123,7 @@ func (g *largeGroup) populate() {
 func (g *largeGroup) gateway(i int) {
 	ctx, name := g.b.Context(), gatewayName(i)
 	topic := contracts.TopicDownstream(name)
-	require.NoError(g.b, g.a.queue.Ensure(ctx, mq.Topic{Name: topic, Partitions: 1}))
+	require.NoError(g.b, g.a.queue.Ensure(ctx, mq.Topic{Name: topic, Partitions: 1, Tail: true}))
 	sub, err := g.a.queue.Subscriber(mq.SubscriberConfig{Start: mq.StartNewest, Lanes: 1, Run: 256})
 	require.NoError(g.b, err)
 	records, err := sub.Subscribe(context.WithoutCancel(ctx), topic)

@@ -21,7 +21,7 @@ const downstreamRun = 256
 // now on is seen.
 func (g *Gateway) subscribe(ctx context.Context) (message.Subscriber, <-chan *message.Message, error) {
 	topic := contracts.TopicDownstream(g.id)
-	if err := g.deps.Transport.Ensure(ctx, mq.Topic{Name: topic, Partitions: 1}); err != nil {
+	if err := g.deps.Transport.Ensure(ctx, mq.Topic{Name: topic, Partitions: 1, Tail: true}); err != nil {
 		return nil, nil, fmt.Errorf("make topic %s: %w", topic, err)
 	}
 	sub, err := g.deps.Transport.Subscriber(mq.SubscriberConfig{

@@ -133,7 +133,7 @@ func TestCloseOrders(t *testing.T) {
 
 func TestSameDeviceReplaces(t *testing.T) {
 	h := start(t)
-	require.NoError(t, h.queue.Ensure(t.Context(), mq.Topic{Name: contracts.TopicDownstream("gw-other"), Partitions: 1}))
+	require.NoError(t, h.queue.Ensure(t.Context(), mq.Topic{Name: contracts.TopicDownstream("gw-other"), Partitions: 1, Tail: true}))
 	sub, err := h.queue.Subscriber(mq.SubscriberConfig{Start: mq.StartNewest})
 	require.NoError(t, err)
 	records, err := sub.Subscribe(t.Context(), contracts.TopicDownstream("gw-other"))

@@ -44,6 +44,10 @@ const (
 type Topic struct {
 	Name       string
 	Partitions int
+	// Tail: one process reads it without a group, from its end on, so that records
+	// may be dropped soon. Those of any other topic are kept for as long as the driver's
+	// settings say, however many partitions it has: a group may come back late.
+	Tail bool
 }
 
 // Outbound is one message bound for one topic.

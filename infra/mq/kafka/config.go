@@ -38,9 +38,10 @@ type Config struct {
 	Partitions int `mapstructure:"partitions"`
 	// Replication is the number of replicas of each partition; -1 is the broker's default.
 	Replication int `mapstructure:"replication"`
-	// Retention is how long records are kept, whether they were read or not.
+	// Retention is how long records of topics that all share are kept, whether they
+	// were read or not.
 	Retention time.Duration `mapstructure:"retention"`
-	// TailRetention is that of topics with one partition, which one process reads.
+	// TailRetention is that of a gateway's own topic, which nobody reads later.
 	TailRetention time.Duration `mapstructure:"tail_retention"`
 
 	// Transactions make an outbox all or none. Without them a crash may leave a part

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,17 +40,13 @@ func (t *Transport) ensure(ctx context.Context, topic mq.Topic) error {
 		if have, err := t.client.Partitions(topic.Name); err == nil && len(have) > 0 {
 			t.found(topic.Name)
 			t.compare(topic.Name, len(have), partitions)
-			return nil
+			return t.keepLonger(ctx, topic, len(have))
 		}
 	}
-	retention := t.cfg.Retention
-	if partitions == 1 {
-		retention = t.cfg.TailRetention
-	}
-	ms := strconv.FormatInt(retention.Milliseconds(), 10)
+	ms := milliseconds(t.cfg.retention(topic))
 	detail := &sarama.TopicDetail{
 		NumPartitions: int32(partitions), ReplicationFactor: int16(t.cfg.Replication), //nolint:gosec // small numbers
-		ConfigEntries: map[string]*string{"retention.ms": &ms},
+		ConfigEntries: map[string]*string{retentionSetting: &ms},
 	}
 	err := t.within(ctx, 4*t.cfg.Timeout, func() error { return t.admin.CreateTopic(topic.Name, detail, false) })
 	var refused *sarama.TopicError
