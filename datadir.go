@@ -11,7 +11,12 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
+
+	"github.com/gochat/gochat/infra/private"
 )
+
+// queueDir is the message log's folder in the data directory.
+const queueDir = "queue"
 
 // dataDir is the folder that belongs to one running process.
 type dataDir struct {
@@ -26,8 +31,15 @@ func openDataDir(path string) (*dataDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", path, err)
 	}
-	if err := os.MkdirAll(abs, 0o700); err != nil {
+	err = private.Dir(abs, queueDir, "certs")
+	if errors.Is(err, private.ErrOpen) {
+		return nil, fmt.Errorf("the data directory cannot be used: %w", err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cannot make the data directory %s (%w); name another one by --data-dir or GOCHAT_DATA_DIR", abs, cause(err))
+	}
+	if err := private.Existing(filepath.Join(abs, "LOCK")); err != nil {
+		return nil, fmt.Errorf("the data directory cannot be used: %w", err)
 	}
 	lock := flock.New(filepath.Join(abs, "LOCK"), flock.SetPermissions(0o600))
 	got, err := lock.TryLock()
@@ -68,6 +80,9 @@ type secrets struct {
 // secrets reads the generated secrets, or makes them on the first start.
 func (d *dataDir) secrets() (secrets, error) {
 	file := d.file("secrets.json")
+	if err := private.Existing(file); err != nil {
+		return secrets{}, fmt.Errorf("the generated secrets cannot be used: %w", err)
+	}
 	raw, err := os.ReadFile(file) //nolint:gosec // our own data directory
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.makeSecrets(file)

@@ -47,7 +47,7 @@ func (a *app) connectQueue(ctx context.Context) (queue, error) {
 	case driverRedisStream:
 		return redisstream.Open(ctx, a.cfg.MQ.RedisStream, a.log)
 	}
-	s, err := walog.Open(walog.Config{Dir: a.dir.file("queue")}, a.log)
+	s, err := walog.Open(walog.Config{Dir: a.dir.file(queueDir)}, a.log)
 	return embedded{s}, err
 }
 

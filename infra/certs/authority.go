@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gochat/gochat/infra/private"
 )
 
 // caValid is how long a new CA lasts: certificates are renewed, CAs hardly ever.
@@ -30,6 +32,9 @@ type authority struct {
 // openAuthority reads the CA of a directory; os.ErrNotExist when neither of its
 // files is there.
 func openAuthority(dir string) (*authority, error) {
+	if err := private.Existing(filepath.Join(dir, caKeyFile)); err != nil {
+		return nil, fmt.Errorf("the CA's key cannot be used: %w", err)
+	}
 	certPEM, certErr := os.ReadFile(filepath.Join(dir, caFile))  // #nosec G304 -- the operator's directory
 	keyPEM, keyErr := os.ReadFile(filepath.Join(dir, caKeyFile)) // #nosec G304
 	if errors.Is(certErr, os.ErrNotExist) && errors.Is(keyErr, os.ErrNotExist) {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/gochat/gochat/infra/private"
 )
 
 // Files names the PEM files of mutual TLS.
@@ -149,6 +151,9 @@ func load(f Files) (l loaded, err error) {
 	certPEM, err := read("cert", f.Cert)
 	if err != nil {
 		return l, err
+	}
+	if err := private.Key(f.Key); err != nil {
+		return l, &FileError{"key", f.Key, err}
 	}
 	keyPEM, err := read("key", f.Key)
 	if err != nil {

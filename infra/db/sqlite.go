@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/gochat/gochat/infra/private"
 )
 
 // quickCheckMax is up to which file size the whole file is checked at the
@@ -22,6 +25,10 @@ func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
 	d.name = cfg.Path
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
 		return fmt.Errorf("make the folder of the database: %w", err)
+	}
+	// SQLite gives its log and its shared memory the mode of the database.
+	if err := errors.Join(private.File(cfg.Path), private.Existing(cfg.Path+"-wal", cfg.Path+"-shm")); err != nil {
+		return fmt.Errorf("the database cannot be used: %w", err)
 	}
 	writer, err := sql.Open("sqlite", sqliteDSN(cfg, false))
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/gochat/gochat/infra/private"
 )
 
 // Config says where the store is and how long to wait for it.
@@ -93,6 +95,9 @@ func (c TLSConfig) load() (*tls.Config, error) {
 		}
 	}
 	if c.Cert != "" {
+		if err := private.Key(c.Key); err != nil {
+			return nil, fmt.Errorf("kv.tls.key: %w", err)
+		}
 		own, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read the certificate that kv.tls.cert and kv.tls.key name: %w", err)

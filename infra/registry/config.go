@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/gochat/gochat/infra/private"
 )
 
 // Config says where etcd is and how to speak with it.
@@ -112,6 +114,9 @@ func (c Config) tlsConfig() (*tls.Config, error) {
 		return out, nil
 	}
 	own := func() (*tls.Certificate, error) {
+		if err := private.Key(c.TLS.Key); err != nil {
+			return nil, fmt.Errorf("registry.tls.key: %w", err)
+		}
 		pair, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
 		if err != nil {
 			return nil, fmt.Errorf("registry.tls.cert and registry.tls.key: %w", err)

@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/gochat/gochat/infra/private"
 )
 
 // Config says where the brokers are and how topics are made.
@@ -170,6 +172,9 @@ func (t TLSConfig) load() (*tls.Config, error) {
 		}
 	}
 	if t.Cert != "" {
+		if err := private.Key(t.Key); err != nil {
+			return nil, fmt.Errorf("mq.kafka.tls.key: %w", err)
+		}
 		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 		if err != nil {
 			return nil, fmt.Errorf("mq.kafka.tls.cert: %w", err)

@@ -12,10 +12,14 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/segment"
+	"github.com/hashicorp/raft-wal/types"
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq/stream"
+	"github.com/gochat/gochat/infra/private"
 )
 
 var (
@@ -49,10 +53,13 @@ func Open(cfg Config, log *zap.Logger) (*stream.Stream, error) {
 	if cfg.SegmentBytes == 0 {
 		cfg.SegmentBytes = defaultSegmentBytes
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the directory of the message log: %w", err)
+	if err := private.Dir(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("the directory of the message log cannot be used: %w", err)
 	}
-	lock := flock.New(filepath.Join(cfg.Dir, lockFile))
+	if err := private.Files(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("the message log cannot be used: %w", err)
+	}
+	lock := flock.New(filepath.Join(cfg.Dir, lockFile), flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the message log in %s: %w", cfg.Dir, err)
@@ -83,7 +90,14 @@ func open(cfg Config, meta *metadb.BoltMetaDB) (w *wal.WAL, err error) {
 		}
 	}()
 	if err = finishRotation(cfg.Dir, cfg.SegmentBytes); err == nil {
-		w, err = wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithMetaStore(meta))
+		w, err = wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithMetaStore(meta),
+			wal.WithSegmentFiler(segment.NewFiler(cfg.Dir, files{fs.New()})))
+	}
+	if err == nil {
+		// The library makes its metadata open to others, in a directory that is not.
+		if err = private.Existing(filepath.Join(cfg.Dir, metadb.FileName)); err != nil {
+			return nil, errors.Join(fmt.Errorf("the message log cannot be used: %w", err), w.Close())
+		}
 	}
 	var path *os.PathError
 	switch {
@@ -143,3 +157,18 @@ type ledger struct{ wal *wal.WAL }
 func (l ledger) Load() ([]byte, error) { return l.wal.Get([]byte(stateKey)) }
 
 func (l ledger) Save(state []byte) error { return l.wal.Set([]byte(stateKey), state) }
+
+// files makes segments that only their owner reads; the library's own are open to
+// everybody.
+type files struct{ *fs.FS }
+
+func (f files) Create(dir, name string, size uint64) (types.WritableFile, error) {
+	w, err := f.FS.Create(dir, name, size)
+	if err != nil {
+		return nil, err
+	}
+	if err := private.Existing(filepath.Join(dir, name)); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}

@@ -40,6 +40,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/gochat/gochat/infra/private"
 )
 
 // Config says where the server is and how much it keeps.
@@ -132,6 +134,9 @@ func (t TLSConfig) load() (*tls.Config, error) {
 		}
 	}
 	if t.Cert != "" {
+		if err := private.Key(t.Key); err != nil {
+			return nil, fmt.Errorf("mq.redisstream.tls.key: %w", err)
+		}
 		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 		if err != nil {
 			return nil, fmt.Errorf("mq.redisstream.tls.cert: %w", err)

@@ -1,0 +1,149 @@
+// Package private keeps files and directories for the user that runs the process:
+// whoever else has an account on the machine reads no message, hash or key.
+package private
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"syscall"
+)
+
+// ErrOpen says that something is open to other users of the machine and could not be
+// narrowed; the error's text says what to do.
+var ErrOpen = errors.New("it is open to other users of this machine")
+
+const (
+	others       = fs.FileMode(0o077) // what a group and everybody else may do
+	beyondGroup  = fs.FileMode(0o037) // what is more than a group's reading
+	directory    = fs.FileMode(0o700)
+	file         = fs.FileMode(0o600)
+	hasNoOwnMode = runtime.GOOS == "windows"
+)
+
+// Dir makes a directory of mode 0700 when it is missing, with those above it. One
+// that is there and wider is narrowed. ErrOpen when it must not be narrowed: it
+// belongs to another user, is shared by all (as /tmp is), or has directories in it
+// that are not among ours, so that it is somebody's home rather than a program's
+// own. The names in ours may have the wildcards of filepath.Match.
+func Dir(path string, ours ...string) error {
+	if err := os.MkdirAll(path, directory); err != nil {
+		return fmt.Errorf("make the directory %s: %w", path, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at the directory %s: %w", path, err)
+	}
+	if hasNoOwnMode || info.Mode()&others == 0 {
+		return nil
+	}
+	if info.Mode()&fs.ModeSticky != 0 {
+		return refuse(path, info, "it is shared by all users; name a directory of its own")
+	}
+	stranger, err := foreign(path, ours)
+	if err != nil {
+		return err
+	}
+	if stranger != "" {
+		return refuse(path, info, fmt.Sprintf("it holds %s, which is not GoChat's; name a directory of its own, or set this one's mode to 0700", stranger))
+	}
+	return narrow(path, info, directory, others)
+}
+
+// foreign returns the name of a directory in path that is none of ours.
+func foreign(path string, ours []string) (string, error) {
+	list, err := os.ReadDir(path)
+	if err != nil {
+		return "", fmt.Errorf("look into the directory %s: %w", path, err)
+	}
+	for _, one := range list {
+		known := func(pattern string) bool {
+			match, err := filepath.Match(pattern, one.Name())
+			return err == nil && match
+		}
+		if one.IsDir() && !slices.ContainsFunc(ours, known) {
+			return one.Name(), nil
+		}
+	}
+	return "", nil
+}
+
+// File makes an empty file of mode 0600 when it is missing. One that is there and
+// wider is narrowed; ErrOpen when it belongs to another user. What a process has
+// open already it keeps.
+func File(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, file) // #nosec G304 -- the operator's directory
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make the file %s: %w", path, err)
+	}
+	return Existing(path)
+}
+
+// Existing narrows each of the files that is there and wider than 0600; one that is
+// not there is left out. ErrOpen when one belongs to another user.
+func Existing(paths ...string) error {
+	return each(paths, others)
+}
+
+// Key narrows a key's file that its operator has put there: a group may read it,
+// everybody else may not. One that is not there is left to its reader. ErrOpen when
+// it belongs to another user or to a file system that cannot be written to.
+func Key(paths ...string) error {
+	return each(paths, beyondGroup)
+}
+
+// Files narrows every file right in a directory, as Existing does.
+func Files(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look into the directory %s: %w", dir, err)
+	}
+	var paths []string
+	for _, one := range list {
+		if one.Type().IsRegular() {
+			paths = append(paths, filepath.Join(dir, one.Name()))
+		}
+	}
+	return Existing(paths...)
+}
+
+func each(paths []string, tooWide fs.FileMode) error {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if path == "" || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("look at the file %s: %w", path, err)
+		}
+		if hasNoOwnMode || !info.Mode().IsRegular() || info.Mode()&tooWide == 0 {
+			continue
+		}
+		if err := narrow(path, info, info.Mode().Perm()&^tooWide, tooWide); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func narrow(path string, info fs.FileInfo, mode, tooWide fs.FileMode) error {
+	err := os.Chmod(path, mode)
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist): // whoever removed it needs no mode
+		return nil
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return refuse(path, info, fmt.Sprintf("it cannot be narrowed from here; let its owner take the rights %04o from it", info.Mode().Perm()&tooWide))
+	}
+	return fmt.Errorf("narrow %s: %w", path, err)
+}
+
+func refuse(path string, info fs.FileInfo, todo string) error {
+	return fmt.Errorf("%s has mode %04o: %w, and %s", path, info.Mode().Perm(), ErrOpen, todo)
+}
