@@ -76,6 +76,7 @@ func TestBothFilesSayTheSame(t *testing.T) {
 				Required   []string
 				Properties map[string]struct{ Const string }
 				OneOf      []any `yaml:"oneOf"`
+				AnyOf      []any `yaml:"anyOf"`
 			}
 		}
 	}
@@ -90,6 +91,7 @@ func TestBothFilesSayTheSame(t *testing.T) {
 		assert.ElementsMatch(t, a.Required, b.Required, theirs)
 		assert.ElementsMatch(t, slices.Collect(maps.Keys(a.Properties)), slices.Collect(maps.Keys(b.Properties)), theirs)
 		assert.Len(t, b.OneOf, len(a.OneOf), theirs)
+		assert.Len(t, b.AnyOf, len(a.AnyOf), theirs)
 	}
 }
 

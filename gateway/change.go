@@ -32,6 +32,9 @@ func changeOf(b *body, limits contracts.Limits, sender int64, conv string, seq u
 		ch.Reaction = b.required("reaction")
 		note("reaction", limits.CheckReaction(ch.GetReaction()))
 	}
+	for _, name := range []string{"content", "reaction"} {
+		b.optional(name) // a text, also where the kind has no use for it
+	}
 	temp := b.required("tempMessageId")
 	note("tempMessageId", limits.CheckTempMessageID(temp))
 	if len(b.wrong) > 0 {

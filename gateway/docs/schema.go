@@ -3,6 +3,7 @@ package docs
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -11,7 +12,7 @@ import (
 // schema is what of a JSON schema the page tells.
 type schema struct {
 	Ref         string    `yaml:"$ref"`
-	Type        string    `yaml:"type"`
+	Type        types     `yaml:"type"`
 	Description string    `yaml:"description"`
 	Enum        []string  `yaml:"enum"`
 	Const       string    `yaml:"const"`
@@ -28,6 +29,36 @@ type schema struct {
 	MaxItems    *int64    `yaml:"maxItems"`
 	Default     *string   `yaml:"default"`
 	Example     yaml.Node `yaml:"example"`
+}
+
+// types are the types that a value may have, one or a list of them.
+type types []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (t *types) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.SequenceNode {
+		*t = types{n.Value}
+		return nil
+	}
+	return n.Decode((*[]string)(t))
+}
+
+// plain is the first type that is not null, "null" when there is no other.
+func (t types) plain() string {
+	for _, one := range t {
+		if one != "null" {
+			return one
+		}
+	}
+	return strings.Join(t, "")
+}
+
+// orNull says that null may stand where the value would.
+func (t types) orNull() string {
+	if len(t) > 1 && slices.Contains(t, "null") {
+		return " or null"
+	}
+	return ""
 }
 
 // ordered is a mapping in the order of the file.
@@ -107,15 +138,16 @@ func (n names) kind(s *schema) template.HTML {
 		return inline("`" + s.Const + "`")
 	case len(s.Enum) > 0:
 		return inline("`" + strings.Join(s.Enum, "` `") + "`")
-	case s.Type == "array" && s.Items != nil:
-		return "list of " + n.kind(s.Items) + inline(bounds(nil, s.MaxItems, " at most ", ""))
-	case s.Type == "object" && s.More.Kind == yaml.MappingNode:
+	case s.Type.plain() == "array" && s.Items != nil:
+		return "list of " + n.kind(s.Items) + inline(bounds(nil, s.MaxItems, " at most ", "")+s.Type.orNull())
+	case s.Type.plain() == "object" && s.More.Kind == yaml.MappingNode:
 		var of schema
 		if s.More.Decode(&of) == nil {
 			return "object of " + n.kind(&of)
 		}
 	}
-	return inline(s.Type + bounds(s.Minimum, s.Maximum, "", "") + bounds(s.MinLength, s.MaxLength, "", " characters") + orElse(s.Default))
+	bound := bounds(s.Minimum, s.Maximum, "", "") + bounds(s.MinLength, s.MaxLength, "", " characters")
+	return inline(s.Type.plain() + bound + s.Type.orNull() + orElse(s.Default))
 }
 
 func orElse(value *string) string {
