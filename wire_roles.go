@@ -26,6 +26,7 @@ import (
 	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/handlers/search"
 	"github.com/gochat/gochat/handlers/user"
+	"github.com/gochat/gochat/infra/registry"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -197,12 +198,26 @@ func (a *app) startGateway(ctx context.Context) error {
 	a.stack.Go("gateway", func(ctx context.Context) error { return g.Serve(ctx, a.listener) })
 	select {
 	case <-g.Ready():
-		return nil
+		return a.listGateway(ctx, g.ID())
 	case err := <-a.stack.Failed():
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// listGateway makes the gateway known beside the session registry, which may be away or
+// lose what it holds.
+func (a *app) listGateway(ctx context.Context, id string) error {
+	if a.registry == nil {
+		return nil // whoever asks is in this process, and hears the gateway itself
+	}
+	reg, err := a.registry.Register(ctx, roleGateway, registry.Instance{ID: id, Address: a.listener.Addr().String()})
+	if err != nil {
+		return err
+	}
+	a.stack.Push("registration of "+roleGateway, func(context.Context) error { return reg.Close() })
+	return nil
 }
 
 // watchSettings follows what may change while the process runs.

@@ -104,7 +104,7 @@ func (a *app) openCalls(context.Context) error {
 			return err
 		}
 		a.stack.Push("calls to "+name, func(context.Context) error { return conn.Close() })
-		a.checks.Add(name, conn.Ready)
+		a.checks.Add(name, serving(conn))
 		for service, role := range services {
 			if role == name {
 				remotes[service] = conn
@@ -113,6 +113,20 @@ func (a *app) openCalls(context.Context) error {
 	}
 	a.calls = rpc.WithTimeout(rpc.Route(a.local, remotes), a.cfg.RPC.CallTimeout)
 	return a.guardLimits()
+}
+
+// serving asks a service whether it is ready; what it goes on without, this process does
+// with less of, too.
+func serving(conn *rpc.Conn) health.Check {
+	return func(ctx context.Context) error {
+		if err := conn.Ready(ctx); err != nil {
+			return err
+		}
+		if err := conn.Whole(ctx); err != nil {
+			return fmt.Errorf("%w: %w", health.ErrDegraded, err)
+		}
+		return nil
+	}
 }
 
 // guardLimits makes the way to what all processes count together, which each does
@@ -148,6 +162,14 @@ func (a *app) openRepo(ctx context.Context) error {
 	}
 	if cfg.DB.Driver != db.MySQL {
 		cfg.DB.Path = a.cfg.dbPath(a.dir.path)
+	}
+	if a.registry != nil {
+		gateways, err := a.registry.Members(roleGateway)
+		if err != nil {
+			return err
+		}
+		a.stack.Push("list of gateways", func(context.Context) error { gateways.Close(); return nil })
+		cfg.Gateways = gateways.IDs
 	}
 	r, err := repo.Open(ctx, cfg, a.log)
 	if err != nil {
@@ -202,11 +224,13 @@ func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
 	defer ticker.Stop()
 	was := false
 	for {
-		ready := health.Summarize(a.checks.Run(ctx)).Status != health.WordDown
+		status := health.Summarize(a.checks.Run(ctx)).Status
+		ready := status != health.WordDown
 		if ready != was {
 			a.log.Info("readiness has changed", zap.Bool("ready", ready))
 		}
 		server.SetReady(ready)
+		server.SetWhole(status == health.WordOK)
 		was = ready
 		select {
 		case <-ticker.C:

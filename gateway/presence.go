@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -78,12 +79,22 @@ func (p *presence) remove(s *pb.Session) {
 	}
 }
 
-// join tells the registry that the gateway lives, until it answers or ctx is done.
+// errSessionsUnknown: the registry heard the beat and has nothing to keep sessions in.
+// Everything for anybody comes to this gateway until that is back.
+var errSessionsUnknown = errors.New("the cache of the session registry does not answer, so that it knows nobody's sockets")
+
+// join tells the registry that the gateway lives, until it answers or ctx is done. A
+// registry that is without its cache has heard it all the same: a gateway that starts
+// meanwhile serves.
 func (p *presence) join(ctx context.Context) error {
 	const pause = 200 * time.Millisecond
 	for {
 		err := p.beat(ctx)
 		if err == nil {
+			return nil
+		}
+		if errors.Is(err, errSessionsUnknown) {
+			p.log.Warn("the gateway starts although its sessions cannot be registered; the beats try again", zap.Error(err))
 			return nil
 		}
 		select {
@@ -119,6 +130,9 @@ func (p *presence) beatOnce(ctx context.Context) (fresh bool, err error) {
 	resp, err := p.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: p.id, Ready: !p.stale})
 	if err != nil {
 		return false, fmt.Errorf("beat: %w", err)
+	}
+	if resp.GetAway() {
+		return false, errSessionsUnknown
 	}
 	return resp.GetFresh(), nil
 }

@@ -45,3 +45,24 @@ func TestSessionsArePutAgainWhenTheRegistryForgets(t *testing.T) {
 	require.Equal(t, 2, registry.puts)
 	require.False(t, p.stale)
 }
+
+// uncached is a registry that hears gateways and can keep nothing.
+type uncached struct {
+	pb.SessionRepoClient
+	beats int
+}
+
+func (u *uncached) Beat(context.Context, *pb.BeatRequest, ...grpc.CallOption) (*pb.BeatResponse, error) {
+	u.beats++
+	return &pb.BeatResponse{Away: true}, nil
+}
+
+// TestGatewayStartsWithoutTheCache: the registry has heard it, so that it gets what is for
+// anybody; it takes nothing for registered.
+func TestGatewayStartsWithoutTheCache(t *testing.T) {
+	registry := &uncached{}
+	p := newPresence("gw", DefaultConfig(), registry, newHub(10), zap.NewNop())
+	require.NoError(t, p.join(t.Context()))
+	require.Equal(t, 1, registry.beats)
+	require.ErrorIs(t, p.beat(t.Context()), errSessionsUnknown, "the log is told at each beat")
+}

@@ -24,6 +24,9 @@ import (
 type Config struct {
 	DB db.Config `mapstructure:"db"`
 	KV kv.Config `mapstructure:"kv"`
+	// Gateways lists the gateways that live without asking the cache, at once; nil: nobody
+	// else knows. It is the program's to set.
+	Gateways func() []string `mapstructure:"-"`
 }
 
 // DefaultConfig is SQLite and an embedded cache; DB.Path is left to the caller.
@@ -70,6 +73,9 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	cache := rediscache.New(r.kv.UniversalClient)
 	sessions := rediscache.NewSessions(r.kv.UniversalClient, time.Now)
 	r.cached = []interface{ Close() }{cache, sessions}
+	if cfg.Gateways != nil {
+		sessions.Witness(cfg.Gateways)
+	}
 	if r.saver, err = sqlstore.NewSaver(opening, r.db, cfg.DB.Writers, service.Follow(cache, r.metrics, log), log); err != nil {
 		return err
 	}

@@ -227,8 +227,8 @@ func TestMasterOfTheCacheDies(t *testing.T) {
 	})
 	require.Eventually(t, func() bool { return r.Health(t.Context())["cache"] == nil }, 10*time.Second, 20*time.Millisecond, "the new master is found")
 	require.Eventually(t, func() bool {
-		_, err := r.AllocateSeq(t.Context(), &pb.AllocateSeqRequest{Keys: []*pb.ClientKey{{ConversationId: "world", SenderId: 1, TempMessageId: "x"}}})
-		return err == nil
+		given, err := r.AllocateSeq(t.Context(), &pb.AllocateSeqRequest{Keys: []*pb.ClientKey{{ConversationId: "world", SenderId: 1, TempMessageId: "x"}}})
+		return err == nil && given.GetSeqIds()[0] > 0
 	}, 10*time.Second, 20*time.Millisecond, "and gives numbers")
 }
 

@@ -46,7 +46,7 @@ func (p Pipeline) Stages(cfg Config) []NamedStage {
 	return []NamedStage{
 		{"dedup", dedup.New(p.Messages)},
 		{"authorize", authorize.New(cfg.Message, p.Conversations, p.Messages, p.Messages)},
-		{"sequence", sequence.New(p.Messages, sequence.Config{})},
+		{"sequence", sequence.New(p.Messages)},
 		{"persist", persist.New(p.Messages, p.IDs)},
 		{"inorder", inorder.New(p.Messages)},
 		{"recipients", recipients.New(p.Sessions, p.Groups, cfg.GroupLimit)},

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 )
 
 // readyName is the health service's name for "all that this process needs is
@@ -13,17 +15,30 @@ import (
 // answers: a server whose database is away tells so better than no server at all.
 const readyName = "ready"
 
+// wholeName is the health service's name for "nothing is missing", not even what this
+// process goes on without.
+const wholeName = "whole"
+
+// errNotWhole is what Whole finds.
+var errNotWhole = errors.New("it answers that it goes on without something")
+
 // errNotReady is what Ready finds when the server answers.
 var errNotReady = errors.New("it answers that something that it needs is not there")
 
 // SetReady tells those who ask whether everything is there that the services need.
 // Until it is called a server is not ready.
-func (s *Server) SetReady(ready bool) {
+func (s *Server) SetReady(ready bool) { s.set(readyName, ready) }
+
+// SetWhole tells those who ask whether nothing is missing, not even what the services go
+// on without.
+func (s *Server) SetWhole(whole bool) { s.set(wholeName, whole) }
+
+func (s *Server) set(name string, so bool) {
 	state := healthpb.HealthCheckResponse_NOT_SERVING
-	if ready {
+	if so {
 		state = healthpb.HealthCheckResponse_SERVING
 	}
-	s.health.SetServingStatus(readyName, state)
+	s.health.SetServingStatus(name, state)
 }
 
 // Ready asks one server whether it is ready; its answer is in the error.
@@ -34,6 +49,22 @@ func (c *Conn) Ready(ctx context.Context) error {
 	}
 	if resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
 		return fmt.Errorf("%s: %w", c.target, errNotReady)
+	}
+	return nil
+}
+
+// Whole asks one server whether nothing is missing there. A server that has not said so
+// yet, as an older version never does, counts as whole.
+func (c *Conn) Whole(ctx context.Context) error {
+	resp, err := healthpb.NewHealthClient(c).Check(ctx, &healthpb.HealthCheckRequest{Service: wholeName})
+	if status.Code(err) == codes.NotFound {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ask %s whether anything is missing: %w", c.target, err)
+	}
+	if resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		return fmt.Errorf("%s: %w", c.target, errNotWhole)
 	}
 	return nil
 }

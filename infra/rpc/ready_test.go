@@ -28,6 +28,12 @@ func TestReadiness(t *testing.T) {
 	require.NoError(t, conn.Ready(t.Context()))
 	server.SetReady(false)
 	require.ErrorIs(t, conn.Ready(t.Context()), errNotReady)
+
+	require.NoError(t, conn.Whole(t.Context()), "an older server says nothing")
+	server.SetWhole(false)
+	require.ErrorIs(t, conn.Whole(t.Context()), errNotWhole)
+	server.SetWhole(true)
+	require.NoError(t, conn.Whole(t.Context()))
 	stop()
 	require.NoError(t, <-served)
 	require.Error(t, conn.Ready(t.Context()), "nobody answers")

@@ -8,6 +8,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/kv"
+	"github.com/gochat/gochat/infra/rpc"
 	rediscache "github.com/gochat/gochat/repo/cache/redis"
 )
 
@@ -33,7 +34,7 @@ func (r limits) TakeTokens(ctx context.Context, in *pb.TakeTokensRequest) (*pb.T
 	}
 	taken, wait, err := r.cache.TakeTokens(ctx, asks)
 	if err != nil {
-		return nil, limitsAway(err)
+		return nil, limitsAway(ctx, err)
 	}
 	out := &pb.TakeTokensResponse{WaitMs: int64((wait + time.Millisecond - 1) / time.Millisecond)}
 	for _, n := range taken {
@@ -49,7 +50,7 @@ func (r limits) ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest) (*
 		return nil, err
 	}
 	if err := r.cache.ReturnTokens(ctx, asks); err != nil {
-		return nil, limitsAway(err)
+		return nil, limitsAway(ctx, err)
 	}
 	return &pb.ReturnTokensResponse{}, nil
 }
@@ -99,7 +100,7 @@ func (r limits) PutMarks(ctx context.Context, in *pb.PutMarksRequest) (*pb.PutMa
 		return nil, contracts.Invalid("ttl_ms", "1 ms to a year")
 	}
 	if err := r.cache.PutMarks(ctx, in.GetKeys(), time.Duration(in.GetTtlMs())*time.Millisecond); err != nil {
-		return nil, limitsAway(err)
+		return nil, limitsAway(ctx, err)
 	}
 	return &pb.PutMarksResponse{}, nil
 }
@@ -111,7 +112,7 @@ func (r limits) HasMarks(ctx context.Context, in *pb.HasMarksRequest) (*pb.HasMa
 	}
 	set, err := r.cache.HasMarks(ctx, in.GetKeys())
 	if err != nil {
-		return nil, limitsAway(err)
+		return nil, limitsAway(ctx, err)
 	}
 	return &pb.HasMarksResponse{Set: set}, nil
 }
@@ -128,6 +129,7 @@ func checkMarks(keys []string) error {
 	return nil
 }
 
-func limitsAway(err error) error {
+func limitsAway(ctx context.Context, err error) error {
+	rpc.Final(ctx)
 	return contracts.NewError(contracts.CodeUnavailable, "The cache does not count right now.").WithCause(err)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/store"
@@ -47,12 +46,13 @@ func (r messages) LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*
 }
 
 // AllocateSeq implements pb.MessageRepoServer. A conversation that does not exist
-// gets 0, and the store's refusal later.
+// gets 0, and the store's refusal later. When the cache does not answer, all get 0: the
+// store gives the numbers, which costs nothing more, while an error would be tried again.
 func (r messages) AllocateSeq(ctx context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error) {
 	keys := clientKeys(in.GetKeys())
 	ids, err := r.cache.Allocate(ctx, keys)
 	if err != nil {
-		return nil, contracts.NewError(contracts.CodeUnavailable, "The cache gives no numbers right now.").WithCause(err)
+		return r.unnumbered(keys, err), nil
 	}
 	missing := map[string]bool{}
 	for i, id := range ids {
@@ -62,10 +62,16 @@ func (r messages) AllocateSeq(ctx context.Context, in *pb.AllocateSeqRequest) (*
 	}
 	if len(missing) > 0 && r.seed(ctx, missing) {
 		if ids, err = r.cache.Allocate(ctx, keys); err != nil {
-			return nil, contracts.NewError(contracts.CodeUnavailable, "The cache gives no numbers right now.").WithCause(err)
+			return r.unnumbered(keys, err), nil
 		}
 	}
 	return &pb.AllocateSeqResponse{SeqIds: ids}, nil
+}
+
+// unnumbered leaves the numbers to the store.
+func (r messages) unnumbered(keys []store.ClientKey, err error) *pb.AllocateSeqResponse {
+	r.missed("give messages their numbers", err)
+	return &pb.AllocateSeqResponse{SeqIds: make([]uint64, len(keys))}
 }
 
 // seed loads counters from the database, once for all who miss the same.

@@ -15,7 +15,7 @@ type presence struct {
 func (r presence) Present(ctx context.Context, in *pb.PresentRequest) (*pb.PresentResponse, error) {
 	connected, partial, err := r.sessions.Present(ctx, in.GetUserIds())
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable(ctx, err)
 	}
 	out := &pb.PresentResponse{Partial: partial, Online: make([]int64, 0, len(connected))}
 	for user := range connected {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/rpc"
 	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/store"
 )
@@ -159,28 +160,33 @@ func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*
 		list[i] = session(s)
 	}
 	if err := r.sessions.Put(ctx, list); err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable(ctx, err)
 	}
 	return &pb.PutSessionsResponse{}, nil
 }
 
-func unavailable(err error) error {
+// unavailable is the answer where the cache is the only one who knows. Another storage
+// role would ask the same cache, so that nobody tries again at once.
+func unavailable(ctx context.Context, err error) error {
+	rpc.Final(ctx)
 	return contracts.NewError(contracts.CodeUnavailable, "The session registry does not answer right now.").WithCause(err)
 }
 
 // RemoveSession implements pb.SessionRepoServer.
 func (r sessions) RemoveSession(ctx context.Context, in *pb.RemoveSessionRequest) (*pb.RemoveSessionResponse, error) {
 	if err := r.sessions.Remove(ctx, session(in.GetSession())); err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable(ctx, err)
 	}
 	return &pb.RemoveSessionResponse{}, nil
 }
 
-// Beat implements pb.SessionRepoServer.
+// Beat implements pb.SessionRepoServer. A gateway that was heard counts as alive here,
+// with or without the cache.
 func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatResponse, error) {
 	fresh, err := r.sessions.Beat(ctx, in.GetGatewayId(), in.GetReady())
 	if err != nil {
-		return nil, unavailable(err)
+		r.missed("note a gateway's beat", err)
+		return &pb.BeatResponse{Away: true}, nil
 	}
 	return &pb.BeatResponse{Fresh: fresh}, nil
 }
@@ -188,7 +194,7 @@ func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatRespons
 // Leave implements pb.SessionRepoServer.
 func (r sessions) Leave(ctx context.Context, in *pb.LeaveRequest) (*pb.LeaveResponse, error) {
 	if err := r.sessions.Leave(ctx, in.GetGatewayId()); err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable(ctx, err)
 	}
 	return &pb.LeaveResponse{}, nil
 }

@@ -35,8 +35,8 @@ type view struct {
 	lost map[string]bool
 }
 
-// Live lists the gateways that beat within 12 s, and those that were live a
-// little while ago and that Redis does not know now.
+// Live lists the gateways that beat within 12 s, and those that may live although Redis
+// does not know them now.
 func (s *Sessions) Live(ctx context.Context) []string {
 	v := s.look(ctx)
 	out := s.every(v)
@@ -48,7 +48,7 @@ func (s *Sessions) Live(ctx context.Context) []string {
 }
 
 // Locate finds the gateways of users, in one round trip as a rule. When Redis does
-// not answer, every gateway that was live a little while ago gets everything.
+// not answer, every gateway that may live gets everything, however long that lasts.
 func (s *Sessions) Locate(ctx context.Context, users []int64) Located {
 	v := s.look(ctx)
 	for try := range 2 {
@@ -140,22 +140,12 @@ func (s *Sessions) doubt(strangers []string) bool {
 	return found
 }
 
-// every lists the gateways that were live a little while ago and are not ready.
+// every lists the gateways that may live and are not ready.
 func (s *Sessions) every(v *view) []string {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []string
-	for g, at := range s.seen {
-		switch {
-		case now.Sub(at) > seenFor:
-			delete(s.seen, g)
-		case !v.ready[g]:
-			out = append(out, g)
-		}
-	}
-	slices.Sort(out)
-	return out
+	return s.except(v.ready, now)
 }
 
 // look returns what Redis said at most liveFor ago.
@@ -182,11 +172,12 @@ func (s *Sessions) refresh(ctx context.Context) *view {
 		defer s.mu.Unlock()
 		s.losses.follow(v)
 		s.view = v
+		s.answered(err == nil, now)
 		for g := range v.ready {
-			s.seen[g] = now
+			s.see(g, now)
 		}
 		for _, g := range joining {
-			s.seen[g] = now
+			s.see(g, now)
 		}
 		return v, nil
 	})

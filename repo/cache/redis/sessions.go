@@ -40,10 +40,6 @@ const (
 	// gatewayTTL leaves room for two lost beats of 5 s, and for what watches presence to
 	// see a dead gateway's users go within 15 s: it asks every 2 s, of a list up to 1 s old.
 	gatewayTTL = 12 * time.Second
-	// seenFor is how long a gateway that was live counts as possibly live when Redis
-	// does not know it: it may have lost it. A gateway that is really gone has no
-	// topic, and what is sent there is dropped.
-	seenFor = 2 * gatewayTTL
 
 	gatewaysKey = "gateways"
 	// epochKey holds a random word from the first beat on. Another word, or none,
@@ -68,9 +64,9 @@ type Sessions struct {
 	guard   *guard
 	flights singleflight.Group
 
-	mu     sync.Mutex
-	view   *view                // what Redis said last; nil: ask
-	seen   map[string]time.Time // when a gateway was last live
+	mu   sync.Mutex
+	view *view // what Redis said last; nil: ask
+	possible
 	losses losses
 	// doubted: when Redis was asked because of a gateway that nobody knew.
 	doubted map[string]time.Time
@@ -80,8 +76,14 @@ type Sessions struct {
 
 // NewSessions returns a registry on a client. Close ends it.
 func NewSessions(rdb redis.UniversalClient, now func() time.Time) *Sessions {
-	return &Sessions{rdb: rdb, now: now, guard: newGuard(rdb), seen: map[string]time.Time{}, doubted: map[string]time.Time{}}
+	return &Sessions{
+		rdb: rdb, now: now, guard: newGuard(rdb), possible: possible{seen: map[string]sighting{}}, doubted: map[string]time.Time{},
+	}
 }
+
+// Witness names another way to know which gateways live, which holds while Redis is away
+// or has lost what it held. It must answer at once. To be called before anything else.
+func (s *Sessions) Witness(live func() []string) { s.witness = live }
 
 // Close ends what runs by itself, within a second at most; the client stays open.
 func (s *Sessions) Close() { s.guard.close() }
@@ -117,7 +119,8 @@ func (s *Sessions) Remove(ctx context.Context, one Session) error {
 }
 
 // Beat says that a gateway lives; fresh: Redis did not know it, and takes it as
-// joining whatever ready says.
+// joining whatever ready says. Without Redis it fails, and this process knows all the
+// same that the gateway lives.
 func (s *Sessions) Beat(ctx context.Context, gateway string, ready bool) (fresh bool, err error) {
 	state := gatewayJoining
 	if ready {
@@ -136,12 +139,12 @@ func (s *Sessions) Beat(ctx context.Context, gateway string, ready bool) (fresh 
 		fresh, err = beatScript.Run(ctx, s.rdb, []string{gatewayKey(gateway)}, state, int(gatewayTTL.Seconds())).Bool()
 		return err
 	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.see(gateway, now)
 	if err != nil {
 		return false, fmt.Errorf("beat of gateway %s: %w", gateway, err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen[gateway] = now
 	if fresh || s.view == nil || s.view.ready[gateway] != ready {
 		s.view = nil
 	}

@@ -2601,6 +2601,7 @@ func (x *BeatRequest) GetReady() bool {
 type BeatResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Fresh         bool                   `protobuf:"varint,1,opt,name=fresh,proto3" json:"fresh,omitempty"`
+	Away          bool                   `protobuf:"varint,2,opt,name=away,proto3" json:"away,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2638,6 +2639,13 @@ func (*BeatResponse) Descriptor() ([]byte, []int) {
 func (x *BeatResponse) GetFresh() bool {
 	if x != nil {
 		return x.Fresh
+	}
+	return false
+}
+
+func (x *BeatResponse) GetAway() bool {
+	if x != nil {
+		return x.Away
 	}
 	return false
 }
@@ -2770,6 +2778,7 @@ type LocateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Gateways      []*GatewayUsers        `protobuf:"bytes,1,rep,name=gateways,proto3" json:"gateways,omitempty"`
 	EveryGateway  []string               `protobuf:"bytes,2,rep,name=every_gateway,json=everyGateway,proto3" json:"every_gateway,omitempty"`
+	Doubts        []*Doubt               `protobuf:"bytes,3,rep,name=doubts,proto3" json:"doubts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2818,6 +2827,66 @@ func (x *LocateResponse) GetEveryGateway() []string {
 	return nil
 }
 
+func (x *LocateResponse) GetDoubts() []*Doubt {
+	if x != nil {
+		return x.Doubts
+	}
+	return nil
+}
+
+// Doubt: each of the users may be reached through each of the gateways.
+type Doubt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserIds       []int64                `protobuf:"varint,1,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	GatewayIds    []string               `protobuf:"bytes,2,rep,name=gateway_ids,json=gatewayIds,proto3" json:"gateway_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Doubt) Reset() {
+	*x = Doubt{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Doubt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Doubt) ProtoMessage() {}
+
+func (x *Doubt) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Doubt.ProtoReflect.Descriptor instead.
+func (*Doubt) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Doubt) GetUserIds() []int64 {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+func (x *Doubt) GetGatewayIds() []string {
+	if x != nil {
+		return x.GatewayIds
+	}
+	return nil
+}
+
 type GatewayUsers struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	GatewayId     string                 `protobuf:"bytes,1,opt,name=gateway_id,json=gatewayId,proto3" json:"gateway_id,omitempty"`
@@ -2828,7 +2897,7 @@ type GatewayUsers struct {
 
 func (x *GatewayUsers) Reset() {
 	*x = GatewayUsers{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2840,7 +2909,7 @@ func (x *GatewayUsers) String() string {
 func (*GatewayUsers) ProtoMessage() {}
 
 func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2853,7 +2922,7 @@ func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayUsers.ProtoReflect.Descriptor instead.
 func (*GatewayUsers) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GatewayUsers) GetGatewayId() string {
@@ -2878,7 +2947,7 @@ type LiveGatewaysRequest struct {
 
 func (x *LiveGatewaysRequest) Reset() {
 	*x = LiveGatewaysRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2890,7 +2959,7 @@ func (x *LiveGatewaysRequest) String() string {
 func (*LiveGatewaysRequest) ProtoMessage() {}
 
 func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2903,7 +2972,7 @@ func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysRequest.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
 }
 
 type LiveGatewaysResponse struct {
@@ -2915,7 +2984,7 @@ type LiveGatewaysResponse struct {
 
 func (x *LiveGatewaysResponse) Reset() {
 	*x = LiveGatewaysResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2927,7 +2996,7 @@ func (x *LiveGatewaysResponse) String() string {
 func (*LiveGatewaysResponse) ProtoMessage() {}
 
 func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2940,7 +3009,7 @@ func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysResponse.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *LiveGatewaysResponse) GetGatewayIds() []string {
@@ -3124,18 +3193,24 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\vBeatRequest\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\x12\x14\n" +
-	"\x05ready\x18\x02 \x01(\bR\x05ready\"$\n" +
+	"\x05ready\x18\x02 \x01(\bR\x05ready\"8\n" +
 	"\fBeatResponse\x12\x14\n" +
-	"\x05fresh\x18\x01 \x01(\bR\x05fresh\"-\n" +
+	"\x05fresh\x18\x01 \x01(\bR\x05fresh\x12\x12\n" +
+	"\x04away\x18\x02 \x01(\bR\x04away\"-\n" +
 	"\fLeaveRequest\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\"\x0f\n" +
 	"\rLeaveResponse\"*\n" +
 	"\rLocateRequest\x12\x19\n" +
-	"\buser_ids\x18\x01 \x03(\x03R\auserIds\"j\n" +
+	"\buser_ids\x18\x01 \x03(\x03R\auserIds\"\x94\x01\n" +
 	"\x0eLocateResponse\x123\n" +
 	"\bgateways\x18\x01 \x03(\v2\x17.gochat.v1.GatewayUsersR\bgateways\x12#\n" +
-	"\revery_gateway\x18\x02 \x03(\tR\feveryGateway\"H\n" +
+	"\revery_gateway\x18\x02 \x03(\tR\feveryGateway\x12(\n" +
+	"\x06doubts\x18\x03 \x03(\v2\x10.gochat.v1.DoubtR\x06doubts\"C\n" +
+	"\x05Doubt\x12\x19\n" +
+	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x1f\n" +
+	"\vgateway_ids\x18\x02 \x03(\tR\n" +
+	"gatewayIds\"H\n" +
 	"\fGatewayUsers\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\x12\x19\n" +
@@ -3188,7 +3263,7 @@ func file_gochat_v1_repo_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_repo_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_gochat_v1_repo_proto_goTypes = []any{
 	(SaveResult_Outcome)(0),           // 0: gochat.v1.SaveResult.Outcome
 	(*ClientKey)(nil),                 // 1: gochat.v1.ClientKey
@@ -3243,96 +3318,98 @@ var file_gochat_v1_repo_proto_goTypes = []any{
 	(*LeaveResponse)(nil),             // 50: gochat.v1.LeaveResponse
 	(*LocateRequest)(nil),             // 51: gochat.v1.LocateRequest
 	(*LocateResponse)(nil),            // 52: gochat.v1.LocateResponse
-	(*GatewayUsers)(nil),              // 53: gochat.v1.GatewayUsers
-	(*LiveGatewaysRequest)(nil),       // 54: gochat.v1.LiveGatewaysRequest
-	(*LiveGatewaysResponse)(nil),      // 55: gochat.v1.LiveGatewaysResponse
-	nil,                               // 56: gochat.v1.SyncRequest.HaveEntry
-	(*Message)(nil),                   // 57: gochat.v1.Message
-	(ConversationType)(0),             // 58: gochat.v1.ConversationType
-	(*Conversation)(nil),              // 59: gochat.v1.Conversation
-	(*User)(nil),                      // 60: gochat.v1.User
+	(*Doubt)(nil),                     // 53: gochat.v1.Doubt
+	(*GatewayUsers)(nil),              // 54: gochat.v1.GatewayUsers
+	(*LiveGatewaysRequest)(nil),       // 55: gochat.v1.LiveGatewaysRequest
+	(*LiveGatewaysResponse)(nil),      // 56: gochat.v1.LiveGatewaysResponse
+	nil,                               // 57: gochat.v1.SyncRequest.HaveEntry
+	(*Message)(nil),                   // 58: gochat.v1.Message
+	(ConversationType)(0),             // 59: gochat.v1.ConversationType
+	(*Conversation)(nil),              // 60: gochat.v1.Conversation
+	(*User)(nil),                      // 61: gochat.v1.User
 }
 var file_gochat_v1_repo_proto_depIdxs = []int32{
 	1,  // 0: gochat.v1.LookupDedupRequest.keys:type_name -> gochat.v1.ClientKey
-	57, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
+	58, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
 	1,  // 2: gochat.v1.AllocateSeqRequest.keys:type_name -> gochat.v1.ClientKey
-	57, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
+	58, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
 	8,  // 4: gochat.v1.SaveMessagesResponse.results:type_name -> gochat.v1.SaveResult
 	0,  // 5: gochat.v1.SaveResult.outcome:type_name -> gochat.v1.SaveResult.Outcome
-	57, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
-	57, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
-	57, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
+	58, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
+	58, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
+	58, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
 	14, // 9: gochat.v1.MembershipsRequest.keys:type_name -> gochat.v1.MembershipKey
 	16, // 10: gochat.v1.MembershipsResponse.memberships:type_name -> gochat.v1.Membership
-	58, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
-	59, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
-	59, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
-	58, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
-	56, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
+	59, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
+	60, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
+	60, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
+	59, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
+	57, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
 	27, // 16: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
-	57, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
-	60, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
-	60, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
-	60, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
-	60, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
-	60, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
-	60, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
+	58, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
+	61, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
+	61, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
+	61, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
+	61, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
+	61, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
+	61, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
 	42, // 24: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
 	42, // 25: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
-	53, // 26: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
-	2,  // 27: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
-	4,  // 28: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
-	6,  // 29: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
-	9,  // 30: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
-	11, // 31: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
-	13, // 32: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
-	17, // 33: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
-	19, // 34: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
-	21, // 35: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
-	23, // 36: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
-	25, // 37: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
-	28, // 38: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
-	30, // 39: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
-	32, // 40: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
-	34, // 41: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
-	36, // 42: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
-	38, // 43: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
-	40, // 44: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
-	43, // 45: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
-	45, // 46: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
-	47, // 47: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
-	49, // 48: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
-	51, // 49: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
-	54, // 50: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
-	3,  // 51: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
-	5,  // 52: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
-	7,  // 53: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
-	10, // 54: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
-	12, // 55: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
-	15, // 56: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
-	18, // 57: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
-	20, // 58: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
-	22, // 59: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
-	24, // 60: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
-	26, // 61: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
-	29, // 62: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
-	31, // 63: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
-	33, // 64: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
-	35, // 65: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
-	37, // 66: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
-	39, // 67: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
-	41, // 68: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
-	44, // 69: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
-	46, // 70: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
-	48, // 71: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
-	50, // 72: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
-	52, // 73: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
-	55, // 74: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
-	51, // [51:75] is the sub-list for method output_type
-	27, // [27:51] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	54, // 26: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
+	53, // 27: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
+	2,  // 28: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
+	4,  // 29: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
+	6,  // 30: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
+	9,  // 31: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
+	11, // 32: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
+	13, // 33: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
+	17, // 34: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
+	19, // 35: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
+	21, // 36: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
+	23, // 37: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
+	25, // 38: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
+	28, // 39: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
+	30, // 40: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
+	32, // 41: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
+	34, // 42: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
+	36, // 43: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
+	38, // 44: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
+	40, // 45: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
+	43, // 46: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
+	45, // 47: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
+	47, // 48: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
+	49, // 49: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
+	51, // 50: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
+	55, // 51: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
+	3,  // 52: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
+	5,  // 53: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
+	7,  // 54: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
+	10, // 55: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
+	12, // 56: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
+	15, // 57: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
+	18, // 58: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
+	20, // 59: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
+	22, // 60: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
+	24, // 61: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
+	26, // 62: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
+	29, // 63: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
+	31, // 64: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
+	33, // 65: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
+	35, // 66: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
+	37, // 67: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
+	39, // 68: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
+	41, // 69: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
+	44, // 70: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
+	46, // 71: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
+	48, // 72: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
+	50, // 73: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
+	52, // 74: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
+	56, // 75: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
+	52, // [52:76] is the sub-list for method output_type
+	28, // [28:52] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_repo_proto_init() }
@@ -3349,7 +3426,7 @@ func file_gochat_v1_repo_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_repo_proto_rawDesc), len(file_gochat_v1_repo_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   56,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -36,7 +36,8 @@ type MessageRepoClient interface {
 	// unique key decides in SaveMessages.
 	LookupDedup(ctx context.Context, in *LookupDedupRequest, opts ...grpc.CallOption) (*LookupDedupResponse, error)
 	// AllocateSeq gives each slot its number in its conversation: the one given before to
-	// the same (sender, temp_message_id), or the next. Answers UNAVAILABLE when the cache is away.
+	// the same (sender, temp_message_id), or the next; all are 0 when the cache is
+	// away: the store gives the numbers then.
 	AllocateSeq(ctx context.Context, in *AllocateSeqRequest, opts ...grpc.CallOption) (*AllocateSeqResponse, error)
 	// SaveMessages stores a run of messages in one transaction, possibly together with other
 	// calls. The database has the last word on numbers: a proposed seq_id that is 0 or does not
@@ -116,7 +117,8 @@ type MessageRepoServer interface {
 	// unique key decides in SaveMessages.
 	LookupDedup(context.Context, *LookupDedupRequest) (*LookupDedupResponse, error)
 	// AllocateSeq gives each slot its number in its conversation: the one given before to
-	// the same (sender, temp_message_id), or the next. Answers UNAVAILABLE when the cache is away.
+	// the same (sender, temp_message_id), or the next; all are 0 when the cache is
+	// away: the store gives the numbers then.
 	AllocateSeq(context.Context, *AllocateSeqRequest) (*AllocateSeqResponse, error)
 	// SaveMessages stores a run of messages in one transaction, possibly together with other
 	// calls. The database has the last word on numbers: a proposed seq_id that is 0 or does not
@@ -974,14 +976,17 @@ type SessionRepoClient interface {
 	// RemoveSession takes away exactly this connection's entry, never a newer one.
 	RemoveSession(ctx context.Context, in *RemoveSessionRequest, opts ...grpc.CallOption) (*RemoveSessionResponse, error)
 	// Beat says that a gateway lives, for 15 s. fresh tells it that it was unknown: it must put all
-	// its sessions again and beat with ready set.
+	// its sessions again and beat with ready set. away tells it that the cache does not answer, so
+	// that its sessions are not known: everything for anybody comes to it.
 	Beat(ctx context.Context, in *BeatRequest, opts ...grpc.CallOption) (*BeatResponse, error)
 	// Leave says that a gateway is gone.
 	Leave(ctx context.Context, in *LeaveRequest, opts ...grpc.CallOption) (*LeaveResponse, error)
 	// Locate tells through which live gateways users are reached. A gateway whose entries may be
-	// incomplete is in every_gateway: it gets a copy for all users.
+	// incomplete is in every_gateway: it gets a copy for all users. One whose entries may be
+	// incomplete for some of the users only is in doubts: it gets a copy for those.
 	Locate(ctx context.Context, in *LocateRequest, opts ...grpc.CallOption) (*LocateResponse, error)
-	// LiveGateways lists gateways that beat within 15 s.
+	// LiveGateways lists gateways that beat within 15 s; while the cache is away, those that are
+	// known to live in another way.
 	LiveGateways(ctx context.Context, in *LiveGatewaysRequest, opts ...grpc.CallOption) (*LiveGatewaysResponse, error)
 }
 
@@ -1064,14 +1069,17 @@ type SessionRepoServer interface {
 	// RemoveSession takes away exactly this connection's entry, never a newer one.
 	RemoveSession(context.Context, *RemoveSessionRequest) (*RemoveSessionResponse, error)
 	// Beat says that a gateway lives, for 15 s. fresh tells it that it was unknown: it must put all
-	// its sessions again and beat with ready set.
+	// its sessions again and beat with ready set. away tells it that the cache does not answer, so
+	// that its sessions are not known: everything for anybody comes to it.
 	Beat(context.Context, *BeatRequest) (*BeatResponse, error)
 	// Leave says that a gateway is gone.
 	Leave(context.Context, *LeaveRequest) (*LeaveResponse, error)
 	// Locate tells through which live gateways users are reached. A gateway whose entries may be
-	// incomplete is in every_gateway: it gets a copy for all users.
+	// incomplete is in every_gateway: it gets a copy for all users. One whose entries may be
+	// incomplete for some of the users only is in doubts: it gets a copy for those.
 	Locate(context.Context, *LocateRequest) (*LocateResponse, error)
-	// LiveGateways lists gateways that beat within 15 s.
+	// LiveGateways lists gateways that beat within 15 s; while the cache is away, those that are
+	// known to live in another way.
 	LiveGateways(context.Context, *LiveGatewaysRequest) (*LiveGatewaysResponse, error)
 	mustEmbedUnimplementedSessionRepoServer()
 }

@@ -1,0 +1,72 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// Members follows who is registered for a service. It is safe for concurrent use.
+type Members struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu  sync.Mutex
+	ids map[string]struct{}
+}
+
+// Members begins to follow who is registered for a service, until Close or the end of the
+// registry. While etcd is away the list stays as it was.
+func (r *Registry) Members(service string) (*Members, error) {
+	m := &Members{done: make(chan struct{}), ids: map[string]struct{}{}}
+	var ctx context.Context
+	ctx, m.cancel = context.WithCancel(r.ctx)
+	follow := func() {
+		defer close(m.done)
+		r.follow(ctx, r.serviceKey(service), func(changes []change) { m.take(r, service, changes) }, func(error) {})
+	}
+	if !r.own(follow) {
+		m.cancel()
+		return nil, ErrClosed
+	}
+	return m, nil
+}
+
+func (m *Members) take(r *Registry, service string, changes []change) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range changes {
+		var e entry
+		if !c.gone {
+			if err := json.Unmarshal([]byte(c.value), &e); err != nil {
+				r.log.Warn("a registration makes no sense and is left out",
+					zap.String("service", service), zap.String("instance", c.key), zap.Error(err))
+				e.Leaving = true
+			}
+		}
+		if c.gone || e.Leaving {
+			delete(m.ids, c.key)
+		} else {
+			m.ids[c.key] = struct{}{}
+		}
+	}
+}
+
+// IDs lists who is registered, as last heard, in no order. It answers at once.
+func (m *Members) IDs() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]string, 0, len(m.ids))
+	for id := range m.ids {
+		out = append(out, id)
+	}
+	return out
+}
+
+// Close ends the following; the list stays.
+func (m *Members) Close() {
+	m.cancel()
+	<-m.done
+}

@@ -1,0 +1,70 @@
+package rediscache
+
+import (
+	"slices"
+	"time"
+)
+
+// seenFor is how long a gateway that was live counts as possibly live when Redis does
+// not know it: it may have lost it. A gateway that is really gone has no topic, and what
+// is sent there is dropped.
+const seenFor = 2 * gatewayTTL
+
+// possible knows which gateways may live although Redis does not say so: those that have
+// beaten through this process, those that Redis knew, and those that a witness names. The
+// session registry's lock protects it.
+type possible struct {
+	// witness lists the gateways that live without asking Redis; nil: there is none.
+	witness func() []string
+	seen    map[string]sighting
+	// silent: Redis did not answer the last time. What it said before does not age then,
+	// however long that takes.
+	silent bool
+}
+
+// sighting is when a gateway was last known to live.
+type sighting struct {
+	at time.Time
+	// listed: the witness has named it, so that it is the witness who says when it is gone.
+	listed bool
+}
+
+// see notes that a gateway lives.
+func (p *possible) see(gateway string, now time.Time) {
+	was := p.seen[gateway]
+	p.seen[gateway] = sighting{at: now, listed: was.listed}
+}
+
+// answered notes whether Redis answers. When it does again after a silence, those who
+// lived before it have as long to beat as after any other loss.
+func (p *possible) answered(yes bool, now time.Time) {
+	if yes && p.silent {
+		for g, was := range p.seen {
+			if !was.listed {
+				p.seen[g] = sighting{at: now}
+			}
+		}
+	}
+	p.silent = !yes
+}
+
+// except lists who may live and is not among those that are known to, and forgets who was
+// last seen too long ago.
+func (p *possible) except(known map[string]bool, now time.Time) []string {
+	if p.witness != nil {
+		for _, g := range p.witness() {
+			p.seen[g] = sighting{at: now, listed: true}
+		}
+	}
+	var out []string
+	for g, was := range p.seen {
+		switch {
+		case now.Sub(was.at) > seenFor && (was.listed || !p.silent):
+			delete(p.seen, g)
+		case !known[g]:
+			out = append(out, g)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
