@@ -29,7 +29,8 @@ type Config struct {
 	// DataDir holds the embedded database, the message log and the secrets.
 	DataDir string `mapstructure:"data_dir"`
 	// Name is this replica's own and stays over a restart, so that it fences what its
-	// predecessor left open; empty: the host's name and the process's number.
+	// predecessor left open; a second living process of the same name is refused. Empty:
+	// the process gets a free number, that of a dead one of its place before others.
 	Name string `mapstructure:"name"`
 	// WorkerID makes this process's ids differ from those of others, 0 to 1023. With a
 	// registry one is claimed there instead.

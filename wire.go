@@ -26,7 +26,8 @@ import (
 type app struct {
 	cfg   *Config
 	roles []string
-	name  string
+	name  string // for people, and what its services are registered by
+	slot  string // the name that its outboxes have, and that no other process has
 	log   *zap.Logger
 	level zap.AtomicLevel
 	stack *lifecycle.Stack

@@ -41,7 +41,7 @@ func (a *app) connectQueue(ctx context.Context) (queue, error) {
 	case driverKafka:
 		cfg := a.cfg.MQ.Kafka
 		if cfg.ClientID == "" {
-			cfg.ClientID = a.name
+			cfg.ClientID = a.slot
 		}
 		return kafka.Open(ctx, cfg, a.log)
 	case driverRedisStream:
@@ -58,6 +58,9 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	}
 	a.stack.Push("message queue", func(context.Context) error { return a.queue.Close() })
 	a.checks.Add("queue", a.queue.Health)
+	if q, ok := a.queue.(mq.Fenceable); ok {
+		a.stack.Go("publishing", func(ctx context.Context) error { return a.untilFenced(ctx, q) })
+	}
 	if a.has(roleJanitor) { // one of many is enough
 		a.metrics.MustRegister(lagCollector{a.queue})
 	}
@@ -77,6 +80,16 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 		Transport: a.queue, Metrics: middleware.NewMetrics(a.metrics), Log: a.log, Watermill: obs.Watermill(a.log),
 	}
 	return nil
+}
+
+// untilFenced ends the process when another one has taken its place at the queue.
+func (a *app) untilFenced(ctx context.Context, q mq.Fenceable) error {
+	select {
+	case err := <-q.Fenced():
+		return fmt.Errorf("the name %s is another process's as well: %w; each process needs a name of its own (setting name, GOCHAT_NAME)", a.slot, err)
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // partitions of the topics that all share. The embedded log has none.

@@ -90,10 +90,6 @@ func (a *app) startPersonal(notifier *routers.Notifier) (err error) {
 	return err
 }
 
-// replica is the name of this process's part of a role, which no other replica
-// has at the same time.
-func (a *app) replica(role string) string { return role + "-" + a.name }
-
 func (a *app) startRouters(context.Context) error {
 	sessions, groups := pb.NewSessionRepoClient(a.calls), roster.New(pb.NewGroupRepoClient(a.calls))
 	if a.has(roleFanout) {

@@ -68,6 +68,7 @@ func (a *app) openRegistry(ctx context.Context) (err error) {
 		a.name = host + "-" + strconv.Itoa(os.Getpid())
 	}
 	if !a.cfg.Registry.Enabled() {
+		a.nameAlone()
 		a.ids, err = idgen.New(idgen.Config{Worker: a.cfg.WorkerID})
 		return err
 	}
@@ -76,6 +77,9 @@ func (a *app) openRegistry(ctx context.Context) (err error) {
 	}
 	a.stack.Push("registry", func(context.Context) error { return a.registry.Close() })
 	a.checks.AddSoft("registry", a.registry.Health)
+	if err := a.claimNames(ctx); err != nil {
+		return err
+	}
 	if !a.has(roleLogic) && !a.has(roleMessage) {
 		return nil // no ids are made here
 	}

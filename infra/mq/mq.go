@@ -27,7 +27,18 @@ var (
 	// than the queue takes (see [MaxRecordBytes] and [MaxCallBytes]). Nothing of the
 	// call was published, and publishing the same again gets the same answer.
 	ErrTooLarge = errors.New("too large for the message queue")
+	// ErrFenced is returned by an outbox whose id another process has opened since. It
+	// stays so: the newer process works, and this one must end.
+	ErrFenced = errors.New("another process with the same name began later, and this one may not publish any more")
 )
+
+// Fenceable is a [Transport] whose outboxes can be taken over by another process.
+type Fenceable interface {
+	// Fenced delivers one error, an ErrFenced, when an outbox of this transport has
+	// learned that it was: whoever goes on would take messages and hand them back
+	// for ever.
+	Fenced() <-chan error
+}
 
 // Limits of what is published, the same for all transports: what fits into one of
 // them fits into all.

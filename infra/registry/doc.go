@@ -16,6 +16,11 @@
 // for times at which the former one may have, plus a minute: what ids are made of
 // never overlaps, however wrong clocks are.
 //
+// Names. A name, or a numbered one, belongs to one living process at a time. A dead
+// one's is free when its lease of 10 s has run out, and at once for a process of the
+// same host and network, where the kernel says who lives. While etcd is away nobody
+// gives a name up; who finds that another process has got it is told.
+//
 // Election. One process leads at a time; its context ends 2 s before etcd can let
 // another one lead, counted on the monotonic clock from the time at which the last
 // renewal was sent. An etcd that has lost its data elects nobody until a leader

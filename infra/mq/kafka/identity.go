@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-)
 
-// ErrFenced is returned by an outbox whose id another process has taken since: the
-// newer one works, the older one does not.
-var ErrFenced = errors.New("another process has the same name and began later: this one may not publish any more")
+	"github.com/gochat/gochat/infra/mq"
+)
 
 const (
 	// claimPause is between two tries to have the id.
@@ -62,7 +60,7 @@ func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 				return fmt.Errorf("ask who has the transactional id %s: %w", i.id, asked)
 			}
 			if owner != "" && owner != i.word {
-				return ErrFenced
+				return mq.ErrFenced
 			}
 			i.pid, i.epoch = -1, -1 // ours: it is taken as at a start
 			continue

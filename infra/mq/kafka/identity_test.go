@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
 )
 
 // TestWhoIsTakenForReplaced: an answer that was lost between us and the coordinator is
@@ -29,7 +31,7 @@ func TestWhoIsTakenForReplaced(t *testing.T) {
 		"as it goes": {registered: 1},
 		"the request was lost, and the producer given up":   {registered: 0},
 		"the answer was lost, and the producer asked again": {registered: 3},
-		"another process began":                             {registered: 2, replaced: true, want: ErrFenced},
+		"another process began":                             {registered: 2, replaced: true, want: mq.ErrFenced},
 		"another process began, and no producer of it yet":  {registered: 1, replaced: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -181,7 +181,11 @@ func (o *outbox) settle(calls []*call) {
 		if calls = o.refuse(calls); len(calls) == 0 {
 			return
 		}
-		if err = o.transact(calls); err == nil || errors.Is(err, ErrFenced) {
+		if err = o.transact(calls); err == nil {
+			break
+		}
+		if errors.Is(err, mq.ErrFenced) {
+			o.t.fence(fmt.Errorf("outbox %s: %w", o.id, err))
 			break
 		}
 		left := o.blame(calls)

@@ -70,7 +70,7 @@ func TestOutboxChild(t *testing.T) {
 				switch err := out.Publish(context.Background(), all...); {
 				case err == nil:
 					say(id)
-				case errors.Is(err, kafka.ErrFenced):
+				case errors.Is(err, mq.ErrFenced):
 					say("fenced")
 					time.Sleep(50 * time.Millisecond) // not a flood
 				}
@@ -225,7 +225,7 @@ func TestAZombieIsTold(t *testing.T) {
 		// On a machine with no time for it a transaction may outlive its own timeout.
 		require.Eventually(t, func() bool {
 			err := newer.Publish(t.Context(), to(r.prefix+"one", "newer"))
-			require.NotErrorIs(t, err, kafka.ErrFenced)
+			require.NotErrorIs(t, err, mq.ErrFenced)
 			return err == nil
 		}, time.Minute, 10*time.Millisecond)
 	}

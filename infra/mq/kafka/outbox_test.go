@@ -219,10 +219,18 @@ func TestTheNewerOfTwoWins(t *testing.T) {
 	require.NoError(t, err)
 	for i := range 3 {
 		require.NoError(t, newer.Publish(t.Context(), to(topic, fmt.Sprint("newer", i))))
-		require.ErrorIs(t, older.Publish(t.Context(), to(topic, "older")), kafka.ErrFenced)
+		require.ErrorIs(t, older.Publish(t.Context(), to(topic, "older")), mq.ErrFenced)
 	}
 	ids, _ := committed(t, r.cfg, r, topic)
 	assert.Equal(t, []string{"1", "newer0", "newer1", "newer2"}, ids)
+	select {
+	case err := <-r.Fenced():
+		require.ErrorIs(t, err, mq.ErrFenced)
+		require.ErrorContains(t, err, r.prefix+"out", "which outbox it was")
+	default:
+		require.Fail(t, "nobody is told that this process is to end")
+	}
+	require.Empty(t, r.Fenced(), "once is enough")
 }
 
 func TestAfterClose(t *testing.T) {

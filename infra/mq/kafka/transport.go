@@ -23,6 +23,7 @@ type Transport struct {
 
 	directory  *directory
 	complaints *complaints // of the producers
+	fenced     chan error
 
 	mu     sync.Mutex
 	closed bool
@@ -44,7 +45,7 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) 
 	}
 	line, abort := context.WithCancel(context.WithoutCancel(ctx))
 	bind(line, base)
-	t := &Transport{abort: abort, cfg: cfg, log: log, directory: newDirectory(), complaints: &complaints{log: log}, subs: map[*subscriber]struct{}{}}
+	t := &Transport{abort: abort, cfg: cfg, log: log, directory: newDirectory(), complaints: &complaints{log: log}, fenced: make(chan error, 1), subs: map[*subscriber]struct{}{}}
 	ctx, cancel := context.WithTimeout(ctx, startTimeouts*cfg.Timeout)
 	defer cancel()
 	started := make(chan error)
@@ -138,6 +139,16 @@ func (t *Transport) Outbox(id string) (mq.Outbox, error) {
 		return nil, errors.Join(mq.ErrClosed, o.Close())
 	}
 	return o, nil
+}
+
+// Fenced implements mq.Fenceable.
+func (t *Transport) Fenced() <-chan error { return t.fenced }
+
+func (t *Transport) fence(err error) {
+	select {
+	case t.fenced <- err:
+	default: // the first one says it
+	}
 }
 
 // Close implements mq.Transport. Brokers that do not answer are waited for as
