@@ -10,8 +10,12 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// maxBatch is how many sends one publish takes at most.
-const maxBatch = 512
+// maxBatch is how many sends one publish takes at most, and maxBatchBytes with how many bytes
+// of payload it takes no more: queues bound a call.
+const (
+	maxBatch      = 512
+	maxBatchBytes = 1 << 20
+)
 
 // errPublishSlow is what senders are told of whose batch took too long; it may
 // still get there, and sending again is harmless.
@@ -90,17 +94,19 @@ func (u *upstream) run() {
 type batch struct {
 	sends []send
 	msgs  []*message.Message
+	bytes int // of payloads
 	kick  kicks
 }
 
 func (b *batch) add(s send) {
 	b.sends = append(b.sends, s)
 	b.msgs = append(b.msgs, s.msg)
+	b.bytes += len(s.msg.Payload)
 }
 
 // fill takes what is there and reports whether the batch has anything in it.
 func (b *batch) fill(in <-chan send) bool {
-	for len(b.sends) < maxBatch {
+	for len(b.sends) < maxBatch && b.bytes < maxBatchBytes {
 		select {
 		case s := <-in:
 			b.add(s)
@@ -139,6 +145,6 @@ func (u *upstream) answer(b *batch, err error) {
 		s.from.published(s.tempID, err, &b.kick)
 		b.sends[i] = send{}
 	}
-	b.sends = b.sends[:0]
+	b.sends, b.bytes = b.sends[:0], 0
 	b.kick.start()
 }

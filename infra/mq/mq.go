@@ -50,6 +50,15 @@ const (
 	MaxCallBytes = 8 << 20
 )
 
+// RecordBytes is what MaxRecordBytes bounds.
+func RecordBytes(m *message.Message) int {
+	n := len(m.UUID) + len(m.Payload)
+	for k, v := range m.Metadata {
+		n += len(k) + len(v)
+	}
+	return n
+}
+
 // Topic is one topic to be made by [Transport.Ensure]. Drivers without
 // partitions ignore Partitions.
 type Topic struct {

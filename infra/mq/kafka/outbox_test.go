@@ -110,7 +110,7 @@ func TestOneCallsFaultIsItsOwn(t *testing.T) {
 		check func(error)
 	}{
 		"missing":   {to(r.prefix+"missing", "x"), func(err error) { assert.ErrorIs(t, err, mq.ErrUnknownTopic) }},
-		"too large": {large, func(err error) { assert.ErrorIs(t, err, sarama.ErrMessageSizeTooLarge) }},
+		"too large": {large, func(err error) { assert.ErrorIs(t, err, mq.ErrTooLarge) }},
 	} {
 		var calls sync.WaitGroup
 		for i := range 40 {

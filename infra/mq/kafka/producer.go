@@ -33,7 +33,7 @@ func (c Config) producing() (*sarama.Config, error) {
 	p.Retry.Max = 5
 	p.Retry.Backoff = 100 * time.Millisecond
 	p.Flush.MaxMessages = 4096
-	p.MaxMessageBytes = maxRecordBytes
+	p.MaxMessageBytes = mq.MaxRecordBytes
 	return s, nil
 }
 
@@ -83,8 +83,11 @@ func (p *producer) collect() {
 				continue
 			}
 			err := f.Err
-			if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+			switch {
+			case errors.Is(err, sarama.ErrUnknownTopicOrPartition):
 				err = &goneError{topic: f.Msg.Topic}
+			case errors.Is(err, sarama.ErrMessageSizeTooLarge): // the brokers allow less than is usual
+				err = fmt.Errorf("%w: %w", mq.ErrTooLarge, err)
 			}
 			f.Msg.Metadata.(*receipt).sign(1, err) //nolint:forcetypeassert // send puts it there
 		}
@@ -176,7 +179,7 @@ func (e *goneError) Unwrap() error { return mq.ErrUnknownTopic }
 
 // final reports whether trying again cannot help: it is the record's own fault.
 func final(err error) bool {
-	return errors.Is(err, mq.ErrUnknownTopic) || errors.Is(err, sarama.ErrMessageSizeTooLarge)
+	return errors.Is(err, mq.ErrUnknownTopic) || errors.Is(err, mq.ErrTooLarge)
 }
 
 // worn reports whether a producer fails from memory: after three failures sarama does

@@ -50,7 +50,7 @@ func TestAReceiptKeepsWhatSaysMost(t *testing.T) {
 		"all is well":             {[]error{nil, nil, nil}, nil},
 		"one failed":              {[]error{nil, away, nil}, away},
 		"the fault of a record":   {[]error{away, gone, away}, gone},
-		"of two faults the first": {[]error{nil, gone, sarama.ErrMessageSizeTooLarge}, gone},
+		"of two faults the first": {[]error{nil, gone, mq.ErrTooLarge}, gone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			released := 0
@@ -74,7 +74,7 @@ func TestWhatIsFinal(t *testing.T) {
 	for err, want := range map[error]bool{
 		&goneError{topic: "topic"}:              true,
 		fmt.Errorf("x: %w", mq.ErrUnknownTopic): true,
-		sarama.ErrMessageSizeTooLarge:           true,
+		fmt.Errorf("x: %w", mq.ErrTooLarge):     true,
 		sarama.ErrNotEnoughReplicas:             false,
 		sarama.ErrOutOfBrokers:                  false,
 		sarama.ErrTransactionNotReady:           false,

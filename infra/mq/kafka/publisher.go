@@ -19,8 +19,6 @@ const (
 	// waitingBytes bounds what was handed over and has no outcome yet; beyond it
 	// publishers wait.
 	waitingBytes = 64 << 20
-	// maxRecordBytes is the limit of one message, as brokers have it by default.
-	maxRecordBytes = 1 << 20
 	// recordVersion is sarama's number for the record format that has headers.
 	recordVersion = 2
 	// renewPause is between two tries to make a new producer.
@@ -218,10 +216,13 @@ func encode(out []mq.Outbound) ([]*sarama.ProducerMessage, int64, error) {
 			return nil, 0, fmt.Errorf("encode message %s: %w", o.Message.UUID, err)
 		}
 		size := r.ByteSize(recordVersion)
-		if size > maxRecordBytes {
-			return nil, 0, fmt.Errorf("message %s has %d bytes, the limit is %d: %w", o.Message.UUID, size, maxRecordBytes, sarama.ErrMessageSizeTooLarge)
+		if size > mq.MaxRecordBytes {
+			return nil, 0, fmt.Errorf("%w: message %s has %d bytes, the limit is %d", mq.ErrTooLarge, o.Message.UUID, size, mq.MaxRecordBytes)
 		}
 		records[i], bytes = r, bytes+size
+	}
+	if bytes > mq.MaxCallBytes {
+		return nil, 0, fmt.Errorf("%w: %d messages with %d bytes in one call, the limit is %d", mq.ErrTooLarge, len(out), bytes, mq.MaxCallBytes)
 	}
 	return records, int64(bytes), nil
 }

@@ -43,6 +43,7 @@ func Run(t *testing.T, d Driver) {
 		"a subscriber that does not ack stops at its window": backpressure,
 		"an outbox call is whole":                            outboxWhole,
 		"an unknown topic is refused":                        unknownTopic,
+		"what is too large is refused whole":                 tooLarge,
 		"a deleted topic forgets":                            deletedTopic,
 		"a closed transport says so":                         closedTransport,
 	}

@@ -93,6 +93,9 @@ func (p *publisher) publish(ctx context.Context, out []mq.Outbound) error {
 			return err
 		}
 	}
+	if c.bytes > mq.MaxCallBytes {
+		return fmt.Errorf("%w: %d messages with %d bytes in one call, the limit is %d", mq.ErrTooLarge, len(out), c.bytes, mq.MaxCallBytes)
+	}
 	select {
 	case p.in <- c:
 	case <-p.quit:
@@ -116,6 +119,9 @@ func (p *publisher) publish(ctx context.Context, out []mq.Outbound) error {
 }
 
 func (c *call) add(ctx context.Context, t *Transport, o mq.Outbound) error {
+	if size := mq.RecordBytes(o.Message); size > mq.MaxRecordBytes {
+		return fmt.Errorf("%w: message %s has %d bytes, the limit is %d", mq.ErrTooLarge, o.Message.UUID, size, mq.MaxRecordBytes)
+	}
 	shards, err := t.shards(ctx, o.Topic)
 	if err != nil {
 		return err

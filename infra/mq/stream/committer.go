@@ -18,7 +18,7 @@ const (
 	groupRecords = 4096
 	// waitingBytes bounds what publishers have handed over and is not durable
 	// yet; beyond it they wait.
-	waitingBytes = 4 * MaxCallBytes
+	waitingBytes = 4 * mq.MaxCallBytes
 	waitingCalls = 4096
 )
 
@@ -61,10 +61,14 @@ func newCommitter(j Journal, r *ring, keep *retention, next uint64) *committer {
 func (c *committer) publish(ctx context.Context, records []record) error {
 	bytes := 0
 	for _, r := range records {
-		bytes += len(r.msg.Payload) + len(r.msg.UUID) + recordOverhead
+		size := mq.RecordBytes(r.msg)
+		if size > mq.MaxRecordBytes {
+			return fmt.Errorf("%w: message %s has %d bytes, the limit is %d", mq.ErrTooLarge, r.msg.UUID, size, mq.MaxRecordBytes)
+		}
+		bytes += size + recordOverhead
 	}
-	if bytes > MaxCallBytes || len(records) >= maxRecords {
-		return fmt.Errorf("%w: %d messages with %d bytes, the limit is %d bytes", ErrTooLarge, len(records), bytes, MaxCallBytes)
+	if bytes > mq.MaxCallBytes || len(records) >= maxRecords {
+		return fmt.Errorf("%w: %d messages with %d bytes in one call, the limit is %d", mq.ErrTooLarge, len(records), bytes, mq.MaxCallBytes)
 	}
 	if !c.enter() {
 		return mq.ErrClosed

@@ -18,12 +18,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-var (
-	// ErrDamaged is wrapped when entries that were confirmed cannot be read.
-	ErrDamaged = errors.New("the message log is damaged")
-	// ErrTooLarge is wrapped when one call publishes more than MaxCallBytes.
-	ErrTooLarge = errors.New("too much for one call to the message queue")
-)
+// ErrDamaged is wrapped when entries that were confirmed cannot be read.
+var ErrDamaged = errors.New("the message log is damaged")
 
 // Journal keeps entries. Indexes start at 1 and have no holes. Append returns
 // when the entry is durable; Read returns an error that wraps [ErrDamaged] for
@@ -43,9 +39,6 @@ type Ledger interface {
 	Load() ([]byte, error)
 	Save(state []byte) error
 }
-
-// MaxCallBytes bounds what one Publish call may carry.
-const MaxCallBytes = 8 << 20
 
 // Config tunes a stream. Zero values are replaced by defaults.
 type Config struct {
