@@ -1,7 +1,7 @@
 package contracts
 
 import (
-	"encoding/json"
+	"bytes"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -39,11 +39,11 @@ type SystemContent struct {
 
 // Text returns the content of the system message.
 func (c SystemContent) Text() string {
-	text, err := json.Marshal(c)
-	if err != nil {
+	var text bytes.Buffer
+	if err := encodeJSON(&text, c); err != nil {
 		panic("encode a system message: " + err.Error()) // strings and numbers only
 	}
-	return string(text)
+	return text.String()
 }
 
 // MembersContent returns what a system message says of members who came or went.
