@@ -40,11 +40,7 @@ func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.S
 		subject.Told = contracts.ToldRejected
 	}
 	subject.Tell = func(ctx context.Context) error {
-		records, err := deliver.Records(&handlers.Envelope{Items: []*handlers.Item{it}})
-		if err != nil || len(records) == 0 {
-			return err
-		}
-		return p.Outbox.Publish(ctx, records...)
+		return deliver.Send(ctx, p.Outbox, &handlers.Envelope{Items: []*handlers.Item{it}})
 	}
 	return subject, nil
 }

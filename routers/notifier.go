@@ -44,7 +44,7 @@ func (n *Notifier) Notify(ctx context.Context, to []contracts.UserID, d *pb.Deli
 }
 
 // NotifyEach is Notify for many users with deliveries of their own: they are located
-// in one call, and each gateway gets all of its users' deliveries in one record.
+// in one call, and each gateway gets its users' deliveries in few records.
 func (n *Notifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb.Delivery) error {
 	ids := make([]int64, 0, len(to))
 	for u := range to {
@@ -75,18 +75,15 @@ func (n *Notifier) notify(ctx context.Context, ids []int64, of func(users []int6
 	for _, gw := range found.GetEveryGateway() {
 		users[gw] = ids
 	}
-	records := make([]deliver.Record, 0, len(users))
+	w := deliver.NewWriter(n.out)
 	for gateway, list := range users {
-		payload, err := proto.Marshal(&pb.Downstream{Deliveries: of(list)})
-		if err != nil {
-			return fmt.Errorf("encode a delivery: %w", err)
+		for _, d := range of(list) {
+			if err := w.Push(ctx, gateway, d); err != nil {
+				return fmt.Errorf("notify %d users: %w", len(ids), err)
+			}
 		}
-		records = append(records, deliver.Record{Topic: contracts.TopicDownstream(gateway), Key: gateway, Payload: payload})
 	}
-	if len(records) == 0 {
-		return nil
-	}
-	if err := n.out.Publish(ctx, records...); err != nil {
+	if err := w.Flush(ctx); err != nil {
 		return fmt.Errorf("notify %d users: %w", len(ids), err)
 	}
 	return nil

@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -30,114 +28,77 @@ type Outbox interface {
 // New returns the stage. It is the end of the chain; next is called after the
 // publish and is the place for whatever wants to see finished envelopes.
 func New(out Outbox) handlers.Stage {
-	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {
-		records, err := Records(env)
-		if err != nil || len(records) == 0 {
-			return err
-		}
-		if err := out.Publish(ctx, records...); err != nil {
+	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error { return Send(ctx, out, env) })
+}
+
+// Send publishes what there is to say of an envelope: one stored event per message, and for each
+// gateway the deliveries of the whole envelope in order, in as few records as the queue's limits
+// allow.
+func Send(ctx context.Context, out Outbox, env *handlers.Envelope) error {
+	w := NewWriter(out)
+	for _, it := range env.Items {
+		if err := add(ctx, w, it); err != nil {
 			return fmt.Errorf("deliver %d messages: %w", len(env.Items), err)
 		}
-		return nil
-	})
-}
-
-// Records builds what is to be published for an envelope: one downstream record
-// per gateway with the deliveries of the whole envelope in order, and one stored
-// event per message.
-func Records(env *handlers.Envelope) ([]Record, error) {
-	b := builder{at: map[string]int{}}
-	for _, it := range env.Items {
-		if it.Rejected != nil {
-			b.reject(it)
-			continue
-		}
-		if err := b.add(it); err != nil {
-			return nil, err
-		}
 	}
-	return b.finish()
+	if err := w.Flush(ctx); err != nil {
+		return fmt.Errorf("deliver %d messages: %w", len(env.Items), err)
+	}
+	return nil
 }
 
-type builder struct {
-	at         map[string]int
-	gateways   []string
-	downstream []*pb.Downstream
-	records    []Record
-}
-
-func (b *builder) reject(it *handlers.Item) {
-	b.reply(it, contracts.EncodeFrame(contracts.FrameRejected, contracts.RejectedData{
-		TempMessageID: it.Upstream.GetTempMessageId(),
-		Code:          it.Rejected.Code,
-		Message:       it.Rejected.Message,
-	}))
-}
-
-func (b *builder) add(it *handlers.Item) error {
+func add(ctx context.Context, w *Writer, it *handlers.Item) error {
+	if it.Rejected != nil {
+		return reply(ctx, w, it, contracts.EncodeFrame(contracts.FrameRejected, contracts.RejectedData{
+			TempMessageID: it.Upstream.GetTempMessageId(),
+			Code:          it.Rejected.Code,
+			Message:       it.Rejected.Message,
+		}))
+	}
 	m := it.Stored
 	if m == nil {
-		return fmt.Errorf("deliver message %q: it is neither stored nor rejected", it.Upstream.GetTempMessageId())
+		return fmt.Errorf("message %q is neither stored nor rejected", it.Upstream.GetTempMessageId())
 	}
 	if !it.Filler {
-		b.reply(it, contracts.EncodeFrame(contracts.FrameStored, contracts.NewStoredData(m)))
-		if err := b.record(contracts.TopicStored, m.GetConversationId(), &pb.Stored{Message: m}); err != nil {
+		// Before the push of the same message, so that the sender's socket hears of its own
+		// message first.
+		if err := reply(ctx, w, it, contracts.EncodeFrame(contracts.FrameStored, contracts.NewStoredData(m))); err != nil {
+			return err
+		}
+		if err := w.Record(ctx, contracts.TopicStored, m.GetConversationId(), &pb.Stored{Message: m}); err != nil {
 			return err
 		}
 	}
 	if it.Fanout {
-		return b.record(contracts.TopicFanout, m.GetConversationId(), &pb.FanoutTask{
+		return w.Record(ctx, contracts.TopicFanout, m.GetConversationId(), &pb.FanoutTask{
 			Message: m, GroupId: it.Membership.GetGroupId(), ExceptConnectionId: it.Origin.ConnectionID,
 			ConversationId: m.GetConversationId(), MembersVersion: it.Membership.GetMembersVersion(),
 		})
 	}
+	return push(ctx, w, it)
+}
+
+func push(ctx context.Context, w *Writer, it *handlers.Item) error {
 	if len(it.Routes) == 0 {
 		return nil
 	}
+	m := it.Stored
 	frame := contracts.EncodeFrame(contracts.FrameNew, contracts.NewMessageData(m))
 	for _, r := range it.Routes {
-		b.push(r.GatewayID, &pb.Delivery{
+		err := w.Push(ctx, r.GatewayID, &pb.Delivery{
 			UserIds: r.Users, Everyone: r.Everyone, ExceptConnectionId: it.Origin.ConnectionID,
 			Frame: frame, ConversationId: m.GetConversationId(), SeqId: m.GetSeqId(),
 		})
-	}
-	return nil
-}
-
-// reply goes before the push of the same message, so that the sender's socket
-// hears of its own message first.
-func (b *builder) reply(it *handlers.Item, frame []byte) {
-	if it.Origin.GatewayID == "" {
-		return
-	}
-	b.push(it.Origin.GatewayID, &pb.Delivery{OnlyConnectionId: it.Origin.ConnectionID, Frame: frame})
-}
-
-func (b *builder) push(gateway string, d *pb.Delivery) {
-	i, ok := b.at[gateway]
-	if !ok {
-		i = len(b.gateways)
-		b.at[gateway] = i
-		b.gateways = append(b.gateways, gateway)
-		b.downstream = append(b.downstream, &pb.Downstream{})
-	}
-	b.downstream[i].Deliveries = append(b.downstream[i].Deliveries, d)
-}
-
-func (b *builder) record(topic, key string, m proto.Message) error {
-	payload, err := proto.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("encode a record for %s: %w", topic, err)
-	}
-	b.records = append(b.records, Record{Topic: topic, Key: key, Payload: payload})
-	return nil
-}
-
-func (b *builder) finish() ([]Record, error) {
-	for i, gw := range b.gateways {
-		if err := b.record(contracts.TopicDownstream(gw), gw, b.downstream[i]); err != nil {
-			return nil, err
+		if err != nil {
+			return err
 		}
 	}
-	return b.records, nil
+	return nil
+}
+
+func reply(ctx context.Context, w *Writer, it *handlers.Item, frame []byte) error {
+	if it.Origin.GatewayID == "" {
+		return nil
+	}
+	return w.Push(ctx, it.Origin.GatewayID, &pb.Delivery{OnlyConnectionId: it.Origin.ConnectionID, Frame: frame})
 }

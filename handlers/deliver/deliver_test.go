@@ -89,12 +89,12 @@ func TestLargeGroupBecomesATask(t *testing.T) {
 	env := &handlers.Envelope{Items: []*handlers.Item{{
 		Upstream: upstream("t"), Stored: stored("t", 1), Fanout: true, Membership: &pb.Membership{GroupId: 8},
 	}}}
-	records, err := Records(env)
-	if err != nil {
+	box := &fakeOutbox{}
+	if err := Send(t.Context(), box, env); err != nil {
 		t.Fatal(err)
 	}
 	var task pb.FanoutTask
-	for _, r := range records {
+	for _, r := range box.records {
 		if r.Topic == contracts.TopicFanout {
 			if err := proto.Unmarshal(r.Payload, &task); err != nil {
 				t.Fatal(err)
@@ -112,12 +112,16 @@ func TestFailures(t *testing.T) {
 	if err := New(&fakeOutbox{err: away})(nil)(t.Context(), env); !errors.Is(err, away) {
 		t.Errorf("error %v, want the outbox's", err)
 	}
-	if _, err := Records(&handlers.Envelope{Items: []*handlers.Item{{Upstream: upstream("t")}}}); err == nil {
+	if err := Send(t.Context(), &fakeOutbox{}, &handlers.Envelope{Items: []*handlers.Item{{Upstream: upstream("t")}}}); err == nil {
 		t.Error("an item that is neither stored nor rejected was delivered")
 	}
 }
 
-func BenchmarkRecords(b *testing.B) {
+type noOutbox struct{}
+
+func (noOutbox) Publish(context.Context, ...Record) error { return nil }
+
+func BenchmarkSend(b *testing.B) {
 	env := &handlers.Envelope{}
 	for i := range 64 {
 		env.Items = append(env.Items, &handlers.Item{
@@ -127,7 +131,7 @@ func BenchmarkRecords(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Records(env); err != nil {
+		if err := Send(b.Context(), noOutbox{}, env); err != nil {
 			b.Fatal(err)
 		}
 	}

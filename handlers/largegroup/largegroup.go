@@ -82,7 +82,7 @@ func (h *Handler) split(ctx context.Context, run []*pb.FanoutTask) error {
 	if err != nil {
 		return err
 	}
-	var records []deliver.Record
+	w := deliver.NewWriter(h.out)
 	for _, task := range run {
 		extra := [roster.Shards][]int64{}
 		for _, id := range task.GetExtraUserIds() {
@@ -94,24 +94,19 @@ func (h *Handler) split(ctx context.Context, run []*pb.FanoutTask) error {
 			}
 			part := proto.CloneOf(task)
 			part.Kind, part.Shard, part.Shards, part.ExtraUserIds = pb.FanoutTask_KIND_SHARD, shard, roster.Shards, extra[shard]
-			payload, err := proto.Marshal(part)
-			if err != nil {
-				return fmt.Errorf("encode a task of group %d: %w", task.GetGroupId(), err)
+			key := task.GetConversationId() + "#" + strconv.Itoa(int(shard))
+			if err := w.Record(ctx, contracts.TopicFanout, key, part); err != nil {
+				return failed(task, err)
 			}
-			records = append(records, deliver.Record{
-				Topic: contracts.TopicFanout, Key: task.GetConversationId() + "#" + strconv.Itoa(int(shard)), Payload: payload,
-			})
 		}
 	}
-	return h.publish(ctx, run[0], records)
+	return failed(run[0], w.Flush(ctx))
 }
 
-func (h *Handler) publish(ctx context.Context, task *pb.FanoutTask, records []deliver.Record) error {
-	if len(records) == 0 {
+// failed says of which group something failed.
+func failed(task *pb.FanoutTask, err error) error {
+	if err == nil {
 		return nil
 	}
-	if err := h.out.Publish(ctx, records...); err != nil {
-		return fmt.Errorf("deliver to group %d: %w", task.GetGroupId(), err)
-	}
-	return nil
+	return fmt.Errorf("deliver to group %d: %w", task.GetGroupId(), err)
 }

@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/handlers/roster"
 )
 
-// deliver hands a run of tasks of one shard to the gateways: one record for each.
+// deliver hands a run of tasks of one shard to the gateways, in as few records as there can be.
 func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 	first := run[0]
 	list, err := h.roster.Of(ctx, first.GetGroupId(), first.GetMembersVersion())
@@ -39,24 +37,23 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 	if err != nil {
 		return err
 	}
-	records := make([]deliver.Record, 0, len(order))
+	frames := make([][]byte, len(run))
+	for i, task := range run {
+		frames[i] = frame(task)
+	}
+	w := deliver.NewWriter(h.out)
 	for _, gw := range order {
-		down := &pb.Downstream{}
-		for _, task := range run {
-			if users := addressed(task, byGateway[gw], members); len(users) > 0 {
-				down.Deliveries = append(down.Deliveries, delivery(task, users))
+		for i, task := range run {
+			users := addressed(task, byGateway[gw], members)
+			if len(users) == 0 {
+				continue
+			}
+			if err := w.Push(ctx, gw, delivery(task, users, frames[i])); err != nil {
+				return failed(first, err)
 			}
 		}
-		if len(down.GetDeliveries()) == 0 {
-			continue
-		}
-		payload, err := proto.Marshal(down)
-		if err != nil {
-			return fmt.Errorf("encode a delivery of group %d: %w", first.GetGroupId(), err)
-		}
-		records = append(records, deliver.Record{Topic: contracts.TopicDownstream(gw), Key: gw, Payload: payload})
 	}
-	return h.publish(ctx, first, records)
+	return failed(first, w.Flush(ctx))
 }
 
 // locate finds the gateways of users, a page at a time.
@@ -99,13 +96,17 @@ func addressed(task *pb.FanoutTask, users []int64, members []roster.Member) []in
 	return out
 }
 
-func delivery(task *pb.FanoutTask, users []int64) *pb.Delivery {
+func frame(task *pb.FanoutTask) []byte {
 	if task.GetMessage() == nil {
-		return &pb.Delivery{UserIds: users, Frame: task.GetFrame()}
+		return task.GetFrame()
 	}
-	return &pb.Delivery{
-		UserIds: users, ExceptConnectionId: task.GetExceptConnectionId(),
-		Frame:          contracts.EncodeFrame(contracts.FrameNew, contracts.NewMessageData(task.GetMessage())),
-		ConversationId: task.GetMessage().GetConversationId(), SeqId: task.GetMessage().GetSeqId(),
+	return contracts.EncodeFrame(contracts.FrameNew, contracts.NewMessageData(task.GetMessage()))
+}
+
+func delivery(task *pb.FanoutTask, users []int64, frame []byte) *pb.Delivery {
+	d := &pb.Delivery{UserIds: users, Frame: frame}
+	if m := task.GetMessage(); m != nil {
+		d.ExceptConnectionId, d.ConversationId, d.SeqId = task.GetExceptConnectionId(), m.GetConversationId(), m.GetSeqId()
 	}
+	return d
 }

@@ -1,0 +1,141 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Sizes of what is written, by an estimate that is never too low. What goes in is bounded, too,
+// but says little of what comes out: a frame may be seven times its content, and it is written
+// once for each gateway.
+const (
+	// recordBytes ends a downstream record; a single delivery may be larger.
+	recordBytes = 256 << 10
+	// callBytes ends a call of the outbox, well below what queues take in one.
+	callBytes = 4 << 20
+	// deliveryUsers is how many users one delivery names.
+	deliveryUsers = 8192
+
+	// userBytes, deliveryOverhead and recordOverhead are the most that one takes beside its
+	// frame or payload.
+	userBytes        = 10
+	deliveryOverhead = 64
+	recordOverhead   = 1 << 10
+)
+
+// Writer gathers deliveries and records and publishes them in as few records and calls as there
+// can be without one of them being too large for a queue. What goes to one gateway keeps its
+// order. When a call fails, those before it are published: whoever wrote writes all of it again,
+// and clients drop what they have. Not for concurrent use.
+type Writer struct {
+	out     Outbox
+	at      map[string]int
+	open    []*downstream // in the order in which gateways came up
+	records []Record      // what is full, and what is not for gateways
+	bytes   int           // of records and open
+}
+
+// downstream is a record that is being filled.
+type downstream struct {
+	gateway    string
+	deliveries []*pb.Delivery
+	bytes      int
+}
+
+// NewWriter returns a writer; call Flush at the end.
+func NewWriter(out Outbox) *Writer { return &Writer{out: out, at: map[string]int{}} }
+
+// Push adds a delivery for one gateway. It must not be changed afterwards.
+func (w *Writer) Push(ctx context.Context, gateway string, d *pb.Delivery) error {
+	if len(d.GetUserIds()) <= deliveryUsers {
+		return w.push(ctx, gateway, d)
+	}
+	for users := range slices.Chunk(d.GetUserIds(), deliveryUsers) {
+		part := &pb.Delivery{}
+		proto.Merge(part, d)
+		part.UserIds, part.Frame = users, d.GetFrame() // shared
+		if err := w.push(ctx, gateway, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Writer) push(ctx context.Context, gateway string, d *pb.Delivery) error {
+	size := deliveryOverhead + len(d.GetFrame()) + userBytes*len(d.GetUserIds()) + len(d.GetConversationId()) +
+		len(d.GetExceptConnectionId()) + len(d.GetOnlyConnectionId())
+	if d.GetClose() != nil {
+		size += proto.Size(d.GetClose())
+	}
+	i, known := w.at[gateway]
+	if !known {
+		i = len(w.open)
+		w.at[gateway] = i
+		w.open = append(w.open, &downstream{gateway: gateway})
+	}
+	down := w.open[i]
+	if down.bytes > 0 && down.bytes+size > recordBytes {
+		if err := w.close(down); err != nil {
+			return err
+		}
+	}
+	if down.bytes == 0 {
+		w.bytes += recordOverhead
+	}
+	down.deliveries = append(down.deliveries, d)
+	down.bytes += size
+	return w.grow(ctx, size)
+}
+
+// close makes a record of what a gateway has to get so far.
+func (w *Writer) close(down *downstream) error {
+	payload, err := proto.Marshal(&pb.Downstream{Deliveries: down.deliveries})
+	if err != nil {
+		return fmt.Errorf("encode a record for gateway %s: %w", down.gateway, err)
+	}
+	w.records = append(w.records, Record{Topic: contracts.TopicDownstream(down.gateway), Key: down.gateway, Payload: payload})
+	down.deliveries, down.bytes = nil, 0
+	return nil
+}
+
+// Record adds a record.
+func (w *Writer) Record(ctx context.Context, topic, key string, m proto.Message) error {
+	payload, err := proto.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode a record for %s: %w", topic, err)
+	}
+	w.records = append(w.records, Record{Topic: topic, Key: key, Payload: payload})
+	return w.grow(ctx, recordOverhead+len(payload))
+}
+
+// grow counts what was added and publishes what is enough for a call.
+func (w *Writer) grow(ctx context.Context, size int) error {
+	w.bytes += size
+	if w.bytes < callBytes {
+		return nil
+	}
+	return w.Flush(ctx)
+}
+
+// Flush publishes what was added.
+func (w *Writer) Flush(ctx context.Context) error {
+	for _, down := range w.open {
+		if down.bytes > 0 {
+			if err := w.close(down); err != nil {
+				return err
+			}
+		}
+	}
+	records := w.records
+	w.records, w.bytes = nil, 0
+	if len(records) == 0 {
+		return nil
+	}
+	return w.out.Publish(ctx, records...)
+}
