@@ -12,6 +12,7 @@ import (
 	"github.com/gochat/gochat/handlers/group"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/webhook"
+	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/infra/mq/kafka"
 	"github.com/gochat/gochat/infra/mq/redisstream"
 	"github.com/gochat/gochat/infra/obs"
@@ -125,7 +126,8 @@ func (c *Config) validate() error {
 		errs = append(errs, errors.New("gateway.listen: must be host:port"))
 	}
 	errs = append(errs, c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
-		c.Janitor.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), repo.CheckListMax(c.Conversation.ListMax))
+		c.Janitor.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
+		repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}

@@ -179,10 +179,8 @@ func clientError(err error) *contracts.Error {
 	switch f.Code {
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return contracts.NewError(contracts.CodeNotFound, "").WithCause(err)
-	case http.StatusRequestEntityTooLarge:
+	case http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge:
 		return contracts.NewError(contracts.CodePayloadTooLarge, "").WithCause(err)
-	case http.StatusRequestHeaderFieldsTooLarge:
-		return contracts.NewError(contracts.CodeHeadersTooLarge, "").WithCause(err)
 	case http.StatusInternalServerError:
 		return contracts.NewError(contracts.CodeInternal, "").WithCause(err)
 	}
