@@ -16,18 +16,21 @@ type Code string
 
 // The error codes of the client contract.
 const (
-	CodeInvalidArgument    Code = "invalid_argument"
-	CodeUnauthenticated    Code = "unauthenticated"
-	CodeInvalidCredentials Code = "invalid_credentials"
-	CodePermissionDenied   Code = "permission_denied"
-	CodeNotFound           Code = "not_found"
-	CodeUsernameTaken      Code = "username_taken"
-	CodeAlreadyExists      Code = "already_exists"
-	CodeConflict           Code = "conflict"
-	CodePayloadTooLarge    Code = "payload_too_large"
-	CodeRateLimited        Code = "rate_limited"
-	CodeUnavailable        Code = "unavailable"
-	CodeInternal           Code = "internal"
+	CodeInvalidArgument     Code = "invalid_argument"
+	CodeUnauthenticated     Code = "unauthenticated"
+	CodeInvalidCredentials  Code = "invalid_credentials"
+	CodePermissionDenied    Code = "permission_denied"
+	CodeNotFound            Code = "not_found"
+	CodeMethodNotAllowed    Code = "method_not_allowed"
+	CodeUsernameTaken       Code = "username_taken"
+	CodeAlreadyExists       Code = "already_exists"
+	CodeConflict            Code = "conflict"
+	CodePayloadTooLarge     Code = "payload_too_large"
+	CodeUnsupportedEncoding Code = "unsupported_encoding"
+	CodeHeadersTooLarge     Code = "headers_too_large"
+	CodeRateLimited         Code = "rate_limited"
+	CodeUnavailable         Code = "unavailable"
+	CodeInternal            Code = "internal"
 )
 
 // Spec says what an error code is on each wire.
@@ -49,10 +52,13 @@ var Errors = []Spec{
 	{CodeInvalidCredentials, http.StatusUnauthorized, codes.Unauthenticated, true, "The username or the password is wrong."},
 	{CodePermissionDenied, http.StatusForbidden, codes.PermissionDenied, true, "You are not allowed to do this."},
 	{CodeNotFound, http.StatusNotFound, codes.NotFound, true, "There is no such thing here."},
+	{CodeMethodNotAllowed, http.StatusMethodNotAllowed, codes.Unimplemented, true, "This path does not take this method."},
 	{CodeAlreadyExists, http.StatusConflict, codes.AlreadyExists, true, "It exists already."},
 	{CodeUsernameTaken, http.StatusConflict, codes.AlreadyExists, true, "This username is taken."},
 	{CodeConflict, http.StatusConflict, codes.Aborted, true, "This is not possible in the present state."},
 	{CodePayloadTooLarge, http.StatusRequestEntityTooLarge, codes.InvalidArgument, true, "The request is too large."},
+	{CodeUnsupportedEncoding, http.StatusUnsupportedMediaType, codes.InvalidArgument, true, "The body must come as it is, without a Content-Encoding."},
+	{CodeHeadersTooLarge, http.StatusRequestHeaderFieldsTooLarge, codes.InvalidArgument, true, "The request's headers are too large."},
 	{CodeRateLimited, http.StatusTooManyRequests, codes.ResourceExhausted, false, "Too many requests; wait a little."},
 	{CodeUnavailable, http.StatusServiceUnavailable, codes.Unavailable, false, "GoChat cannot do this right now; try again."},
 	{CodeInternal, http.StatusInternalServerError, codes.Internal, false, "Something went wrong on the server."},
@@ -188,6 +194,7 @@ func fromStatus(st *status.Status) *Error {
 	switch st.Code() {
 	case codes.Canceled, codes.DeadlineExceeded:
 		code = CodeUnavailable
+	case codes.Unimplemented: // another process is older: no fault of the client's, and not for ever
 	default:
 		for _, s := range Errors {
 			if s.GRPC == st.Code() {

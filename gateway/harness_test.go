@@ -278,6 +278,12 @@ func (h *harness) call(method, path, token, body string) response {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	return h.do(req)
+}
+
+// do makes a request over a connection of its own.
+func (h *harness) do(req *http.Request) response {
+	h.t.Helper()
 	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	require.NoError(h.t, err)

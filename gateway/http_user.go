@@ -11,7 +11,7 @@ import (
 )
 
 func (g *Gateway) register(c *fiber.Ctx) error {
-	b, err := parseBody(c.Body())
+	b, err := parseBody(rawBody(c))
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (g *Gateway) register(c *fiber.Ctx) error {
 }
 
 func (g *Gateway) login(c *fiber.Ctx) error {
-	b, err := parseBody(c.Body())
+	b, err := parseBody(rawBody(c))
 	if err != nil {
 		return err
 	}

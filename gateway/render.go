@@ -179,8 +179,10 @@ func clientError(err error) *contracts.Error {
 	switch f.Code {
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return contracts.NewError(contracts.CodeNotFound, "").WithCause(err)
-	case http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge:
+	case http.StatusRequestEntityTooLarge:
 		return contracts.NewError(contracts.CodePayloadTooLarge, "").WithCause(err)
+	case http.StatusRequestHeaderFieldsTooLarge:
+		return contracts.NewError(contracts.CodeHeadersTooLarge, "").WithCause(err)
 	case http.StatusInternalServerError:
 		return contracts.NewError(contracts.CodeInternal, "").WithCause(err)
 	}

@@ -1,12 +1,7 @@
 package gateway
 
 import (
-	"errors"
-	"net"
-	"slices"
-
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 
 	"github.com/gochat/gochat/contracts"
 )
@@ -14,28 +9,10 @@ import (
 // headerLimit is how long a request line with its headers may be, in bytes.
 const headerLimit = 8 << 10
 
-// bodySlack times the limit is read of a body that is too large: a server that
-// closes while the client still writes resets the connection, and the client
-// never sees its 413.
-const bodySlack = 4
-
-// routes makes the HTTP server.
+// routes makes the HTTP server with its routes.
 func (g *Gateway) routes() (*fiber.App, error) {
-	app := fiber.New(fiber.Config{
-		DisableStartupMessage: true,
-		CaseSensitive:         true,
-		BodyLimit:             bodySlack * g.cfg.BodyLimit,
-		ReadTimeout:           g.cfg.ReadTimeout,
-		WriteTimeout:          g.cfg.WriteTimeout,
-		IdleTimeout:           g.cfg.IdleTimeout,
-		ReadBufferSize:        headerLimit,
-		ErrorHandler:          g.fail,
-	})
-	app.Server().KeepHijackedConns = true
-	app.Server().CloseOnShutdown = true
-	g.answerUnknownMethods(app)
-	hangUpOnSilence(app)
-	app.Use(g.observe, g.limitBody)
+	app := g.newApp()
+	app.Use(g.observe, refuseEncoded)
 
 	app.Get("/ws", g.websocketRoute)
 	api := app.Group("/api")
@@ -85,45 +62,4 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	return app, nil
 }
 
-// limitBody refuses what is over the limit.
-func (g *Gateway) limitBody(c *fiber.Ctx) error {
-	if len(c.Request().Body()) > g.cfg.BodyLimit {
-		return contracts.NewError(contracts.CodePayloadTooLarge, "")
-	}
-	return c.Next()
-}
-
-// answerUnknownMethods gives methods that Fiber refuses before its middlewares the
-// contract's error.
-func (g *Gateway) answerUnknownMethods(app *fiber.App) {
-	server := app.Server()
-	known := server.Handler
-	server.Handler = func(ctx *fasthttp.RequestCtx) {
-		if slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
-			known(ctx)
-			return
-		}
-		c := app.AcquireCtx(ctx)
-		defer app.ReleaseCtx(c)
-		if err := g.fail(c, notFound(c)); err != nil {
-			ctx.SetConnectionClose() // no answer could be made
-		}
-	}
-}
-
 func notFound(*fiber.Ctx) error { return contracts.NewError(contracts.CodeNotFound, "") }
-
-// hangUpOnSilence closes a connection whose request does not come in time without a
-// word. An answer there may be taken for the one to a request that is on its way at
-// that moment: browsers and libraries open connections ahead of need.
-func hangUpOnSilence(app *fiber.App) {
-	server := app.Server()
-	answer := server.ErrorHandler
-	server.ErrorHandler = func(c *fasthttp.RequestCtx, err error) {
-		if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
-			_ = c.Conn().Close() // what the server still writes goes nowhere
-			return
-		}
-		answer(c, err)
-	}
-}

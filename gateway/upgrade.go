@@ -124,7 +124,7 @@ func (g *Gateway) abandonHandshake(who grantee) {
 // upgrade answers the handshake within the handler, and takes the connection from
 // fasthttp when the handler has returned.
 func (g *Gateway) upgrade(c *fiber.Ctx, who grantee, device string) error {
-	raw := c.Context().Conn()
+	raw := plainConn(c.Context().Conn())
 	burst := &burstConn{Conn: raw}
 	header := http.Header{headerTraceID: {traceID(c)}}
 	ws, err := g.upgrader.Upgrade(&handshake{conn: burst, header: header}, handshakeRequest(c), header)

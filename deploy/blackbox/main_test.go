@@ -91,6 +91,12 @@ func callAt(t *testing.T, base, method, path, token string, body []byte) answer 
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	return do(t, req)
+}
+
+// do makes a call and checks the answer against the OpenAPI file.
+func do(t *testing.T, req *http.Request) answer {
+	t.Helper()
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
@@ -102,7 +108,7 @@ func callAt(t *testing.T, base, method, path, token string, body []byte) answer 
 		require.NoError(t, json.Unmarshal(raw, &a.Body))
 	}
 	require.NotEmpty(t, resp.Header.Get("X-Trace-Id"))
-	if resp.StatusCode >= 400 && strings.HasPrefix(path, "/api") {
+	if resp.StatusCode >= 400 && strings.HasPrefix(req.URL.Path, "/api") {
 		e, _ := a.Body["error"].(map[string]any)
 		require.Equal(t, resp.Header.Get("X-Trace-Id"), e["traceId"], "%s", raw)
 	}

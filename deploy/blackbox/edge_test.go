@@ -1,0 +1,123 @@
+package blackbox
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// send makes a call with headers of its own and holds the answer to the OpenAPI file.
+func send(t *testing.T, method, path string, header http.Header, body []byte) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, base()+path, bytes.NewReader(body))
+	require.NoError(t, err)
+	req.Header = header
+	return do(t, req)
+}
+
+// TestBodiesAreNotInflated: one request must not take more memory than its bytes on the wire.
+func TestBodiesAreNotInflated(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	var bomb bytes.Buffer
+	w := gzip.NewWriter(&bomb)
+	_, err := fmt.Fprintf(w, `{"username":%q,"password":%q,"x":"`, u.name, u.plain)
+	require.NoError(t, err)
+	for range 64 {
+		_, err = w.Write(bytes.Repeat([]byte("y"), 1<<20))
+		require.NoError(t, err)
+	}
+	_, err = io.WriteString(w, `"}`)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.Less(t, bomb.Len(), 1<<20, "it is small on the wire")
+	for path, token := range map[string]string{"/api/auth/login": "", "/api/auth/register": "", "/api/messages": u.token, "/api/sync": u.token} {
+		header := http.Header{"Content-Encoding": {"gzip"}}
+		if token != "" {
+			header.Set("Authorization", "Bearer "+token)
+		}
+		a := send(t, "POST", path, header, bomb.Bytes())
+		assert.Equal(t, 415, a.Status, "%s: %s", path, a.Raw)
+		assert.Equal(t, "unsupported_encoding", a.code(), path)
+	}
+	login := enc(obj{"username": u.name, "password": u.plain})
+	assert.Equal(t, 200, send(t, "POST", "/api/auth/login", http.Header{"Content-Encoding": {"identity"}}, login).Status)
+}
+
+// TestTooLargeIsAnswered: who writes all of a request before reading gets an answer, whatever its size.
+func TestTooLargeIsAnswered(t *testing.T) {
+	t.Parallel()
+	large := bytes.Repeat([]byte("x"), 9_000_000)
+	for name, c := range map[string]struct {
+		head string
+		body []byte
+		want int
+		code string
+	}{
+		"a body": {fmt.Sprintf("POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", len(large)), large, 413, "payload_too_large"},
+		"a body in chunks": {"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+			fmt.Appendf(nil, "%x\r\n%s\r\n0\r\n\r\n", len(large), large), 413, "payload_too_large"},
+		"headers": {"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ", append(bytes.Repeat([]byte("y"), 1<<20), "\r\n\r\n"...), 431, "headers_too_large"},
+	} {
+		status, text := rawAnswer(t, []byte(c.head), c.body)
+		assert.Equal(t, c.want, status, "%s: %s", name, text)
+		assert.Contains(t, text, c.code, name)
+	}
+}
+
+// rawAnswer writes everything, then reads the one answer; the server closes the connection.
+func rawAnswer(t *testing.T, parts ...[]byte) (status int, body string) {
+	t.Helper()
+	at, err := url.Parse(base())
+	require.NoError(t, err)
+	conn, err := net.Dial("tcp", at.Host)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	for _, part := range parts {
+		_, err = conn.Write(part)
+		require.NoError(t, err, "the server takes what the client sends")
+	}
+	r := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	_ = resp.Body.Close()
+	_, err = r.ReadByte()
+	require.True(t, errors.Is(err, io.EOF), "the connection ends: %v", err)
+	return resp.StatusCode, string(text)
+}
+
+// TestFramingFromOutside: a request whose end is in doubt gets 400, and what follows it is not run.
+func TestFramingFromOutside(t *testing.T) {
+	t.Parallel()
+	const hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+	for name, lines := range map[string]string{
+		"two lengths":       "Host: x\r\nContent-Length: 34\r\nContent-Length: 0\r\n",
+		"length and chunks": "Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+		"identity":          "Host: x\r\nTransfer-Encoding: identity\r\n",
+		"no host":           "Content-Length: 0\r\n",
+		"two hosts":         "Host: x\r\nHost: y\r\nContent-Length: 0\r\n",
+	} {
+		body := hidden
+		if strings.Contains(lines, "chunked") {
+			body = "0\r\n\r\n" + hidden
+		}
+		status, text := rawAnswer(t, []byte("POST /api/auth/login HTTP/1.1\r\n"+lines+"\r\n"+body))
+		assert.Equal(t, 400, status, "%s: %s", name, text)
+		assert.Contains(t, text, "invalid_argument", name)
+	}
+}
