@@ -12,7 +12,8 @@ type Config struct {
 	// IDPrefix starts the gateway's id; the rest is made anew at every start.
 	IDPrefix string `mapstructure:"id_prefix"`
 	// AllowedOrigins are the origins (scheme://host[:port]) beside the gateway's own
-	// from which browsers may open WebSockets.
+	// whose pages may use the HTTP API and the WebSocket. https://*.example.com is every
+	// subdomain, * every page.
 	AllowedOrigins []string `mapstructure:"allowed_origins"`
 	// TrustedProxies are addresses or CIDRs whose X-Forwarded-For is believed.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`

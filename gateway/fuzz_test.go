@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -169,13 +170,21 @@ func FuzzOrigin(f *testing.F) {
 	f.Add("https://evil.example", "chat.example")
 	f.Add("https://listed.example", "")
 	f.Add("https://", "")
-	listed := map[string]bool{"https://listed.example": true}
-	f.Fuzz(func(t *testing.T, origin, host string) {
-		if origin == "" || !originAllowed(origin, host, listed) {
+	listed, err := parseOrigins([]string{"https://listed.example", "https://*.listed.example"})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, from, host string) {
+		if from == "" || !listed.mayConnect(from, host) {
 			return
 		}
-		require.NotEqual(t, "https://evil.example", origin+host)
-		require.NotEmpty(t, origin)
+		page, ok := parseOrigin(from)
+		require.True(t, ok, from)
+		if listed.lists(from) {
+			require.True(t, strings.HasSuffix("."+page.host, ".listed.example") && page.scheme == "https" && page.port == "", from)
+			return
+		}
+		own, ok := parseOrigin(page.scheme + "://" + host)
+		require.True(t, ok, host)
+		require.Equal(t, page, own)
 	})
 }
 

@@ -91,7 +91,7 @@ type Gateway struct {
 
 	app      *fiber.App
 	upgrader websocket.Upgrader
-	origins  map[string]bool
+	origins  originList
 	proxies  []netip.Prefix
 	metrics  *metrics
 	tracer   trace.Tracer

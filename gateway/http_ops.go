@@ -14,11 +14,20 @@ import (
 
 const contentYAML = "application/yaml; charset=utf-8"
 
+// The paths that tell of the inside.
+const (
+	pathReady   = "/readyz"
+	pathMetrics = "/metrics"
+)
+
+// operational reports whether a path is for machines that watch the gateway, and for no page.
+func operational(path string) bool { return path == pathReady || path == pathMetrics }
+
 // operations mounts what operators and machines ask for.
 func (g *Gateway) operations(app *fiber.App) {
 	app.Get("/healthz", func(c *fiber.Ctx) error { return answer(c, http.StatusOK, health.State{Status: health.WordOK}) })
-	app.Get("/readyz", g.ready)
-	app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(g.deps.Gatherer, promhttp.HandlerOpts{})))
+	app.Get(pathReady, g.ready)
+	app.Get(pathMetrics, adaptor.HTTPHandler(promhttp.HandlerFor(g.deps.Gatherer, promhttp.HandlerOpts{})))
 	for path, text := range map[string][]byte{"/openapi.yaml": g.deps.OpenAPI, "/asyncapi.yaml": g.deps.AsyncAPI} {
 		if len(text) == 0 {
 			continue

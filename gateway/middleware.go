@@ -29,8 +29,8 @@ const (
 		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
-// prepare gives a response its trace id and the security headers, once.
-func prepare(c *fiber.Ctx) {
+// prepare gives a response its trace id, the security headers and those for pages of other origins, once.
+func (g *Gateway) prepare(c *fiber.Ctx) {
 	if c.Locals(localTraceID) != nil {
 		return
 	}
@@ -48,6 +48,7 @@ func prepare(c *fiber.Ctx) {
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 	c.Set(fiber.HeaderContentSecurityPolicy, contentPolicy)
 	c.Set(fiber.HeaderXFrameOptions, "DENY")
+	g.share(c)
 }
 
 func traceID(c *fiber.Ctx) string {
@@ -65,7 +66,7 @@ func (g *Gateway) observe(c *fiber.Ctx) error {
 	ctx, span := g.tracer.Start(ctx, "http", trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End()
 	c.SetUserContext(ctx)
-	prepare(c)
+	g.prepare(c)
 	if err := g.recovered(c); err != nil {
 		if err := g.fail(c, err); err != nil {
 			return err

@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"strings"
 )
 
@@ -22,31 +21,6 @@ func parseNetworks(texts []string) ([]netip.Prefix, error) {
 		out = append(out, p.Masked())
 	}
 	return out, nil
-}
-
-// parseOrigins reads origins; browsers send them in lower case and without a path.
-func parseOrigins(texts []string) (map[string]bool, error) {
-	out := make(map[string]bool, len(texts))
-	for _, text := range texts {
-		u, err := url.Parse(text)
-		if err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
-			return nil, fmt.Errorf("%q is not an origin such as https://chat.example.com", text)
-		}
-		out[strings.ToLower(u.Scheme+"://"+u.Host)] = true
-	}
-	return out, nil
-}
-
-// originAllowed takes no origin (not a browser), the host's own, and the listed ones.
-func originAllowed(origin, host string, listed map[string]bool) bool {
-	if origin == "" {
-		return true
-	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return false
-	}
-	return strings.EqualFold(u.Host, host) || listed[strings.ToLower(u.Scheme+"://"+u.Host)]
 }
 
 // clientAddress returns the address that limits count against: the peer's, or, behind

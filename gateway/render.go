@@ -153,7 +153,7 @@ func answerJSON(c *fiber.Ctx, status int, text []byte) error {
 
 // fail is Fiber's error handler: it renders every error in the contract's form.
 func (g *Gateway) fail(c *fiber.Ctx, err error) error {
-	prepare(c) // errors of the server itself come without a middleware before them
+	g.prepare(c) // errors of the server itself come without a middleware before them
 	e := clientError(err)
 	status := e.Code.Spec().HTTP
 	if status >= http.StatusInternalServerError {

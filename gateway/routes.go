@@ -12,7 +12,7 @@ const headerLimit = 8 << 10
 // routes makes the HTTP server with its routes.
 func (g *Gateway) routes() (*fiber.App, error) {
 	app := g.newApp()
-	app.Use(g.observe, refuseEncoded)
+	app.Use(g.observe, g.preflight, refuseEncoded)
 
 	app.Get("/ws", g.websocketRoute)
 	api := app.Group("/api")

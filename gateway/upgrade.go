@@ -81,8 +81,8 @@ func handshakeRequest(c *fiber.Ctx) *http.Request {
 
 // websocketRoute is GET /ws.
 func (g *Gateway) websocketRoute(c *fiber.Ctx) error {
-	if !originAllowed(c.Get(fiber.HeaderOrigin), string(c.Request().Host()), g.origins) {
-		return contracts.NewError(contracts.CodePermissionDenied, "Web pages from elsewhere may not connect here.")
+	if err := g.checkOrigin(c); err != nil {
+		return err
 	}
 	if wait := g.limits.handshakes.take(g.address(c)); wait > 0 {
 		return rateLimited(wait)

@@ -10,10 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -119,5 +121,46 @@ func TestFramingFromOutside(t *testing.T) {
 		status, text := rawAnswer(t, []byte("POST /api/auth/login HTTP/1.1\r\n"+lines+"\r\n"+body))
 		assert.Equal(t, 400, status, "%s: %s", name, text)
 		assert.Contains(t, text, "invalid_argument", name)
+	}
+}
+
+// TestPagesOfAnotherOrigin: a browser lets a page of a listed origin make every call and read every answer.
+func TestPagesOfAnotherOrigin(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("GOCHAT_TEST_URL") != "" {
+		t.Skip("the server is somebody else's, and lists other origins")
+	}
+	u := newUser(t)
+	for _, row := range contract.Rows() {
+		method, path, _ := strings.Cut(row, " ")
+		if !strings.HasPrefix(path, "/api/") {
+			continue
+		}
+		a := send(t, "OPTIONS", path, http.Header{"Origin": {elsewhere}, "Access-Control-Request-Method": {method}}, nil)
+		require.Equal(t, 204, a.Status, "%s: %s", row, a.Raw)
+		assert.Equal(t, elsewhere, a.Header.Get("Access-Control-Allow-Origin"), row)
+		assert.Contains(t, a.Header.Get("Access-Control-Allow-Methods"), method, row)
+		for _, name := range []string{"Authorization", "Content-Type", "Idempotency-Key"} {
+			assert.Contains(t, a.Header.Get("Access-Control-Allow-Headers"), name, row)
+		}
+		assert.NotEmpty(t, a.Header.Get("Access-Control-Max-Age"), row)
+	}
+	for _, token := range []string{u.token, "wrong"} {
+		header := http.Header{"Origin": {elsewhere}, "Authorization": {"Bearer " + token}}
+		a := send(t, "GET", "/api/users/me", header, nil)
+		assert.Equal(t, elsewhere, a.Header.Get("Access-Control-Allow-Origin"))
+		assert.Equal(t, "X-Trace-Id, Retry-After", a.Header.Get("Access-Control-Expose-Headers"))
+		assert.Contains(t, a.Header.Values("Vary"), "Origin")
+	}
+	a := send(t, "GET", "/api/users/me", http.Header{"Origin": {"https://evil.example"}, "Authorization": {"Bearer " + u.token}}, nil)
+	assert.Equal(t, 200, a.Status)
+	assert.Empty(t, a.Header.Get("Access-Control-Allow-Origin"))
+	for from, want := range map[string]int{elsewhere: 101, "https://evil.example": 403} {
+		ws, resp, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(base(), "http")+"/ws?token="+u.token, http.Header{"Origin": {from}})
+		if err == nil {
+			_ = ws.Close()
+		}
+		require.NotNil(t, resp, from)
+		assert.Equal(t, want, resp.StatusCode, from)
 	}
 }

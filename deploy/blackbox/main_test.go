@@ -27,6 +27,9 @@ var (
 	contract *conform.Contract
 )
 
+// elsewhere is an origin whose pages the server started here lets use it.
+const elsewhere = "https://app.elsewhere.example"
+
 // base is the address for the next call: of several gateways each gets its turn,
 // so that no promise is kept by one gateway alone.
 func base() string { return bases[turn.Add(1)%uint64(len(bases))] }
@@ -42,7 +45,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	var stop func() error
-	if bases, stop, err = chaos.Running("GOCHAT_LIMITS_SOCKETS_PER_USER=20", "GOCHAT_ROUTER_GROUP_LIMIT=8"); err != nil {
+	if bases, stop, err = chaos.Running("GOCHAT_LIMITS_SOCKETS_PER_USER=20", "GOCHAT_ROUTER_GROUP_LIMIT=8",
+		"GOCHAT_GATEWAY_ALLOWED_ORIGINS="+elsewhere); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

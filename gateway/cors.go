@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/gochat/gochat/contracts"
+)
+
+// What pages of listed origins may do. Tokens travel in a header and never in cookies, so no answer
+// allows credentials.
+const (
+	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
+	corsHeaders = "Authorization, Content-Type, Idempotency-Key"
+	corsExposed = headerTraceID + ", " + fiber.HeaderRetryAfter
+	// corsMaxAge is how long a browser keeps the answer to a preflight; none keeps it longer.
+	corsMaxAge = 2 * time.Hour
+)
+
+// share lets a page of a listed origin read the answer, whatever the answer is. A page of another origin
+// gets the same answer, which its browser keeps from it.
+func (g *Gateway) share(c *fiber.Ctx) {
+	if g.origins.empty() || operational(c.Path()) {
+		return
+	}
+	c.Vary(fiber.HeaderOrigin)
+	from := c.Get(fiber.HeaderOrigin)
+	switch {
+	case g.origins.any:
+		c.Set(fiber.HeaderAccessControlAllowOrigin, anyOrigin)
+	case g.origins.lists(from):
+		c.Set(fiber.HeaderAccessControlAllowOrigin, strings.Clone(from))
+	default:
+		return
+	}
+	c.Set(fiber.HeaderAccessControlExposeHeaders, corsExposed)
+}
+
+// preflight answers a browser that asks whether a page of a listed origin may make a call. Whether the
+// call is there, the call itself says.
+func (g *Gateway) preflight(c *fiber.Ctx) error {
+	if c.Method() != fiber.MethodOptions || c.Get(fiber.HeaderAccessControlRequestMethod) == "" ||
+		len(c.Response().Header.Peek(fiber.HeaderAccessControlAllowOrigin)) == 0 {
+		return c.Next()
+	}
+	c.Response().Header.Del(fiber.HeaderAccessControlExposeHeaders) // of the call's answer
+	c.Set(fiber.HeaderAccessControlAllowMethods, corsMethods)
+	c.Set(fiber.HeaderAccessControlAllowHeaders, corsHeaders)
+	c.Set(fiber.HeaderAccessControlMaxAge, strconv.Itoa(int(corsMaxAge.Seconds())))
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// checkOrigin refuses a socket to a page that may not use it: a browser opens it for any page.
+func (g *Gateway) checkOrigin(c *fiber.Ctx) error {
+	if g.origins.mayConnect(c.Get(fiber.HeaderOrigin), string(c.Request().Host())) {
+		return nil
+	}
+	return contracts.NewError(contracts.CodePermissionDenied, "Web pages from elsewhere may not connect here.")
+}
