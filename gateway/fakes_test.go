@@ -192,6 +192,25 @@ func (f *fakeSessions) RemoveSession(_ context.Context, in *pb.RemoveSessionRequ
 	return &pb.RemoveSessionResponse{}, nil
 }
 
+func (f *fakeSessions) RemoveSessions(_ context.Context, in *pb.RemoveSessionsRequest, _ ...grpc.CallOption) (*pb.RemoveSessionsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range in.GetSessions() {
+		delete(f.sessions, s.GetConnectionId())
+	}
+	return &pb.RemoveSessionsResponse{}, nil
+}
+
+func (f *fakeSessions) Registered(_ context.Context, in *pb.RegisteredRequest, _ ...grpc.CallOption) (*pb.RegisteredResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := &pb.RegisteredResponse{}
+	for _, s := range in.GetSessions() {
+		out.Registered = append(out.Registered, f.sessions[s.GetConnectionId()] != nil)
+	}
+	return out, nil
+}
+
 func (f *fakeSessions) Beat(_ context.Context, in *pb.BeatRequest, _ ...grpc.CallOption) (*pb.BeatResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -50,15 +50,26 @@ func (g *Gateway) login(c *fiber.Ctx) error {
 }
 
 // logout hands the token on unchecked: the service checks it, and closes the sockets
-// of a token that is revoked already once more.
+// of a token that is revoked already once more. A body is only there to say more.
 func (g *Gateway) logout(c *fiber.Ctx) error {
 	token := bearer(c)
 	if token == "" {
 		return contracts.NewError(contracts.CodeUnauthenticated, "")
 	}
+	everywhere := false
+	if body := rawBody(c); len(body) > 0 {
+		b, err := parseBody(body)
+		if err != nil {
+			return err
+		}
+		everywhere = b.flag("everywhere")
+		if err := b.err(); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := g.rpc(c.UserContext())
 	defer cancel()
-	if _, err := g.deps.Auth.Logout(ctx, &pb.LogoutRequest{Token: strings.Clone(token)}); err != nil {
+	if _, err := g.deps.Auth.Logout(ctx, &pb.LogoutRequest{Token: strings.Clone(token), Everywhere: everywhere}); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

@@ -89,6 +89,19 @@ func (b *body) plain(name string) string {
 	return ""
 }
 
+// flag returns the true or false of that name, false when there is none.
+func (b *body) flag(name string) bool {
+	v, ok := b.get(name)
+	if !ok {
+		return false
+	}
+	is, ok := v.flag()
+	if !ok {
+		b.bad(name, "true or false")
+	}
+	return is
+}
+
 // requiredCount returns the whole number of that name, which must be there.
 func (b *body) requiredCount(name string) uint64 {
 	v, ok := b.get(name)

@@ -29,7 +29,7 @@ func (r registryOf) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.Ca
 type forbidding struct{ device.Devices }
 
 func (forbidding) ForbidDevice(_ context.Context, in *pb.ForbidDeviceRequest, _ ...grpc.CallOption) (*pb.ForbidDeviceResponse, error) {
-	return &pb.ForbidDeviceResponse{Listed: true, RevokedAt: in.GetAt()}, nil
+	return &pb.ForbidDeviceResponse{Listed: true, RevokedAt: in.GetAt(), TokenIds: []string{"stolen"}}, nil
 }
 
 // TestRevocationReachesEveryGateway within a second, and nobody else.
@@ -42,17 +42,18 @@ func TestRevocationReachesEveryGateway(t *testing.T) {
 	devices, err := device.New(forbidding{}, notifier)
 	require.NoError(t, err)
 
-	type ends struct{ phone, laptop, other *client }
+	type ends struct{ phone, laptop, other, bare *client }
 	var all []ends
 	for _, h := range []*harness{one, two} {
 		h.logic.issued = time.Now().Add(-time.Minute).UnixMilli()
-		all = append(all, ends{h.dial("7:a", "&deviceId=phone"), h.dial("7:a", "&deviceId=laptop"), h.dial("8:a", "&deviceId=phone")})
+		all = append(all, ends{h.dial("7:a", "&deviceId=phone"), h.dial("7:a", "&deviceId=laptop"), h.dial("8:a", "&deviceId=phone"), h.dial("7:stolen", "")})
 	}
 	begin := time.Now()
 	_, err = devices.RevokeDevice(t.Context(), &pb.RevokeDeviceRequest{CallerId: 7, DeviceId: "phone"})
 	require.NoError(t, err)
 	for _, e := range all {
 		require.Equal(t, contracts.CloseTokenRevoked, e.phone.closed().Code)
+		require.Equal(t, contracts.CloseTokenRevoked, e.bare.closed().Code)
 	}
 	require.Less(t, time.Since(begin), time.Second)
 	for _, e := range all {

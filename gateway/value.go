@@ -59,6 +59,11 @@ func (v value) strings(most int) ([]string, bool) {
 	return out, true
 }
 
+// flag returns what true or false says.
+func (v value) flag() (is, ok bool) {
+	return string(v.raw) == "true", string(v.raw) == "true" || string(v.raw) == "false"
+}
+
 // count returns a JSON number that is a plain whole number from 0 to 2^63-1.
 func (v value) count() (uint64, bool) {
 	if len(v.raw) == 0 || v.raw[0] < '0' || v.raw[0] > '9' {

@@ -147,6 +147,9 @@ func (r *Repo) Close(ctx context.Context) error {
 	if r.saver != nil {
 		errs = append(errs, r.saver.Close(ctx))
 	}
+	if r.service != nil {
+		r.service.Close()
+	}
 	for _, one := range r.cached {
 		one.Close()
 	}

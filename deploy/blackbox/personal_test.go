@@ -40,6 +40,16 @@ func (u *user) devices() map[string]bool {
 	return out
 }
 
+// settled are the user's devices when one of them is offline.
+func (u *user) settled(device string) (all map[string]bool) {
+	u.t.Helper()
+	eventually(u.t, device+" is offline", func() bool {
+		all = u.devices()
+		return !all[device]
+	})
+	return all
+}
+
 func (u *user) refusedWith(device string) int {
 	u.t.Helper()
 	conn, resp, err := dial(u.t, "/ws?token="+url.QueryEscape(u.token)+"&deviceId="+url.QueryEscape(device), nil)
@@ -62,7 +72,8 @@ func TestDevices(t *testing.T) {
 	assert.Empty(t, u.devices())
 	assert.Equal(t, 404, u.remove("/api/devices/phone").Status)
 	odd := "My/phone ? 😀"
-	phone, laptop, plain := u.open("phone"), u.open(odd), u.open("")
+	lost := u.again()
+	phone, laptop, plain := lost.open("phone"), u.open(odd), u.open("")
 	stranger.open("phone")
 	assert.Equal(t, map[string]bool{"phone": true, odd: true}, u.devices(), "at once, and only those that said who they are")
 	require.NoError(t, laptop.conn.Close())
@@ -79,9 +90,9 @@ func TestDevices(t *testing.T) {
 	assert.Contains(t, stranger.devices(), "phone")
 	assert.Equal(t, 404, u.remove("/api/devices/phone").Status)
 	plain.nothing("error")
-	assert.Equal(t, 200, u.get("/api/users/me").Status, "the token goes on")
+	assert.Equal(t, 200, u.get("/api/users/me").Status, "a token that it has not used goes on")
 	for range 3 { // on every gateway
-		assert.Equal(t, 401, u.refusedWith("phone"))
+		assert.Equal(t, 401, u.refusedWith("phone"), "though it is older than the revocation")
 	}
 	u.open("tablet")
 
@@ -92,11 +103,14 @@ func TestDevices(t *testing.T) {
 	for range 3 {
 		assert.Equal(t, 401, u.refusedWith("phone"), "older tokens stay refused")
 	}
-	require.Equal(t, 204, u.remove("/api/devices/"+url.PathEscape(odd)).Status)
-	assert.NotContains(t, u.devices(), odd)
 	require.Equal(t, 204, fresh.remove("/api/devices/phone").Status, "even one's own")
 	again.close(4001)
-	assert.Equal(t, map[string]bool{"tablet": true}, u.devices())
+	assert.Equal(t, 401, fresh.get("/api/users/me").Status)
+	assert.Equal(t, map[string]bool{"tablet": true, odd: false}, u.devices())
+	last := u.again()
+	require.Equal(t, 204, last.remove("/api/devices/"+url.PathEscape(odd)).Status)
+	assert.Equal(t, 401, u.get("/api/users/me").Status, "it was the laptop's and the tablet's")
+	assert.Equal(t, map[string]bool{"tablet": false}, last.settled("tablet"))
 }
 
 // TestRevocationIsQuick: a logout and a revoked device close sockets everywhere
@@ -104,10 +118,10 @@ func TestDevices(t *testing.T) {
 func TestRevocationIsQuick(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
-	other := u.again()
-	var sockets []*socket
-	for i := range 6 {
-		sockets = append(sockets, other.open(fmt.Sprint("d", i)))
+	first, other := u.again(), u.again()
+	sockets := []*socket{first.open("d0")}
+	for i := range 5 {
+		sockets = append(sockets, other.open(fmt.Sprint("d", 1+i)))
 	}
 	begin := time.Now()
 	require.Equal(t, 204, u.remove("/api/devices/d0").Status)

@@ -40,7 +40,7 @@ func (s *Service) Register(ctx context.Context, in *pb.RegisterRequest) (*pb.Reg
 	default:
 		return nil, handlers.StoreError(err, fmt.Sprintf("create user %d", id))
 	}
-	grant, err := s.grant(resp.GetUser())
+	grant, err := s.grant(resp.GetUser(), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 		limited.RetryAfterSeconds = int((wait + time.Second - 1) / time.Second)
 		return nil, limited
 	}
-	user, err := s.verify(ctx, in.GetUsername(), in.GetPassword())
+	found, err := s.verify(ctx, in.GetUsername(), in.GetPassword())
 	if err != nil {
 		// Who was told nothing about the password has not guessed.
 		if !handlers.HasCode(err, contracts.CodeInvalidCredentials) {
@@ -72,7 +72,7 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 		return nil, err
 	}
 	s.throttle.succeed(ctx, try, account, in.GetAddress())
-	grant, err := s.grant(user)
+	grant, err := s.grant(found.GetUser(), found.GetSignedOutBefore())
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 
 // verify returns the account that name and password belong to. It compares one
 // hash whether the account exists or not.
-func (s *Service) verify(ctx context.Context, username, password string) (*pb.User, error) {
+func (s *Service) verify(ctx context.Context, username, password string) (*pb.GetCredentialsResponse, error) {
 	creds, err := s.deps.Accounts.GetCredentials(ctx, &pb.GetCredentialsRequest{Username: username})
 	unknown := err != nil && handlers.HasCode(err, contracts.CodeNotFound)
 	if err != nil && !unknown {
@@ -103,7 +103,7 @@ func (s *Service) verify(ctx context.Context, username, password string) (*pb.Us
 	if unknown || !matches {
 		return nil, contracts.NewError(contracts.CodeInvalidCredentials, "")
 	}
-	return creds.GetUser(), nil
+	return creds, nil
 }
 
 func (s *Service) hash(ctx context.Context, password string) (string, error) {
@@ -127,12 +127,12 @@ func hashError(err error, doing string) error {
 	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
 }
 
-// grant makes a token for a user of the store.
-func (s *Service) grant(user *pb.User) (*pb.Grant, error) {
+// grant makes a token for a user of the store, whose tokens from before a moment are revoked.
+func (s *Service) grant(user *pb.User, signedOutBefore int64) (*pb.Grant, error) {
 	if user.GetUserId() <= 0 {
 		return nil, contracts.NewError(contracts.CodeInternal, "").WithCause(errors.New("make a token: the store named no user"))
 	}
-	signed, expires, err := s.keys.issue(contracts.UserID(user.GetUserId()), time.Now())
+	signed, expires, err := s.keys.issue(contracts.UserID(user.GetUserId()), time.Now(), signedOutBefore)
 	if err != nil {
 		return nil, contracts.NewError(contracts.CodeInternal, "").
 			WithCause(fmt.Errorf("make a token for user %d: %w", user.GetUserId(), err))

@@ -10,8 +10,8 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// TestTokensFromBeforeARevocation open no socket for the device; all other sockets
-// they open, and newer ones open one for the device.
+// TestTokensFromBeforeARevocation open no socket for the device, which need not have used
+// them; newer ones do.
 func TestTokensFromBeforeARevocation(t *testing.T) {
 	b := newBench(t)
 	token := b.ann(t).GetToken()
@@ -45,7 +45,8 @@ func TestTokensFromBeforeARevocation(t *testing.T) {
 			}
 		})
 	}
-	if last := b.store.checked[0]; last.GetUserId() != who.GetUserId() || last.GetTokenId() != who.GetTokenId() || last.GetDeviceId() != "phone" {
+	if last := b.store.checked[0]; last.GetUserId() != who.GetUserId() || last.GetTokenId() != who.GetTokenId() || last.GetDeviceId() != "phone" ||
+		last.GetIssuedAt() != who.GetIssuedAt() || last.GetExpiresAt() != who.GetExpiresAt() {
 		t.Errorf("asked for %v", last)
 	}
 }

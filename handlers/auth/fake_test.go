@@ -24,6 +24,7 @@ type fakeStore struct {
 	mu       sync.Mutex
 	accounts map[string]*pb.GetCredentialsResponse
 	revoked  map[string]bool
+	before   map[int64]int64  // tokens of users that are revoked
 	devices  map[string]int64 // when they were revoked
 	checked  []*pb.CheckDeviceRequest
 	asked    int
@@ -57,7 +58,9 @@ func (f *fakeStore) GetCredentials(_ context.Context, in *pb.GetCredentialsReque
 		return nil, f.credentialsErr
 	}
 	if found := f.accounts[strings.ToLower(in.GetUsername())]; found != nil {
-		return found, nil
+		return &pb.GetCredentialsResponse{
+			User: found.GetUser(), PasswordHash: found.GetPasswordHash(), SignedOutBefore: f.before[found.GetUser().GetUserId()],
+		}, nil
 	}
 	return nil, contracts.NewError(contracts.CodeNotFound, "")
 }
@@ -78,7 +81,28 @@ func (f *fakeStore) RevokeToken(_ context.Context, in *pb.RevokeTokenRequest, _ 
 func (f *fakeStore) IsTokenRevoked(_ context.Context, in *pb.IsTokenRevokedRequest, _ ...grpc.CallOption) (*pb.IsTokenRevokedResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return &pb.IsTokenRevokedResponse{Revoked: f.revoked[in.GetTokenId()]}, f.isRevokedErr
+	before := f.before[in.GetUserId()]
+	return &pb.IsTokenRevokedResponse{Revoked: f.revoked[in.GetTokenId()] || in.GetIssuedAt() < before, SignedOutBefore: before}, f.isRevokedErr
+}
+
+func (f *fakeStore) SignOut(_ context.Context, in *pb.SignOutRequest, _ ...grpc.CallOption) (*pb.SignOutResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.revokeErr != nil {
+		return nil, f.revokeErr
+	}
+	f.before[in.GetUserId()] = max(f.before[in.GetUserId()], in.GetBefore())
+	return &pb.SignOutResponse{Before: f.before[in.GetUserId()]}, nil
+}
+
+func (f *fakeStore) CheckTokens(_ context.Context, in *pb.CheckTokensRequest, _ ...grpc.CallOption) (*pb.CheckTokensResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := &pb.CheckTokensResponse{}
+	for _, t := range in.GetTokens() {
+		out.Refused = append(out.Refused, f.revoked[t.GetTokenId()])
+	}
+	return out, f.isRevokedErr
 }
 
 func (f *fakeStore) CheckDevice(_ context.Context, in *pb.CheckDeviceRequest, _ ...grpc.CallOption) (*pb.CheckDeviceResponse, error) {
@@ -173,7 +197,7 @@ func newBench(t testing.TB, change ...func(*Config)) *bench {
 		c(&cfg)
 	}
 	b := &bench{
-		store:  &fakeStore{accounts: map[string]*pb.GetCredentialsResponse{}, revoked: map[string]bool{}, devices: map[string]int64{}},
+		store:  &fakeStore{accounts: map[string]*pb.GetCredentialsResponse{}, revoked: map[string]bool{}, before: map[int64]int64{}, devices: map[string]int64{}},
 		hasher: &fakeHasher{}, notes: &fakeNotifier{},
 	}
 	s, err := New(cfg, Deps{Accounts: b.store, Revocations: b.store, Devices: b.store, Notifier: b.notes, IDs: b.store, Hasher: b.hasher})

@@ -27,9 +27,12 @@ type Accounts interface {
 type Revocations interface {
 	RevokeToken(ctx context.Context, in *pb.RevokeTokenRequest, opts ...grpc.CallOption) (*pb.RevokeTokenResponse, error)
 	IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest, opts ...grpc.CallOption) (*pb.IsTokenRevokedResponse, error)
+	SignOut(ctx context.Context, in *pb.SignOutRequest, opts ...grpc.CallOption) (*pb.SignOutResponse, error)
+	CheckTokens(ctx context.Context, in *pb.CheckTokensRequest, opts ...grpc.CallOption) (*pb.CheckTokensResponse, error)
 }
 
-// Devices knows which devices are revoked; it answers for a token in the same call.
+// Devices knows which devices are revoked; it answers for a token in the same call, and
+// notes that the device uses the token.
 type Devices interface {
 	CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest, opts ...grpc.CallOption) (*pb.CheckDeviceResponse, error)
 }

@@ -3,61 +3,81 @@ package auth
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
 
-// Logout revokes a token and closes the sockets that were opened with it.
-// Errors: unauthenticated, unavailable. After an error the call may be made
-// again: the sockets of a token that is revoked already are closed once more
-// before it is refused.
+// Logout revokes a token, or every token that was issued to its user until now, and closes
+// the sockets that were opened with them. Errors: unauthenticated, unavailable. After an
+// error the call may be made again: the sockets of what is revoked already are closed once
+// more before the token is refused.
 func (s *Service) Logout(ctx context.Context, in *pb.LogoutRequest) (*pb.LogoutResponse, error) {
 	tok, err := s.parse(in.GetToken())
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := s.revoked(ctx, tok)
+	state, err := s.revoked(ctx, tok)
 	if err != nil {
 		return nil, err
 	}
-	if !revoked {
-		_, err := s.deps.Revocations.RevokeToken(ctx, &pb.RevokeTokenRequest{
-			TokenId: tok.id, UserId: int64(tok.user), ExpiresAt: tok.expires.UnixMilli(),
-		})
-		if err != nil {
-			return nil, handlers.StoreError(err, fmt.Sprintf("revoke a token of user %s", tok.user))
+	ended := &pb.Close{Code: contracts.CloseTokenRevoked, Reason: contracts.CloseReasonRevoked, TokenId: tok.id}
+	if tok.issuedAt() < state.GetSignedOutBefore() { // it has signed out everywhere before
+		ended.TokenId, ended.IssuedBefore = "", state.GetSignedOutBefore()
+	}
+	if !state.GetRevoked() {
+		if err := s.end(ctx, tok, in.GetEverywhere(), ended); err != nil {
+			return nil, err
 		}
 	}
-	if err := s.closeSockets(ctx, tok); err != nil {
+	if err := s.closeSockets(ctx, tok.user, ended); err != nil {
 		return nil, err
 	}
-	if revoked {
+	if state.GetRevoked() {
 		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
 	}
 	return &pb.LogoutResponse{}, nil
 }
 
-// closeSockets goes on when the caller has gone: the token is revoked by now,
-// and its sockets must not stay open.
-func (s *Service) closeSockets(ctx context.Context, tok token) error {
+// end revokes the token, or all of its user, and names their sockets in ended.
+func (s *Service) end(ctx context.Context, tok token, everywhere bool, ended *pb.Close) error {
+	if !everywhere {
+		_, err := s.deps.Revocations.RevokeToken(ctx, &pb.RevokeTokenRequest{
+			TokenId: tok.id, UserId: int64(tok.user), ExpiresAt: tok.expires.UnixMilli(),
+		})
+		if err != nil {
+			return handlers.StoreError(err, fmt.Sprintf("revoke a token of user %s", tok.user))
+		}
+		return nil
+	}
+	// The token itself ends, whatever the clock says of the process that issued it.
+	before := max(time.Now().UnixMilli(), tok.issuedAt()) + 1
+	resp, err := s.deps.Revocations.SignOut(ctx, &pb.SignOutRequest{UserId: int64(tok.user), Before: before})
+	if err != nil {
+		return handlers.StoreError(err, fmt.Sprintf("sign user %s out everywhere", tok.user))
+	}
+	ended.TokenId, ended.IssuedBefore = "", resp.GetBefore()
+	return nil
+}
+
+// closeSockets goes on when the caller has gone: what they were opened with is revoked by
+// now, and they must not stay open.
+func (s *Service) closeSockets(ctx context.Context, user contracts.UserID, ended *pb.Close) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.NotifyTimeout)
 	defer cancel()
-	err := s.deps.Notifier.Notify(ctx, []contracts.UserID{tok.user}, &pb.Delivery{Close: &pb.Close{
-		Code: contracts.CloseTokenRevoked, Reason: contracts.CloseReasonRevoked, TokenId: tok.id,
-	}})
-	if err != nil {
+	if err := s.deps.Notifier.Notify(ctx, []contracts.UserID{user}, &pb.Delivery{Close: ended}); err != nil {
 		return contracts.NewError(contracts.CodeUnavailable, "").
-			WithCause(fmt.Errorf("close the sockets of a revoked token of user %s: %w", tok.user, err))
+			WithCause(fmt.Errorf("close the sockets of user %s whose tokens are revoked: %w", user, err))
 	}
 	return nil
 }
 
-// Authenticate checks a token: signature, expiry, revocation; with a device also
-// that the token is not older than the device's revocation. Errors:
-// unauthenticated; unavailable when it cannot be told whether the token or the
-// device is revoked.
+// Authenticate checks a token: signature, expiry, revocation, and that its user exists; with
+// a device also that the token is not older than the device's revocation. Before it answers
+// it is noted that the device uses the token. Errors: unauthenticated; unavailable when it
+// cannot be told whether the token or the device is revoked.
 func (s *Service) Authenticate(ctx context.Context, in *pb.AuthenticateRequest) (*pb.AuthenticateResponse, error) {
 	tok, err := s.parse(in.GetToken())
 	if err != nil {
@@ -71,20 +91,36 @@ func (s *Service) Authenticate(ctx context.Context, in *pb.AuthenticateRequest) 
 		return nil, contracts.NewError(contracts.CodeUnauthenticated, "")
 	}
 	return &pb.AuthenticateResponse{
-		UserId: int64(tok.user), TokenId: tok.id, ExpiresAt: tok.expires.UnixMilli(), IssuedAt: tok.issued.UnixMilli(),
+		UserId: int64(tok.user), TokenId: tok.id, ExpiresAt: tok.expires.UnixMilli(), IssuedAt: tok.issuedAt(),
 	}, nil
+}
+
+// Recheck tells which of the tokens, all of which passed Authenticate once, are refused by
+// now. Errors: invalid_argument (too many), unavailable.
+func (s *Service) Recheck(ctx context.Context, in *pb.RecheckRequest) (*pb.RecheckResponse, error) {
+	if n := len(in.GetTokens()); n > contracts.TokensBatch {
+		return nil, contracts.Invalid("tokens", fmt.Sprintf("at most %d", contracts.TokensBatch))
+	}
+	resp, err := s.deps.Revocations.CheckTokens(ctx, &pb.CheckTokensRequest{Tokens: in.GetTokens()})
+	if err != nil {
+		return nil, handlers.StoreError(err, fmt.Sprintf("ask whether %d tokens are revoked", len(in.GetTokens())))
+	}
+	return &pb.RecheckResponse{Refused: resp.GetRefused()}, nil
 }
 
 // refused asks for the token, and for the device where one is named, in one call.
 func (s *Service) refused(ctx context.Context, tok token, device string) (bool, error) {
 	if device == "" {
-		return s.revoked(ctx, tok)
+		resp, err := s.revoked(ctx, tok)
+		return resp.GetRevoked(), err
 	}
-	resp, err := s.deps.Devices.CheckDevice(ctx, &pb.CheckDeviceRequest{TokenId: tok.id, UserId: int64(tok.user), DeviceId: device})
+	resp, err := s.deps.Devices.CheckDevice(ctx, &pb.CheckDeviceRequest{
+		TokenId: tok.id, UserId: int64(tok.user), DeviceId: device, IssuedAt: tok.issuedAt(), ExpiresAt: tok.expires.UnixMilli(),
+	})
 	if err != nil {
 		return false, handlers.StoreError(err, fmt.Sprintf("ask whether a device of user %s is revoked", tok.user))
 	}
-	return resp.GetTokenRevoked() || tok.issued.UnixMilli() < resp.GetRevokedAt(), nil
+	return resp.GetTokenRevoked() || tok.issuedAt() < resp.GetRevokedAt(), nil
 }
 
 func (s *Service) parse(signed string) (token, error) {
@@ -96,10 +132,12 @@ func (s *Service) parse(signed string) (token, error) {
 }
 
 // revoked asks each time: a cached "no" would let a token live after its logout.
-func (s *Service) revoked(ctx context.Context, tok token) (bool, error) {
-	resp, err := s.deps.Revocations.IsTokenRevoked(ctx, &pb.IsTokenRevokedRequest{TokenId: tok.id})
+func (s *Service) revoked(ctx context.Context, tok token) (*pb.IsTokenRevokedResponse, error) {
+	resp, err := s.deps.Revocations.IsTokenRevoked(ctx, &pb.IsTokenRevokedRequest{
+		TokenId: tok.id, UserId: int64(tok.user), IssuedAt: tok.issuedAt(),
+	})
 	if err != nil {
-		return false, handlers.StoreError(err, fmt.Sprintf("ask whether a token of user %s is revoked", tok.user))
+		return nil, handlers.StoreError(err, fmt.Sprintf("ask whether a token of user %s is revoked", tok.user))
 	}
-	return resp.GetRevoked(), nil
+	return resp, nil
 }

@@ -3,7 +3,9 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -106,4 +108,73 @@ func TestAuthenticateWhenRevocationsCannotBeRead(t *testing.T) {
 		_, err := b.Authenticate(t.Context(), &pb.AuthenticateRequest{Token: token})
 		wantCode(t, err, want)
 	}
+}
+
+// TestSignOutEverywhere revokes every token from before and none from after.
+func TestSignOutEverywhere(t *testing.T) {
+	b := newBench(t)
+	first := b.ann(t)
+	user := first.GetUser().GetUserId()
+	login := func() string {
+		resp, err := b.Login(t.Context(), &pb.LoginRequest{Username: "ann", Password: "password"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.GetGrant().GetToken()
+	}
+	check := func(token string) error {
+		_, err := b.Authenticate(t.Context(), &pb.AuthenticateRequest{Token: token})
+		return err
+	}
+	second := login()
+	everywhere := func(token string) error {
+		_, err := b.Logout(t.Context(), &pb.LogoutRequest{Token: token, Everywhere: true})
+		return err
+	}
+	b.notes.err = errors.New("broker")
+	wantCode(t, everywhere(second), contracts.CodeUnavailable)
+	b.notes.err = nil
+	wantCode(t, everywhere(second), contracts.CodeUnauthenticated)
+	for i, n := range b.notes.sent {
+		c := n.d.GetClose()
+		if n.to[0] != contracts.UserID(user) || c.GetCode() != 4001 || c.GetTokenId() != "" || c.GetDeviceId() != "" || c.GetIssuedBefore() != b.store.before[user] {
+			t.Errorf("order %d: %v to %v", i, c, n.to)
+		}
+	}
+	if len(b.notes.sent) != 2 {
+		t.Errorf("told %d times: the second call closes once more", len(b.notes.sent))
+	}
+	wantCode(t, check(first.GetToken()), contracts.CodeUnauthenticated)
+	wantCode(t, check(second), contracts.CodeUnauthenticated)
+	third := login()
+	if err := check(third); err != nil {
+		t.Errorf("a login in the same millisecond: %v", err)
+	}
+	b.store.before[user] += time.Hour.Milliseconds() // by a process whose clock is ahead
+	if err := check(login()); err != nil {
+		t.Errorf("a login by a process whose clock is behind: %v", err)
+	}
+	b.store.revokeErr = contracts.NewError(contracts.CodeUnavailable, "")
+	wantCode(t, everywhere(login()), contracts.CodeUnavailable)
+}
+
+func TestRecheck(t *testing.T) {
+	b := newBench(t)
+	b.store.revoked["b"] = true
+	ask := func(n int) (*pb.RecheckResponse, error) {
+		in := &pb.RecheckRequest{Tokens: []*pb.UsedToken{{TokenId: "a"}, {TokenId: "b"}}}
+		for len(in.GetTokens()) < n {
+			in.Tokens = append(in.Tokens, &pb.UsedToken{TokenId: "c"})
+		}
+		return b.Recheck(t.Context(), in)
+	}
+	resp, err := ask(3)
+	if err != nil || !slices.Equal(resp.GetRefused(), []bool{false, true, false}) {
+		t.Errorf("got %v, %v", resp, err)
+	}
+	_, err = ask(contracts.TokensBatch + 1)
+	wantCode(t, err, contracts.CodeInvalidArgument)
+	b.store.isRevokedErr = contracts.NewError(contracts.CodeUnavailable, "")
+	_, err = ask(2)
+	wantCode(t, err, contracts.CodeUnavailable)
 }

@@ -32,6 +32,9 @@ type token struct {
 	expires time.Time
 }
 
+// issuedAt is in Unix milliseconds.
+func (t token) issuedAt() int64 { return t.issued.UnixMilli() }
+
 type claims struct {
 	UserID string `json:"user_id"`
 	// IssuedAtMillis is iat in milliseconds: whoever logs in within the second of a
@@ -84,12 +87,14 @@ func newKeyring(keys map[string]string, active string, ttl time.Duration) (*keyr
 	}, nil
 }
 
-// issue signs a token with the active key and returns it with its expiry.
-func (k *keyring) issue(user contracts.UserID, now time.Time) (string, time.Time, error) {
+// issue signs a token with the active key and returns it with its expiry. notBefore, in Unix
+// milliseconds, is the first moment of which a token is good: it is from then, even when this
+// process's clock is behind.
+func (k *keyring) issue(user contracts.UserID, now time.Time, notBefore int64) (string, time.Time, error) {
 	// Whole seconds, as the claim has them.
 	expires := now.Add(k.ttl).Truncate(time.Second)
 	t := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		UserID: user.String(), IssuedAtMillis: now.UnixMilli(),
+		UserID: user.String(), IssuedAtMillis: max(now.UnixMilli(), notBefore),
 		RegisteredClaims: jwt.RegisteredClaims{
 			ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},

@@ -20,11 +20,11 @@ type Devices interface {
 	ForbidDevice(ctx context.Context, in *pb.ForbidDeviceRequest, opts ...grpc.CallOption) (*pb.ForbidDeviceResponse, error)
 }
 
-// Notifier hands a delivery to the gateways that hold sockets of the users in
-// to; it fills in the user ids. It is best effort: no error does not mean that
-// a socket was reached.
+// Notifier hands deliveries to the gateways that hold sockets of users, many at once; it
+// fills in the user ids. It is best effort: no error does not mean that a socket was
+// reached.
 type Notifier interface {
-	Notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error
+	NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb.Delivery) error
 }
 
 // notifyTimeout bounds the notification of sockets.
@@ -66,10 +66,10 @@ func (s *Service) ListDevices(ctx context.Context, in *pb.ListDevicesRequest) (*
 	return &pb.ListDevicesResponse{Devices: resp.GetDevices()}, nil
 }
 
-// RevokeDevice takes a device out of the caller's list, refuses it new sockets with a
-// token that was issued before, and closes those that it has. Errors: not_found,
-// unavailable. After an error the call may be made again: the sockets of a device
-// that is revoked already are closed once more before it is not found.
+// RevokeDevice takes a device out of the caller's list, revokes the tokens that it has used,
+// and closes its sockets and those of these tokens. Errors: not_found, unavailable. After an
+// error the call may be made again: the sockets of a device that is revoked already are
+// closed once more before it is not found.
 func (s *Service) RevokeDevice(ctx context.Context, in *pb.RevokeDeviceRequest) (*pb.RevokeDeviceResponse, error) {
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (s *Service) RevokeDevice(ctx context.Context, in *pb.RevokeDeviceRequest) 
 		return nil, handlers.StoreError(err, fmt.Sprintf("revoke a device of user %d", in.GetCallerId()))
 	}
 	if resp.GetRevokedAt() > 0 {
-		if err := s.closeSockets(ctx, in, resp.GetRevokedAt()); err != nil {
+		if err := s.closeSockets(ctx, in, resp); err != nil {
 			return nil, err
 		}
 	}
@@ -94,14 +94,20 @@ func (s *Service) RevokeDevice(ctx context.Context, in *pb.RevokeDeviceRequest) 
 	return &pb.RevokeDeviceResponse{}, nil
 }
 
-// closeSockets goes on when the caller has gone: the device is revoked by now. A
-// socket that the device opens with a newer token meanwhile stays.
-func (s *Service) closeSockets(ctx context.Context, in *pb.RevokeDeviceRequest, at int64) error {
+// closeSockets goes on when the caller has gone: the device is revoked by now. A socket that
+// the device opens with a newer token meanwhile stays.
+func (s *Service) closeSockets(ctx context.Context, in *pb.RevokeDeviceRequest, revoked *pb.ForbidDeviceResponse) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTimeout)
 	defer cancel()
-	err := s.notifier.Notify(ctx, []contracts.UserID{contracts.UserID(in.GetCallerId())}, &pb.Delivery{Close: &pb.Close{
-		Code: contracts.CloseTokenRevoked, Reason: contracts.CloseReasonRevoked, DeviceId: in.GetDeviceId(), IssuedBefore: at,
-	}})
+	orders := []*pb.Delivery{{Close: &pb.Close{
+		Code: contracts.CloseTokenRevoked, Reason: contracts.CloseReasonRevoked, DeviceId: in.GetDeviceId(), IssuedBefore: revoked.GetRevokedAt(),
+	}}}
+	for _, token := range revoked.GetTokenIds() {
+		orders = append(orders, &pb.Delivery{Close: &pb.Close{
+			Code: contracts.CloseTokenRevoked, Reason: contracts.CloseReasonRevoked, TokenId: token,
+		}})
+	}
+	err := s.notifier.NotifyEach(ctx, map[contracts.UserID][]*pb.Delivery{contracts.UserID(in.GetCallerId()): orders})
 	if err != nil {
 		return contracts.NewError(contracts.CodeUnavailable, "").
 			WithCause(fmt.Errorf("close the sockets of a revoked device of user %d: %w", in.GetCallerId(), err))

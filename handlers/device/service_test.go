@@ -34,11 +34,13 @@ type fakeNotifier struct {
 	err error
 }
 
-func (n *fakeNotifier) Notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error {
+func (n *fakeNotifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb.Delivery) error {
 	if _, ok := ctx.Deadline(); !ok || ctx.Err() != nil {
 		return errors.New("a notification without its own deadline")
 	}
-	n.to, n.d = to, append(n.d, d)
+	for user, list := range to {
+		n.to, n.d = append(n.to, user), append(n.d, list...)
+	}
 	return n.err
 }
 
@@ -91,7 +93,7 @@ func TestRevokeDevice(t *testing.T) {
 		want              contracts.Code
 		closedIssuedUntil int64
 	}{
-		"a device in the list":         {"phone", &pb.ForbidDeviceResponse{Listed: true, RevokedAt: 77}, nil, nil, "", 77},
+		"a device in the list":         {"phone", &pb.ForbidDeviceResponse{Listed: true, RevokedAt: 77, TokenIds: []string{"a", "b"}}, nil, nil, "", 77},
 		"nobody's device":              {"phone", &pb.ForbidDeviceResponse{}, nil, nil, contracts.CodeNotFound, 0},
 		"no device":                    {"", &pb.ForbidDeviceResponse{Listed: true, RevokedAt: 77}, nil, nil, contracts.CodeNotFound, 0},
 		"once more, closes once more":  {"phone", &pb.ForbidDeviceResponse{RevokedAt: 66}, nil, nil, contracts.CodeNotFound, 66},
@@ -121,6 +123,11 @@ func TestRevokeDevice(t *testing.T) {
 			if len(n.to) != 1 || n.to[0] != 7 || c.GetCode() != 4001 || c.GetDeviceId() != tt.device || c.GetTokenId() != "" ||
 				c.GetIssuedBefore() != tt.closedIssuedUntil {
 				t.Errorf("told %v: %v", n.to, c)
+			}
+			for i, id := range tt.answer.GetTokenIds() {
+				if c := n.d[1+i].GetClose(); c.GetTokenId() != id || c.GetCode() != 4001 || c.GetDeviceId() != "" || c.GetIssuedBefore() != 0 {
+					t.Errorf("token %s: told %v", id, c)
+				}
 			}
 		})
 	}

@@ -32,7 +32,7 @@ func (c *clients) known(t *testing.T, user int64) (out []string) {
 }
 
 func devices(t *testing.T, c *clients) {
-	a, b := nextID(), nextID()
+	a, b := c.user(t), c.user(t)
 	seen := func(user int64, device string, at, issued int64) *pb.SeenDevice {
 		return &pb.SeenDevice{UserId: user, DeviceId: device, SeenAt: at, IssuedAt: issued}
 	}

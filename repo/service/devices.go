@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/repo/store"
@@ -50,35 +52,42 @@ func (r devices) KnownDevices(ctx context.Context, in *pb.KnownDevicesRequest) (
 // remembered in this process.
 func (r devices) ForbidDevice(ctx context.Context, in *pb.ForbidDeviceRequest) (*pb.ForbidDeviceResponse, error) {
 	key := store.DeviceKey{UserID: in.GetUserId(), ID: in.GetDeviceId()}
-	listed, at, err := r.store.Forbid(ctx, key.UserID, key.ID, in.GetAt())
+	done, err := r.store.Forbid(ctx, key, in.GetAt())
 	if err != nil {
 		return nil, answer(err)
 	}
-	if at > 0 {
-		r.forbidden.Add(key, at)
-		r.missed("remember a revoked device", r.cache.PutDeviceRevoked(ctx, key, at))
+	if done.RevokedAt > 0 {
+		r.forbidden.Add(key, done.RevokedAt)
+		for _, t := range done.Tokens {
+			r.revoked.Add(t.ID, struct{}{})
+		}
+		r.untold.tell(ctx, fmt.Sprint("device:", key.UserID, ":", key.ID), func(ctx context.Context) error {
+			return errors.Join(r.cache.PutTokensRevoked(ctx, done.Tokens...), r.cache.PutDeviceRevoked(ctx, key, done.RevokedAt))
+		})
 	}
-	return &pb.ForbidDeviceResponse{Listed: listed, RevokedAt: at}, nil
+	out := &pb.ForbidDeviceResponse{Listed: done.Listed, RevokedAt: done.RevokedAt}
+	for _, t := range done.Tokens {
+		out.TokenIds = append(out.TokenIds, t.ID)
+	}
+	return out, nil
 }
 
 // CheckDevice implements pb.DeviceRepoServer.
 func (r devices) CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest) (*pb.CheckDeviceResponse, error) {
-	if r.revoked.Contains(in.GetTokenId()) {
-		return &pb.CheckDeviceResponse{TokenRevoked: true}, nil
+	t := store.UsedToken{
+		ID: in.GetTokenId(), DeviceKey: store.DeviceKey{UserID: in.GetUserId(), ID: in.GetDeviceId()},
+		IssuedAt: in.GetIssuedAt(), ExpiresAt: in.GetExpiresAt(),
 	}
-	key := store.DeviceKey{UserID: in.GetUserId(), ID: in.GetDeviceId()}
-	here, _ := r.forbidden.Get(key)
-	if revoked, at, known := r.cache.DeviceChecked(ctx, in.GetTokenId(), key); known {
-		r.metrics.cached("devices", 1, 0)
-		return &pb.CheckDeviceResponse{TokenRevoked: revoked, RevokedAt: max(at, here)}, nil
-	}
-	r.metrics.cached("devices", 0, 1)
-	revoked, at, err := r.store.Check(ctx, in.GetTokenId(), key.UserID, key.ID)
+	state, err := r.tokenState(ctx, "devices", t)
 	if err != nil {
-		return nil, answer(err)
+		return nil, err
 	}
-	if !revoked {
-		r.missed("remember a device", r.cache.PutDeviceChecked(ctx, in.GetTokenId(), key, at))
+	if t.ExpiresAt == 0 { // who asks knows no more of it
+		return &pb.CheckDeviceResponse{TokenRevoked: state.Revoked, RevokedAt: state.DeviceRevokedAt}, nil
 	}
-	return &pb.CheckDeviceResponse{TokenRevoked: revoked, RevokedAt: max(at, here)}, nil
+	at, err := r.use(ctx, t, state)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.CheckDeviceResponse{TokenRevoked: state.Refused(t.IssuedAt), RevokedAt: max(at, state.DeviceRevokedAt)}, nil
 }

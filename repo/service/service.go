@@ -60,6 +60,11 @@ type Repo struct {
 	// forbidden are devices that were revoked through this process, and when, for the
 	// same reason.
 	forbidden *lru.Cache[store.DeviceKey, int64]
+	// signedOut are users who signed out everywhere through this process, and before when
+	// their tokens are revoked, for the same reason.
+	signedOut *lru.Cache[int64, int64]
+	// untold are revocations that the cache has not heard of.
+	untold *untold
 }
 
 const (
@@ -76,16 +81,21 @@ const (
 // New returns the services. saver's transactions are to be followed by [Follow].
 func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
 	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce)}
-	var err [4]error
+	r.untold = newUntold(r.log)
+	var err [5]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
 	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
 	r.revoked, err[2] = lru.New[string, struct{}](revokedKept)
 	r.forbidden, err[3] = lru.New[store.DeviceKey, int64](revokedKept)
+	r.signedOut, err[4] = lru.New[int64, int64](revokedKept)
 	if err := errors.Join(err[:]...); err != nil {
 		return nil, fmt.Errorf("make the caches of this process: %w", err)
 	}
 	return r, nil
 }
+
+// Close ends what runs by itself.
+func (r *Repo) Close() { r.untold.close() }
 
 // seldom returns a logger that repeats a line only now and then: a cache that is
 // away fails every request.

@@ -32,24 +32,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // spied is a store that a test looks into.
 type spied struct {
 	*sqlstore.Store
-	reads     atomic.Int64
-	spans     atomic.Int64 // reads of spans, and of how many
-	asked     atomic.Int64
-	afterward func() // of a Revoke
+	reads atomic.Int64
+	spans atomic.Int64 // reads of spans, and of how many
+	asked atomic.Int64
 }
 
 func (s *spied) ByID(ctx context.Context, ids []int64) (map[int64]store.User, error) {
 	s.reads.Add(1)
 	time.Sleep(5 * time.Millisecond) // a read takes a while, so that others want the same meanwhile
 	return s.Store.ByID(ctx, ids)
-}
-
-func (s *spied) Revoke(ctx context.Context, id string, user, expires int64) error {
-	err := s.Store.Revoke(ctx, id, user, expires)
-	if s.afterward != nil {
-		s.afterward()
-	}
-	return err
 }
 
 type fixture struct {
@@ -86,17 +77,35 @@ func open(t testing.TB) *fixture {
 	f := &fixture{metrics: metrics, store: &spied{Store: sqlstore.New(d)}, db: d, kv: client, logs: logs}
 	r, err := service.New(f.store, saver, cache, rediscache.NewSessions(client.UniversalClient, time.Now), metrics, zap.New(core))
 	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	f.connect(r)
+	for id := range int64(4) {
+		_, err := f.CreateUser(t.Context(), &pb.CreateUserRequest{User: &pb.User{UserId: id + 1, Username: fmt.Sprint("user", id+1)}})
+		require.NoError(t, err)
+	}
+	return f
+}
+
+// again is another process with the same database and cache.
+func (f *fixture) again(t *testing.T) *fixture {
+	t.Helper()
+	cache := rediscache.New(f.kv.UniversalClient)
+	t.Cleanup(cache.Close)
+	r, err := service.New(f.store, nil, cache, rediscache.NewSessions(f.kv.UniversalClient, time.Now), f.metrics, zap.NewNop())
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	other := *f
+	other.connect(r)
+	return &other
+}
+
+func (f *fixture) connect(r *service.Repo) {
 	local := rpc.NewLocal()
 	r.Register(local)
 	conn := rpc.WithTimeout(local, 10*time.Second)
 	f.MessageRepoClient, f.ConversationRepoClient = pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn)
 	f.UserRepoClient, f.GroupRepoClient = pb.NewUserRepoClient(conn), pb.NewGroupRepoClient(conn)
 	f.DeviceRepoClient, f.ReceiptRepoClient, f.PresenceRepoClient = pb.NewDeviceRepoClient(conn), pb.NewReceiptRepoClient(conn), pb.NewPresenceRepoClient(conn)
-	for id := range int64(4) {
-		_, err := f.CreateUser(t.Context(), &pb.CreateUserRequest{User: &pb.User{UserId: id + 1, Username: fmt.Sprint("user", id+1)}})
-		require.NoError(t, err)
-	}
-	return f
 }
 
 // group makes group 9 of users 1 and 2 with a message of each of the given ids.
@@ -181,24 +190,6 @@ func TestGroupMembersInPages(t *testing.T) {
 	assert.EqualValues(t, 2, g.GetGroup().GetMemberCount())
 	_, err = f.FindGroup(t.Context(), &pb.FindGroupRequest{GroupId: 8})
 	assert.Equal(t, contracts.CodeNotFound, contracts.AsError(err).Code)
-}
-
-// TestRevokedThoughTheCacheDoesNotKnow: the cache says that the token is fine and
-// cannot be told otherwise.
-func TestRevokedThoughTheCacheDoesNotKnow(t *testing.T) {
-	t.Parallel()
-	f := open(t)
-	revoked := func() bool {
-		out, err := f.IsTokenRevoked(t.Context(), &pb.IsTokenRevokedRequest{TokenId: "t"})
-		require.NoError(t, err)
-		return out.GetRevoked()
-	}
-	require.False(t, revoked())
-	ctx, cancel := context.WithCancel(t.Context())
-	f.store.afterward = cancel
-	_, _ = f.RevokeToken(ctx, &pb.RevokeTokenRequest{TokenId: "t", UserId: 1, ExpiresAt: time.Now().Add(time.Hour).UnixMilli()})
-	require.Equal(t, "ok", f.kv.Get(t.Context(), "token:{t}").Val())
-	assert.True(t, revoked())
 }
 
 // TestWithoutACache everything goes on from the database, and the log is not

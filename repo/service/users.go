@@ -6,10 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/infra/rpc"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -97,7 +94,11 @@ func (r users) GetCredentials(ctx context.Context, in *pb.GetCredentialsRequest)
 	if err != nil {
 		return nil, answer(err)
 	}
-	return &pb.GetCredentialsResponse{User: userProto(u), PasswordHash: hash}, nil
+	before, err := r.store.SignedOut(ctx, u.ID)
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &pb.GetCredentialsResponse{User: userProto(u), PasswordHash: hash, SignedOutBefore: before}, nil
 }
 
 // UpdateUser implements pb.UserRepoServer. The cache gets the new version, so
@@ -109,107 +110,4 @@ func (r users) UpdateUser(ctx context.Context, in *pb.UpdateUserRequest) (*pb.Up
 	}
 	r.missed("remember a changed user", r.cache.PutUsers(ctx, u))
 	return &pb.UpdateUserResponse{User: userProto(u)}, nil
-}
-
-// RevokeToken implements pb.UserRepoServer.
-func (r users) RevokeToken(ctx context.Context, in *pb.RevokeTokenRequest) (*pb.RevokeTokenResponse, error) {
-	if err := r.store.Revoke(ctx, in.GetTokenId(), in.GetUserId(), in.GetExpiresAt()); err != nil {
-		return nil, answer(err)
-	}
-	r.revoked.Add(in.GetTokenId(), struct{}{})
-	r.missed("remember a revoked token", r.cache.PutTokenRevoked(ctx, in.GetTokenId(), in.GetExpiresAt()))
-	return &pb.RevokeTokenResponse{}, nil
-}
-
-// IsTokenRevoked implements pb.UserRepoServer.
-func (r users) IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest) (*pb.IsTokenRevokedResponse, error) {
-	if r.revoked.Contains(in.GetTokenId()) {
-		return &pb.IsTokenRevokedResponse{Revoked: true}, nil
-	}
-	if revoked, known := r.cache.TokenRevoked(ctx, in.GetTokenId()); known {
-		r.metrics.cached("tokens", 1, 0)
-		return &pb.IsTokenRevokedResponse{Revoked: revoked}, nil
-	}
-	r.metrics.cached("tokens", 0, 1)
-	revoked, err := r.store.IsRevoked(ctx, in.GetTokenId())
-	if err != nil {
-		return nil, answer(err)
-	}
-	if !revoked {
-		r.missed("remember a token", r.cache.PutTokenFine(ctx, in.GetTokenId()))
-	}
-	return &pb.IsTokenRevokedResponse{Revoked: revoked}, nil
-}
-
-type sessions struct {
-	pb.UnimplementedSessionRepoServer
-	*Repo
-}
-
-func session(in *pb.Session) rediscache.Session {
-	return rediscache.Session{
-		UserID: in.GetUserId(), ConnectionID: in.GetConnectionId(), GatewayID: in.GetGatewayId(),
-		DeviceID: in.GetDeviceId(), LoginAt: in.GetLoginAt(),
-	}
-}
-
-// PutSessions implements pb.SessionRepoServer.
-func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*pb.PutSessionsResponse, error) {
-	list := make([]rediscache.Session, len(in.GetSessions()))
-	for i, s := range in.GetSessions() {
-		list[i] = session(s)
-	}
-	if err := r.sessions.Put(ctx, list); err != nil {
-		return nil, unavailable(ctx, err)
-	}
-	return &pb.PutSessionsResponse{}, nil
-}
-
-// unavailable is the answer where the cache is the only one who knows. Another storage
-// role would ask the same cache, so that nobody tries again at once.
-func unavailable(ctx context.Context, err error) error {
-	rpc.Final(ctx)
-	return contracts.NewError(contracts.CodeUnavailable, "The session registry does not answer right now.").WithCause(err)
-}
-
-// RemoveSession implements pb.SessionRepoServer.
-func (r sessions) RemoveSession(ctx context.Context, in *pb.RemoveSessionRequest) (*pb.RemoveSessionResponse, error) {
-	if err := r.sessions.Remove(ctx, session(in.GetSession())); err != nil {
-		return nil, unavailable(ctx, err)
-	}
-	return &pb.RemoveSessionResponse{}, nil
-}
-
-// Beat implements pb.SessionRepoServer. A gateway that was heard counts as alive here,
-// with or without the cache.
-func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatResponse, error) {
-	fresh, err := r.sessions.Beat(ctx, in.GetGatewayId(), in.GetReady())
-	if err != nil {
-		r.missed("note a gateway's beat", err)
-		return &pb.BeatResponse{Away: true}, nil
-	}
-	return &pb.BeatResponse{Fresh: fresh}, nil
-}
-
-// Leave implements pb.SessionRepoServer.
-func (r sessions) Leave(ctx context.Context, in *pb.LeaveRequest) (*pb.LeaveResponse, error) {
-	if err := r.sessions.Leave(ctx, in.GetGatewayId()); err != nil {
-		return nil, unavailable(ctx, err)
-	}
-	return &pb.LeaveResponse{}, nil
-}
-
-// Locate implements pb.SessionRepoServer.
-func (r sessions) Locate(ctx context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
-	found := r.sessions.Locate(ctx, in.GetUserIds())
-	out := &pb.LocateResponse{EveryGateway: found.Every}
-	for g, ids := range found.Gateways {
-		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: g, UserIds: ids})
-	}
-	return out, nil
-}
-
-// LiveGateways implements pb.SessionRepoServer.
-func (r sessions) LiveGateways(ctx context.Context, _ *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error) {
-	return &pb.LiveGatewaysResponse{GatewayIds: r.sessions.Live(ctx)}, nil
 }

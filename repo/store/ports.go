@@ -66,10 +66,3 @@ type Users interface {
 	// Update changes a profile; ErrNotFound.
 	Update(ctx context.Context, id int64, c UserChange) (User, error)
 }
-
-// Tokens remembers revoked tokens.
-type Tokens interface {
-	// Revoke is idempotent. expiresAt is in Unix milliseconds.
-	Revoke(ctx context.Context, tokenID string, userID, expiresAt int64) error
-	IsRevoked(ctx context.Context, tokenID string) (bool, error)
-}

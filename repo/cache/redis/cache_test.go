@@ -247,15 +247,37 @@ func TestUsersAndTokens(t *testing.T) {
 		require.NoError(t, c.PutUsers(t.Context(), old), "a late reader")
 		assert.Equal(t, map[int64]store.User{one: fresh, two: {ID: two, Version: 1}}, c.Users(t.Context(), []int64{one, two, three}))
 
-		_, known := c.TokenRevoked(t.Context(), ns)
-		assert.False(t, known)
-		require.NoError(t, c.PutTokenFine(t.Context(), ns))
-		revoked, known := c.TokenRevoked(t.Context(), ns)
-		assert.True(t, known && !revoked)
-		require.NoError(t, c.PutTokenRevoked(t.Context(), ns, time.Now().Add(time.Hour).UnixMilli()))
-		require.NoError(t, c.PutTokenFine(t.Context(), ns), "a late reader")
-		revoked, known = c.TokenRevoked(t.Context(), ns)
-		assert.True(t, known && revoked)
+		bare := store.UsedToken{ID: ns, DeviceKey: store.DeviceKey{UserID: one}}
+		used := store.UsedToken{ID: ns, DeviceKey: store.DeviceKey{UserID: one, ID: "phone"}}
+		known := func(of store.UsedToken) string {
+			state, known := c.TokenChecked(t.Context(), of)
+			if !known {
+				return ""
+			}
+			return fmt.Sprint(state.Revoked, state.SignedOutBefore, state.DeviceRevokedAt, state.Used)
+		}
+		assert.Empty(t, known(bare))
+		require.NoError(t, c.PutTokenChecked(t.Context(), bare, store.TokenState{SignedOutBefore: 5}))
+		assert.Equal(t, "false 5 0 false", known(bare))
+		assert.Empty(t, known(used), "of the device nothing is known")
+		require.NoError(t, c.PutTokenChecked(t.Context(), used, store.TokenState{DeviceRevokedAt: 7}))
+		assert.Equal(t, "false 5 7 false", known(used), "a late reader")
+		require.NoError(t, c.PutTokenChecked(t.Context(), used, store.TokenState{Used: true}))
+		assert.Equal(t, "false 5 7 true", known(used))
+		other := used
+		other.ID, other.DeviceKey.ID = ns+":"+"pho", "ne"
+		assert.Empty(t, known(other))
+		for _, at := range []int64{1_800_000_000_123, 9} {
+			require.NoError(t, c.PutSignedOut(t.Context(), one, at))
+			require.NoError(t, c.PutDeviceRevoked(t.Context(), used.DeviceKey, at+1))
+			assert.Equal(t, "false 1800000000123 1800000000124 true", known(used), "never back")
+		}
+		require.NoError(t, c.PutTokensRevoked(t.Context()))
+		require.NoError(t, c.PutTokensRevoked(t.Context(), store.Token{ID: ns, ExpiresAt: time.Now().Add(time.Hour).UnixMilli()}, store.Token{ID: ns + "2"}))
+		require.NoError(t, c.PutTokenChecked(t.Context(), bare, store.TokenState{}), "a late reader")
+		assert.Equal(t, "true 0 0 false", known(bare))
+		assert.Equal(t, "true 0 0 false", known(used))
+		assert.Equal(t, "true 0 0 false", known(store.UsedToken{ID: ns + "2"}))
 	})
 }
 

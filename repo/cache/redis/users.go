@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -53,48 +52,6 @@ func (c *Cache) PutUsers(ctx context.Context, users ...store.User) error {
 	})
 	if err != nil {
 		return fmt.Errorf("remember %d users: %w", len(users), err)
-	}
-	return nil
-}
-
-// Values of a token's key.
-const (
-	tokenFine    = "ok"
-	tokenRevoked = "revoked"
-)
-
-// TokenRevoked says what is known of a token; known is false when the database
-// has to be asked.
-func (c *Cache) TokenRevoked(ctx context.Context, id string) (revoked, known bool) {
-	var v string
-	err := c.guard.do(ctx, func(ctx context.Context) (err error) {
-		v, err = c.rdb.Get(ctx, tokenKey(id)).Result()
-		return err
-	})
-	return v == tokenRevoked, err == nil
-}
-
-// PutTokenFine remembers for a while that a token was not revoked, unless it is
-// by now.
-func (c *Cache) PutTokenFine(ctx context.Context, id string) error {
-	err := c.guard.do(ctx, func(ctx context.Context) error {
-		return c.rdb.SetNX(ctx, tokenKey(id), tokenFine, tokenTTL).Err()
-	})
-	if err != nil {
-		return fmt.Errorf("remember a token: %w", err)
-	}
-	return nil
-}
-
-// PutTokenRevoked overrides everything, and is tried even when Redis did not
-// answer a moment ago: what it remembers otherwise is wrong. expiresAt is in Unix milliseconds.
-func (c *Cache) PutTokenRevoked(ctx context.Context, id string, expiresAt int64) error {
-	ttl := max(time.Until(time.UnixMilli(expiresAt)), tokenTTL)
-	err := bounded(ctx, func(ctx context.Context) error {
-		return c.rdb.Set(ctx, tokenKey(id), tokenRevoked, ttl).Err()
-	})
-	if err != nil {
-		return fmt.Errorf("remember that a token is revoked: %w", err)
 	}
 	return nil
 }

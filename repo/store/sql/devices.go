@@ -117,7 +117,8 @@ func deviceRows(ctx context.Context, tx bun.Tx, query string, args []any, take f
 	})
 }
 
-// forget takes away what each of the users has beyond store.DevicesMax.
+// forget takes away what each of the users has beyond store.DevicesMax. A device that comes
+// back is noted anew, with the token that it uses.
 func (s *Store) forget(ctx context.Context, tx bun.Tx, owners []int64) error {
 	for _, user := range owners {
 		var rows []deviceRow
@@ -135,9 +136,11 @@ func (s *Store) forget(ctx context.Context, tx bun.Tx, owners []int64) error {
 		for _, r := range rows[store.DevicesMax:] {
 			args = append(args, r.ID)
 		}
-		err = s.write(ctx, tx.Tx, "DELETE FROM devices WHERE user_id = ? AND device_id IN ("+marks(len(args)-1)+")", args)
-		if err != nil {
-			return err
+		for _, table := range []string{"devices", "device_tokens"} {
+			err = s.write(ctx, tx.Tx, "DELETE FROM "+table+" WHERE user_id = ? AND device_id IN ("+marks(len(args)-1)+")", args)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -160,39 +163,6 @@ func (s *Store) Devices(ctx context.Context, userID int64) ([]store.Device, erro
 		return nil, fmt.Errorf("list the devices of user %d: %w", userID, err)
 	}
 	return out, nil
-}
-
-// Forbid implements store.Devices.
-func (s *Store) Forbid(ctx context.Context, userID int64, deviceID string, at int64) (listed bool, revokedAt int64, err error) {
-	err = s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		res, err := tx.Tx.ExecContext(ctx, "UPDATE devices SET last_seen_at = 0, revoked_at = CASE WHEN revoked_at > ? THEN revoked_at ELSE ? END"+
-			" WHERE user_id = ? AND device_id = ? AND last_seen_at > 0", at, at, userID, deviceID)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return err
-		}
-		listed, revokedAt = n > 0, 0
-		return deviceRows(ctx, tx, deviceColumns+" WHERE user_id = ? AND device_id = ?", []any{userID, deviceID},
-			func(r deviceRow) { revokedAt = r.revoked })
-	})
-	if err != nil {
-		return false, 0, fmt.Errorf("revoke a device of user %d: %w", userID, transient(err))
-	}
-	return listed, revokedAt, nil
-}
-
-// Check implements store.Devices.
-func (s *Store) Check(ctx context.Context, tokenID string, userID int64, deviceID string) (tokenRevoked bool, revokedAt int64, err error) {
-	err = s.read(ctx, s.db.Primary().DB, "SELECT EXISTS (SELECT 1 FROM revoked_tokens WHERE token_id = ?),"+
-		" COALESCE((SELECT revoked_at FROM devices WHERE user_id = ? AND device_id = ?), 0)", []any{tokenID, userID, deviceID},
-		func(rows *sql.Rows) error { return rows.Scan(&tokenRevoked, &revokedAt) })
-	if err != nil {
-		return false, 0, fmt.Errorf("check a device of user %d: %w", userID, err)
-	}
-	return tokenRevoked, revokedAt, nil
 }
 
 // LastSeen implements store.Devices.

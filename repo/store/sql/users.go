@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/uptrace/bun"
 
@@ -117,50 +116,4 @@ func (s *Store) Update(ctx context.Context, id int64, c store.UserChange) (store
 		return store.User{}, fmt.Errorf("update user %d: %w", id, transient(err))
 	}
 	return row.user(), nil
-}
-
-type tokenRow struct {
-	bun.BaseModel `bun:"table:revoked_tokens,alias:t"`
-
-	ID        string `bun:"token_id,pk"`
-	UserID    int64  `bun:"user_id"`
-	ExpiresAt int64  `bun:"expires_at"`
-}
-
-// Expired revocations are deleted a few at a time, some while after they
-// expired, so that clocks that differ do no harm.
-const (
-	sweepBatch = 100
-	sweepGrace = time.Hour
-)
-
-// Revoke implements store.Tokens. It also deletes some revocations of tokens
-// that have expired.
-func (s *Store) Revoke(ctx context.Context, tokenID string, userID, expiresAt int64) error {
-	sweep := "DELETE FROM revoked_tokens WHERE token_id IN" +
-		" (SELECT token_id FROM revoked_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?)"
-	if s.db.Driver() == db.MySQL {
-		sweep = "DELETE FROM revoked_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?"
-	}
-	err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		row := &tokenRow{ID: tokenID, UserID: userID, ExpiresAt: expiresAt}
-		if _, err := tx.NewInsert().Ignore().Model(row).Exec(ctx); err != nil {
-			return err
-		}
-		_, err := tx.NewRaw(sweep, time.Now().Add(-sweepGrace).UnixMilli(), sweepBatch).Exec(ctx)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("revoke a token of user %d: %w", userID, transient(err))
-	}
-	return nil
-}
-
-// IsRevoked implements store.Tokens.
-func (s *Store) IsRevoked(ctx context.Context, tokenID string) (bool, error) {
-	there, err := s.db.Primary().NewSelect().Model((*tokenRow)(nil)).Where("token_id = ?", tokenID).Exists(ctx)
-	if err != nil {
-		return false, fmt.Errorf("look for a revoked token: %w", transient(err))
-	}
-	return there, nil
 }

@@ -564,7 +564,9 @@ type ForbidDeviceResponse struct {
 	// Whether it was in the list.
 	Listed bool `protobuf:"varint,1,opt,name=listed,proto3" json:"listed,omitempty"`
 	// The last time that it was revoked, Unix milliseconds; 0: never.
-	RevokedAt     int64 `protobuf:"varint,2,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	RevokedAt int64 `protobuf:"varint,2,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	// The revoked tokens that the device has used.
+	TokenIds      []string `protobuf:"bytes,3,rep,name=token_ids,json=tokenIds,proto3" json:"token_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -613,11 +615,21 @@ func (x *ForbidDeviceResponse) GetRevokedAt() int64 {
 	return 0
 }
 
+func (x *ForbidDeviceResponse) GetTokenIds() []string {
+	if x != nil {
+		return x.TokenIds
+	}
+	return nil
+}
+
 type CheckDeviceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenId       string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
-	UserId        int64                  `protobuf:"varint,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	DeviceId      string                 `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TokenId  string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	UserId   int64                  `protobuf:"varint,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	DeviceId string                 `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	// Of the token, Unix milliseconds. Without expires_at nothing is remembered.
+	IssuedAt      int64 `protobuf:"varint,4,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
+	ExpiresAt     int64 `protobuf:"varint,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -673,9 +685,24 @@ func (x *CheckDeviceRequest) GetDeviceId() string {
 	return ""
 }
 
+func (x *CheckDeviceRequest) GetIssuedAt() int64 {
+	if x != nil {
+		return x.IssuedAt
+	}
+	return 0
+}
+
+func (x *CheckDeviceRequest) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
 type CheckDeviceResponse struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	TokenRevoked bool                   `protobuf:"varint,1,opt,name=token_revoked,json=tokenRevoked,proto3" json:"token_revoked,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As IsTokenRevokedResponse.revoked.
+	TokenRevoked bool `protobuf:"varint,1,opt,name=token_revoked,json=tokenRevoked,proto3" json:"token_revoked,omitempty"`
 	// Tokens that were issued before it open no socket for the device. Unix milliseconds; 0: none.
 	RevokedAt     int64 `protobuf:"varint,2,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -760,15 +787,19 @@ const file_gochat_v1_device_proto_rawDesc = "" +
 	"\x13ForbidDeviceRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x0e\n" +
-	"\x02at\x18\x03 \x01(\x03R\x02at\"M\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\"j\n" +
 	"\x14ForbidDeviceResponse\x12\x16\n" +
 	"\x06listed\x18\x01 \x01(\bR\x06listed\x12\x1d\n" +
 	"\n" +
-	"revoked_at\x18\x02 \x01(\x03R\trevokedAt\"e\n" +
+	"revoked_at\x18\x02 \x01(\x03R\trevokedAt\x12\x1b\n" +
+	"\ttoken_ids\x18\x03 \x03(\tR\btokenIds\"\xa1\x01\n" +
 	"\x12CheckDeviceRequest\x12\x19\n" +
 	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\x12\x1b\n" +
-	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\"Y\n" +
+	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\x12\x1b\n" +
+	"\tissued_at\x18\x04 \x01(\x03R\bissuedAt\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x05 \x01(\x03R\texpiresAt\"Y\n" +
 	"\x13CheckDeviceResponse\x12#\n" +
 	"\rtoken_revoked\x18\x01 \x01(\bR\ftokenRevoked\x12\x1d\n" +
 	"\n" +

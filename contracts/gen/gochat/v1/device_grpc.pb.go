@@ -30,8 +30,8 @@ const (
 // DeviceService lists and revokes a caller's devices.
 type DeviceServiceClient interface {
 	ListDevices(ctx context.Context, in *ListDevicesRequest, opts ...grpc.CallOption) (*ListDevicesResponse, error)
-	// RevokeDevice closes the device's sockets with 4001 and refuses new ones that come with a
-	// token issued before.
+	// RevokeDevice revokes every token that the device has used, and closes the device's sockets and
+	// those of these tokens with 4001. A token issued before opens no socket for the device.
 	RevokeDevice(ctx context.Context, in *RevokeDeviceRequest, opts ...grpc.CallOption) (*RevokeDeviceResponse, error)
 }
 
@@ -70,8 +70,8 @@ func (c *deviceServiceClient) RevokeDevice(ctx context.Context, in *RevokeDevice
 // DeviceService lists and revokes a caller's devices.
 type DeviceServiceServer interface {
 	ListDevices(context.Context, *ListDevicesRequest) (*ListDevicesResponse, error)
-	// RevokeDevice closes the device's sockets with 4001 and refuses new ones that come with a
-	// token issued before.
+	// RevokeDevice revokes every token that the device has used, and closes the device's sockets and
+	// those of these tokens with 4001. A token issued before opens no socket for the device.
 	RevokeDevice(context.Context, *RevokeDeviceRequest) (*RevokeDeviceResponse, error)
 	mustEmbedUnimplementedDeviceServiceServer()
 }
@@ -183,9 +183,11 @@ type DeviceRepoClient interface {
 	NoteDevices(ctx context.Context, in *NoteDevicesRequest, opts ...grpc.CallOption) (*NoteDevicesResponse, error)
 	// KnownDevices lists a user's devices, newest first.
 	KnownDevices(ctx context.Context, in *KnownDevicesRequest, opts ...grpc.CallOption) (*KnownDevicesResponse, error)
-	// ForbidDevice takes a device out of the list, and remembers when.
+	// ForbidDevice takes a device out of the list, remembers when, and revokes the tokens that it
+	// has used.
 	ForbidDevice(ctx context.Context, in *ForbidDeviceRequest, opts ...grpc.CallOption) (*ForbidDeviceResponse, error)
-	// CheckDevice is IsTokenRevoked for a socket that names its device.
+	// CheckDevice is IsTokenRevoked for a socket that names its device. Of a token that is not
+	// refused it is remembered that the device uses it, before the answer.
 	CheckDevice(ctx context.Context, in *CheckDeviceRequest, opts ...grpc.CallOption) (*CheckDeviceResponse, error)
 }
 
@@ -247,9 +249,11 @@ type DeviceRepoServer interface {
 	NoteDevices(context.Context, *NoteDevicesRequest) (*NoteDevicesResponse, error)
 	// KnownDevices lists a user's devices, newest first.
 	KnownDevices(context.Context, *KnownDevicesRequest) (*KnownDevicesResponse, error)
-	// ForbidDevice takes a device out of the list, and remembers when.
+	// ForbidDevice takes a device out of the list, remembers when, and revokes the tokens that it
+	// has used.
 	ForbidDevice(context.Context, *ForbidDeviceRequest) (*ForbidDeviceResponse, error)
-	// CheckDevice is IsTokenRevoked for a socket that names its device.
+	// CheckDevice is IsTokenRevoked for a socket that names its device. Of a token that is not
+	// refused it is remembered that the device uses it, before the answer.
 	CheckDevice(context.Context, *CheckDeviceRequest) (*CheckDeviceResponse, error)
 	mustEmbedUnimplementedDeviceRepoServer()
 }

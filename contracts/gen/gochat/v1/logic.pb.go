@@ -304,8 +304,10 @@ func (x *Grant) GetUser() *User {
 }
 
 type LogoutRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// Every token that was issued to the user until now.
+	Everywhere    bool `protobuf:"varint,2,opt,name=everywhere,proto3" json:"everywhere,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -345,6 +347,13 @@ func (x *LogoutRequest) GetToken() string {
 		return x.Token
 	}
 	return ""
+}
+
+func (x *LogoutRequest) GetEverywhere() bool {
+	if x != nil {
+		return x.Everywhere
+	}
+	return false
 }
 
 type LogoutResponse struct {
@@ -506,6 +515,95 @@ func (x *AuthenticateResponse) GetIssuedAt() int64 {
 	return 0
 }
 
+type RecheckRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tokens        []*UsedToken           `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecheckRequest) Reset() {
+	*x = RecheckRequest{}
+	mi := &file_gochat_v1_logic_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecheckRequest) ProtoMessage() {}
+
+func (x *RecheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_logic_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecheckRequest.ProtoReflect.Descriptor instead.
+func (*RecheckRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RecheckRequest) GetTokens() []*UsedToken {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+type RecheckResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each token, in order.
+	Refused       []bool `protobuf:"varint,1,rep,packed,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecheckResponse) Reset() {
+	*x = RecheckResponse{}
+	mi := &file_gochat_v1_logic_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecheckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecheckResponse) ProtoMessage() {}
+
+func (x *RecheckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_logic_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecheckResponse.ProtoReflect.Descriptor instead.
+func (*RecheckResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RecheckResponse) GetRefused() []bool {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
 type GetProfileRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CallerId      int64                  `protobuf:"varint,1,opt,name=caller_id,json=callerId,proto3" json:"caller_id,omitempty"`
@@ -516,7 +614,7 @@ type GetProfileRequest struct {
 
 func (x *GetProfileRequest) Reset() {
 	*x = GetProfileRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[9]
+	mi := &file_gochat_v1_logic_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +626,7 @@ func (x *GetProfileRequest) String() string {
 func (*GetProfileRequest) ProtoMessage() {}
 
 func (x *GetProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[9]
+	mi := &file_gochat_v1_logic_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +639,7 @@ func (x *GetProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProfileRequest.ProtoReflect.Descriptor instead.
 func (*GetProfileRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{9}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetProfileRequest) GetCallerId() int64 {
@@ -567,7 +665,7 @@ type GetProfileResponse struct {
 
 func (x *GetProfileResponse) Reset() {
 	*x = GetProfileResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[10]
+	mi := &file_gochat_v1_logic_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -579,7 +677,7 @@ func (x *GetProfileResponse) String() string {
 func (*GetProfileResponse) ProtoMessage() {}
 
 func (x *GetProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[10]
+	mi := &file_gochat_v1_logic_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -592,7 +690,7 @@ func (x *GetProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProfileResponse.ProtoReflect.Descriptor instead.
 func (*GetProfileResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{10}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetProfileResponse) GetUser() *User {
@@ -612,7 +710,7 @@ type FindByNameRequest struct {
 
 func (x *FindByNameRequest) Reset() {
 	*x = FindByNameRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[11]
+	mi := &file_gochat_v1_logic_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -624,7 +722,7 @@ func (x *FindByNameRequest) String() string {
 func (*FindByNameRequest) ProtoMessage() {}
 
 func (x *FindByNameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[11]
+	mi := &file_gochat_v1_logic_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -637,7 +735,7 @@ func (x *FindByNameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindByNameRequest.ProtoReflect.Descriptor instead.
 func (*FindByNameRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{11}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FindByNameRequest) GetCallerId() int64 {
@@ -663,7 +761,7 @@ type FindByNameResponse struct {
 
 func (x *FindByNameResponse) Reset() {
 	*x = FindByNameResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[12]
+	mi := &file_gochat_v1_logic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +773,7 @@ func (x *FindByNameResponse) String() string {
 func (*FindByNameResponse) ProtoMessage() {}
 
 func (x *FindByNameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[12]
+	mi := &file_gochat_v1_logic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +786,7 @@ func (x *FindByNameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindByNameResponse.ProtoReflect.Descriptor instead.
 func (*FindByNameResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{12}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FindByNameResponse) GetUsers() []*User {
@@ -709,7 +807,7 @@ type UpdateProfileRequest struct {
 
 func (x *UpdateProfileRequest) Reset() {
 	*x = UpdateProfileRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[13]
+	mi := &file_gochat_v1_logic_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +819,7 @@ func (x *UpdateProfileRequest) String() string {
 func (*UpdateProfileRequest) ProtoMessage() {}
 
 func (x *UpdateProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[13]
+	mi := &file_gochat_v1_logic_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +832,7 @@ func (x *UpdateProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProfileRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProfileRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{13}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UpdateProfileRequest) GetCallerId() int64 {
@@ -767,7 +865,7 @@ type UpdateProfileResponse struct {
 
 func (x *UpdateProfileResponse) Reset() {
 	*x = UpdateProfileResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[14]
+	mi := &file_gochat_v1_logic_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +877,7 @@ func (x *UpdateProfileResponse) String() string {
 func (*UpdateProfileResponse) ProtoMessage() {}
 
 func (x *UpdateProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[14]
+	mi := &file_gochat_v1_logic_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +890,7 @@ func (x *UpdateProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProfileResponse.ProtoReflect.Descriptor instead.
 func (*UpdateProfileResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{14}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateProfileResponse) GetUser() *User {
@@ -812,7 +910,7 @@ type CreateSingleRequest struct {
 
 func (x *CreateSingleRequest) Reset() {
 	*x = CreateSingleRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[15]
+	mi := &file_gochat_v1_logic_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +922,7 @@ func (x *CreateSingleRequest) String() string {
 func (*CreateSingleRequest) ProtoMessage() {}
 
 func (x *CreateSingleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[15]
+	mi := &file_gochat_v1_logic_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +935,7 @@ func (x *CreateSingleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSingleRequest.ProtoReflect.Descriptor instead.
 func (*CreateSingleRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{15}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateSingleRequest) GetCallerId() int64 {
@@ -863,7 +961,7 @@ type CreateSingleResponse struct {
 
 func (x *CreateSingleResponse) Reset() {
 	*x = CreateSingleResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[16]
+	mi := &file_gochat_v1_logic_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +973,7 @@ func (x *CreateSingleResponse) String() string {
 func (*CreateSingleResponse) ProtoMessage() {}
 
 func (x *CreateSingleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[16]
+	mi := &file_gochat_v1_logic_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +986,7 @@ func (x *CreateSingleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSingleResponse.ProtoReflect.Descriptor instead.
 func (*CreateSingleResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{16}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateSingleResponse) GetConversation() *Conversation {
@@ -908,7 +1006,7 @@ type ConversationServiceGetRequest struct {
 
 func (x *ConversationServiceGetRequest) Reset() {
 	*x = ConversationServiceGetRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[17]
+	mi := &file_gochat_v1_logic_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1018,7 @@ func (x *ConversationServiceGetRequest) String() string {
 func (*ConversationServiceGetRequest) ProtoMessage() {}
 
 func (x *ConversationServiceGetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[17]
+	mi := &file_gochat_v1_logic_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1031,7 @@ func (x *ConversationServiceGetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationServiceGetRequest.ProtoReflect.Descriptor instead.
 func (*ConversationServiceGetRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{17}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ConversationServiceGetRequest) GetCallerId() int64 {
@@ -959,7 +1057,7 @@ type ConversationServiceGetResponse struct {
 
 func (x *ConversationServiceGetResponse) Reset() {
 	*x = ConversationServiceGetResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[18]
+	mi := &file_gochat_v1_logic_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1069,7 @@ func (x *ConversationServiceGetResponse) String() string {
 func (*ConversationServiceGetResponse) ProtoMessage() {}
 
 func (x *ConversationServiceGetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[18]
+	mi := &file_gochat_v1_logic_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1082,7 @@ func (x *ConversationServiceGetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationServiceGetResponse.ProtoReflect.Descriptor instead.
 func (*ConversationServiceGetResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{18}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ConversationServiceGetResponse) GetConversation() *Conversation {
@@ -1006,7 +1104,7 @@ type ConversationServiceListRequest struct {
 
 func (x *ConversationServiceListRequest) Reset() {
 	*x = ConversationServiceListRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[19]
+	mi := &file_gochat_v1_logic_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1116,7 @@ func (x *ConversationServiceListRequest) String() string {
 func (*ConversationServiceListRequest) ProtoMessage() {}
 
 func (x *ConversationServiceListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[19]
+	mi := &file_gochat_v1_logic_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1129,7 @@ func (x *ConversationServiceListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationServiceListRequest.ProtoReflect.Descriptor instead.
 func (*ConversationServiceListRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{19}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ConversationServiceListRequest) GetCallerId() int64 {
@@ -1065,7 +1163,7 @@ type ConversationServiceListResponse struct {
 
 func (x *ConversationServiceListResponse) Reset() {
 	*x = ConversationServiceListResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[20]
+	mi := &file_gochat_v1_logic_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1175,7 @@ func (x *ConversationServiceListResponse) String() string {
 func (*ConversationServiceListResponse) ProtoMessage() {}
 
 func (x *ConversationServiceListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[20]
+	mi := &file_gochat_v1_logic_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1188,7 @@ func (x *ConversationServiceListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationServiceListResponse.ProtoReflect.Descriptor instead.
 func (*ConversationServiceListResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{20}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ConversationServiceListResponse) GetConversations() []*Conversation {
@@ -1120,7 +1218,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[21]
+	mi := &file_gochat_v1_logic_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1230,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[21]
+	mi := &file_gochat_v1_logic_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1243,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{21}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReadRequest) GetCallerId() int64 {
@@ -1186,7 +1284,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[22]
+	mi := &file_gochat_v1_logic_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1198,7 +1296,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[22]
+	mi := &file_gochat_v1_logic_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1211,7 +1309,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{22}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReadResponse) GetReadSeq() uint64 {
@@ -1239,7 +1337,7 @@ type TypingRequest struct {
 
 func (x *TypingRequest) Reset() {
 	*x = TypingRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[23]
+	mi := &file_gochat_v1_logic_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1251,7 +1349,7 @@ func (x *TypingRequest) String() string {
 func (*TypingRequest) ProtoMessage() {}
 
 func (x *TypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[23]
+	mi := &file_gochat_v1_logic_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1264,7 +1362,7 @@ func (x *TypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingRequest.ProtoReflect.Descriptor instead.
 func (*TypingRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{23}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TypingRequest) GetCallerId() int64 {
@@ -1296,7 +1394,7 @@ type TypingResponse struct {
 
 func (x *TypingResponse) Reset() {
 	*x = TypingResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[24]
+	mi := &file_gochat_v1_logic_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1308,7 +1406,7 @@ func (x *TypingResponse) String() string {
 func (*TypingResponse) ProtoMessage() {}
 
 func (x *TypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[24]
+	mi := &file_gochat_v1_logic_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1321,7 +1419,7 @@ func (x *TypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingResponse.ProtoReflect.Descriptor instead.
 func (*TypingResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{24}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{26}
 }
 
 type SyncAllRequest struct {
@@ -1335,7 +1433,7 @@ type SyncAllRequest struct {
 
 func (x *SyncAllRequest) Reset() {
 	*x = SyncAllRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[25]
+	mi := &file_gochat_v1_logic_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1445,7 @@ func (x *SyncAllRequest) String() string {
 func (*SyncAllRequest) ProtoMessage() {}
 
 func (x *SyncAllRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[25]
+	mi := &file_gochat_v1_logic_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1458,7 @@ func (x *SyncAllRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncAllRequest.ProtoReflect.Descriptor instead.
 func (*SyncAllRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{25}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SyncAllRequest) GetCallerId() int64 {
@@ -1394,7 +1492,7 @@ type SyncAllResponse struct {
 
 func (x *SyncAllResponse) Reset() {
 	*x = SyncAllResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[26]
+	mi := &file_gochat_v1_logic_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1406,7 +1504,7 @@ func (x *SyncAllResponse) String() string {
 func (*SyncAllResponse) ProtoMessage() {}
 
 func (x *SyncAllResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[26]
+	mi := &file_gochat_v1_logic_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1419,7 +1517,7 @@ func (x *SyncAllResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncAllResponse.ProtoReflect.Descriptor instead.
 func (*SyncAllResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{26}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SyncAllResponse) GetConversations() []*SyncedConversation {
@@ -1449,7 +1547,7 @@ type SyncedConversation struct {
 
 func (x *SyncedConversation) Reset() {
 	*x = SyncedConversation{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[27]
+	mi := &file_gochat_v1_logic_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1559,7 @@ func (x *SyncedConversation) String() string {
 func (*SyncedConversation) ProtoMessage() {}
 
 func (x *SyncedConversation) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[27]
+	mi := &file_gochat_v1_logic_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1572,7 @@ func (x *SyncedConversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncedConversation.ProtoReflect.Descriptor instead.
 func (*SyncedConversation) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{27}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SyncedConversation) GetConversationId() string {
@@ -1526,7 +1624,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[28]
+	mi := &file_gochat_v1_logic_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1636,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[28]
+	mi := &file_gochat_v1_logic_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1649,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{28}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListMessagesRequest) GetCallerId() int64 {
@@ -1600,7 +1698,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[29]
+	mi := &file_gochat_v1_logic_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1612,7 +1710,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[29]
+	mi := &file_gochat_v1_logic_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1625,7 +1723,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{29}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -1659,7 +1757,7 @@ type GetOutcomeRequest struct {
 
 func (x *GetOutcomeRequest) Reset() {
 	*x = GetOutcomeRequest{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[30]
+	mi := &file_gochat_v1_logic_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1671,7 +1769,7 @@ func (x *GetOutcomeRequest) String() string {
 func (*GetOutcomeRequest) ProtoMessage() {}
 
 func (x *GetOutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[30]
+	mi := &file_gochat_v1_logic_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1684,7 +1782,7 @@ func (x *GetOutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOutcomeRequest.ProtoReflect.Descriptor instead.
 func (*GetOutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{30}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetOutcomeRequest) GetCallerId() int64 {
@@ -1711,7 +1809,7 @@ type GetOutcomeResponse struct {
 
 func (x *GetOutcomeResponse) Reset() {
 	*x = GetOutcomeResponse{}
-	mi := &file_gochat_v1_logic_proto_msgTypes[31]
+	mi := &file_gochat_v1_logic_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1723,7 +1821,7 @@ func (x *GetOutcomeResponse) String() string {
 func (*GetOutcomeResponse) ProtoMessage() {}
 
 func (x *GetOutcomeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_logic_proto_msgTypes[31]
+	mi := &file_gochat_v1_logic_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1736,7 +1834,7 @@ func (x *GetOutcomeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOutcomeResponse.ProtoReflect.Descriptor instead.
 func (*GetOutcomeResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{31}
+	return file_gochat_v1_logic_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetOutcomeResponse) GetStored() bool {
@@ -1775,9 +1873,12 @@ const file_gochat_v1_logic_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x02 \x01(\x03R\texpiresAt\x12#\n" +
-	"\x04user\x18\x03 \x01(\v2\x0f.gochat.v1.UserR\x04user\"%\n" +
+	"\x04user\x18\x03 \x01(\v2\x0f.gochat.v1.UserR\x04user\"E\n" +
 	"\rLogoutRequest\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\"\x10\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1e\n" +
+	"\n" +
+	"everywhere\x18\x02 \x01(\bR\n" +
+	"everywhere\"\x10\n" +
 	"\x0eLogoutResponse\"H\n" +
 	"\x13AuthenticateRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
@@ -1787,7 +1888,11 @@ const file_gochat_v1_logic_proto_rawDesc = "" +
 	"\btoken_id\x18\x02 \x01(\tR\atokenId\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x03 \x01(\x03R\texpiresAt\x12\x1b\n" +
-	"\tissued_at\x18\x04 \x01(\x03R\bissuedAt\"I\n" +
+	"\tissued_at\x18\x04 \x01(\x03R\bissuedAt\">\n" +
+	"\x0eRecheckRequest\x12,\n" +
+	"\x06tokens\x18\x01 \x03(\v2\x14.gochat.v1.UsedTokenR\x06tokens\"+\n" +
+	"\x0fRecheckResponse\x12\x18\n" +
+	"\arefused\x18\x01 \x03(\bR\arefused\"I\n" +
 	"\x11GetProfileRequest\x12\x1b\n" +
 	"\tcaller_id\x18\x01 \x01(\x03R\bcallerId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\"9\n" +
@@ -1873,12 +1978,13 @@ const file_gochat_v1_logic_proto_rawDesc = "" +
 	"\x0ftemp_message_id\x18\x02 \x01(\tR\rtempMessageId\"Z\n" +
 	"\x12GetOutcomeResponse\x12\x16\n" +
 	"\x06stored\x18\x01 \x01(\bR\x06stored\x12,\n" +
-	"\amessage\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\amessage2\x9e\x02\n" +
+	"\amessage\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\amessage2\xe0\x02\n" +
 	"\vAuthService\x12C\n" +
 	"\bRegister\x12\x1a.gochat.v1.RegisterRequest\x1a\x1b.gochat.v1.RegisterResponse\x12:\n" +
 	"\x05Login\x12\x17.gochat.v1.LoginRequest\x1a\x18.gochat.v1.LoginResponse\x12=\n" +
 	"\x06Logout\x12\x18.gochat.v1.LogoutRequest\x1a\x19.gochat.v1.LogoutResponse\x12O\n" +
-	"\fAuthenticate\x12\x1e.gochat.v1.AuthenticateRequest\x1a\x1f.gochat.v1.AuthenticateResponse2\xf7\x01\n" +
+	"\fAuthenticate\x12\x1e.gochat.v1.AuthenticateRequest\x1a\x1f.gochat.v1.AuthenticateResponse\x12@\n" +
+	"\aRecheck\x12\x19.gochat.v1.RecheckRequest\x1a\x1a.gochat.v1.RecheckResponse2\xf7\x01\n" +
 	"\vUserService\x12I\n" +
 	"\n" +
 	"GetProfile\x12\x1c.gochat.v1.GetProfileRequest\x1a\x1d.gochat.v1.GetProfileResponse\x12I\n" +
@@ -1909,7 +2015,7 @@ func file_gochat_v1_logic_proto_rawDescGZIP() []byte {
 	return file_gochat_v1_logic_proto_rawDescData
 }
 
-var file_gochat_v1_logic_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_gochat_v1_logic_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_gochat_v1_logic_proto_goTypes = []any{
 	(*RegisterRequest)(nil),                 // 0: gochat.v1.RegisterRequest
 	(*RegisterResponse)(nil),                // 1: gochat.v1.RegisterResponse
@@ -1920,84 +2026,90 @@ var file_gochat_v1_logic_proto_goTypes = []any{
 	(*LogoutResponse)(nil),                  // 6: gochat.v1.LogoutResponse
 	(*AuthenticateRequest)(nil),             // 7: gochat.v1.AuthenticateRequest
 	(*AuthenticateResponse)(nil),            // 8: gochat.v1.AuthenticateResponse
-	(*GetProfileRequest)(nil),               // 9: gochat.v1.GetProfileRequest
-	(*GetProfileResponse)(nil),              // 10: gochat.v1.GetProfileResponse
-	(*FindByNameRequest)(nil),               // 11: gochat.v1.FindByNameRequest
-	(*FindByNameResponse)(nil),              // 12: gochat.v1.FindByNameResponse
-	(*UpdateProfileRequest)(nil),            // 13: gochat.v1.UpdateProfileRequest
-	(*UpdateProfileResponse)(nil),           // 14: gochat.v1.UpdateProfileResponse
-	(*CreateSingleRequest)(nil),             // 15: gochat.v1.CreateSingleRequest
-	(*CreateSingleResponse)(nil),            // 16: gochat.v1.CreateSingleResponse
-	(*ConversationServiceGetRequest)(nil),   // 17: gochat.v1.ConversationServiceGetRequest
-	(*ConversationServiceGetResponse)(nil),  // 18: gochat.v1.ConversationServiceGetResponse
-	(*ConversationServiceListRequest)(nil),  // 19: gochat.v1.ConversationServiceListRequest
-	(*ConversationServiceListResponse)(nil), // 20: gochat.v1.ConversationServiceListResponse
-	(*ReadRequest)(nil),                     // 21: gochat.v1.ReadRequest
-	(*ReadResponse)(nil),                    // 22: gochat.v1.ReadResponse
-	(*TypingRequest)(nil),                   // 23: gochat.v1.TypingRequest
-	(*TypingResponse)(nil),                  // 24: gochat.v1.TypingResponse
-	(*SyncAllRequest)(nil),                  // 25: gochat.v1.SyncAllRequest
-	(*SyncAllResponse)(nil),                 // 26: gochat.v1.SyncAllResponse
-	(*SyncedConversation)(nil),              // 27: gochat.v1.SyncedConversation
-	(*ListMessagesRequest)(nil),             // 28: gochat.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),            // 29: gochat.v1.ListMessagesResponse
-	(*GetOutcomeRequest)(nil),               // 30: gochat.v1.GetOutcomeRequest
-	(*GetOutcomeResponse)(nil),              // 31: gochat.v1.GetOutcomeResponse
-	nil,                                     // 32: gochat.v1.SyncAllRequest.HaveEntry
-	(*User)(nil),                            // 33: gochat.v1.User
-	(*Conversation)(nil),                    // 34: gochat.v1.Conversation
-	(*Message)(nil),                         // 35: gochat.v1.Message
+	(*RecheckRequest)(nil),                  // 9: gochat.v1.RecheckRequest
+	(*RecheckResponse)(nil),                 // 10: gochat.v1.RecheckResponse
+	(*GetProfileRequest)(nil),               // 11: gochat.v1.GetProfileRequest
+	(*GetProfileResponse)(nil),              // 12: gochat.v1.GetProfileResponse
+	(*FindByNameRequest)(nil),               // 13: gochat.v1.FindByNameRequest
+	(*FindByNameResponse)(nil),              // 14: gochat.v1.FindByNameResponse
+	(*UpdateProfileRequest)(nil),            // 15: gochat.v1.UpdateProfileRequest
+	(*UpdateProfileResponse)(nil),           // 16: gochat.v1.UpdateProfileResponse
+	(*CreateSingleRequest)(nil),             // 17: gochat.v1.CreateSingleRequest
+	(*CreateSingleResponse)(nil),            // 18: gochat.v1.CreateSingleResponse
+	(*ConversationServiceGetRequest)(nil),   // 19: gochat.v1.ConversationServiceGetRequest
+	(*ConversationServiceGetResponse)(nil),  // 20: gochat.v1.ConversationServiceGetResponse
+	(*ConversationServiceListRequest)(nil),  // 21: gochat.v1.ConversationServiceListRequest
+	(*ConversationServiceListResponse)(nil), // 22: gochat.v1.ConversationServiceListResponse
+	(*ReadRequest)(nil),                     // 23: gochat.v1.ReadRequest
+	(*ReadResponse)(nil),                    // 24: gochat.v1.ReadResponse
+	(*TypingRequest)(nil),                   // 25: gochat.v1.TypingRequest
+	(*TypingResponse)(nil),                  // 26: gochat.v1.TypingResponse
+	(*SyncAllRequest)(nil),                  // 27: gochat.v1.SyncAllRequest
+	(*SyncAllResponse)(nil),                 // 28: gochat.v1.SyncAllResponse
+	(*SyncedConversation)(nil),              // 29: gochat.v1.SyncedConversation
+	(*ListMessagesRequest)(nil),             // 30: gochat.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),            // 31: gochat.v1.ListMessagesResponse
+	(*GetOutcomeRequest)(nil),               // 32: gochat.v1.GetOutcomeRequest
+	(*GetOutcomeResponse)(nil),              // 33: gochat.v1.GetOutcomeResponse
+	nil,                                     // 34: gochat.v1.SyncAllRequest.HaveEntry
+	(*User)(nil),                            // 35: gochat.v1.User
+	(*UsedToken)(nil),                       // 36: gochat.v1.UsedToken
+	(*Conversation)(nil),                    // 37: gochat.v1.Conversation
+	(*Message)(nil),                         // 38: gochat.v1.Message
 }
 var file_gochat_v1_logic_proto_depIdxs = []int32{
 	4,  // 0: gochat.v1.RegisterResponse.grant:type_name -> gochat.v1.Grant
 	4,  // 1: gochat.v1.LoginResponse.grant:type_name -> gochat.v1.Grant
-	33, // 2: gochat.v1.Grant.user:type_name -> gochat.v1.User
-	33, // 3: gochat.v1.GetProfileResponse.user:type_name -> gochat.v1.User
-	33, // 4: gochat.v1.FindByNameResponse.users:type_name -> gochat.v1.User
-	33, // 5: gochat.v1.UpdateProfileResponse.user:type_name -> gochat.v1.User
-	34, // 6: gochat.v1.CreateSingleResponse.conversation:type_name -> gochat.v1.Conversation
-	34, // 7: gochat.v1.ConversationServiceGetResponse.conversation:type_name -> gochat.v1.Conversation
-	34, // 8: gochat.v1.ConversationServiceListResponse.conversations:type_name -> gochat.v1.Conversation
-	32, // 9: gochat.v1.SyncAllRequest.have:type_name -> gochat.v1.SyncAllRequest.HaveEntry
-	27, // 10: gochat.v1.SyncAllResponse.conversations:type_name -> gochat.v1.SyncedConversation
-	35, // 11: gochat.v1.SyncedConversation.messages:type_name -> gochat.v1.Message
-	35, // 12: gochat.v1.ListMessagesResponse.messages:type_name -> gochat.v1.Message
-	35, // 13: gochat.v1.GetOutcomeResponse.message:type_name -> gochat.v1.Message
-	0,  // 14: gochat.v1.AuthService.Register:input_type -> gochat.v1.RegisterRequest
-	2,  // 15: gochat.v1.AuthService.Login:input_type -> gochat.v1.LoginRequest
-	5,  // 16: gochat.v1.AuthService.Logout:input_type -> gochat.v1.LogoutRequest
-	7,  // 17: gochat.v1.AuthService.Authenticate:input_type -> gochat.v1.AuthenticateRequest
-	9,  // 18: gochat.v1.UserService.GetProfile:input_type -> gochat.v1.GetProfileRequest
-	11, // 19: gochat.v1.UserService.FindByName:input_type -> gochat.v1.FindByNameRequest
-	13, // 20: gochat.v1.UserService.UpdateProfile:input_type -> gochat.v1.UpdateProfileRequest
-	15, // 21: gochat.v1.ConversationService.CreateSingle:input_type -> gochat.v1.CreateSingleRequest
-	17, // 22: gochat.v1.ConversationService.Get:input_type -> gochat.v1.ConversationServiceGetRequest
-	19, // 23: gochat.v1.ConversationService.List:input_type -> gochat.v1.ConversationServiceListRequest
-	21, // 24: gochat.v1.ConversationService.Read:input_type -> gochat.v1.ReadRequest
-	23, // 25: gochat.v1.ConversationService.Typing:input_type -> gochat.v1.TypingRequest
-	25, // 26: gochat.v1.ConversationService.SyncAll:input_type -> gochat.v1.SyncAllRequest
-	28, // 27: gochat.v1.MessageService.ListMessages:input_type -> gochat.v1.ListMessagesRequest
-	30, // 28: gochat.v1.MessageService.GetOutcome:input_type -> gochat.v1.GetOutcomeRequest
-	1,  // 29: gochat.v1.AuthService.Register:output_type -> gochat.v1.RegisterResponse
-	3,  // 30: gochat.v1.AuthService.Login:output_type -> gochat.v1.LoginResponse
-	6,  // 31: gochat.v1.AuthService.Logout:output_type -> gochat.v1.LogoutResponse
-	8,  // 32: gochat.v1.AuthService.Authenticate:output_type -> gochat.v1.AuthenticateResponse
-	10, // 33: gochat.v1.UserService.GetProfile:output_type -> gochat.v1.GetProfileResponse
-	12, // 34: gochat.v1.UserService.FindByName:output_type -> gochat.v1.FindByNameResponse
-	14, // 35: gochat.v1.UserService.UpdateProfile:output_type -> gochat.v1.UpdateProfileResponse
-	16, // 36: gochat.v1.ConversationService.CreateSingle:output_type -> gochat.v1.CreateSingleResponse
-	18, // 37: gochat.v1.ConversationService.Get:output_type -> gochat.v1.ConversationServiceGetResponse
-	20, // 38: gochat.v1.ConversationService.List:output_type -> gochat.v1.ConversationServiceListResponse
-	22, // 39: gochat.v1.ConversationService.Read:output_type -> gochat.v1.ReadResponse
-	24, // 40: gochat.v1.ConversationService.Typing:output_type -> gochat.v1.TypingResponse
-	26, // 41: gochat.v1.ConversationService.SyncAll:output_type -> gochat.v1.SyncAllResponse
-	29, // 42: gochat.v1.MessageService.ListMessages:output_type -> gochat.v1.ListMessagesResponse
-	31, // 43: gochat.v1.MessageService.GetOutcome:output_type -> gochat.v1.GetOutcomeResponse
-	29, // [29:44] is the sub-list for method output_type
-	14, // [14:29] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	35, // 2: gochat.v1.Grant.user:type_name -> gochat.v1.User
+	36, // 3: gochat.v1.RecheckRequest.tokens:type_name -> gochat.v1.UsedToken
+	35, // 4: gochat.v1.GetProfileResponse.user:type_name -> gochat.v1.User
+	35, // 5: gochat.v1.FindByNameResponse.users:type_name -> gochat.v1.User
+	35, // 6: gochat.v1.UpdateProfileResponse.user:type_name -> gochat.v1.User
+	37, // 7: gochat.v1.CreateSingleResponse.conversation:type_name -> gochat.v1.Conversation
+	37, // 8: gochat.v1.ConversationServiceGetResponse.conversation:type_name -> gochat.v1.Conversation
+	37, // 9: gochat.v1.ConversationServiceListResponse.conversations:type_name -> gochat.v1.Conversation
+	34, // 10: gochat.v1.SyncAllRequest.have:type_name -> gochat.v1.SyncAllRequest.HaveEntry
+	29, // 11: gochat.v1.SyncAllResponse.conversations:type_name -> gochat.v1.SyncedConversation
+	38, // 12: gochat.v1.SyncedConversation.messages:type_name -> gochat.v1.Message
+	38, // 13: gochat.v1.ListMessagesResponse.messages:type_name -> gochat.v1.Message
+	38, // 14: gochat.v1.GetOutcomeResponse.message:type_name -> gochat.v1.Message
+	0,  // 15: gochat.v1.AuthService.Register:input_type -> gochat.v1.RegisterRequest
+	2,  // 16: gochat.v1.AuthService.Login:input_type -> gochat.v1.LoginRequest
+	5,  // 17: gochat.v1.AuthService.Logout:input_type -> gochat.v1.LogoutRequest
+	7,  // 18: gochat.v1.AuthService.Authenticate:input_type -> gochat.v1.AuthenticateRequest
+	9,  // 19: gochat.v1.AuthService.Recheck:input_type -> gochat.v1.RecheckRequest
+	11, // 20: gochat.v1.UserService.GetProfile:input_type -> gochat.v1.GetProfileRequest
+	13, // 21: gochat.v1.UserService.FindByName:input_type -> gochat.v1.FindByNameRequest
+	15, // 22: gochat.v1.UserService.UpdateProfile:input_type -> gochat.v1.UpdateProfileRequest
+	17, // 23: gochat.v1.ConversationService.CreateSingle:input_type -> gochat.v1.CreateSingleRequest
+	19, // 24: gochat.v1.ConversationService.Get:input_type -> gochat.v1.ConversationServiceGetRequest
+	21, // 25: gochat.v1.ConversationService.List:input_type -> gochat.v1.ConversationServiceListRequest
+	23, // 26: gochat.v1.ConversationService.Read:input_type -> gochat.v1.ReadRequest
+	25, // 27: gochat.v1.ConversationService.Typing:input_type -> gochat.v1.TypingRequest
+	27, // 28: gochat.v1.ConversationService.SyncAll:input_type -> gochat.v1.SyncAllRequest
+	30, // 29: gochat.v1.MessageService.ListMessages:input_type -> gochat.v1.ListMessagesRequest
+	32, // 30: gochat.v1.MessageService.GetOutcome:input_type -> gochat.v1.GetOutcomeRequest
+	1,  // 31: gochat.v1.AuthService.Register:output_type -> gochat.v1.RegisterResponse
+	3,  // 32: gochat.v1.AuthService.Login:output_type -> gochat.v1.LoginResponse
+	6,  // 33: gochat.v1.AuthService.Logout:output_type -> gochat.v1.LogoutResponse
+	8,  // 34: gochat.v1.AuthService.Authenticate:output_type -> gochat.v1.AuthenticateResponse
+	10, // 35: gochat.v1.AuthService.Recheck:output_type -> gochat.v1.RecheckResponse
+	12, // 36: gochat.v1.UserService.GetProfile:output_type -> gochat.v1.GetProfileResponse
+	14, // 37: gochat.v1.UserService.FindByName:output_type -> gochat.v1.FindByNameResponse
+	16, // 38: gochat.v1.UserService.UpdateProfile:output_type -> gochat.v1.UpdateProfileResponse
+	18, // 39: gochat.v1.ConversationService.CreateSingle:output_type -> gochat.v1.CreateSingleResponse
+	20, // 40: gochat.v1.ConversationService.Get:output_type -> gochat.v1.ConversationServiceGetResponse
+	22, // 41: gochat.v1.ConversationService.List:output_type -> gochat.v1.ConversationServiceListResponse
+	24, // 42: gochat.v1.ConversationService.Read:output_type -> gochat.v1.ReadResponse
+	26, // 43: gochat.v1.ConversationService.Typing:output_type -> gochat.v1.TypingResponse
+	28, // 44: gochat.v1.ConversationService.SyncAll:output_type -> gochat.v1.SyncAllResponse
+	31, // 45: gochat.v1.MessageService.ListMessages:output_type -> gochat.v1.ListMessagesResponse
+	33, // 46: gochat.v1.MessageService.GetOutcome:output_type -> gochat.v1.GetOutcomeResponse
+	31, // [31:47] is the sub-list for method output_type
+	15, // [15:31] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_logic_proto_init() }
@@ -2007,15 +2119,15 @@ func file_gochat_v1_logic_proto_init() {
 	}
 	file_gochat_v1_model_proto_init()
 	file_gochat_v1_pipeline_proto_init()
-	file_gochat_v1_logic_proto_msgTypes[13].OneofWrappers = []any{}
-	file_gochat_v1_logic_proto_msgTypes[28].OneofWrappers = []any{}
+	file_gochat_v1_logic_proto_msgTypes[15].OneofWrappers = []any{}
+	file_gochat_v1_logic_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_logic_proto_rawDesc), len(file_gochat_v1_logic_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

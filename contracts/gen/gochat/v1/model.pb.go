@@ -477,6 +477,85 @@ func (x *Conversation) GetPeerDeliveredSeq() uint64 {
 	return 0
 }
 
+// UsedToken is a token of an open socket, and who uses it.
+type UsedToken struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	TokenId string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	UserId  int64                  `protobuf:"varint,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Empty: the socket names no device.
+	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	// Unix milliseconds.
+	IssuedAt      int64 `protobuf:"varint,4,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
+	ExpiresAt     int64 `protobuf:"varint,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsedToken) Reset() {
+	*x = UsedToken{}
+	mi := &file_gochat_v1_model_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsedToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsedToken) ProtoMessage() {}
+
+func (x *UsedToken) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_model_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsedToken.ProtoReflect.Descriptor instead.
+func (*UsedToken) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_model_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UsedToken) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
+	}
+	return ""
+}
+
+func (x *UsedToken) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *UsedToken) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *UsedToken) GetIssuedAt() int64 {
+	if x != nil {
+		return x.IssuedAt
+	}
+	return 0
+}
+
+func (x *UsedToken) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
 var File_gochat_v1_model_proto protoreflect.FileDescriptor
 
 const file_gochat_v1_model_proto_rawDesc = "" +
@@ -521,7 +600,14 @@ const file_gochat_v1_model_proto_rawDesc = "" +
 	" \x01(\v2\x0f.gochat.v1.UserR\x04peer\x12&\n" +
 	"\x05group\x18\v \x01(\v2\x10.gochat.v1.GroupR\x05group\x12\"\n" +
 	"\rpeer_read_seq\x18\f \x01(\x04R\vpeerReadSeq\x12,\n" +
-	"\x12peer_delivered_seq\x18\r \x01(\x04R\x10peerDeliveredSeq*\x8d\x01\n" +
+	"\x12peer_delivered_seq\x18\r \x01(\x04R\x10peerDeliveredSeq\"\x98\x01\n" +
+	"\tUsedToken\x12\x19\n" +
+	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\x03R\x06userId\x12\x1b\n" +
+	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\x12\x1b\n" +
+	"\tissued_at\x18\x04 \x01(\x03R\bissuedAt\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x05 \x01(\x03R\texpiresAt*\x8d\x01\n" +
 	"\x10ConversationType\x12!\n" +
 	"\x1dCONVERSATION_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18CONVERSATION_TYPE_SINGLE\x10\x01\x12\x1b\n" +
@@ -541,18 +627,19 @@ func file_gochat_v1_model_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_model_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_gochat_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_gochat_v1_model_proto_goTypes = []any{
 	(ConversationType)(0), // 0: gochat.v1.ConversationType
 	(*User)(nil),          // 1: gochat.v1.User
 	(*Group)(nil),         // 2: gochat.v1.Group
 	(*GroupMember)(nil),   // 3: gochat.v1.GroupMember
 	(*Conversation)(nil),  // 4: gochat.v1.Conversation
-	(*Message)(nil),       // 5: gochat.v1.Message
+	(*UsedToken)(nil),     // 5: gochat.v1.UsedToken
+	(*Message)(nil),       // 6: gochat.v1.Message
 }
 var file_gochat_v1_model_proto_depIdxs = []int32{
 	0, // 0: gochat.v1.Conversation.type:type_name -> gochat.v1.ConversationType
-	5, // 1: gochat.v1.Conversation.last_message:type_name -> gochat.v1.Message
+	6, // 1: gochat.v1.Conversation.last_message:type_name -> gochat.v1.Message
 	1, // 2: gochat.v1.Conversation.peer:type_name -> gochat.v1.User
 	2, // 3: gochat.v1.Conversation.group:type_name -> gochat.v1.Group
 	4, // [4:4] is the sub-list for method output_type
@@ -574,7 +661,7 @@ func file_gochat_v1_model_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_model_proto_rawDesc), len(file_gochat_v1_model_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

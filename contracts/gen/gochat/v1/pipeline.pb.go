@@ -783,7 +783,10 @@ type Close struct {
 	// other, and just one of them stays.
 	OpenedAt int64 `protobuf:"varint,6,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
 	// Only sockets whose token was issued before it, Unix milliseconds.
-	IssuedBefore  int64 `protobuf:"varint,7,opt,name=issued_before,json=issuedBefore,proto3" json:"issued_before,omitempty"`
+	IssuedBefore int64 `protobuf:"varint,7,opt,name=issued_before,json=issuedBefore,proto3" json:"issued_before,omitempty"`
+	// How long the replacing socket was open when this was sent, in milliseconds. A socket that has
+	// been open for less is the newer one, whatever the clocks of the gateways say.
+	OpenForMs     int64 `protobuf:"varint,8,opt,name=open_for_ms,json=openForMs,proto3" json:"open_for_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -863,6 +866,13 @@ func (x *Close) GetOpenedAt() int64 {
 func (x *Close) GetIssuedBefore() int64 {
 	if x != nil {
 		return x.IssuedBefore
+	}
+	return 0
+}
+
+func (x *Close) GetOpenForMs() int64 {
+	if x != nil {
+		return x.OpenForMs
 	}
 	return 0
 }
@@ -1181,7 +1191,7 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\x05frame\x18\x05 \x01(\fR\x05frame\x12'\n" +
 	"\x0fconversation_id\x18\x06 \x01(\tR\x0econversationId\x12\x15\n" +
 	"\x06seq_id\x18\a \x01(\x04R\x05seqId\x12&\n" +
-	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\"\xdf\x01\n" +
+	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\"\xff\x01\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +
@@ -1189,7 +1199,8 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\tdevice_id\x18\x04 \x01(\tR\bdeviceId\x120\n" +
 	"\x14except_connection_id\x18\x05 \x01(\tR\x12exceptConnectionId\x12\x1b\n" +
 	"\topened_at\x18\x06 \x01(\x03R\bopenedAt\x12#\n" +
-	"\rissued_before\x18\a \x01(\x03R\fissuedBefore\"\xa1\x03\n" +
+	"\rissued_before\x18\a \x01(\x03R\fissuedBefore\x12\x1e\n" +
+	"\vopen_for_ms\x18\b \x01(\x03R\topenForMs\"\xa1\x03\n" +
 	"\n" +
 	"FanoutTask\x12,\n" +
 	"\amessage\x18\x01 \x01(\v2\x12.gochat.v1.MessageR\amessage\x12\x19\n" +

@@ -1968,11 +1968,13 @@ func (x *GetCredentialsRequest) GetUsername() string {
 }
 
 type GetCredentialsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	PasswordHash  string                 `protobuf:"bytes,2,opt,name=password_hash,json=passwordHash,proto3" json:"password_hash,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	User         *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	PasswordHash string                 `protobuf:"bytes,2,opt,name=password_hash,json=passwordHash,proto3" json:"password_hash,omitempty"`
+	// Tokens that were issued before it are revoked, Unix milliseconds; 0: none.
+	SignedOutBefore int64 `protobuf:"varint,3,opt,name=signed_out_before,json=signedOutBefore,proto3" json:"signed_out_before,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *GetCredentialsResponse) Reset() {
@@ -2017,6 +2019,13 @@ func (x *GetCredentialsResponse) GetPasswordHash() string {
 		return x.PasswordHash
 	}
 	return ""
+}
+
+func (x *GetCredentialsResponse) GetSignedOutBefore() int64 {
+	if x != nil {
+		return x.SignedOutBefore
+	}
+	return 0
 }
 
 type UpdateUserRequest struct {
@@ -2221,8 +2230,12 @@ func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
 }
 
 type IsTokenRevokedRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenId       string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	TokenId string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// 0: only the token itself is looked for.
+	UserId int64 `protobuf:"varint,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Unix milliseconds.
+	IssuedAt      int64 `protobuf:"varint,3,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2264,11 +2277,29 @@ func (x *IsTokenRevokedRequest) GetTokenId() string {
 	return ""
 }
 
+func (x *IsTokenRevokedRequest) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *IsTokenRevokedRequest) GetIssuedAt() int64 {
+	if x != nil {
+		return x.IssuedAt
+	}
+	return 0
+}
+
 type IsTokenRevokedResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Revoked       bool                   `protobuf:"varint,1,opt,name=revoked,proto3" json:"revoked,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It was revoked, or issued before its user signed out everywhere, or there is no such user.
+	Revoked bool `protobuf:"varint,1,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	// Tokens of the user that were issued before it are revoked, Unix milliseconds; 0: none, or
+	// not known because the token itself was revoked.
+	SignedOutBefore int64 `protobuf:"varint,2,opt,name=signed_out_before,json=signedOutBefore,proto3" json:"signed_out_before,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *IsTokenRevokedResponse) Reset() {
@@ -2308,6 +2339,200 @@ func (x *IsTokenRevokedResponse) GetRevoked() bool {
 	return false
 }
 
+func (x *IsTokenRevokedResponse) GetSignedOutBefore() int64 {
+	if x != nil {
+		return x.SignedOutBefore
+	}
+	return 0
+}
+
+type SignOutRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Unix milliseconds.
+	Before        int64 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignOutRequest) Reset() {
+	*x = SignOutRequest{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignOutRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignOutRequest) ProtoMessage() {}
+
+func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignOutRequest.ProtoReflect.Descriptor instead.
+func (*SignOutRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *SignOutRequest) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *SignOutRequest) GetBefore() int64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+type SignOutResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What holds now, Unix milliseconds.
+	Before        int64 `protobuf:"varint,1,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignOutResponse) Reset() {
+	*x = SignOutResponse{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignOutResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignOutResponse) ProtoMessage() {}
+
+func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignOutResponse.ProtoReflect.Descriptor instead.
+func (*SignOutResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *SignOutResponse) GetBefore() int64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+type CheckTokensRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tokens        []*UsedToken           `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckTokensRequest) Reset() {
+	*x = CheckTokensRequest{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckTokensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckTokensRequest) ProtoMessage() {}
+
+func (x *CheckTokensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckTokensRequest.ProtoReflect.Descriptor instead.
+func (*CheckTokensRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *CheckTokensRequest) GetTokens() []*UsedToken {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+type CheckTokensResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each token, in order.
+	Refused       []bool `protobuf:"varint,1,rep,packed,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckTokensResponse) Reset() {
+	*x = CheckTokensResponse{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckTokensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckTokensResponse) ProtoMessage() {}
+
+func (x *CheckTokensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckTokensResponse.ProtoReflect.Descriptor instead.
+func (*CheckTokensResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *CheckTokensResponse) GetRefused() []bool {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
 type Session struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	UserId       int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -2322,7 +2547,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2334,7 +2559,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2347,7 +2572,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Session) GetUserId() int64 {
@@ -2394,7 +2619,7 @@ type PutSessionsRequest struct {
 
 func (x *PutSessionsRequest) Reset() {
 	*x = PutSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2631,7 @@ func (x *PutSessionsRequest) String() string {
 func (*PutSessionsRequest) ProtoMessage() {}
 
 func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2644,7 @@ func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsRequest.ProtoReflect.Descriptor instead.
 func (*PutSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PutSessionsRequest) GetSessions() []*Session {
@@ -2437,7 +2662,7 @@ type PutSessionsResponse struct {
 
 func (x *PutSessionsResponse) Reset() {
 	*x = PutSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2449,7 +2674,7 @@ func (x *PutSessionsResponse) String() string {
 func (*PutSessionsResponse) ProtoMessage() {}
 
 func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2462,7 +2687,7 @@ func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsResponse.ProtoReflect.Descriptor instead.
 func (*PutSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
 }
 
 type RemoveSessionRequest struct {
@@ -2474,7 +2699,7 @@ type RemoveSessionRequest struct {
 
 func (x *RemoveSessionRequest) Reset() {
 	*x = RemoveSessionRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2711,7 @@ func (x *RemoveSessionRequest) String() string {
 func (*RemoveSessionRequest) ProtoMessage() {}
 
 func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2724,7 @@ func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RemoveSessionRequest) GetSession() *Session {
@@ -2517,7 +2742,7 @@ type RemoveSessionResponse struct {
 
 func (x *RemoveSessionResponse) Reset() {
 	*x = RemoveSessionResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2529,7 +2754,7 @@ func (x *RemoveSessionResponse) String() string {
 func (*RemoveSessionResponse) ProtoMessage() {}
 
 func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2542,7 +2767,177 @@ func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
+}
+
+type RemoveSessionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sessions      []*Session             `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveSessionsRequest) Reset() {
+	*x = RemoveSessionsRequest{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveSessionsRequest) ProtoMessage() {}
+
+func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveSessionsRequest.ProtoReflect.Descriptor instead.
+func (*RemoveSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *RemoveSessionsRequest) GetSessions() []*Session {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+type RemoveSessionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveSessionsResponse) Reset() {
+	*x = RemoveSessionsResponse{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveSessionsResponse) ProtoMessage() {}
+
+func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveSessionsResponse.ProtoReflect.Descriptor instead.
+func (*RemoveSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
+}
+
+// Of a session user_id and connection_id are looked at.
+type RegisteredRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sessions      []*Session             `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisteredRequest) Reset() {
+	*x = RegisteredRequest{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisteredRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisteredRequest) ProtoMessage() {}
+
+func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisteredRequest.ProtoReflect.Descriptor instead.
+func (*RegisteredRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *RegisteredRequest) GetSessions() []*Session {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+type RegisteredResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each session, in order.
+	Registered    []bool `protobuf:"varint,1,rep,packed,name=registered,proto3" json:"registered,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisteredResponse) Reset() {
+	*x = RegisteredResponse{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisteredResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisteredResponse) ProtoMessage() {}
+
+func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisteredResponse.ProtoReflect.Descriptor instead.
+func (*RegisteredResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *RegisteredResponse) GetRegistered() []bool {
+	if x != nil {
+		return x.Registered
+	}
+	return nil
 }
 
 type BeatRequest struct {
@@ -2556,7 +2951,7 @@ type BeatRequest struct {
 
 func (x *BeatRequest) Reset() {
 	*x = BeatRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2568,7 +2963,7 @@ func (x *BeatRequest) String() string {
 func (*BeatRequest) ProtoMessage() {}
 
 func (x *BeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2581,7 +2976,7 @@ func (x *BeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatRequest.ProtoReflect.Descriptor instead.
 func (*BeatRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *BeatRequest) GetGatewayId() string {
@@ -2608,7 +3003,7 @@ type BeatResponse struct {
 
 func (x *BeatResponse) Reset() {
 	*x = BeatResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2620,7 +3015,7 @@ func (x *BeatResponse) String() string {
 func (*BeatResponse) ProtoMessage() {}
 
 func (x *BeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2633,7 +3028,7 @@ func (x *BeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatResponse.ProtoReflect.Descriptor instead.
 func (*BeatResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *BeatResponse) GetFresh() bool {
@@ -2659,7 +3054,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2671,7 +3066,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2684,7 +3079,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *LeaveRequest) GetGatewayId() string {
@@ -2702,7 +3097,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +3109,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +3122,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
 }
 
 type LocateRequest struct {
@@ -2739,7 +3134,7 @@ type LocateRequest struct {
 
 func (x *LocateRequest) Reset() {
 	*x = LocateRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2751,7 +3146,7 @@ func (x *LocateRequest) String() string {
 func (*LocateRequest) ProtoMessage() {}
 
 func (x *LocateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2764,7 +3159,7 @@ func (x *LocateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateRequest.ProtoReflect.Descriptor instead.
 func (*LocateRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *LocateRequest) GetUserIds() []int64 {
@@ -2785,7 +3180,7 @@ type LocateResponse struct {
 
 func (x *LocateResponse) Reset() {
 	*x = LocateResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2797,7 +3192,7 @@ func (x *LocateResponse) String() string {
 func (*LocateResponse) ProtoMessage() {}
 
 func (x *LocateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2810,7 +3205,7 @@ func (x *LocateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateResponse.ProtoReflect.Descriptor instead.
 func (*LocateResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *LocateResponse) GetGateways() []*GatewayUsers {
@@ -2845,7 +3240,7 @@ type Doubt struct {
 
 func (x *Doubt) Reset() {
 	*x = Doubt{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2857,7 +3252,7 @@ func (x *Doubt) String() string {
 func (*Doubt) ProtoMessage() {}
 
 func (x *Doubt) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2870,7 +3265,7 @@ func (x *Doubt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Doubt.ProtoReflect.Descriptor instead.
 func (*Doubt) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Doubt) GetUserIds() []int64 {
@@ -2897,7 +3292,7 @@ type GatewayUsers struct {
 
 func (x *GatewayUsers) Reset() {
 	*x = GatewayUsers{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2909,7 +3304,7 @@ func (x *GatewayUsers) String() string {
 func (*GatewayUsers) ProtoMessage() {}
 
 func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2922,7 +3317,7 @@ func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayUsers.ProtoReflect.Descriptor instead.
 func (*GatewayUsers) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GatewayUsers) GetGatewayId() string {
@@ -2947,7 +3342,7 @@ type LiveGatewaysRequest struct {
 
 func (x *LiveGatewaysRequest) Reset() {
 	*x = LiveGatewaysRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3354,7 @@ func (x *LiveGatewaysRequest) String() string {
 func (*LiveGatewaysRequest) ProtoMessage() {}
 
 func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3367,7 @@ func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysRequest.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
 }
 
 type LiveGatewaysResponse struct {
@@ -2984,7 +3379,7 @@ type LiveGatewaysResponse struct {
 
 func (x *LiveGatewaysResponse) Reset() {
 	*x = LiveGatewaysResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2996,7 +3391,7 @@ func (x *LiveGatewaysResponse) String() string {
 func (*LiveGatewaysResponse) ProtoMessage() {}
 
 func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3009,7 +3404,7 @@ func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysResponse.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *LiveGatewaysResponse) GetGatewayIds() []string {
@@ -3154,10 +3549,11 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x10FindUserResponse\x12#\n" +
 	"\x04user\x18\x01 \x01(\v2\x0f.gochat.v1.UserR\x04user\"3\n" +
 	"\x15GetCredentialsRequest\x12\x1a\n" +
-	"\busername\x18\x01 \x01(\tR\busername\"b\n" +
+	"\busername\x18\x01 \x01(\tR\busername\"\x8e\x01\n" +
 	"\x16GetCredentialsResponse\x12#\n" +
 	"\x04user\x18\x01 \x01(\v2\x0f.gochat.v1.UserR\x04user\x12#\n" +
-	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\"\x8d\x01\n" +
+	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\x12*\n" +
+	"\x11signed_out_before\x18\x03 \x01(\x03R\x0fsignedOutBefore\"\x8d\x01\n" +
 	"\x11UpdateUserRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1f\n" +
 	"\bnickname\x18\x02 \x01(\tH\x00R\bnickname\x88\x01\x01\x12\"\n" +
@@ -3172,11 +3568,23 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x03 \x01(\x03R\texpiresAt\"\x15\n" +
-	"\x13RevokeTokenResponse\"2\n" +
+	"\x13RevokeTokenResponse\"h\n" +
 	"\x15IsTokenRevokedRequest\x12\x19\n" +
-	"\btoken_id\x18\x01 \x01(\tR\atokenId\"2\n" +
+	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\x03R\x06userId\x12\x1b\n" +
+	"\tissued_at\x18\x03 \x01(\x03R\bissuedAt\"^\n" +
 	"\x16IsTokenRevokedResponse\x12\x18\n" +
-	"\arevoked\x18\x01 \x01(\bR\arevoked\"\x9e\x01\n" +
+	"\arevoked\x18\x01 \x01(\bR\arevoked\x12*\n" +
+	"\x11signed_out_before\x18\x02 \x01(\x03R\x0fsignedOutBefore\"A\n" +
+	"\x0eSignOutRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\x03R\x06before\")\n" +
+	"\x0fSignOutResponse\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\x03R\x06before\"B\n" +
+	"\x12CheckTokensRequest\x12,\n" +
+	"\x06tokens\x18\x01 \x03(\v2\x14.gochat.v1.UsedTokenR\x06tokens\"/\n" +
+	"\x13CheckTokensResponse\x12\x18\n" +
+	"\arefused\x18\x01 \x03(\bR\arefused\"\x9e\x01\n" +
 	"\aSession\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12#\n" +
 	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x1d\n" +
@@ -3189,7 +3597,16 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x13PutSessionsResponse\"D\n" +
 	"\x14RemoveSessionRequest\x12,\n" +
 	"\asession\x18\x01 \x01(\v2\x12.gochat.v1.SessionR\asession\"\x17\n" +
-	"\x15RemoveSessionResponse\"B\n" +
+	"\x15RemoveSessionResponse\"G\n" +
+	"\x15RemoveSessionsRequest\x12.\n" +
+	"\bsessions\x18\x01 \x03(\v2\x12.gochat.v1.SessionR\bsessions\"\x18\n" +
+	"\x16RemoveSessionsResponse\"C\n" +
+	"\x11RegisteredRequest\x12.\n" +
+	"\bsessions\x18\x01 \x03(\v2\x12.gochat.v1.SessionR\bsessions\"4\n" +
+	"\x12RegisteredResponse\x12\x1e\n" +
+	"\n" +
+	"registered\x18\x01 \x03(\bR\n" +
+	"registered\"B\n" +
 	"\vBeatRequest\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\x12\x14\n" +
@@ -3231,7 +3648,7 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x0fGetConversation\x12!.gochat.v1.GetConversationRequest\x1a\".gochat.v1.GetConversationResponse\x12^\n" +
 	"\x11ListConversations\x12#.gochat.v1.ListConversationsRequest\x1a$.gochat.v1.ListConversationsResponse\x12C\n" +
 	"\bMarkRead\x12\x1a.gochat.v1.MarkReadRequest\x1a\x1b.gochat.v1.MarkReadResponse\x127\n" +
-	"\x04Sync\x12\x16.gochat.v1.SyncRequest\x1a\x17.gochat.v1.SyncResponse2\xa3\x04\n" +
+	"\x04Sync\x12\x16.gochat.v1.SyncRequest\x1a\x17.gochat.v1.SyncResponse2\xb3\x05\n" +
 	"\bUserRepo\x12I\n" +
 	"\n" +
 	"CreateUser\x12\x1c.gochat.v1.CreateUserRequest\x1a\x1d.gochat.v1.CreateUserResponse\x12@\n" +
@@ -3241,10 +3658,15 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\n" +
 	"UpdateUser\x12\x1c.gochat.v1.UpdateUserRequest\x1a\x1d.gochat.v1.UpdateUserResponse\x12L\n" +
 	"\vRevokeToken\x12\x1d.gochat.v1.RevokeTokenRequest\x1a\x1e.gochat.v1.RevokeTokenResponse\x12U\n" +
-	"\x0eIsTokenRevoked\x12 .gochat.v1.IsTokenRevokedRequest\x1a!.gochat.v1.IsTokenRevokedResponse2\xb4\x03\n" +
+	"\x0eIsTokenRevoked\x12 .gochat.v1.IsTokenRevokedRequest\x1a!.gochat.v1.IsTokenRevokedResponse\x12@\n" +
+	"\aSignOut\x12\x19.gochat.v1.SignOutRequest\x1a\x1a.gochat.v1.SignOutResponse\x12L\n" +
+	"\vCheckTokens\x12\x1d.gochat.v1.CheckTokensRequest\x1a\x1e.gochat.v1.CheckTokensResponse2\xd6\x04\n" +
 	"\vSessionRepo\x12L\n" +
 	"\vPutSessions\x12\x1d.gochat.v1.PutSessionsRequest\x1a\x1e.gochat.v1.PutSessionsResponse\x12R\n" +
-	"\rRemoveSession\x12\x1f.gochat.v1.RemoveSessionRequest\x1a .gochat.v1.RemoveSessionResponse\x127\n" +
+	"\rRemoveSession\x12\x1f.gochat.v1.RemoveSessionRequest\x1a .gochat.v1.RemoveSessionResponse\x12U\n" +
+	"\x0eRemoveSessions\x12 .gochat.v1.RemoveSessionsRequest\x1a!.gochat.v1.RemoveSessionsResponse\x12I\n" +
+	"\n" +
+	"Registered\x12\x1c.gochat.v1.RegisteredRequest\x1a\x1d.gochat.v1.RegisteredResponse\x127\n" +
 	"\x04Beat\x12\x16.gochat.v1.BeatRequest\x1a\x17.gochat.v1.BeatResponse\x12:\n" +
 	"\x05Leave\x12\x17.gochat.v1.LeaveRequest\x1a\x18.gochat.v1.LeaveResponse\x12=\n" +
 	"\x06Locate\x12\x18.gochat.v1.LocateRequest\x1a\x19.gochat.v1.LocateResponse\x12O\n" +
@@ -3263,7 +3685,7 @@ func file_gochat_v1_repo_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_repo_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_gochat_v1_repo_proto_goTypes = []any{
 	(SaveResult_Outcome)(0),           // 0: gochat.v1.SaveResult.Outcome
 	(*ClientKey)(nil),                 // 1: gochat.v1.ClientKey
@@ -3307,109 +3729,129 @@ var file_gochat_v1_repo_proto_goTypes = []any{
 	(*RevokeTokenResponse)(nil),       // 39: gochat.v1.RevokeTokenResponse
 	(*IsTokenRevokedRequest)(nil),     // 40: gochat.v1.IsTokenRevokedRequest
 	(*IsTokenRevokedResponse)(nil),    // 41: gochat.v1.IsTokenRevokedResponse
-	(*Session)(nil),                   // 42: gochat.v1.Session
-	(*PutSessionsRequest)(nil),        // 43: gochat.v1.PutSessionsRequest
-	(*PutSessionsResponse)(nil),       // 44: gochat.v1.PutSessionsResponse
-	(*RemoveSessionRequest)(nil),      // 45: gochat.v1.RemoveSessionRequest
-	(*RemoveSessionResponse)(nil),     // 46: gochat.v1.RemoveSessionResponse
-	(*BeatRequest)(nil),               // 47: gochat.v1.BeatRequest
-	(*BeatResponse)(nil),              // 48: gochat.v1.BeatResponse
-	(*LeaveRequest)(nil),              // 49: gochat.v1.LeaveRequest
-	(*LeaveResponse)(nil),             // 50: gochat.v1.LeaveResponse
-	(*LocateRequest)(nil),             // 51: gochat.v1.LocateRequest
-	(*LocateResponse)(nil),            // 52: gochat.v1.LocateResponse
-	(*Doubt)(nil),                     // 53: gochat.v1.Doubt
-	(*GatewayUsers)(nil),              // 54: gochat.v1.GatewayUsers
-	(*LiveGatewaysRequest)(nil),       // 55: gochat.v1.LiveGatewaysRequest
-	(*LiveGatewaysResponse)(nil),      // 56: gochat.v1.LiveGatewaysResponse
-	nil,                               // 57: gochat.v1.SyncRequest.HaveEntry
-	(*Message)(nil),                   // 58: gochat.v1.Message
-	(ConversationType)(0),             // 59: gochat.v1.ConversationType
-	(*Conversation)(nil),              // 60: gochat.v1.Conversation
-	(*User)(nil),                      // 61: gochat.v1.User
+	(*SignOutRequest)(nil),            // 42: gochat.v1.SignOutRequest
+	(*SignOutResponse)(nil),           // 43: gochat.v1.SignOutResponse
+	(*CheckTokensRequest)(nil),        // 44: gochat.v1.CheckTokensRequest
+	(*CheckTokensResponse)(nil),       // 45: gochat.v1.CheckTokensResponse
+	(*Session)(nil),                   // 46: gochat.v1.Session
+	(*PutSessionsRequest)(nil),        // 47: gochat.v1.PutSessionsRequest
+	(*PutSessionsResponse)(nil),       // 48: gochat.v1.PutSessionsResponse
+	(*RemoveSessionRequest)(nil),      // 49: gochat.v1.RemoveSessionRequest
+	(*RemoveSessionResponse)(nil),     // 50: gochat.v1.RemoveSessionResponse
+	(*RemoveSessionsRequest)(nil),     // 51: gochat.v1.RemoveSessionsRequest
+	(*RemoveSessionsResponse)(nil),    // 52: gochat.v1.RemoveSessionsResponse
+	(*RegisteredRequest)(nil),         // 53: gochat.v1.RegisteredRequest
+	(*RegisteredResponse)(nil),        // 54: gochat.v1.RegisteredResponse
+	(*BeatRequest)(nil),               // 55: gochat.v1.BeatRequest
+	(*BeatResponse)(nil),              // 56: gochat.v1.BeatResponse
+	(*LeaveRequest)(nil),              // 57: gochat.v1.LeaveRequest
+	(*LeaveResponse)(nil),             // 58: gochat.v1.LeaveResponse
+	(*LocateRequest)(nil),             // 59: gochat.v1.LocateRequest
+	(*LocateResponse)(nil),            // 60: gochat.v1.LocateResponse
+	(*Doubt)(nil),                     // 61: gochat.v1.Doubt
+	(*GatewayUsers)(nil),              // 62: gochat.v1.GatewayUsers
+	(*LiveGatewaysRequest)(nil),       // 63: gochat.v1.LiveGatewaysRequest
+	(*LiveGatewaysResponse)(nil),      // 64: gochat.v1.LiveGatewaysResponse
+	nil,                               // 65: gochat.v1.SyncRequest.HaveEntry
+	(*Message)(nil),                   // 66: gochat.v1.Message
+	(ConversationType)(0),             // 67: gochat.v1.ConversationType
+	(*Conversation)(nil),              // 68: gochat.v1.Conversation
+	(*User)(nil),                      // 69: gochat.v1.User
+	(*UsedToken)(nil),                 // 70: gochat.v1.UsedToken
 }
 var file_gochat_v1_repo_proto_depIdxs = []int32{
 	1,  // 0: gochat.v1.LookupDedupRequest.keys:type_name -> gochat.v1.ClientKey
-	58, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
+	66, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
 	1,  // 2: gochat.v1.AllocateSeqRequest.keys:type_name -> gochat.v1.ClientKey
-	58, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
+	66, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
 	8,  // 4: gochat.v1.SaveMessagesResponse.results:type_name -> gochat.v1.SaveResult
 	0,  // 5: gochat.v1.SaveResult.outcome:type_name -> gochat.v1.SaveResult.Outcome
-	58, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
-	58, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
-	58, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
+	66, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
+	66, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
+	66, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
 	14, // 9: gochat.v1.MembershipsRequest.keys:type_name -> gochat.v1.MembershipKey
 	16, // 10: gochat.v1.MembershipsResponse.memberships:type_name -> gochat.v1.Membership
-	59, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
-	60, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
-	60, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
-	59, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
-	57, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
+	67, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
+	68, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
+	68, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
+	67, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
+	65, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
 	27, // 16: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
-	58, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
-	61, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
-	61, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
-	61, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
-	61, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
-	61, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
-	61, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
-	42, // 24: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
-	42, // 25: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
-	54, // 26: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
-	53, // 27: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
-	2,  // 28: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
-	4,  // 29: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
-	6,  // 30: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
-	9,  // 31: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
-	11, // 32: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
-	13, // 33: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
-	17, // 34: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
-	19, // 35: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
-	21, // 36: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
-	23, // 37: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
-	25, // 38: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
-	28, // 39: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
-	30, // 40: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
-	32, // 41: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
-	34, // 42: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
-	36, // 43: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
-	38, // 44: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
-	40, // 45: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
-	43, // 46: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
-	45, // 47: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
-	47, // 48: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
-	49, // 49: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
-	51, // 50: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
-	55, // 51: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
-	3,  // 52: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
-	5,  // 53: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
-	7,  // 54: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
-	10, // 55: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
-	12, // 56: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
-	15, // 57: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
-	18, // 58: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
-	20, // 59: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
-	22, // 60: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
-	24, // 61: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
-	26, // 62: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
-	29, // 63: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
-	31, // 64: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
-	33, // 65: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
-	35, // 66: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
-	37, // 67: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
-	39, // 68: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
-	41, // 69: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
-	44, // 70: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
-	46, // 71: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
-	48, // 72: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
-	50, // 73: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
-	52, // 74: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
-	56, // 75: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
-	52, // [52:76] is the sub-list for method output_type
-	28, // [28:52] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	66, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
+	69, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
+	69, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
+	69, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
+	69, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
+	69, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
+	69, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
+	70, // 24: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
+	46, // 25: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
+	46, // 26: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
+	46, // 27: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
+	46, // 28: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
+	62, // 29: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
+	61, // 30: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
+	2,  // 31: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
+	4,  // 32: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
+	6,  // 33: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
+	9,  // 34: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
+	11, // 35: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
+	13, // 36: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
+	17, // 37: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
+	19, // 38: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
+	21, // 39: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
+	23, // 40: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
+	25, // 41: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
+	28, // 42: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
+	30, // 43: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
+	32, // 44: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
+	34, // 45: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
+	36, // 46: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
+	38, // 47: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
+	40, // 48: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
+	42, // 49: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
+	44, // 50: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
+	47, // 51: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
+	49, // 52: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
+	51, // 53: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
+	53, // 54: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
+	55, // 55: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
+	57, // 56: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
+	59, // 57: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
+	63, // 58: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
+	3,  // 59: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
+	5,  // 60: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
+	7,  // 61: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
+	10, // 62: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
+	12, // 63: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
+	15, // 64: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
+	18, // 65: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
+	20, // 66: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
+	22, // 67: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
+	24, // 68: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
+	26, // 69: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
+	29, // 70: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
+	31, // 71: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
+	33, // 72: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
+	35, // 73: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
+	37, // 74: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
+	39, // 75: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
+	41, // 76: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
+	43, // 77: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
+	45, // 78: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
+	48, // 79: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
+	50, // 80: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
+	52, // 81: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
+	54, // 82: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
+	56, // 83: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
+	58, // 84: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
+	60, // 85: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
+	64, // 86: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
+	59, // [59:87] is the sub-list for method output_type
+	31, // [31:59] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_repo_proto_init() }
@@ -3426,7 +3868,7 @@ func file_gochat_v1_repo_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_repo_proto_rawDesc), len(file_gochat_v1_repo_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   57,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

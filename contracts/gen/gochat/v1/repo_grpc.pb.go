@@ -620,6 +620,8 @@ const (
 	UserRepo_UpdateUser_FullMethodName     = "/gochat.v1.UserRepo/UpdateUser"
 	UserRepo_RevokeToken_FullMethodName    = "/gochat.v1.UserRepo/RevokeToken"
 	UserRepo_IsTokenRevoked_FullMethodName = "/gochat.v1.UserRepo/IsTokenRevoked"
+	UserRepo_SignOut_FullMethodName        = "/gochat.v1.UserRepo/SignOut"
+	UserRepo_CheckTokens_FullMethodName    = "/gochat.v1.UserRepo/CheckTokens"
 )
 
 // UserRepoClient is the client API for UserRepo service.
@@ -640,6 +642,12 @@ type UserRepoClient interface {
 	// RevokeToken remembers a token id until the token would expire anyway.
 	RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error)
 	IsTokenRevoked(ctx context.Context, in *IsTokenRevokedRequest, opts ...grpc.CallOption) (*IsTokenRevokedResponse, error)
+	// SignOut revokes every token of a user that was issued before a moment; never less than an
+	// earlier call.
+	SignOut(ctx context.Context, in *SignOutRequest, opts ...grpc.CallOption) (*SignOutResponse, error)
+	// CheckTokens asks the database, past every cache, which tokens of open sockets are refused, as
+	// IsTokenRevoked and CheckDevice do for one. Of the others it remembers which device uses them.
+	CheckTokens(ctx context.Context, in *CheckTokensRequest, opts ...grpc.CallOption) (*CheckTokensResponse, error)
 }
 
 type userRepoClient struct {
@@ -720,6 +728,26 @@ func (c *userRepoClient) IsTokenRevoked(ctx context.Context, in *IsTokenRevokedR
 	return out, nil
 }
 
+func (c *userRepoClient) SignOut(ctx context.Context, in *SignOutRequest, opts ...grpc.CallOption) (*SignOutResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignOutResponse)
+	err := c.cc.Invoke(ctx, UserRepo_SignOut_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *userRepoClient) CheckTokens(ctx context.Context, in *CheckTokensRequest, opts ...grpc.CallOption) (*CheckTokensResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckTokensResponse)
+	err := c.cc.Invoke(ctx, UserRepo_CheckTokens_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // UserRepoServer is the server API for UserRepo service.
 // All implementations must embed UnimplementedUserRepoServer
 // for forward compatibility.
@@ -738,6 +766,12 @@ type UserRepoServer interface {
 	// RevokeToken remembers a token id until the token would expire anyway.
 	RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error)
 	IsTokenRevoked(context.Context, *IsTokenRevokedRequest) (*IsTokenRevokedResponse, error)
+	// SignOut revokes every token of a user that was issued before a moment; never less than an
+	// earlier call.
+	SignOut(context.Context, *SignOutRequest) (*SignOutResponse, error)
+	// CheckTokens asks the database, past every cache, which tokens of open sockets are refused, as
+	// IsTokenRevoked and CheckDevice do for one. Of the others it remembers which device uses them.
+	CheckTokens(context.Context, *CheckTokensRequest) (*CheckTokensResponse, error)
 	mustEmbedUnimplementedUserRepoServer()
 }
 
@@ -768,6 +802,12 @@ func (UnimplementedUserRepoServer) RevokeToken(context.Context, *RevokeTokenRequ
 }
 func (UnimplementedUserRepoServer) IsTokenRevoked(context.Context, *IsTokenRevokedRequest) (*IsTokenRevokedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method IsTokenRevoked not implemented")
+}
+func (UnimplementedUserRepoServer) SignOut(context.Context, *SignOutRequest) (*SignOutResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SignOut not implemented")
+}
+func (UnimplementedUserRepoServer) CheckTokens(context.Context, *CheckTokensRequest) (*CheckTokensResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckTokens not implemented")
 }
 func (UnimplementedUserRepoServer) mustEmbedUnimplementedUserRepoServer() {}
 func (UnimplementedUserRepoServer) testEmbeddedByValue()                  {}
@@ -916,6 +956,42 @@ func _UserRepo_IsTokenRevoked_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UserRepo_SignOut_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SignOutRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserRepoServer).SignOut(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserRepo_SignOut_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserRepoServer).SignOut(ctx, req.(*SignOutRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UserRepo_CheckTokens_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckTokensRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserRepoServer).CheckTokens(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserRepo_CheckTokens_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserRepoServer).CheckTokens(ctx, req.(*CheckTokensRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // UserRepo_ServiceDesc is the grpc.ServiceDesc for UserRepo service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -951,18 +1027,28 @@ var UserRepo_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "IsTokenRevoked",
 			Handler:    _UserRepo_IsTokenRevoked_Handler,
 		},
+		{
+			MethodName: "SignOut",
+			Handler:    _UserRepo_SignOut_Handler,
+		},
+		{
+			MethodName: "CheckTokens",
+			Handler:    _UserRepo_CheckTokens_Handler,
+		},
 	},
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "gochat/v1/repo.proto",
 }
 
 const (
-	SessionRepo_PutSessions_FullMethodName   = "/gochat.v1.SessionRepo/PutSessions"
-	SessionRepo_RemoveSession_FullMethodName = "/gochat.v1.SessionRepo/RemoveSession"
-	SessionRepo_Beat_FullMethodName          = "/gochat.v1.SessionRepo/Beat"
-	SessionRepo_Leave_FullMethodName         = "/gochat.v1.SessionRepo/Leave"
-	SessionRepo_Locate_FullMethodName        = "/gochat.v1.SessionRepo/Locate"
-	SessionRepo_LiveGateways_FullMethodName  = "/gochat.v1.SessionRepo/LiveGateways"
+	SessionRepo_PutSessions_FullMethodName    = "/gochat.v1.SessionRepo/PutSessions"
+	SessionRepo_RemoveSession_FullMethodName  = "/gochat.v1.SessionRepo/RemoveSession"
+	SessionRepo_RemoveSessions_FullMethodName = "/gochat.v1.SessionRepo/RemoveSessions"
+	SessionRepo_Registered_FullMethodName     = "/gochat.v1.SessionRepo/Registered"
+	SessionRepo_Beat_FullMethodName           = "/gochat.v1.SessionRepo/Beat"
+	SessionRepo_Leave_FullMethodName          = "/gochat.v1.SessionRepo/Leave"
+	SessionRepo_Locate_FullMethodName         = "/gochat.v1.SessionRepo/Locate"
+	SessionRepo_LiveGateways_FullMethodName   = "/gochat.v1.SessionRepo/LiveGateways"
 )
 
 // SessionRepoClient is the client API for SessionRepo service.
@@ -975,6 +1061,10 @@ type SessionRepoClient interface {
 	PutSessions(ctx context.Context, in *PutSessionsRequest, opts ...grpc.CallOption) (*PutSessionsResponse, error)
 	// RemoveSession takes away exactly this connection's entry, never a newer one.
 	RemoveSession(ctx context.Context, in *RemoveSessionRequest, opts ...grpc.CallOption) (*RemoveSessionResponse, error)
+	// RemoveSessions is RemoveSession for many.
+	RemoveSessions(ctx context.Context, in *RemoveSessionsRequest, opts ...grpc.CallOption) (*RemoveSessionsResponse, error)
+	// Registered tells which of the connections have their entry.
+	Registered(ctx context.Context, in *RegisteredRequest, opts ...grpc.CallOption) (*RegisteredResponse, error)
 	// Beat says that a gateway lives, for 15 s. fresh tells it that it was unknown: it must put all
 	// its sessions again and beat with ready set. away tells it that the cache does not answer, so
 	// that its sessions are not known: everything for anybody comes to it.
@@ -1012,6 +1102,26 @@ func (c *sessionRepoClient) RemoveSession(ctx context.Context, in *RemoveSession
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RemoveSessionResponse)
 	err := c.cc.Invoke(ctx, SessionRepo_RemoveSession_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionRepoClient) RemoveSessions(ctx context.Context, in *RemoveSessionsRequest, opts ...grpc.CallOption) (*RemoveSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveSessionsResponse)
+	err := c.cc.Invoke(ctx, SessionRepo_RemoveSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionRepoClient) Registered(ctx context.Context, in *RegisteredRequest, opts ...grpc.CallOption) (*RegisteredResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RegisteredResponse)
+	err := c.cc.Invoke(ctx, SessionRepo_Registered_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -1068,6 +1178,10 @@ type SessionRepoServer interface {
 	PutSessions(context.Context, *PutSessionsRequest) (*PutSessionsResponse, error)
 	// RemoveSession takes away exactly this connection's entry, never a newer one.
 	RemoveSession(context.Context, *RemoveSessionRequest) (*RemoveSessionResponse, error)
+	// RemoveSessions is RemoveSession for many.
+	RemoveSessions(context.Context, *RemoveSessionsRequest) (*RemoveSessionsResponse, error)
+	// Registered tells which of the connections have their entry.
+	Registered(context.Context, *RegisteredRequest) (*RegisteredResponse, error)
 	// Beat says that a gateway lives, for 15 s. fresh tells it that it was unknown: it must put all
 	// its sessions again and beat with ready set. away tells it that the cache does not answer, so
 	// that its sessions are not known: everything for anybody comes to it.
@@ -1096,6 +1210,12 @@ func (UnimplementedSessionRepoServer) PutSessions(context.Context, *PutSessionsR
 }
 func (UnimplementedSessionRepoServer) RemoveSession(context.Context, *RemoveSessionRequest) (*RemoveSessionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveSession not implemented")
+}
+func (UnimplementedSessionRepoServer) RemoveSessions(context.Context, *RemoveSessionsRequest) (*RemoveSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveSessions not implemented")
+}
+func (UnimplementedSessionRepoServer) Registered(context.Context, *RegisteredRequest) (*RegisteredResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Registered not implemented")
 }
 func (UnimplementedSessionRepoServer) Beat(context.Context, *BeatRequest) (*BeatResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Beat not implemented")
@@ -1162,6 +1282,42 @@ func _SessionRepo_RemoveSession_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(SessionRepoServer).RemoveSession(ctx, req.(*RemoveSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionRepo_RemoveSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionRepoServer).RemoveSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionRepo_RemoveSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionRepoServer).RemoveSessions(ctx, req.(*RemoveSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionRepo_Registered_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RegisteredRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionRepoServer).Registered(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionRepo_Registered_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionRepoServer).Registered(ctx, req.(*RegisteredRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1252,6 +1408,14 @@ var SessionRepo_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RemoveSession",
 			Handler:    _SessionRepo_RemoveSession_Handler,
+		},
+		{
+			MethodName: "RemoveSessions",
+			Handler:    _SessionRepo_RemoveSessions_Handler,
+		},
+		{
+			MethodName: "Registered",
+			Handler:    _SessionRepo_Registered_Handler,
 		},
 		{
 			MethodName: "Beat",

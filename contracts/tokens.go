@@ -1,0 +1,4 @@
+package contracts
+
+// TokensBatch is how many tokens of open sockets one call may ask for.
+const TokensBatch = 500

@@ -1,0 +1,83 @@
+package service
+
+import (
+	"context"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/rpc"
+	rediscache "github.com/gochat/gochat/repo/cache/redis"
+)
+
+type sessions struct {
+	pb.UnimplementedSessionRepoServer
+	*Repo
+}
+
+func session(in *pb.Session) rediscache.Session {
+	return rediscache.Session{
+		UserID: in.GetUserId(), ConnectionID: in.GetConnectionId(), GatewayID: in.GetGatewayId(),
+		DeviceID: in.GetDeviceId(), LoginAt: in.GetLoginAt(),
+	}
+}
+
+// PutSessions implements pb.SessionRepoServer.
+func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*pb.PutSessionsResponse, error) {
+	list := make([]rediscache.Session, len(in.GetSessions()))
+	for i, s := range in.GetSessions() {
+		list[i] = session(s)
+	}
+	if err := r.sessions.Put(ctx, list); err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	return &pb.PutSessionsResponse{}, nil
+}
+
+// unavailable is the answer where the cache is the only one who knows. Another storage
+// role would ask the same cache, so that nobody tries again at once.
+func unavailable(ctx context.Context, err error) error {
+	rpc.Final(ctx)
+	return contracts.NewError(contracts.CodeUnavailable, "The session registry does not answer right now.").WithCause(err)
+}
+
+// RemoveSession implements pb.SessionRepoServer.
+func (r sessions) RemoveSession(ctx context.Context, in *pb.RemoveSessionRequest) (*pb.RemoveSessionResponse, error) {
+	if err := r.sessions.Remove(ctx, session(in.GetSession())); err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	return &pb.RemoveSessionResponse{}, nil
+}
+
+// Beat implements pb.SessionRepoServer. A gateway that was heard counts as alive here,
+// with or without the cache.
+func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatResponse, error) {
+	fresh, err := r.sessions.Beat(ctx, in.GetGatewayId(), in.GetReady())
+	if err != nil {
+		r.missed("note a gateway's beat", err)
+		return &pb.BeatResponse{Away: true}, nil
+	}
+	return &pb.BeatResponse{Fresh: fresh}, nil
+}
+
+// Leave implements pb.SessionRepoServer.
+func (r sessions) Leave(ctx context.Context, in *pb.LeaveRequest) (*pb.LeaveResponse, error) {
+	if err := r.sessions.Leave(ctx, in.GetGatewayId()); err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	return &pb.LeaveResponse{}, nil
+}
+
+// Locate implements pb.SessionRepoServer.
+func (r sessions) Locate(ctx context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
+	found := r.sessions.Locate(ctx, in.GetUserIds())
+	out := &pb.LocateResponse{EveryGateway: found.Every}
+	for g, ids := range found.Gateways {
+		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: g, UserIds: ids})
+	}
+	return out, nil
+}
+
+// LiveGateways implements pb.SessionRepoServer.
+func (r sessions) LiveGateways(ctx context.Context, _ *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error) {
+	return &pb.LiveGatewaysResponse{GatewayIds: r.sessions.Live(ctx)}, nil
+}

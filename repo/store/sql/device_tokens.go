@@ -1,0 +1,171 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/store"
+)
+
+// usedKey is a token in use by a device.
+type usedKey struct {
+	store.DeviceKey
+	token string
+}
+
+// Use implements store.Devices. The device's row is locked first, as Forbid does: of a token
+// that is noted, Forbid knows; of one that comes after it, Use knows the revocation.
+func (s *Store) Use(ctx context.Context, t store.UsedToken, now int64) (revokedAt int64, ended []store.Token, err error) {
+	err = s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.see(ctx, tx, []store.Seen{{DeviceKey: t.DeviceKey, At: now, IssuedAt: t.IssuedAt}}); err != nil {
+			return err
+		}
+		var err error
+		if revokedAt, err = deviceRevokedAt(ctx, tx, t.DeviceKey); err != nil || t.IssuedAt < revokedAt {
+			return err
+		}
+		err = s.write(ctx, tx.Tx, s.insertIgnore()+"device_tokens (user_id, device_id, token_id, expires_at) VALUES (?,?,?,?)",
+			[]any{t.UserID, t.DeviceKey.ID, t.ID, t.ExpiresAt})
+		if err != nil {
+			return err
+		}
+		ended, err = s.endSome(ctx, tx, t.DeviceKey, now)
+		return err
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("note a token that a device of user %d uses: %w", t.UserID, transient(err))
+	}
+	return revokedAt, ended, nil
+}
+
+func deviceRevokedAt(ctx context.Context, tx bun.Tx, key store.DeviceKey) (at int64, err error) {
+	return at, deviceRows(ctx, tx, deviceColumns+" WHERE user_id = ? AND device_id = ?", []any{key.UserID, key.ID},
+		func(r deviceRow) { at = r.revoked })
+}
+
+func (s *Store) insertIgnore() string {
+	if s.db.Driver() == db.MySQL {
+		return "INSERT IGNORE INTO "
+	}
+	return "INSERT OR IGNORE INTO "
+}
+
+// endSome forgets the expired tokens of a device, and revokes those beyond
+// store.DeviceTokensMax that expire first.
+func (s *Store) endSome(ctx context.Context, tx bun.Tx, key store.DeviceKey, now int64) ([]store.Token, error) {
+	err := s.write(ctx, tx.Tx, "DELETE FROM device_tokens WHERE user_id = ? AND device_id = ? AND expires_at < ?",
+		[]any{key.UserID, key.ID, now - sweepGrace.Milliseconds()})
+	if err != nil {
+		return nil, err
+	}
+	ended, err := tokens(ctx, tx, "SELECT token_id, expires_at FROM device_tokens WHERE user_id = ? AND device_id = ?"+
+		" ORDER BY expires_at DESC, token_id LIMIT ? OFFSET ?", key.UserID, key.ID, maxIn, store.DeviceTokensMax)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range ended {
+		err := s.write(ctx, tx.Tx, s.insertIgnore()+"revoked_tokens (token_id, user_id, expires_at) VALUES (?,?,?)", []any{t.ID, key.UserID, t.ExpiresAt})
+		if err == nil {
+			err = s.write(ctx, tx.Tx, "DELETE FROM device_tokens WHERE user_id = ? AND device_id = ? AND token_id = ?", []any{key.UserID, key.ID, t.ID})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ended, nil
+}
+
+func tokens(ctx context.Context, tx bun.Tx, query string, args ...any) (out []store.Token, err error) {
+	return out, queryEach(ctx, tx.Tx, query, args, func(rows *sql.Rows) error {
+		var t store.Token
+		err := rows.Scan(&t.ID, &t.ExpiresAt)
+		out = append(out, t)
+		return err
+	})
+}
+
+// Forbid implements store.Devices.
+func (s *Store) Forbid(ctx context.Context, device store.DeviceKey, at int64) (out store.DeviceRevocation, err error) {
+	err = s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		out, err = s.forbid(ctx, tx, device, at)
+		return err
+	})
+	if err != nil {
+		return store.DeviceRevocation{}, fmt.Errorf("revoke a device of user %d: %w", device.UserID, transient(err))
+	}
+	return out, nil
+}
+
+func (s *Store) forbid(ctx context.Context, tx bun.Tx, device store.DeviceKey, at int64) (out store.DeviceRevocation, err error) {
+	res, err := tx.Tx.ExecContext(ctx, "UPDATE devices SET last_seen_at = 0, revoked_at = CASE WHEN revoked_at > ? THEN revoked_at ELSE ? END"+
+		" WHERE user_id = ? AND device_id = ? AND last_seen_at > 0", at, at, device.UserID, device.ID)
+	if err != nil {
+		return out, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return out, err
+	}
+	out.Listed = n > 0
+	if out.RevokedAt, err = deviceRevokedAt(ctx, tx, device); err != nil {
+		return out, err
+	}
+	if out.Listed {
+		err = s.write(ctx, tx.Tx, s.insertIgnore()+"revoked_tokens (token_id, user_id, expires_at)"+
+			" SELECT token_id, user_id, expires_at FROM device_tokens WHERE user_id = ? AND device_id = ?", []any{device.UserID, device.ID})
+		if err != nil {
+			return out, err
+		}
+	}
+	out.Tokens, err = tokens(ctx, tx, "SELECT t.token_id, t.expires_at FROM device_tokens t JOIN revoked_tokens r ON r.token_id = t.token_id"+
+		" WHERE t.user_id = ? AND t.device_id = ?", device.UserID, device.ID)
+	return out, err
+}
+
+// usedAmong tells when the devices were revoked, and which of the tokens they are known to
+// use.
+func (s *Store) usedAmong(ctx context.Context, list []store.UsedToken) (revokedAt map[store.DeviceKey]int64, used map[usedKey]bool, err error) {
+	var devices, uses []any
+	for _, t := range list {
+		if t.DeviceKey.ID != "" {
+			devices, uses = append(devices, t.UserID, t.DeviceKey.ID), append(uses, t.UserID, t.DeviceKey.ID, t.ID)
+		}
+	}
+	revokedAt, used = map[store.DeviceKey]int64{}, map[usedKey]bool{}
+	n := len(uses) / 3
+	if n == 0 {
+		return revokedAt, used, nil
+	}
+	err = s.read(ctx, s.db.Primary().DB, "SELECT user_id, device_id, revoked_at FROM devices"+s.keyed("(user_id, device_id)", "(?,?)", n), devices,
+		func(rows *sql.Rows) error {
+			var key store.DeviceKey
+			var at int64
+			err := rows.Scan(&key.UserID, &key.ID, &at)
+			revokedAt[key] = at
+			return err
+		})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = s.read(ctx, s.db.Primary().DB, "SELECT user_id, device_id, token_id FROM device_tokens"+s.keyed("(user_id, device_id, token_id)", "(?,?,?)", n), uses,
+		func(rows *sql.Rows) error {
+			var key usedKey
+			err := rows.Scan(&key.UserID, &key.ID, &key.token)
+			used[key] = true
+			return err
+		})
+	return revokedAt, used, err
+}
+
+// keyed is a condition on the whole primary key. Whatever the statistics say, MySQL is to
+// look the rows up one by one.
+func (s *Store) keyed(columns, row string, n int) string {
+	if s.db.Driver() == db.MySQL {
+		return " FORCE INDEX (PRIMARY) WHERE " + columns + " IN (" + rowMarks(n, row) + ")"
+	}
+	return " WHERE " + columns + " IN (VALUES " + rowMarks(n, row) + ")"
+}

@@ -1,0 +1,3 @@
+DROP TABLE IF EXISTS sign_outs;
+--bun:split
+DROP TABLE IF EXISTS device_tokens;
