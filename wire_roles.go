@@ -16,8 +16,10 @@ import (
 	"github.com/gochat/gochat/handlers/announce"
 	"github.com/gochat/gochat/handlers/auth"
 	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/handlers/device"
 	"github.com/gochat/gochat/handlers/group"
+	"github.com/gochat/gochat/handlers/hint"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/largegroup"
 	"github.com/gochat/gochat/handlers/message"
@@ -103,7 +105,7 @@ func (a *app) startRouters(context.Context) error {
 			// notice that their shards wait for each other.
 			cfg.Lanes = min(cfg.Lanes, max(1, runtime.GOMAXPROCS(0)/2))
 		}
-		r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(groups, sessions, out))
+		r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(groups, sessions, out, a.startHints(out)))
 		if err != nil {
 			return err
 		}
@@ -118,13 +120,23 @@ func (a *app) startRouters(context.Context) error {
 	}
 	r, err := routers.NewMessageRouter(a.cfg.Router, a.routing, routers.Pipeline{
 		Messages: pb.NewMessageRepoClient(a.calls), Conversations: pb.NewConversationRepoClient(a.calls),
-		Groups: groups, Sessions: sessions, IDs: a.ids, Outbox: out,
+		Groups: groups, Sessions: sessions, Hints: a.startHints(out), IDs: a.ids, Outbox: out,
 	})
 	if err != nil {
 		return err
 	}
 	a.stack.Go("message router", r.Run)
 	return nil
+}
+
+// startHints starts what tells sockets of messages that are not pushed to them. It stops
+// after the router that uses it.
+func (a *app) startHints(out deliver.Outbox) *hint.Hinter {
+	h := hint.New(out, func(err error) {
+		a.log.Warn("sockets were not told to pull messages that could not be pushed", zap.Error(err))
+	})
+	a.stack.Go("hints", h.Run)
+	return h
 }
 
 // startJanitor does the chores: as the elected one, or alone where there is no

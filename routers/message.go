@@ -30,6 +30,7 @@ type Pipeline struct {
 	Conversations authorize.Directory
 	Groups        *roster.Roster
 	Sessions      recipients.Locator
+	Hints         recipients.Hinter
 	IDs           persist.IDs
 	Outbox        deliver.Outbox
 }
@@ -49,7 +50,7 @@ func (p Pipeline) Stages(cfg Config) []NamedStage {
 		{"sequence", sequence.New(p.Messages)},
 		{"persist", persist.New(p.Messages, p.IDs)},
 		{"inorder", inorder.New(p.Messages)},
-		{"recipients", recipients.New(p.Sessions, p.Groups, cfg.GroupLimit)},
+		{"recipients", recipients.New(p.Sessions, p.Groups, p.Hints, cfg.GroupLimit)},
 		{"deliver", deliver.New(p.Outbox)},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/reach"
 )
 
 // Locator is what the notifier asks for the gateways of users.
@@ -36,7 +37,11 @@ func (n *Notifier) Notify(ctx context.Context, to []contracts.UserID, d *pb.Deli
 	for i, u := range to {
 		ids[i] = int64(u)
 	}
-	return n.notify(ctx, ids, func(users []int64) []*pb.Delivery {
+	most := reach.Most
+	if d.GetClose() != nil {
+		most = reach.All // a socket that stays open is a hole
+	}
+	return n.notify(ctx, ids, most, func(users []int64) []*pb.Delivery {
 		one := proto.CloneOf(d)
 		one.UserIds = users
 		return []*pb.Delivery{one}
@@ -50,7 +55,7 @@ func (n *Notifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb
 	for u := range to {
 		ids = append(ids, int64(u))
 	}
-	return n.notify(ctx, ids, func(users []int64) (list []*pb.Delivery) {
+	return n.notify(ctx, ids, reach.Most, func(users []int64) (list []*pb.Delivery) {
 		for _, u := range users {
 			for _, d := range to[contracts.UserID(u)] {
 				one := proto.CloneOf(d)
@@ -62,23 +67,17 @@ func (n *Notifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb
 	})
 }
 
-// notify publishes to each gateway what its users are to get.
-func (n *Notifier) notify(ctx context.Context, ids []int64, of func(users []int64) []*pb.Delivery) error {
+// notify publishes to each gateway what its users are to get. Where it is not known through
+// which of more than most gateways users are connected, they do without.
+func (n *Notifier) notify(ctx context.Context, ids []int64, most int, of func(users []int64) []*pb.Delivery) error {
 	found, err := n.locator.Locate(ctx, &pb.LocateRequest{UserIds: ids})
 	if err != nil {
 		return fmt.Errorf("locate %d users: %w", len(ids), err)
 	}
-	users := map[string][]int64{}
-	for _, g := range found.GetGateways() {
-		users[g.GetGatewayId()] = g.GetUserIds()
-	}
-	for _, gw := range found.GetEveryGateway() {
-		users[gw] = ids
-	}
 	w := deliver.NewWriter(n.out)
-	for gateway, list := range users {
-		for _, d := range of(list) {
-			if err := w.Push(ctx, gateway, d); err != nil {
+	for _, r := range reach.Of(found, most).Routes(ids) {
+		for _, d := range of(r.Users) {
+			if err := w.Push(ctx, r.GatewayID, d); err != nil {
 				return fmt.Errorf("notify %d users: %w", len(ids), err)
 			}
 		}

@@ -92,7 +92,7 @@ func TestWhateverIsQueuedFits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			q := &queueWorld{fakeWorld: newWorld(c.members), t: t, last: map[int64]uint64{}}
-			h := New(roster.New(q), q, q)
+			h := New(roster.New(q), q, q, noHints{})
 			tasks := make([]*pb.FanoutTask, c.tasks)
 			for i := range tasks {
 				tasks[i] = message(uint64(i + 1))
@@ -117,3 +117,8 @@ func TestWhateverIsQueuedFits(t *testing.T) {
 		})
 	}
 }
+
+// noHints takes hints where none are expected to matter.
+type noHints struct{}
+
+func (noHints) Hint(string, uint64, []int64, []string) {}

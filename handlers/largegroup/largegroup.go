@@ -27,6 +27,12 @@ type Outbox interface {
 	Publish(ctx context.Context, records ...deliver.Record) error
 }
 
+// Hinter lets users who are connected through one of the gateways know that there is
+// something to pull.
+type Hinter interface {
+	Hint(conversation string, seq uint64, users []int64, gateways []string)
+}
+
 // PageSize is how many members are located at a time.
 const PageSize = 5000
 
@@ -38,12 +44,13 @@ type Handler struct {
 	roster     *roster.Roster
 	locator    Locator
 	out        Outbox
+	hints      Hinter
 	processors map[pb.FanoutTask_Kind]processor
 }
 
 // New returns a handler.
-func New(groups *roster.Roster, locator Locator, out Outbox) *Handler {
-	h := &Handler{roster: groups, locator: locator, out: out}
+func New(groups *roster.Roster, locator Locator, out Outbox, hints Hinter) *Handler {
+	h := &Handler{roster: groups, locator: locator, out: out, hints: hints}
 	h.processors = map[pb.FanoutTask_Kind]processor{
 		pb.FanoutTask_KIND_UNSPECIFIED: h.split,
 		pb.FanoutTask_KIND_SHARD:       h.deliver,

@@ -13,6 +13,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/reach"
 	"github.com/gochat/gochat/handlers/roster"
 )
 
@@ -29,10 +30,21 @@ type fakeWorld struct {
 	// got is what each user gets, in order.
 	got     map[int64][]string
 	records int
+	hinted  map[int64]uint64
+}
+
+// Hint remembers the newest hint of each user.
+func (f *fakeWorld) Hint(_ string, seq uint64, users []int64, gateways []string) {
+	if len(gateways) != len(f.every) {
+		panic(fmt.Sprint("hints to ", gateways))
+	}
+	for _, u := range users {
+		f.hinted[u] = max(f.hinted[u], seq)
+	}
 }
 
 func newWorld(n int64) *fakeWorld {
-	return &fakeWorld{n: n, tasks: map[string][]*pb.FanoutTask{}, got: map[int64][]string{}, joined: map[int64]uint64{}}
+	return &fakeWorld{n: n, tasks: map[string][]*pb.FanoutTask{}, got: map[int64][]string{}, joined: map[int64]uint64{}, hinted: map[int64]uint64{}}
 }
 
 func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
@@ -91,7 +103,7 @@ func (f *fakeWorld) Publish(_ context.Context, records ...deliver.Record) error 
 	return nil
 }
 
-func (f *fakeWorld) handler() *Handler { return New(roster.New(f), f, f) }
+func (f *fakeWorld) handler() *Handler { return New(roster.New(f), f, f, f) }
 
 // run handles tasks, then what they are split into, in whatever order of shards.
 func (f *fakeWorld) run(t *testing.T, tasks ...*pb.FanoutTask) {
@@ -183,5 +195,33 @@ func TestFailureIsReturned(t *testing.T) {
 	}
 	if err := f.handler().Handle(t.Context(), []*pb.FanoutTask{{Kind: 99}}); !contracts.IsPermanent(err) {
 		t.Errorf("a task of no kind: %v", err)
+	}
+}
+
+// TestTooManyUnknownGateways: members get a hint of the newest message, and a group event,
+// which nobody can pull, goes everywhere.
+func TestTooManyUnknownGateways(t *testing.T) {
+	w := newWorld(600)
+	for i := range reach.Most + 1 {
+		w.every = append(w.every, fmt.Sprint("gw", i))
+	}
+	w.run(t, message(1), message(2))
+	for u := int64(1); u <= w.n; u++ {
+		if w.hinted[u] != 2 {
+			t.Fatalf("user %d was told of %d", u, w.hinted[u])
+		}
+		if want := map[int64]int{0: 2, 3: 2}[u%6]; len(w.got[u]) != want {
+			t.Fatalf("user %d got %d messages, want %d", u, len(w.got[u]), want)
+		}
+	}
+	w = newWorld(600)
+	for i := range reach.Most + 1 {
+		w.every = append(w.every, fmt.Sprint("gw", i))
+	}
+	w.run(t, &pb.FanoutTask{GroupId: 1, ConversationId: "group_1", Frame: []byte("{}")})
+	for u := int64(1); u <= w.n; u++ {
+		if len(w.got[u]) < len(w.every) {
+			t.Fatalf("user %d got the event through %d gateways", u, len(w.got[u]))
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/reach"
 	"github.com/gochat/gochat/handlers/roster"
 )
 
@@ -33,18 +34,21 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 			}
 		}
 	}
-	byGateway, order, err := h.locate(ctx, first, ask)
+	at, err := h.locate(ctx, first, ask, bound(run))
 	if err != nil {
 		return err
+	}
+	if len(at.skipped) > 0 {
+		h.hint(run, ask, members, at.skipped)
 	}
 	frames := make([][]byte, len(run))
 	for i, task := range run {
 		frames[i] = frame(task)
 	}
 	w := deliver.NewWriter(h.out)
-	for _, gw := range order {
+	for _, gw := range at.order {
 		for i, task := range run {
-			users := addressed(task, byGateway[gw], members)
+			users := addressed(task, at.users[gw], members)
 			if len(users) == 0 {
 				continue
 			}
@@ -56,30 +60,59 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 	return failed(first, w.Flush(ctx))
 }
 
-// locate finds the gateways of users, a page at a time.
-func (h *Handler) locate(ctx context.Context, task *pb.FanoutTask, users []int64) (byGateway map[string][]int64, order []string, err error) {
-	byGateway = map[string][]int64{}
-	add := func(gw string, ids []int64) {
-		if _, known := byGateway[gw]; !known {
-			order = append(order, gw)
-		}
-		byGateway[gw] = append(byGateway[gw], ids...)
-	}
+// located are the gateways of users.
+type located struct {
+	users map[string][]int64
+	order []string
+	// skipped are gateways that may hold some of the users and are too many to push to.
+	skipped []string
+}
+
+// locate finds the gateways of users, a page at a time; at most so many on the mere chance.
+func (h *Handler) locate(ctx context.Context, task *pb.FanoutTask, users []int64, most int) (*located, error) {
+	out := &located{users: map[string][]int64{}}
 	for page := range slices.Chunk(users, PageSize) {
 		found, err := h.locator.Locate(ctx, &pb.LocateRequest{UserIds: page})
 		if err != nil {
-			return nil, nil, fmt.Errorf("locate %d members of group %d: %w", len(page), task.GetGroupId(), err)
+			return nil, fmt.Errorf("locate %d members of group %d: %w", len(page), task.GetGroupId(), err)
 		}
-		for _, g := range found.GetGateways() {
-			if !slices.Contains(found.GetEveryGateway(), g.GetGatewayId()) {
-				add(g.GetGatewayId(), g.GetUserIds())
+		at := reach.Of(found, most)
+		for _, r := range at.Routes(page) {
+			if _, known := out.users[r.GatewayID]; !known {
+				out.order = append(out.order, r.GatewayID)
+			}
+			out.users[r.GatewayID] = append(out.users[r.GatewayID], r.Users...)
+		}
+		for _, gw := range at.Skipped() {
+			if !slices.Contains(out.skipped, gw) {
+				out.skipped = append(out.skipped, gw)
 			}
 		}
-		for _, gw := range found.GetEveryGateway() {
-			add(gw, page)
+	}
+	return out, nil
+}
+
+// bound is to how many gateways a run is pushed on the mere chance: a group event cannot be
+// pulled, and comes seldom.
+func bound(run []*pb.FanoutTask) int {
+	for _, task := range run {
+		if task.GetMessage() == nil {
+			return reach.All
 		}
 	}
-	return byGateway, order, nil
+	return reach.Most
+}
+
+// hint tells those who were not pushed to of the run's newest message.
+func (h *Handler) hint(run []*pb.FanoutTask, users []int64, members []roster.Member, gateways []string) {
+	newest := run[0]
+	for _, task := range run {
+		if task.GetMessage().GetSeqId() > newest.GetMessage().GetSeqId() {
+			newest = task
+		}
+	}
+	m := newest.GetMessage()
+	h.hints.Hint(m.GetConversationId(), m.GetSeqId(), addressed(newest, users, members), gateways)
 }
 
 // addressed returns those of the users whom a task is for.

@@ -10,6 +10,7 @@ import (
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/handlers/reach"
 	"github.com/gochat/gochat/handlers/roster"
 )
 
@@ -19,23 +20,31 @@ type Locator interface {
 	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest, opts ...grpc.CallOption) (*pb.LiveGatewaysResponse, error)
 }
 
+// Hinter lets users who are connected through one of the gateways know that there is
+// something to pull.
+type Hinter interface {
+	Hint(conversation string, seq uint64, users []int64, gateways []string)
+}
+
 // DefaultGroupLimit is the size up to which a group is delivered to at once.
 const DefaultGroupLimit = 500
 
 type stage struct {
 	locator Locator
 	roster  *roster.Roster
+	hints   Hinter
 	limit   int64
 }
 
 // New returns the stage. Groups with more than groupLimit members are left to
 // the fanout role; 0 is DefaultGroupLimit. World gets one copy per live gateway,
-// never work per user.
-func New(locator Locator, groups *roster.Roster, groupLimit int) handlers.Stage {
+// never work per user. Where it is not known through which of too many gateways users are
+// connected, hints get a hint instead of the message.
+func New(locator Locator, groups *roster.Roster, hints Hinter, groupLimit int) handlers.Stage {
 	if groupLimit <= 0 {
 		groupLimit = DefaultGroupLimit
 	}
-	s := &stage{locator: locator, roster: groups, limit: int64(groupLimit)}
+	s := &stage{locator: locator, roster: groups, hints: hints, limit: int64(groupLimit)}
 	return handlers.Before(s.handle)
 }
 
@@ -99,9 +108,12 @@ func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users []
 	if err != nil {
 		return fmt.Errorf("locate %d users: %w", len(ask), err)
 	}
-	gateways := newRouting(resp)
+	gateways := reach.Of(resp, reach.Most)
 	for i, it := range items {
-		it.Routes = gateways.routes(users[i])
+		it.Routes = gateways.Routes(users[i])
+		if skipped := gateways.Skipped(); len(skipped) > 0 {
+			s.hints.Hint(it.Stored.GetConversationId(), it.Stored.GetSeqId(), users[i], skipped)
+		}
 	}
 	return nil
 }
@@ -120,48 +132,4 @@ func (s *stage) routeWorld(ctx context.Context, items []*handlers.Item) error {
 		}
 	}
 	return nil
-}
-
-// routing is the answer to one Locate, by user.
-type routing struct {
-	byUser map[int64][]string
-	every  []string
-}
-
-func newRouting(resp *pb.LocateResponse) routing {
-	r := routing{byUser: map[int64][]string{}, every: resp.GetEveryGateway()}
-	for _, g := range resp.GetGateways() {
-		for _, u := range g.GetUserIds() {
-			r.byUser[u] = append(r.byUser[u], g.GetGatewayId())
-		}
-	}
-	return r
-}
-
-// routes groups users by gateway. A gateway whose sessions may be incomplete
-// gets a copy for all of them and takes what it has.
-func (r routing) routes(users []int64) []handlers.Route {
-	if len(users) == 0 {
-		return nil
-	}
-	var out []handlers.Route
-	at := map[string]int{}
-	for _, gw := range r.every {
-		at[gw] = len(out)
-		out = append(out, handlers.Route{GatewayID: gw, Users: users})
-	}
-	complete := len(out)
-	for _, u := range users {
-		for _, gw := range r.byUser[u] {
-			i, ok := at[gw]
-			switch {
-			case !ok:
-				at[gw] = len(out)
-				out = append(out, handlers.Route{GatewayID: gw, Users: []int64{u}})
-			case i >= complete:
-				out[i].Users = append(out[i].Users, u)
-			}
-		}
-	}
-	return out
 }

@@ -12,12 +12,14 @@ import (
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/handlers/reach"
 	"github.com/gochat/gochat/handlers/roster"
 )
 
 type fakeLocator struct {
 	at      map[int64][]string
 	every   []string
+	doubts  []*pb.Doubt
 	asked   []int64
 	err     error
 	members []int64
@@ -37,7 +39,7 @@ func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.
 			by[gw] = append(by[gw], u)
 		}
 	}
-	out := &pb.LocateResponse{EveryGateway: f.every}
+	out := &pb.LocateResponse{EveryGateway: f.every, Doubts: f.doubts}
 	for _, gw := range order {
 		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: gw, UserIds: by[gw]})
 	}
@@ -83,6 +85,8 @@ func TestRecipients(t *testing.T) {
 	for name, tc := range map[string]struct {
 		locator fakeLocator
 		item    *handlers.Item
+		hints   hinted
+		hinted  string
 		want    string
 		fanout  bool
 	}{
@@ -98,6 +102,21 @@ func TestRecipients(t *testing.T) {
 		"nobody online": {item: item(single(1, 2))},
 		"a gateway that lost its sessions gets all": {
 			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}, every: []string{"b"}}, item: item(single(1, 2)), want: "b[1 2] a[1]",
+		},
+		"as many as may be that lost their sessions get all": {
+			locator: fakeLocator{every: many(reach.Most)}, item: item(single(1, 2)), want: everyOf(many(reach.Most), "[1 2]"),
+		},
+		"too many that lost their sessions get a hint, and others what is theirs": {
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, every: many(reach.Most + 1)}, item: item(single(1, 2)), want: "a[1]",
+			hinted: fmt.Sprintf("c/7 [1 2] %v", many(reach.Most+1)),
+		},
+		"gateways that lost some sessions get what is for those users": {
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, doubts: []*pb.Doubt{{UserIds: []int64{2}, GatewayIds: []string{"a", "b"}}}},
+			item:    item(single(1, 2)), want: "a[1 2] b[2]",
+		},
+		"too many that lost some sessions get a hint": {
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, doubts: []*pb.Doubt{{UserIds: []int64{2}, GatewayIds: many(reach.Most + 1)}}},
+			item:    item(single(1, 2)), want: "a[1]", hinted: fmt.Sprintf("c/7 [1 2] %v", many(reach.Most+1)),
 		},
 		"small group, members in pages": {
 			locator: fakeLocator{at: map[int64][]string{3: {"a"}, 5: {"a"}}, members: []int64{3, 4, 5}, page: 2}, item: item(group(8, 3)), want: "a[3 5]",
@@ -116,13 +135,16 @@ func TestRecipients(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := New(&tc.locator, roster.New(&tc.locator), 0)(func(context.Context, *handlers.Envelope) error { return nil })(
+			err := New(&tc.locator, roster.New(&tc.locator), &tc.hints, 0)(func(context.Context, *handlers.Envelope) error { return nil })(
 				t.Context(), &handlers.Envelope{Items: []*handlers.Item{tc.item}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := show(tc.item.Routes); got != tc.want || tc.item.Fanout != tc.fanout {
 				t.Errorf("routes %q fan-out %v, want %q %v", got, tc.item.Fanout, tc.want, tc.fanout)
+			}
+			if got := tc.hints.got; got != tc.hinted {
+				t.Errorf("hints %q, want %q", got, tc.hinted)
 			}
 		})
 	}
@@ -131,7 +153,7 @@ func TestRecipients(t *testing.T) {
 func TestOneCallForAWholeRun(t *testing.T) {
 	loc := &fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"a"}, 3: {"b"}}}
 	env := &handlers.Envelope{Items: []*handlers.Item{item(single(1, 2)), item(single(2, 3)), item(single(1, 2))}}
-	if err := New(loc, roster.New(loc), 0)(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
+	if err := New(loc, roster.New(loc), &hinted{}, 0)(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(loc.asked, []int64{1, 2, 3}) {
@@ -146,7 +168,7 @@ func TestOneCallForAWholeRun(t *testing.T) {
 
 func TestLocatorAway(t *testing.T) {
 	loc := &fakeLocator{err: errors.New("away")}
-	err := New(loc, roster.New(loc), 0)(nil)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{item(single(1, 2))}})
+	err := New(loc, roster.New(loc), &hinted{}, 0)(nil)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{item(single(1, 2))}})
 	if !errors.Is(err, loc.err) {
 		t.Errorf("error %v, want the locator's", err)
 	}
@@ -160,6 +182,29 @@ func show(routes []handlers.Route) string {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s%v", r.GatewayID, r.Users))
+	}
+	return strings.Join(out, " ")
+}
+
+// hinted remembers a hint.
+type hinted struct{ got string }
+
+func (h *hinted) Hint(conversation string, seq uint64, users []int64, gateways []string) {
+	h.got = fmt.Sprintf("%s/%d %v %v", conversation, seq, users, gateways)
+}
+
+// many are gateways.
+func many(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf("gw%02d", i))
+	}
+	return out
+}
+
+func everyOf(gateways []string, what string) string {
+	var out []string
+	for _, g := range gateways {
+		out = append(out, g+what)
 	}
 	return strings.Join(out, " ")
 }

@@ -1,0 +1,84 @@
+// Package reach reads what the session registry says of users: through which gateways they
+// get a message, and where that is not known.
+package reach
+
+import (
+	"math"
+	"slices"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+)
+
+// Most is to how many gateways a message is pushed on the chance that its recipients are
+// there. It bounds what a message costs while the registry has lost its sessions, or is
+// away: beyond it recipients get a hint that they have something to pull.
+const Most = 16
+
+// All is no bound, for what nobody can pull.
+const All = math.MaxInt
+
+// Reach is an answer of the registry, by user.
+type Reach struct {
+	byUser  map[int64][]string
+	every   []string
+	skipped []string
+}
+
+// Of reads an answer. Gateways that may or may not hold sockets of the users get a copy when
+// there are at most so many of them.
+func Of(found *pb.LocateResponse, most int) *Reach {
+	r := &Reach{byUser: map[int64][]string{}}
+	for _, g := range found.GetGateways() {
+		for _, u := range g.GetUserIds() {
+			r.byUser[u] = append(r.byUser[u], g.GetGatewayId())
+		}
+	}
+	unsure := slices.Clone(found.GetEveryGateway())
+	for _, d := range found.GetDoubts() {
+		unsure = append(unsure, d.GetGatewayIds()...)
+	}
+	slices.Sort(unsure)
+	if unsure = slices.Compact(unsure); len(unsure) > most {
+		r.skipped = unsure
+		return r
+	}
+	r.every = found.GetEveryGateway()
+	for _, d := range found.GetDoubts() {
+		for _, u := range d.GetUserIds() {
+			r.byUser[u] = append(r.byUser[u], d.GetGatewayIds()...)
+		}
+	}
+	return r
+}
+
+// Skipped lists the gateways that get no copy because they are too many.
+func (r *Reach) Skipped() []string { return r.skipped }
+
+// Routes groups users by gateway. A gateway whose sessions may be incomplete gets a copy
+// for all of them and takes what it has.
+func (r *Reach) Routes(users []int64) []handlers.Route {
+	if len(users) == 0 {
+		return nil
+	}
+	var out []handlers.Route
+	at := map[string]int{}
+	for _, gw := range r.every {
+		at[gw] = len(out)
+		out = append(out, handlers.Route{GatewayID: gw, Users: users})
+	}
+	complete := len(out)
+	for _, u := range users {
+		for _, gw := range r.byUser[u] {
+			i, ok := at[gw]
+			switch {
+			case !ok:
+				at[gw] = len(out)
+				out = append(out, handlers.Route{GatewayID: gw, Users: []int64{u}})
+			case i >= complete && out[i].Users[len(out[i].Users)-1] != u:
+				out[i].Users = append(out[i].Users, u)
+			}
+		}
+	}
+	return out
+}
