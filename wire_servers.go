@@ -221,6 +221,17 @@ func (a *app) startServices(ctx context.Context) error {
 	return nil
 }
 
+// callable reports whether others may call this process. A database that takes no
+// writes is no reason against it: it is the same one for all, and reads go on.
+func callable(answers map[string]error) bool {
+	for _, err := range answers {
+		if err != nil && !errors.Is(err, health.ErrDegraded) && !errors.Is(err, db.ErrNotWritable) {
+			return false
+		}
+	}
+	return true
+}
+
 // tellReady keeps the health service's word for readiness up to date.
 func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
 	const every = time.Second
@@ -228,13 +239,13 @@ func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
 	defer ticker.Stop()
 	was := false
 	for {
-		status := health.Summarize(a.checks.Run(ctx)).Status
-		ready := status != health.WordDown
+		answers := a.checks.Run(ctx)
+		ready := callable(answers)
 		if ready != was {
 			a.log.Info("readiness has changed", zap.Bool("ready", ready))
 		}
 		server.SetReady(ready)
-		server.SetWhole(status == health.WordOK)
+		server.SetWhole(health.Summarize(answers).Status == health.WordOK)
 		was = ready
 		select {
 		case <-ticker.C:

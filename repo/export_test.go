@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gochat/gochat/infra/db"
 )
 
 // FlushCache empties the cache, as its restart would; nothing depends on it.
@@ -42,3 +44,6 @@ func (hangs) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelin
 		return ctx.Err()
 	}
 }
+
+// Database is the role's own.
+func (r *Repo) Database() *db.DB { return r.db }

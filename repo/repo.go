@@ -66,6 +66,7 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	if err := r.migrate(ctx, cfg.DB.AutoMigrate, log); err != nil {
 		return err
 	}
+	r.db.WatchWrites(sqlstore.ProbeWrite)
 	cfg.KV.EmbeddedKeep = rediscache.SessionKeys
 	if r.kv, err = kv.Open(opening, cfg.KV); err != nil {
 		return err
@@ -97,14 +98,15 @@ func (r *Repo) migrate(ctx context.Context, auto bool, log *zap.Logger) error {
 // Register mounts the services on a gRPC server or an in-process channel.
 func (r *Repo) Register(on grpc.ServiceRegistrar) { r.service.Register(on) }
 
-// Health asks the database, its replicas and the cache, and answers by name. The
-// role goes on without a replica and without the cache: their errors wrap
-// health.ErrDegraded.
+// Health asks the database, whether it takes writes, its replicas and the cache, and
+// answers by name. The role goes on without a replica and without the cache: their
+// errors wrap health.ErrDegraded. Where writes fail the error wraps db.ErrNotWritable:
+// then nothing is stored, and history can still be read.
 func (r *Repo) Health(ctx context.Context) map[string]error {
 	out := r.db.Check(ctx)
 	out["cache"] = r.kv.Health(ctx)
 	for name, err := range out {
-		if err != nil && name != "database" {
+		if err != nil && name != "database" && name != db.WriteCheck {
 			out[name] = fmt.Errorf("%w: %w", health.ErrDegraded, err)
 		}
 	}

@@ -22,6 +22,7 @@ type DB struct {
 	turn     atomic.Uint64
 	hook     *slowHook
 	log      *zap.Logger
+	writes   writes
 	// patient opens a MySQL pool for what may take long.
 	patient func() (*bun.DB, error)
 }
@@ -71,6 +72,12 @@ func (d *DB) Patient() (pool *bun.DB, closed func() error, err error) {
 // of its sessions are: rows are locked where they are read to be written, and a
 // snapshot taken before the lock would hide what was committed while waiting for it.
 func (d *DB) Tx(ctx context.Context, fn func(context.Context, bun.Tx) error) error {
+	err := d.transact(ctx, fn)
+	d.writes.note(err)
+	return err
+}
+
+func (d *DB) transact(ctx context.Context, fn func(context.Context, bun.Tx) error) error {
 	tx, err := d.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -93,9 +100,14 @@ func (d *DB) Observe(what string, start time.Time) {
 }
 
 // Check asks each pool for an answer; the keys are "database" and
-// "database-replica-N", and of these also an error when it is behind. ErrDamaged is among the errors when it applies.
+// "database-replica-N", and of these also an error when it is behind. After WatchWrites
+// there is "database-write", whose error wraps ErrNotWritable. ErrDamaged is among the
+// errors when it applies.
 func (d *DB) Check(ctx context.Context) map[string]error {
 	out := map[string]error{"database": d.ping(ctx, d.primary)}
+	if d.writes.probe != nil {
+		out[WriteCheck] = d.writes.check(ctx)
+	}
 	for _, r := range d.replicas {
 		out["database-"+r.name] = d.checkReplica(ctx, r)
 	}
@@ -125,6 +137,7 @@ func (d *DB) Stats() map[string]sql.DBStats {
 
 // Close closes all pools.
 func (d *DB) Close() error {
+	d.writes.close()
 	var errs []error
 	closed := map[*bun.DB]bool{}
 	pools := []*bun.DB{d.writer, d.primary}

@@ -1,0 +1,132 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// ErrNotWritable says that the database takes no writes: its disk is full, another
+// process has it locked, or it is a server that only reads. What reads goes on.
+var ErrNotWritable = errors.New("the database takes no writes")
+
+// WriteCheck is the name of the answer that tells whether writes go through.
+const WriteCheck = "database-write"
+
+// Probe writes something small and durable in a transaction. fill is how many bytes it
+// writes at least: after a write that failed there must be room for more than a row.
+type Probe func(ctx context.Context, tx bun.Tx, fill int) error
+
+const (
+	// A write that went through says for so long that others do.
+	trusted = 5 * time.Second
+	// Between two probes lies at least so much, however often somebody asks.
+	probePause = time.Second
+	// A probe that takes longer has failed.
+	probeTimeout = 5 * time.Second
+	// probeFill is what is written after a failure: a disk that takes one row and not
+	// a group of messages is full.
+	probeFill = 64 << 10
+)
+
+// writes knows whether writes go through: by those that are made anyway, and, when
+// there was none for a while or one failed, by a probe. Safe for concurrent use.
+type writes struct {
+	probe func(ctx context.Context, fill int) error
+
+	mu      sync.Mutex
+	went    time.Time // the last that went through
+	suspect bool      // one has failed since the last probe
+	asked   time.Time // when the last probe was begun
+	verdict error     // of the last probe
+	running chan struct{}
+	stop    context.CancelFunc
+}
+
+// WatchWrites makes Check tell whether writes go through. Call it once, before Check.
+func (d *DB) WatchWrites(probe Probe) {
+	d.writes.probe = func(ctx context.Context, fill int) error {
+		return d.Again(ctx, func(ctx context.Context) error {
+			return d.Tx(ctx, func(ctx context.Context, tx bun.Tx) error { return probe(ctx, tx, fill) })
+		})
+	}
+}
+
+// note is told how each transaction ended.
+func (w *writes) note(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		w.went = time.Now()
+		return
+	}
+	w.suspect = true // a probe decides: the failure may be that of what was asked
+}
+
+// check returns what is known, after a probe when it is time for one. When ctx ends
+// before the probe does, what was known before it still stands.
+func (w *writes) check(ctx context.Context) error {
+	w.mu.Lock()
+	running := w.running
+	if running == nil && w.due() {
+		running = w.begin()
+	}
+	w.mu.Unlock()
+	if running != nil {
+		select {
+		case <-running:
+		case <-ctx.Done():
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.verdict
+}
+
+// due reports whether to probe now.
+func (w *writes) due() bool {
+	if time.Since(w.asked) < probePause {
+		return false
+	}
+	return w.verdict != nil || w.suspect || time.Since(w.went) > trusted
+}
+
+// begin starts the one probe that runs at a time.
+func (w *writes) begin() chan struct{} {
+	fill := 0
+	if w.verdict != nil || w.suspect {
+		fill = probeFill
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	done := make(chan struct{})
+	w.running, w.stop, w.asked, w.suspect = done, cancel, time.Now(), false
+	go func() {
+		defer close(done)
+		defer cancel()
+		err := w.probe(ctx, fill)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.running, w.suspect, w.verdict = nil, false, nil
+		if err != nil {
+			w.verdict = fmt.Errorf("%w: %w", ErrNotWritable, err)
+		}
+	}()
+	return done
+}
+
+// close ends a probe that runs.
+func (w *writes) close() {
+	w.mu.Lock()
+	running := w.running
+	if running != nil {
+		w.stop()
+	}
+	w.mu.Unlock()
+	if running != nil {
+		<-running
+	}
+}
