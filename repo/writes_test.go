@@ -54,7 +54,7 @@ func TestWritesThatFailShow(t *testing.T) {
 			}
 			limit(pages)
 			require.Error(t, r.Database().Tx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
-				return sqlstore.ProbeWrite(ctx, tx, 1<<20)
+				return sqlstore.ProbeWrite(ctx, tx, 8<<20)
 			}), "somebody's write fails")
 			return func() { limit(1 << 30) }
 		},

@@ -28,15 +28,17 @@ const (
 	probePause = time.Second
 	// A probe that takes longer has failed.
 	probeTimeout = 5 * time.Second
-	// probeFill is what is written after a failure: a disk that takes one row and not
-	// a group of messages is full.
-	probeFill = 64 << 10
+	// What is written after a failure: a disk that takes one row and not a group of
+	// messages is full. A server may refuse more than a megabyte in one statement.
+	fillFile   = 4 << 20
+	fillServer = 512 << 10
 )
 
 // writes knows whether writes go through: by those that are made anyway, and, when
 // there was none for a while or one failed, by a probe. Safe for concurrent use.
 type writes struct {
 	probe func(ctx context.Context, fill int) error
+	fill  int
 
 	mu      sync.Mutex
 	went    time.Time // the last that went through
@@ -49,6 +51,10 @@ type writes struct {
 
 // WatchWrites makes Check tell whether writes go through. Call it once, before Check.
 func (d *DB) WatchWrites(probe Probe) {
+	d.writes.fill = fillFile
+	if d.driver == MySQL {
+		d.writes.fill = fillServer
+	}
 	d.writes.probe = func(ctx context.Context, fill int) error {
 		return d.Again(ctx, func(ctx context.Context) error {
 			return d.Tx(ctx, func(ctx context.Context, tx bun.Tx) error { return probe(ctx, tx, fill) })
@@ -99,7 +105,7 @@ func (w *writes) due() bool {
 func (w *writes) begin() chan struct{} {
 	fill := 0
 	if w.verdict != nil || w.suspect {
-		fill = probeFill
+		fill = w.fill
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	done := make(chan struct{})

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
-	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/metadb"
@@ -39,6 +38,8 @@ type Config struct {
 	SegmentBytes int
 	// Stream tunes what is not about files.
 	Stream stream.Config
+
+	files types.VFS // the operating system's, but for tests
 }
 
 const (
@@ -52,6 +53,9 @@ const (
 func Open(cfg Config, log *zap.Logger) (*stream.Stream, error) {
 	if cfg.SegmentBytes == 0 {
 		cfg.SegmentBytes = defaultSegmentBytes
+	}
+	if cfg.files == nil {
+		cfg.files = files{fs.New()}
 	}
 	if err := private.Dir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("the directory of the message log cannot be used: %w", err)
@@ -67,14 +71,11 @@ func Open(cfg Config, log *zap.Logger) (*stream.Stream, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrInUse, cfg.Dir)
 	}
-	// The library does not close its meta store, so it gets ours.
-	meta := &metadb.BoltMetaDB{}
-	w, err := open(cfg, meta)
-	if err != nil {
-		return nil, errors.Join(err, meta.Close(), lock.Unlock())
+	j := &journal{cfg: cfg, dir: cfg.Dir, lock: lock}
+	if err := j.open(); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
 	}
-	j := &journal{wal: w, meta: meta, dir: cfg.Dir, lock: lock}
-	s, err := stream.Open(cfg.Stream, j, ledger{w}, log)
+	s, err := stream.Open(cfg.Stream, j, ledger{j}, log)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the message log in %s: %w", cfg.Dir, err), j.Close())
 	}
@@ -89,9 +90,9 @@ func open(cfg Config, meta *metadb.BoltMetaDB) (w *wal.WAL, err error) {
 			err = fmt.Errorf("%w: %s: %v", ErrDamaged, cfg.Dir, p)
 		}
 	}()
-	if err = finishRotation(cfg.Dir, cfg.SegmentBytes); err == nil {
+	if err = finishRotation(cfg); err == nil {
 		w, err = wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithMetaStore(meta),
-			wal.WithSegmentFiler(segment.NewFiler(cfg.Dir, files{fs.New()})))
+			wal.WithSegmentFiler(segment.NewFiler(cfg.Dir, cfg.files)))
 	}
 	if err == nil {
 		// The library makes its metadata open to others, in a directory that is not.
@@ -108,55 +109,6 @@ func open(cfg Config, meta *metadb.BoltMetaDB) (w *wal.WAL, err error) {
 	}
 	return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, cfg.Dir, err)
 }
-
-// journal keeps entries in a write-ahead log.
-type journal struct {
-	wal  *wal.WAL
-	meta *metadb.BoltMetaDB
-	dir  string
-	lock *flock.Flock
-}
-
-func (j *journal) Append(index uint64, data []byte) error {
-	if err := j.wal.StoreLog(&raft.Log{Index: index, Term: 1, Type: raft.LogCommand, Data: data}); err != nil {
-		return fmt.Errorf("append entry %d in %s: %w", index, j.dir, err)
-	}
-	return nil
-}
-
-func (j *journal) Read(index uint64) ([]byte, error) {
-	var l raft.Log
-	if err := j.wal.GetLog(index, &l); err != nil {
-		return nil, fmt.Errorf("%w: entry %d in %s: %w", ErrDamaged, index, j.dir, err)
-	}
-	return l.Data, nil
-}
-
-func (j *journal) Bounds() (first, last uint64, err error) {
-	if first, err = j.wal.FirstIndex(); err == nil {
-		last, err = j.wal.LastIndex()
-	}
-	return first, last, err
-}
-
-func (j *journal) Truncate(before uint64) error {
-	first, err := j.wal.FirstIndex()
-	if err != nil || before <= first {
-		return err
-	}
-	return j.wal.DeleteRange(first, before-1)
-}
-
-func (j *journal) Close() error {
-	return errors.Join(j.wal.Close(), j.meta.Close(), j.lock.Unlock())
-}
-
-// ledger keeps the stream's state in the log's own meta store.
-type ledger struct{ wal *wal.WAL }
-
-func (l ledger) Load() ([]byte, error) { return l.wal.Get([]byte(stateKey)) }
-
-func (l ledger) Save(state []byte) error { return l.wal.Set([]byte(stateKey), state) }
 
 // files makes segments that only their owner reads; the library's own are open to
 // everybody.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	wal "github.com/hashicorp/raft-wal"
-	"github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/segment"
 	"github.com/hashicorp/raft-wal/types"
@@ -19,7 +18,8 @@ import (
 // later in the background. Killed in between, it opens a tail that it has
 // sealed, and refuses every append from then on ("segment is sealed"). The entry
 // written here is the one that the library's own rotation would have written.
-func finishRotation(dir string, segmentBytes int) (err error) {
+func finishRotation(cfg Config) (err error) {
+	dir := cfg.Dir
 	if _, err := os.Stat(filepath.Join(dir, metadb.FileName)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -36,7 +36,7 @@ func finishRotation(dir string, segmentBytes int) (err error) {
 	if !tail.SealTime.IsZero() {
 		return nil
 	}
-	w, err := segment.NewFiler(dir, fs.New()).RecoverTail(*tail)
+	w, err := segment.NewFiler(dir, cfg.files).RecoverTail(*tail)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the new segment's file was not made yet; the library makes it
 	}
@@ -55,7 +55,7 @@ func finishRotation(dir string, segmentBytes int) (err error) {
 	tail.SealTime, tail.MaxIndex, tail.IndexStart = now, last, indexStart
 	state.Segments = append(state.Segments, types.SegmentInfo{
 		ID: state.NextSegmentID, BaseIndex: last + 1, MinIndex: last + 1,
-		SizeLimit: uint32(segmentBytes), Codec: wal.CodecBinaryV1, CreateTime: now, //nolint:gosec // bounded by Config
+		SizeLimit: uint32(cfg.SegmentBytes), Codec: wal.CodecBinaryV1, CreateTime: now, //nolint:gosec // bounded by Config
 	})
 	state.NextSegmentID++
 	if err := meta.CommitState(state); err != nil {

@@ -2,8 +2,10 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -20,6 +22,8 @@ const (
 	// yet; beyond it they wait.
 	waitingBytes = 4 * mq.MaxCallBytes
 	waitingCalls = 4096
+	// mendEvery is how often it is looked whether a full disk has room again.
+	mendEvery = time.Second
 )
 
 // committer turns calls into entries: while one entry is on its way to the disk,
@@ -107,10 +111,15 @@ func (c *committer) run() {
 	defer close(c.done)
 	var buf []byte
 	var group []*call
+	mend := time.NewTicker(mendEvery)
+	defer mend.Stop()
 	for {
 		var first *call
 		select {
 		case first = <-c.calls:
+		case <-mend.C:
+			c.mend()
+			continue
 		case <-c.closing:
 			return
 		}
@@ -164,13 +173,34 @@ func (c *committer) commit(buf []byte, group []*call) []byte {
 	return buf
 }
 
-// fail stops the log for good: after a failed write nobody can say what is on
-// the disk, and writing on could confirm what a restart does not find.
+// fail stops the log: after a failed write nobody can say what is on the disk, and
+// writing on could confirm what a restart does not find. Where only the room was
+// missing, mend goes on.
 func (c *committer) fail(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if _, mends := c.journal.(Mender); mends && errors.Is(err, ErrNoRoom) {
+		c.failed = fmt.Errorf("write the message log (it goes on when there is room): %w", err)
+		return c.failed
+	}
 	c.failed = fmt.Errorf("write the message log (it accepts nothing until a restart): %w", err)
 	return c.failed
+}
+
+// mend goes on after a full disk, once there is room. Nobody publishes meanwhile: a
+// server that is not ready is asked for nothing.
+func (c *committer) mend() {
+	m, mends := c.journal.(Mender)
+	if !mends || !errors.Is(c.failure(), ErrNoRoom) {
+		return
+	}
+	if err := m.Mend(); err != nil {
+		_ = c.fail(err) // Health tells it
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed = nil
 }
 
 func (c *committer) failure() error {

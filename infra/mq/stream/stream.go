@@ -18,8 +18,18 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// ErrDamaged is wrapped when entries that were confirmed cannot be read.
-var ErrDamaged = errors.New("the message log is damaged")
+var (
+	// ErrDamaged is wrapped when entries that were confirmed cannot be read.
+	ErrDamaged = errors.New("the message log is damaged")
+	// ErrNoRoom is wrapped by a Journal's Append that wrote nothing of the entry that
+	// counts, because the disk is full.
+	ErrNoRoom = errors.New("the disk has no room for the message log")
+)
+
+// Mender is a [Journal] that goes on after an ErrNoRoom: Mend brings it back to what
+// was confirmed, or says with another ErrNoRoom that it is too early. It is called by
+// the goroutine that appends.
+type Mender interface{ Mend() error }
 
 // Journal keeps entries. Indexes start at 1 and have no holes. Append returns
 // when the entry is durable; Read returns an error that wraps [ErrDamaged] for
@@ -144,8 +154,8 @@ func (s *Stream) Delete(_ context.Context, names ...string) error { return s.cat
 func (s *Stream) Topics() []string { return s.catalog.names() }
 
 // Health returns the error that stopped the log, if one did: after a failed
-// fsync nothing more is accepted, since nobody can say what is on the disk; a
-// confirmed entry that cannot be read stops the groups that need it.
+// fsync nothing more is accepted, since nobody can say what is on the disk; after a
+// full disk nothing is until there is room again; a confirmed entry that cannot be read stops the groups that need it.
 func (s *Stream) Health(context.Context) error {
 	if err := s.unreadable.Load(); err != nil {
 		return *err
