@@ -98,22 +98,38 @@ func loadConfig(cmd *cobra.Command, cfg *Config) (unknown []string, err error) {
 func configCommand(cfg *Config, stdout io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "config",
-		Short: "Print every setting, its value and its name in the environment",
+		Short: "Print every setting: its value, its name in the environment, what it is for and may be",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := loadConfig(cmd, cfg); err != nil {
 				return err
+			}
+			specs := make(map[string]conf.Spec, len(settings))
+			for _, s := range settings {
+				specs[s.Path] = s
 			}
 			for _, k := range conf.Keys(envPrefix, cfg) {
 				value := conf.Format(k.Default)
 				if k.Secret && value != "" && value != "map[]" {
 					value = "(set)"
 				}
-				if _, err := fmt.Fprintf(stdout, "%-40s %-24s $%s\n", k.Path, value, k.Env); err != nil {
+				if _, err := fmt.Fprintf(stdout, "%-40s %-24s $%s\n    %s\n", k.Path, value, k.Env, describe(specs[k.Path])); err != nil {
 					return fmt.Errorf("print the configuration: %w", err)
 				}
 			}
 			return nil
 		},
 	}
+}
+
+// describe is what "gochat config" tells of a setting beside its value.
+func describe(s conf.Spec) string {
+	text := s.About
+	if bounds := s.Range(); bounds != "" {
+		text += " [" + bounds + "]"
+	}
+	if s.Reloads {
+		text += " [read again at SIGHUP]"
+	}
+	return text
 }

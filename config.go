@@ -12,6 +12,7 @@ import (
 	"github.com/gochat/gochat/handlers/group"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/webhook"
+	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/infra/mq/kafka"
 	"github.com/gochat/gochat/infra/mq/redisstream"
@@ -118,6 +119,9 @@ func (c *Config) validate() error {
 	c.Conversation.Limits = c.Limits.Limits
 	c.Group.Limits = c.Limits.Limits
 	c.Router.Message = c.Message
+	if err := conf.Check(c, settings); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
 	var errs []error
 	if c.DataDir == "" {
 		errs = append(errs, errors.New("data_dir: must name a directory"))

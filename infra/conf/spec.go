@@ -1,0 +1,86 @@
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Spec says of one setting what people must know of it.
+type Spec struct {
+	// Path is the key in a file.
+	Path string
+	// About is one sentence or two: what it is for, and what special values mean.
+	About string
+	// Min and Max bound a number or a time, both included; they are of the value's type
+	// (for whole numbers int). nil: the setting is no number.
+	Min, Max any
+	// NoZero refuses 0 between the bounds.
+	NoZero bool
+	// Reloads says that a change is taken up while the process runs.
+	Reloads bool
+}
+
+// Range prints the bounds, empty when there are none.
+func (s Spec) Range() string {
+	if s.Min == nil {
+		return ""
+	}
+	text := Format(s.Min) + " to " + Format(s.Max)
+	if s.NoZero {
+		text += ", not 0"
+	}
+	return text
+}
+
+// Check holds the values of a configuration struct (a pointer to it) against the
+// specifications of its settings, and names each setting that is out of its range.
+// Every setting has one specification, or that is an error too.
+func Check(cfg any, specs []Spec) error {
+	byPath := make(map[string]Spec, len(specs))
+	for _, s := range specs {
+		byPath[s.Path] = s
+	}
+	var errs []error
+	for _, k := range Keys("", cfg) {
+		s, there := byPath[k.Path]
+		delete(byPath, k.Path)
+		switch {
+		case !there:
+			errs = append(errs, fmt.Errorf("%s: has no specification", k.Path))
+		case (s.Min != nil) != isNumber(k.Default) || s.About == "":
+			errs = append(errs, fmt.Errorf("%s: its specification has no description, or bounds of another kind", k.Path))
+		case s.Min != nil:
+			errs = append(errs, s.check(k.Default))
+		}
+	}
+	for path := range byPath {
+		errs = append(errs, fmt.Errorf("%s: there is no such setting", path))
+	}
+	return errors.Join(errs...)
+}
+
+func (s Spec) check(value any) error {
+	within := false
+	if f, ok := value.(float64); ok {
+		low, _ := s.Min.(float64)
+		high, _ := s.Max.(float64)
+		within = f >= low && f <= high
+	} else {
+		n := whole(value)
+		within = n >= whole(s.Min) && n <= whole(s.Max) && (n != 0 || !s.NoZero)
+	}
+	if within {
+		return nil
+	}
+	about, _, _ := strings.Cut(strings.TrimSuffix(s.About, "."), ";")
+	return fmt.Errorf("%s %s: must be %s (%s)", s.Path, Format(value), s.Range(), about)
+}
+
+func isNumber(v any) bool {
+	_, isFloat := v.(float64)
+	return isFloat || reflect.ValueOf(v).CanInt()
+}
+
+func whole(v any) int64 { return reflect.ValueOf(v).Int() }
