@@ -32,7 +32,11 @@ work on Kafka (or Redis streams), MySQL or MariaDB, and Redis:
     gochat gateway               GOCHAT_KV_ADDRS, GOCHAT_MQ_DRIVER=kafka, GOCHAT_MQ_KAFKA_BROKERS, …
 
 Settings come from a file (--config), the environment (GOCHAT_…) and flags, the
-later ones win. "gochat config" prints every one of them with its present value.`
+later ones win. "gochat config" prints every one of them with its present value.
+
+A running process reads the file again at SIGHUP, takes what it can and tells what needs
+a restart. SIGUSR1 steps the log's level. The first SIGINT (Ctrl-C) or SIGTERM finishes
+what is accepted, a second one ends at once.`
 
 func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	cfg := defaultConfig()
@@ -41,6 +45,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		Short:         "An instant-messaging backend that starts with one command",
 		Long:          fmt.Sprintf(longHelp, roleHelp()),
 		Args:          cobra.MaximumNArgs(1),
+		Version:       thisBuild().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,9 +60,17 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 			if err := checkRoles(roles, cfg); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, roles, unknown, stdout, stderr)
+			reload := func() (*Config, error) {
+				next := defaultConfig()
+				if _, err := loadConfig(cmd, next); err != nil {
+					return nil, err
+				}
+				return next, checkRoles(roles, next)
+			}
+			return serve(cmd.Context(), cfg, roles, unknown, reload, stdout, stderr)
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -67,7 +80,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	hideAllBut(root, "config", "data-dir", "gateway-listen", "log-level", "log-format")
 	root.AddCommand(
 		configCommand(cfg, stdout), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), searchCommand(cfg, stdout),
-		webhookCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr),
+		webhookCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr), versionCommand(stdout),
 	)
 	return root
 }

@@ -85,7 +85,7 @@ func newLargeGroup(b *testing.B) *largeGroup {
 	require.NoError(b, err)
 	a := &app{cfg: cfg, roles: names, log: zap.NewNop(), level: zap.NewAtomicLevel(), stack: lifecycle.New(b.Context())}
 	require.NoError(b, a.start(b.Context()))
-	b.Cleanup(func() { require.NoError(b, a.stack.Stop(stopTimeout)) })
+	b.Cleanup(func() { require.NoError(b, a.stack.Stop(a.cfg.stopTimeout())) })
 	g := &largeGroup{b: b, a: a, conv: string(contracts.GroupConversation(benchGroup))}
 	g.populate()
 	for i := range benchGateways {

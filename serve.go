@@ -23,8 +23,13 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// stopTimeout is what a stop may take altogether.
-const stopTimeout = 10 * time.Second
+// stopTimeout is what a stop may take altogether: the gateway's drain, the workers' and
+// the calls', one after the other as far as they are in this process, and a rest for what
+// is closed after them.
+func (c *Config) stopTimeout() time.Duration {
+	const rest = 5 * time.Second
+	return c.Gateway.DrainTimeout + c.Router.DrainTimeout + c.RPC.DrainTimeout + rest
+}
 
 // gcPercent trades memory for CPU: what lives on the heap is small and bounded,
 // and at Go's default of 100 a quarter of the CPU went to the collector under
@@ -32,7 +37,7 @@ const stopTimeout = 10 * time.Second
 const gcPercent = 300
 
 // serve runs roles until ctx is done or one of them fails.
-func serve(ctx context.Context, cfg *Config, names, unknown []string, stdout, stderr io.Writer) (err error) {
+func serve(ctx context.Context, cfg *Config, names, unknown []string, reload func() (*Config, error), stdout, stderr io.Writer) (err error) {
 	log, level, closeLog, err := obs.NewLogger(cfg.Log, stderr)
 	if err != nil {
 		return err
@@ -45,9 +50,12 @@ func serve(ctx context.Context, cfg *Config, names, unknown []string, stdout, st
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	a := &app{cfg: cfg, roles: names, log: log, level: level, stack: lifecycle.New(ctx)}
+	a := &app{
+		cfg: cfg, roles: names, log: log, level: level, stack: lifecycle.New(ctx),
+		reload: reload, tuning: tuning{file: cfg.Log.Level},
+	}
 	defer func() {
-		if stopErr := a.stack.Stop(stopTimeout); stopErr != nil {
+		if stopErr := a.stack.Stop(cfg.stopTimeout()); stopErr != nil {
 			err = errors.Join(err, stopErr)
 		}
 	}()

@@ -21,6 +21,9 @@ var suites = []struct{ variable, server string }{
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	code := m.Run()
 	var missing []string
 	for _, s := range suites {

@@ -32,6 +32,10 @@ type app struct {
 	level zap.AtomicLevel
 	stack *lifecycle.Stack
 
+	reload  func() (*Config, error)
+	tuning  tuning
+	tracing *obs.Tracing
+
 	started  atomic.Bool
 	listener net.Listener // of the gateway
 	calling  net.Listener // of the services
@@ -58,7 +62,7 @@ type app struct {
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue,
-		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startFeed, a.startGateway, a.watchSettings,
+		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startFeed, a.startGateway, a.watchSettings, a.listenToSignals,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -88,6 +92,7 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 		}
 	}
 	a.metrics = obs.NewMetrics()
+	a.metrics.MustRegister(buildMetric())
 	a.checks = health.New(2 * time.Second)
 	a.checks.Add("start", func(context.Context) error {
 		if !a.started.Load() {
@@ -121,10 +126,10 @@ func ignoreClosed(err error) error {
 }
 
 func (a *app) openObservation(ctx context.Context) error {
-	stop, err := obs.StartTracing(ctx, a.cfg.Trace, "gochat")
-	if err != nil {
+	var err error
+	if a.tracing, err = obs.StartTracing(ctx, a.cfg.Trace, "gochat"); err != nil {
 		return err
 	}
-	a.stack.Push("tracing", stop)
+	a.stack.Push("tracing", a.tracing.Stop)
 	return nil
 }

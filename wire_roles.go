@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"runtime"
 
@@ -237,20 +236,4 @@ func (a *app) watchSettings(context.Context) error {
 		return a.registry.WatchConfig(ctx, a.applySettings)
 	})
 	return nil
-}
-
-func (a *app) applySettings(values map[string]string) {
-	word, ok := values["log.level"]
-	if !ok {
-		word = a.cfg.Log.Level
-	}
-	level, err := zap.ParseAtomicLevel(word)
-	if err != nil {
-		a.log.Warn("a setting from the registry makes no sense and is left as it was", zap.String("log.level", word))
-		return
-	}
-	if level.Level() != a.level.Level() {
-		a.level.SetLevel(level.Level())
-		a.log.Info("the log's level has changed", zap.String("level", fmt.Sprint(level.Level())))
-	}
 }

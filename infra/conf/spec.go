@@ -84,3 +84,16 @@ func isNumber(v any) bool {
 }
 
 func whole(v any) int64 { return reflect.ValueOf(v).Int() }
+
+// Changed returns the paths of the settings whose values differ between two
+// configurations of one type (pointers to structs), sorted.
+func Changed(before, after any) []string {
+	was, is := Keys("", before), Keys("", after)
+	var out []string
+	for i, k := range is {
+		if !reflect.DeepEqual(was[i].Default, k.Default) {
+			out = append(out, k.Path)
+		}
+	}
+	return out
+}
