@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -220,32 +219,36 @@ func (c *conn) refuse(ref string) {
 const floodWindow = 10 * time.Second
 
 func (c *conn) markRead(data value) {
+	ctx, end := c.g.frame(contracts.FrameRead)
+	defer end()
 	d, err := readData(data)
 	if err == nil {
-		ctx, cancel := c.g.rpc(context.Background())
+		ctx, cancel := c.g.rpc(ctx)
 		defer cancel()
 		_, err = c.g.deps.Conversations.Read(ctx, &pb.ReadRequest{
 			CallerId: c.user, ConversationId: d.ConversationID, SeqId: d.SeqID, ConnectionId: c.id,
 		})
 	}
 	if err != nil {
-		c.fail(c.g.told(err, contracts.FrameRead), contracts.FrameRead)
+		c.fail(c.g.told(ctx, err, contracts.FrameRead), contracts.FrameRead)
 	}
 }
 
 func (c *conn) typing(data value) {
+	ctx, end := c.g.frame(contracts.FrameTyping)
+	defer end()
 	conv, err := typingData(data)
 	if err == nil {
 		if !c.g.typists.allow(typist{c.user, conv}, time.Now()) {
 			return
 		}
-		ctx, cancel := c.g.rpc(context.Background())
+		ctx, cancel := c.g.rpc(ctx)
 		defer cancel()
 		_, err = c.g.deps.Conversations.Typing(ctx, &pb.TypingRequest{
 			CallerId: c.user, ConversationId: conv, ConnectionId: c.id,
 		})
 	}
 	if err != nil {
-		c.fail(c.g.told(err, contracts.FrameTyping), contracts.FrameTyping)
+		c.fail(c.g.told(ctx, err, contracts.FrameTyping), contracts.FrameTyping)
 	}
 }

@@ -46,5 +46,5 @@ func (c *conn) delivered(data value) {
 		}
 		err = contracts.NewError(contracts.CodeUnavailable, "")
 	}
-	c.fail(c.g.told(err, contracts.FrameDelivered), contracts.FrameDelivered)
+	c.fail(c.g.told(context.Background(), err, contracts.FrameDelivered), contracts.FrameDelivered)
 }

@@ -1,12 +1,14 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/contracts"
@@ -189,12 +191,20 @@ func clientError(err error) *contracts.Error {
 	return contracts.NewError(contracts.CodeInvalidArgument, "").WithCause(err)
 }
 
+// frame begins the trace of one frame of a socket: what services log of it and what the
+// gateway does have one id. end ends it.
+func (g *Gateway) frame(name string) (ctx context.Context, end func()) {
+	ctx, span := g.tracer.Start(context.Background(), name, trace.WithSpanKind(trace.SpanKindServer))
+	return ctx, func() { span.End() }
+}
+
 // told returns what a client is told of an error on its socket, and logs what is the
 // server's own fault.
-func (g *Gateway) told(err error, frame string) *contracts.Error {
+func (g *Gateway) told(ctx context.Context, err error, frame string) *contracts.Error {
 	e := contracts.AsError(err)
 	if e.Code.Spec().HTTP >= http.StatusInternalServerError {
-		g.log.Error("a frame failed", zap.String("frame", frame), zap.Error(err))
+		g.log.Error("a frame failed", zap.String("frame", frame),
+			zap.Stringer("trace_id", trace.SpanContextFromContext(ctx).TraceID()), zap.Error(err))
 	}
 	return e
 }

@@ -61,7 +61,7 @@ func (c *conn) submit(up *pb.Upstream) {
 	}
 	msg, err := c.g.record(context.Background(), up, c.id)
 	if err != nil {
-		c.fail(c.g.told(err, contracts.FrameSend), up.GetTempMessageId())
+		c.fail(c.g.told(context.Background(), err, contracts.FrameSend), up.GetTempMessageId())
 		return
 	}
 	// While it waits for the queue, its silence is not the client's fault.
@@ -106,9 +106,7 @@ func (g *Gateway) record(ctx context.Context, up *pb.Upstream, origin string) (*
 		contracts.MetaOriginConnection: origin,
 	}
 	ctx, span := g.tracer.Start(ctx, "send-message", trace.WithSpanKind(trace.SpanKindProducer))
-	if span.SpanContext().IsSampled() {
-		otel.GetTextMapPropagator().Inject(ctx, propagation.MapCarrier(msg.Metadata))
-	}
+	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(msg.Metadata)) // kept or not: logs are found by it
 	span.End()
 	return msg, nil
 }

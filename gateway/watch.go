@@ -239,22 +239,24 @@ func (w *watch) apply(now map[int64]standing, seen map[int64]int64) {
 
 // subscribePresence takes one presence-subscribe from the socket.
 func (c *conn) subscribePresence(data value) {
+	ctx, end := c.g.frame(contracts.FramePresenceSubscribe)
+	defer end()
 	b, err := parseData(data)
 	if err == nil {
 		ids := b.requiredUserIDs("userIds", 0, contracts.PresenceMax)
 		if err = b.err(); err == nil {
-			err = c.watchUsers(ids)
+			err = c.watchUsers(ctx, ids)
 		}
 	}
 	if err != nil {
-		c.fail(c.g.told(err, contracts.FramePresenceSubscribe), contracts.FramePresenceSubscribe)
+		c.fail(c.g.told(ctx, err, contracts.FramePresenceSubscribe), contracts.FramePresenceSubscribe)
 	}
 }
 
-func (c *conn) watchUsers(ids []int64) error {
+func (c *conn) watchUsers(ctx context.Context, ids []int64) error {
 	var list []*pb.Presence
 	if len(ids) > 0 {
-		ctx, cancel := c.g.rpc(context.Background())
+		ctx, cancel := c.g.rpc(ctx)
 		defer cancel()
 		resp, err := c.g.deps.Presence.GetPresence(ctx, &pb.GetPresenceRequest{CallerId: c.user, UserIds: ids})
 		if err != nil {

@@ -9,9 +9,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/handlers/deliver"
@@ -70,8 +68,6 @@ func (o *outbox) message(ctx context.Context, r deliver.Record) *message.Message
 	m := message.NewMessage(o.prefix+strconv.FormatUint(o.count.Add(1), 36), r.Payload)
 	m.Metadata[mq.KeyMetadata] = r.Key
 	m.Metadata[contracts.MetaSchema] = contracts.SchemaVersion
-	if trace.SpanContextFromContext(ctx).IsSampled() {
-		otel.GetTextMapPropagator().Inject(ctx, propagation.MapCarrier(m.Metadata))
-	}
+	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(m.Metadata)) // kept or not: logs are found by it
 	return m
 }

@@ -92,21 +92,15 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	h := router.AddConsumerHandler(w.name, w.topic, sub, w.last)
 	h.AddMiddleware(w.outer...)
 	h.AddMiddleware(
+		middleware.Failed(w.name, deps.Log),
 		middleware.Trace(w.name),
 		deps.Metrics.Router(w.name),
 		middleware.Poison{
 			Publisher: deps.Transport.Publisher(), Topic: poisonTopic, Router: w.name, Group: w.group, About: w.about,
 			Count: deps.Metrics.Poisoned, Log: deps.Log,
 		}.Middleware,
-		wmiddleware.Retry{
-			MaxRetries: cfg.Retries, InitialInterval: cfg.RetryPause, MaxInterval: cfg.RetryPauseMax,
-			Multiplier: 2, RandomizationFactor: 0.3, ResetContextOnRetry: true,
-			ShouldRetry: func(p wmiddleware.RetryParams) bool {
-				return !middleware.IsPermanent(p.Err) || middleware.IsPanic(p.Err)
-			},
-			OnRetryHook: func(n int, delay time.Duration) {
-				deps.Log.Warn("retrying a run", zap.String("router", w.name), zap.Int("retry", n), zap.Duration("pause", delay))
-			},
+		middleware.Retry{
+			Times: cfg.Retries, Pause: cfg.RetryPause, PauseMax: cfg.RetryPauseMax, Router: w.name, Log: deps.Log,
 		}.Middleware,
 		wmiddleware.Recoverer,
 	)

@@ -83,7 +83,14 @@ func fields(f watermill.LogFields) []zap.Field {
 	return out
 }
 
+// handlerFailed is the library's line about a handler's error, which the handlers' own
+// middleware logs with what the library does not know.
+const handlerFailed = "Handler returned error"
+
 func (w watermillLog) Error(msg string, err error, f watermill.LogFields) {
+	if msg == handlerFailed {
+		return
+	}
 	w.log.Error(msg, append(fields(f), zap.Error(err))...)
 }
 

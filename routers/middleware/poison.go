@@ -98,7 +98,7 @@ func (p Poison) bury(msg *message.Message, why error) error {
 	p.Count(p.Router, reason)
 	p.Log.Error("record poisoned: it can never be handled", zap.String("router", p.Router), zap.String("uuid", msg.UUID),
 		zap.String("reason", reason), zap.String("error", text), zap.String("sender", about.Sender),
-		zap.String("conversation", about.Conversation), zap.String("traceId", traceOf(msg)))
+		zap.String("conversation", about.Conversation), zap.String("trace_id", traceOf(msg)))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"go.opentelemetry.io/otel"
@@ -15,18 +16,20 @@ import (
 
 const traceParent = "traceparent"
 
-// Trace continues the trace that came in each record's metadata. A run with
-// several traces is a span of the first, linked to the others. Records without a
-// trace context cost nothing.
+// Trace continues the trace that came in each record's metadata. A run with several
+// traces that are kept is a span of the first, linked to the others. Of traces that are
+// not kept the first one's id goes on, for the log.
 func Trace(name string) message.HandlerMiddleware {
 	tracer := otel.Tracer("gochat/routers")
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
-			ctx, opts, traced := remote(msg)
-			if !traced {
+			ctx, links, sampled := remote(msg)
+			if !sampled {
+				msg.SetContext(ctx)
 				return h(msg)
 			}
-			ctx, span := tracer.Start(ctx, name, opts...)
+			ctx, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),
+				trace.WithAttributes(attribute.Int("gochat.run", len(mq.Run(msg)))))
 			defer span.End()
 			msg.SetContext(ctx)
 			out, err := h(msg)
@@ -39,27 +42,29 @@ func Trace(name string) message.HandlerMiddleware {
 	}
 }
 
-func remote(msg *message.Message) (context.Context, []trace.SpanStartOption, bool) {
-	ctx := msg.Context()
-	run := mq.Run(msg)
-	var links []trace.Link
-	traced := false
-	for _, m := range run {
-		if m.Metadata.Get(traceParent) == "" {
+// notSampled ends a traceparent of a trace that is not kept, as we write it.
+const notSampled = "-00"
+
+// remote returns a context within the first trace of a run that is kept, or else within
+// its first one, and links to the others that are kept.
+func remote(msg *message.Message) (ctx context.Context, links []trace.Link, sampled bool) {
+	ctx = msg.Context()
+	for _, m := range mq.Run(msg) {
+		parent := m.Metadata.Get(traceParent)
+		if parent == "" || strings.HasSuffix(parent, notSampled) && trace.SpanContextFromContext(ctx).IsValid() {
 			continue
 		}
-		c := otel.GetTextMapPropagator().Extract(ctx, propagation.MapCarrier(m.Metadata))
-		if !traced {
-			ctx, traced = c, true
-			continue
+		c := propagation.TraceContext{}.Extract(msg.Context(), propagation.MapCarrier(m.Metadata))
+		switch kept := trace.SpanContextFromContext(c).IsSampled(); {
+		case kept && sampled:
+			links = append(links, trace.LinkFromContext(c))
+		case kept:
+			ctx, sampled = c, true
+		case !trace.SpanContextFromContext(ctx).IsValid():
+			ctx = c
 		}
-		links = append(links, trace.LinkFromContext(c))
 	}
-	return ctx, []trace.SpanStartOption{
-		trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithLinks(links...),
-		trace.WithAttributes(attribute.Int("gochat.run", len(run))),
-	}, traced
+	return ctx, links, sampled
 }
 
 func traceID(ctx context.Context) string {

@@ -1,0 +1,89 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// Retry handles a run again in place, with a pause that doubles, and says each time why.
+// A permanent error is not tried again, unless it is a panic.
+type Retry struct {
+	// Times is how often a run is tried again; then its error goes on.
+	Times int
+	// Pause is before the first retry; it doubles up to PauseMax.
+	Pause, PauseMax time.Duration
+	Router          string
+	Log             *zap.Logger
+}
+
+// Middleware implements message.HandlerMiddleware, by Watermill's own.
+func (r Retry) Middleware(h message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		return wmiddleware.Retry{
+			MaxRetries: r.Times, InitialInterval: r.Pause, MaxInterval: r.PauseMax,
+			Multiplier: 2, RandomizationFactor: 0.3, ResetContextOnRetry: true,
+			ShouldRetry: func(p wmiddleware.RetryParams) bool {
+				if IsPermanent(p.Err) && !IsPanic(p.Err) {
+					return false
+				}
+				if p.RetryNum < r.Times {
+					r.Log.Warn("retrying a run", append(AboutRun(msg), zap.String("router", r.Router),
+						zap.Int("retry", p.RetryNum+1), zap.Error(p.Err))...)
+				}
+				return true
+			},
+		}.Middleware(h)(msg)
+	}
+}
+
+// Failed says why a run goes back to its lane. Watermill's own line knows no traces.
+func Failed(router string, log *zap.Logger) message.HandlerMiddleware {
+	return func(h message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			out, err := h(msg)
+			if err != nil && !errors.Is(err, context.Canceled) {
+				log.Error("a run failed; its lane tries it again for ever", append(AboutRun(msg),
+					zap.String("router", router), zap.Error(err))...)
+			}
+			return out, err
+		}
+	}
+}
+
+// tracesLogged bounds the traces of one line.
+const tracesLogged = 32
+
+// AboutRun says which records a log's line is about: how many, and their traces, which
+// are those that the clients were told.
+func AboutRun(msg *message.Message) []zap.Field {
+	run := mq.Run(msg)
+	fields := []zap.Field{zap.Int("records", len(run)), zap.String("uuid", msg.UUID)}
+	var ids []string
+	known := map[string]bool{"": true}
+	for _, m := range run {
+		id := traceOf(m)
+		if known[id] {
+			continue
+		}
+		known[id] = true
+		if len(ids) == tracesLogged {
+			fields = append(fields, zap.Bool("more_traces", true))
+			break
+		}
+		ids = append(ids, id)
+	}
+	switch len(ids) {
+	case 0:
+		return fields
+	case 1:
+		return append(fields, zap.String("trace_id", ids[0]))
+	}
+	return append(fields, zap.Strings("trace_id", ids))
+}
