@@ -160,10 +160,12 @@ func (a *app) startJanitor(context.Context) error {
 	if err != nil {
 		return err
 	}
+	keeper := routers.NewPoisonKeeper(a.cfg.Router, a.routing, pb.NewPoisonRepoClient(a.calls))
 	chores := func(ctx context.Context) error {
 		all, ctx := errgroup.WithContext(ctx)
 		all.Go(func() error { return j.Run(ctx) })
 		all.Go(func() error { return crier.Run(ctx) })
+		all.Go(func() error { return keeper.Run(ctx) })
 		return all.Wait()
 	}
 	run := chores

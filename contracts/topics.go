@@ -22,6 +22,7 @@ const (
 	GroupMessage = "gochat-message"
 	GroupFanout  = "gochat-fanout"
 	GroupWebhook = "gochat-webhook"
+	GroupPoison  = "gochat-poison"
 )
 
 // Metadata keys of records, beside the partition key and the W3C trace context.
@@ -35,6 +36,8 @@ const (
 // Metadata keys that a record of the poison topic has beside those it had before. The payload
 // and the record's UUID are what they were; the same record may be there more than once.
 const (
+	// MetaPoisonStart starts the keys of this group, but for MetaTraceID.
+	MetaPoisonStart = "poison_"
 	// MetaPoisonReason is one of the reasons below. Releases that had no MetaPoisonError wrote
 	// the error's text here.
 	MetaPoisonReason = "poison_reason"

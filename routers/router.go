@@ -77,7 +77,8 @@ type Router struct {
 }
 
 // build makes a router with the one order of middlewares: trace → metrics →
-// poison → retry → recover → what the router itself does.
+// poison → retry → recover → what the router itself does. Without a poison topic nothing
+// is poisoned: the lane waits.
 func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: cfg.DrainTimeout + time.Second}, deps.Watermill)
 	if err != nil {
@@ -95,10 +96,14 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 		middleware.Failed(w.name, deps.Log),
 		middleware.Trace(w.name),
 		deps.Metrics.Router(w.name),
-		middleware.Poison{
+	)
+	if poisonTopic != "" {
+		h.AddMiddleware(middleware.Poison{
 			Publisher: deps.Transport.Publisher(), Topic: poisonTopic, Router: w.name, Group: w.group, About: w.about,
 			Count: deps.Metrics.Poisoned, Log: deps.Log,
-		}.Middleware,
+		}.Middleware)
+	}
+	h.AddMiddleware(
 		middleware.Retry{
 			Times: cfg.Retries, Pause: cfg.RetryPause, PauseMax: cfg.RetryPauseMax, Router: w.name, Log: deps.Log,
 		}.Middleware,

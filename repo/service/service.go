@@ -35,6 +35,7 @@ type Store interface {
 	store.SearchReader
 	store.Devices
 	store.Receipts
+	store.Poison
 }
 
 // Repo is all repository services. Their errors are *contracts.Error. Safe for
@@ -129,6 +130,7 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterDeviceRepoServer(on, devices{Repo: r})
 	pb.RegisterReceiptRepoServer(on, receipts{Repo: r})
 	pb.RegisterPresenceRepoServer(on, presence{Repo: r})
+	pb.RegisterPoisonRepoServer(on, poison{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that

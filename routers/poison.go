@@ -1,0 +1,121 @@
+package routers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/mq"
+)
+
+const (
+	// requeueEvery is how often it is asked what a person wants back.
+	requeueEvery = time.Second
+	// requeueAtOnce bounds one look.
+	requeueAtOnce = 16
+	// poisonRunBytes fits into a call with what metadata adds.
+	poisonRunBytes = 4 << 20
+)
+
+// PoisonKeeper takes records out of the poison topic, which keeps nothing for ever, into
+// the database, where people see them; and it puts back what people want back. One runs
+// at a time.
+type PoisonKeeper struct {
+	cfg  Config
+	deps Deps
+	repo pb.PoisonRepoClient
+}
+
+// NewPoisonKeeper returns a keeper.
+func NewPoisonKeeper(cfg Config, deps Deps, repo pb.PoisonRepoClient) *PoisonKeeper {
+	return &PoisonKeeper{cfg: cfg, deps: deps, repo: repo}
+}
+
+// Run keeps and puts back until ctx is done.
+func (k *PoisonKeeper) Run(ctx context.Context) error {
+	// Nothing is poisoned here: the record would come back, and be it again.
+	r, err := build(k.cfg, k.deps, "", work{
+		name: "poison", topic: contracts.TopicPoison, group: contracts.GroupPoison, runBytes: poisonRunBytes, last: k.keep,
+	})
+	if err != nil {
+		return err
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return r.Run(ctx) })
+	all.Go(func() error {
+		k.putBack(ctx)
+		return nil
+	})
+	return all.Wait()
+}
+
+// keep is what the router does with the records of the poison topic.
+func (k *PoisonKeeper) keep(msg *message.Message) error {
+	in := &pb.KeepPoisonRequest{}
+	for _, m := range mq.Run(msg) {
+		clean := make(map[string]string, len(m.Metadata))
+		for key, value := range m.Metadata {
+			clean[strings.ToValidUTF8(key, "?")] = strings.ToValidUTF8(value, "?")
+		}
+		in.Records = append(in.Records, &pb.PoisonRecord{Uuid: strings.ToValidUTF8(m.UUID, "?"), Metadata: clean, Payload: m.Payload})
+	}
+	if _, err := k.repo.KeepPoison(msg.Context(), in); err != nil {
+		return fmt.Errorf("keep %d poisoned records: %w", len(in.GetRecords()), err)
+	}
+	return nil
+}
+
+// putBack looks for what people want back until ctx is done.
+func (k *PoisonKeeper) putBack(ctx context.Context) {
+	ticker := time.NewTicker(requeueEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := k.requeue(ctx); err != nil && ctx.Err() == nil {
+			k.deps.Log.Warn("poisoned records were not put back; it is tried again", zap.Error(err))
+		}
+	}
+}
+
+// requeue puts records back and then forgets them: a crash in between puts them back
+// twice, which every consumer takes.
+func (k *PoisonKeeper) requeue(ctx context.Context) error {
+	list, err := k.repo.ListRequeued(ctx, &pb.ListRequeuedRequest{Limit: requeueAtOnce})
+	if err != nil {
+		return fmt.Errorf("ask what is to be put back: %w", err)
+	}
+	for _, rec := range list.GetRecords() {
+		topic := rec.GetMetadata()[contracts.MetaPoisonTopic]
+		if err := k.deps.Transport.Publisher().Publish(topic, again(rec)); err != nil {
+			return fmt.Errorf("put record %s back into %s: %w", rec.GetUuid(), topic, err)
+		}
+		if _, err := k.repo.ForgetPoison(ctx, &pb.ForgetPoisonRequest{RecordIds: []int64{rec.GetRecordId()}}); err != nil {
+			return fmt.Errorf("forget record %d, which was put back: %w", rec.GetRecordId(), err)
+		}
+		k.deps.Log.Info("a poisoned record was put back", zap.String("uuid", rec.GetUuid()), zap.String("topic", topic),
+			zap.String("trace_id", rec.GetMetadata()[contracts.MetaTraceID]))
+	}
+	return nil
+}
+
+// again is the record as it was, under a new UUID: if it is poisoned once more, that is
+// another record than the one which is about to be forgotten.
+func again(rec *pb.PoisonRecord) *message.Message {
+	m := message.NewMessage(rec.GetUuid()+"-again-"+strconv.FormatInt(rec.GetRecordId(), 36), rec.GetPayload())
+	m.Metadata = maps.Clone(rec.GetMetadata())
+	maps.DeleteFunc(m.Metadata, func(key, _ string) bool { return strings.HasPrefix(key, contracts.MetaPoisonStart) })
+	return m
+}
