@@ -37,6 +37,7 @@ type app struct {
 	tracing *obs.Tracing
 
 	started  atomic.Bool
+	leads    atomic.Bool  // this process does the chores that one does for all
 	listener net.Listener // of the gateway
 	calling  net.Listener // of the services
 	dir      *dataDir     // nil: nothing is embedded

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,8 +24,8 @@ type queue interface {
 	mq.Transport
 	Health(ctx context.Context) error
 	Topics(ctx context.Context) ([]string, error)
-	// Lag is how far each group is behind the end of each topic.
-	Lag(ctx context.Context) (map[string]map[string]uint64, error)
+	// Lag is how far readers are behind the ends of their topics.
+	Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error)
 }
 
 // embedded is the log that this process has to itself.
@@ -32,8 +33,14 @@ type embedded struct{ *stream.Stream }
 
 func (e embedded) Topics(context.Context) ([]string, error) { return e.Stream.Topics(), nil }
 
-func (e embedded) Lag(context.Context) (map[string]map[string]uint64, error) {
-	return e.Stream.Lag(), nil
+func (e embedded) Lag(_ context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
+	lag, out := e.Stream.Lag(), map[mq.Reader]uint64{}
+	for _, r := range of {
+		if n, ok := lag[r.Topic][r.Group]; ok {
+			out[r] = n
+		}
+	}
+	return out, nil
 }
 
 func (a *app) connectQueue(ctx context.Context) (queue, error) {
@@ -61,8 +68,8 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	if q, ok := a.queue.(mq.Fenceable); ok {
 		a.stack.Go("publishing", func(ctx context.Context) error { return a.untilFenced(ctx, q) })
 	}
-	if a.has(roleJanitor) { // one of many is enough
-		a.metrics.MustRegister(lagCollector{a.queue})
+	if a.has(roleJanitor) {
+		a.metrics.MustRegister(lagCollector{a.queue, &a.leads})
 	}
 	if a.cfg.MQ.Driver == driverLog {
 		if err := a.forgetGateways(ctx); err != nil {
@@ -122,8 +129,20 @@ func (a *app) forgetGateways(ctx context.Context) error {
 	return nil
 }
 
-// lagCollector shows how far each group is behind.
-type lagCollector struct{ queue queue }
+// readers are the groups whose lag is shown. Others may have groups on the same queue.
+var readers = []mq.Reader{
+	{Topic: contracts.TopicUpstream, Group: contracts.GroupMessage},
+	{Topic: contracts.TopicFanout, Group: contracts.GroupFanout},
+	{Topic: contracts.TopicStored, Group: contracts.GroupWebhook},
+	{Topic: contracts.TopicStored, Group: contracts.GroupSearch},
+}
+
+// lagCollector shows how far each group is behind. Of several janitors the one that
+// leads does: figures of several would be added up by whoever sums them.
+type lagCollector struct {
+	queue queue
+	leads *atomic.Bool
+}
 
 var lagDesc = prometheus.NewDesc("gochat_queue_lag",
 	"Messages (in the embedded log: group commits) beyond the group's low-water mark.", []string{"topic", "group"}, nil)
@@ -133,16 +152,17 @@ func (lagCollector) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
 
 // Collect asks the queue; without an answer there are no figures.
 func (l lagCollector) Collect(ch chan<- prometheus.Metric) {
+	if !l.leads.Load() {
+		return
+	}
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	lag, err := l.queue.Lag(ctx)
+	lag, err := l.queue.Lag(ctx, readers...)
 	if err != nil {
 		return // readiness says that it does not answer
 	}
-	for topic, groups := range lag {
-		for group, n := range groups {
-			ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(n), topic, group)
-		}
+	for r, n := range lag {
+		ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(n), r.Topic, r.Group)
 	}
 }

@@ -162,6 +162,8 @@ func (a *app) startJanitor(context.Context) error {
 	}
 	keeper := routers.NewPoisonKeeper(a.cfg.Router, a.routing, pb.NewPoisonRepoClient(a.calls))
 	chores := func(ctx context.Context) error {
+		a.leads.Store(true)
+		defer a.leads.Store(false)
 		all, ctx := errgroup.WithContext(ctx)
 		all.Go(func() error { return j.Run(ctx) })
 		all.Go(func() error { return crier.Run(ctx) })

@@ -70,6 +70,9 @@ type Topic struct {
 	Tail bool
 }
 
+// Reader is a consumer group on one topic.
+type Reader struct{ Topic, Group string }
+
 // Outbound is one message bound for one topic.
 type Outbound struct {
 	Topic   string

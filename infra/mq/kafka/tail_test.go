@@ -134,29 +134,6 @@ func TestRecordsOfOthers(t *testing.T) {
 	}
 }
 
-func TestLag(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, config(t))
-	topic, group := r.topic(t, "topic"), r.prefix+"g"
-	ch := read(t, r, topic, mq.SubscriberConfig{Group: group, Lanes: 1})
-	for range 10 {
-		require.NoError(t, r.Publisher().Publish(topic, to(topic, "x").Message))
-	}
-	for range 4 {
-		next(t, ch)
-	}
-	require.Eventually(t, func() bool {
-		lag, err := r.Lag(t.Context())
-		require.NoError(t, err)
-		return lag[topic][group] == 6
-	}, 10*time.Second, 50*time.Millisecond)
-	topics, err := r.Topics(t.Context())
-	require.NoError(t, err)
-	assert.Contains(t, topics, topic)
-	assert.NotContains(t, topics, "__consumer_offsets")
-	require.NoError(t, r.Health(t.Context()))
-}
-
 // TestACallGivenUpHarmsNobody: what a caller did not wait for ends by itself.
 func TestACallGivenUpHarmsNobody(t *testing.T) {
 	t.Parallel()
@@ -164,7 +141,7 @@ func TestACallGivenUpHarmsNobody(t *testing.T) {
 	topic := r.topic(t, "topic")
 	for wait := time.Duration(0); wait < 20*time.Millisecond; wait += 200 * time.Microsecond {
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
-		if lag, err := r.Lag(ctx); err != nil {
+		if lag, err := r.Lag(ctx, mq.Reader{Topic: topic, Group: "g"}); err != nil {
 			assert.Nil(t, lag)
 		}
 		_, _ = r.Topics(ctx)

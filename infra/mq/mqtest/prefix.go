@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -58,21 +57,20 @@ func (p prefixed) Delete(ctx context.Context, names ...string) error {
 }
 
 // Lag is the inner transport's, of this world only.
-func (p prefixed) Lag(ctx context.Context) (map[string]map[string]uint64, error) {
+func (p prefixed) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
 	inner, ok := p.Transport.(laggards)
 	if !ok {
 		return nil, errors.New("this transport does not tell its lag")
 	}
-	lag, err := inner.Lag(ctx)
-	out := map[string]map[string]uint64{}
-	for topic, groups := range lag {
-		name, ours := strings.CutPrefix(topic, p.prefix)
-		if !ours {
-			continue
-		}
-		out[name] = map[string]uint64{}
-		for group, n := range groups {
-			out[name][strings.TrimPrefix(group, p.prefix)] = n
+	named := make([]mq.Reader, len(of))
+	for i, r := range of {
+		named[i] = mq.Reader{Topic: p.prefix + r.Topic, Group: p.prefix + r.Group}
+	}
+	lag, err := inner.Lag(ctx, named...)
+	out := map[mq.Reader]uint64{}
+	for i, r := range of {
+		if n, ok := lag[named[i]]; ok {
+			out[r] = n
 		}
 	}
 	return out, err

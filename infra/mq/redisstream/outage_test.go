@@ -204,8 +204,8 @@ func TestACrashTakesEntriesBack(t *testing.T) {
 	publish(t, tr, 1)
 	next(t, ch).Ack()
 	require.Eventually(t, func() bool {
-		lag, err := tr.Lag(t.Context())
-		return err == nil && lag["topic"]["g"] == 0
+		lag, err := tr.Lag(t.Context(), mq.Reader{Topic: "topic", Group: "g"})
+		return err == nil && lag[mq.Reader{Topic: "topic", Group: "g"}] == 0
 	}, 10*time.Second, 10*time.Millisecond)
 	// A copy of now is what it comes back with.
 	kept := t.TempDir()

@@ -73,9 +73,10 @@ func TestLag(t *testing.T) {
 	open := world(t, nil)
 	tr := open()
 	lagOf := func(group string) uint64 {
-		lag, err := tr.Lag(t.Context())
+		reader := mq.Reader{Topic: "topic", Group: group}
+		lag, err := tr.Lag(t.Context(), reader)
 		require.NoError(t, err)
-		return lag["topic"][group]
+		return lag[reader]
 	}
 	is := func(group string, want uint64) {
 		t.Helper()

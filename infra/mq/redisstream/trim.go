@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
 )
 
 const (
@@ -55,46 +57,40 @@ func (t *Transport) trimTopic(ctx context.Context, topic string, shards int) (dr
 	return dropped, nil
 }
 
-// Lag returns for each topic and group how many entries are beyond the group's
-// cursors.
-func (t *Transport) Lag(ctx context.Context) (map[string]map[string]uint64, error) {
+// Lag returns for each of the readers how many entries are beyond its cursors; one that
+// is not there is left out.
+func (t *Transport) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
 	bounded, cancel := t.bounded(ctx)
 	defer cancel()
 	topics, err := t.rdb.HGetAll(bounded, t.keys.topics()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", err)
 	}
-	out := map[string]map[string]uint64{}
-	for topic, text := range topics {
+	out := map[mq.Reader]uint64{}
+	for _, r := range of {
+		text, there := topics[r.Topic]
+		if !there {
+			continue
+		}
 		var shards int
 		if _, err := fmt.Sscan(text, &shards); err != nil {
-			return nil, fmt.Errorf("read how many shards %s has: %w", topic, err)
+			return nil, fmt.Errorf("read how many shards %s has: %w", r.Topic, err)
 		}
-		lags, err := t.lagOf(ctx, topic, shards)
-		if err != nil {
-			return nil, fmt.Errorf("ask for the lag in %s: %w", topic, err)
-		}
-		if len(lags) > 0 {
-			out[topic] = lags
+		if err := t.addLag(ctx, out, r, shards); err != nil {
+			return nil, fmt.Errorf("ask for the lag of %s in %s: %w", r.Group, r.Topic, err)
 		}
 	}
 	return out, nil
 }
 
-func (t *Transport) lagOf(ctx context.Context, topic string, shards int) (map[string]uint64, error) {
+func (t *Transport) addLag(ctx context.Context, out map[mq.Reader]uint64, r mq.Reader, shards int) error {
 	ctx, cancel := t.bounded(ctx)
 	defer cancel()
-	groups, err := t.rdb.SMembers(ctx, t.keys.groups(topic)).Result()
-	if err != nil {
-		return nil, err
+	there, err := t.rdb.SIsMember(ctx, t.keys.groups(r.Topic), r.Group).Result()
+	if err != nil || !there {
+		return err
 	}
-	out := map[string]uint64{}
-	for _, group := range groups {
-		names := append([]string{t.keys.trimmed(topic), t.keys.cursors(topic, group)}, t.keys.all(topic, shards)...)
-		out[group], err = t.scripts.lag.Run(ctx, t.rdb, names).Uint64()
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	names := append([]string{t.keys.trimmed(r.Topic), t.keys.cursors(r.Topic, r.Group)}, t.keys.all(r.Topic, shards)...)
+	out[r], err = t.scripts.lag.Run(ctx, t.rdb, names).Uint64()
+	return err
 }
