@@ -28,12 +28,14 @@ type Options struct {
 	Dir string
 	// BasePort is the first port of the servers; see deploy/local.
 	BasePort int
-	// Queue is kafka or redisstream.
+	// Queue is kafka, kafka3 (three brokers, of which one may be away) or redisstream.
 	Queue string
 	// Sentinel puts the cache behind sentinels, so that a replica can take over.
 	Sentinel bool
 	// Roles says how many processes each role has; nil is DefaultRoles.
 	Roles map[string]int
+	// Nameless are processes that are not told their names, so that they take numbers.
+	Nameless []string
 	// Env is added to the environment of every process.
 	Env []string
 	// Out is told what happens.
@@ -112,7 +114,7 @@ func (c *Cluster) prepare(ctx context.Context) error {
 		"GOCHAT_RPC_TLS_CA=" + filepath.Join(certs, "ca.pem"),
 		"GOCHAT_RPC_TLS_CERT=" + filepath.Join(certs, "gochat.pem"),
 		"GOCHAT_RPC_TLS_KEY=" + filepath.Join(certs, "gochat-key.pem"),
-		"GOCHAT_MQ_DRIVER=" + c.opt.Queue,
+		"GOCHAT_MQ_DRIVER=" + c.Servers.queue(),
 		"GOCHAT_LIMITS_AUTH_PER_MINUTE=1000000", "GOCHAT_AUTH_BCRYPT_COST=4",
 	}, append(c.Servers.Env(), c.opt.Env...)...)
 	return nil
@@ -143,12 +145,14 @@ func (c *Cluster) Add(role string) (*Process, error) {
 }
 
 func (c *Cluster) add(role, name string) (*Process, error) {
-	p := &Process{Name: name, Role: role, binary: c.opt.Binary, log: filepath.Join(c.opt.Dir, name+".log")}
-	var err error
-	if p.ops, err = chaos.FreeAddress(); err != nil {
+	var env []string
+	if !slices.Contains(c.opt.Nameless, name) {
+		env = append(env, "GOCHAT_NAME="+name)
+	}
+	p, err := c.Other(role, name, env...)
+	if err != nil {
 		return nil, err
 	}
-	p.env = append(os.Environ(), append(c.env, "GOCHAT_NAME="+name, "GOCHAT_OPS_LISTEN="+p.ops)...)
 	if role == "gateway" {
 		if p.Address, err = chaos.FreeAddress(); err != nil {
 			return nil, err
@@ -159,6 +163,18 @@ func (c *Cluster) add(role, name string) (*Process, error) {
 		return nil, err
 	}
 	c.Processes = append(c.Processes, p)
+	return p, nil
+}
+
+// Other makes one more process of a role, which the caller starts and ends: it is not
+// expected to run. Its log is named as it is here, and its settings are env.
+func (c *Cluster) Other(role, name string, env ...string) (*Process, error) {
+	p := &Process{Name: name, Role: role, binary: c.opt.Binary, log: filepath.Join(c.opt.Dir, name+".log")}
+	var err error
+	if p.ops, err = chaos.FreeAddress(); err != nil {
+		return nil, err
+	}
+	p.env = slices.Concat(os.Environ(), c.env, env, []string{"GOCHAT_OPS_LISTEN=" + p.ops})
 	return p, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -281,11 +282,11 @@ func (w *town) flush(t *testing.T) {
 }
 
 // chosen says which faults are run: GOCHAT_TEST_FAULTS is "all" or words of their
-// names, with commas between; without it the quick ones.
+// names, with commas between; without it the quick ones, or all where CI_NIGHTLY is set.
 func chosen(f fault) bool {
 	words := os.Getenv("GOCHAT_TEST_FAULTS")
 	if words == "" {
-		return f.quick
+		return f.quick || nightly()
 	}
 	for word := range strings.SplitSeq(words, ",") {
 		if word == "all" || strings.Contains(f.name, word) {
@@ -317,19 +318,19 @@ func (w *town) suffer(t *testing.T, f fault) {
 // accepted may be lost, nothing may be there twice, no number may be missing, the
 // order is the same for all, and everyone has everything soon after.
 func TestFaults(t *testing.T) {
-	w := newTown(t, cluster.Options{BasePort: 22000})
-	w.run(t)
+	w := newTown(t, cluster.Options{BasePort: 22000, Nameless: []string{"message-2", "message-3", "fanout-1"}})
+	w.run(t, slices.Concat(faults, kafkaFaults)...)
 }
 
 // TestFaultsOnRedisStreams is the same with the other queue.
 func TestFaultsOnRedisStreams(t *testing.T) {
 	w := newTown(t, cluster.Options{BasePort: 22100, Queue: "redisstream"})
-	w.run(t)
+	w.run(t, faults...)
 }
 
-func (w *town) run(t *testing.T) {
+func (w *town) run(t *testing.T, all ...fault) {
 	t.Helper()
-	for _, f := range faults {
+	for _, f := range all {
 		if chosen(f) && !t.Failed() {
 			t.Run(f.name, func(t *testing.T) { w.suffer(t, f) })
 		}

@@ -117,6 +117,18 @@ func (p *Process) Term(within time.Duration) error {
 	return nil
 }
 
+// Wait waits until it has ended by itself, and returns its exit code.
+func (p *Process) Wait(ctx context.Context) (code int, err error) {
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%s has not ended: %w\n%s", p.Name, ctx.Err(), p.Tail(3000))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd.ProcessState.ExitCode(), nil
+}
+
 // Ready waits until it says that it is ready.
 func (p *Process) Ready(ctx context.Context) error {
 	client := &http.Client{Timeout: 3 * time.Second}

@@ -32,10 +32,10 @@ func startServers(ctx context.Context, opt Options) (*Servers, error) {
 
 func (s *Servers) services() []string {
 	list := []string{"mariadb", "etcd"}
-	if s.opt.Queue == "redisstream" {
+	if s.queue() == "redisstream" {
 		list = append(list, "stream")
 	} else {
-		list = append(list, "kafka")
+		list = append(list, s.opt.Queue)
 	}
 	if s.opt.Sentinel {
 		return append(list, "sentinel")
@@ -63,6 +63,17 @@ func (s *Servers) stop() error {
 
 func (s *Servers) at(offset int) string { return "127.0.0.1:" + strconv.Itoa(s.opt.BasePort+offset) }
 
+// queue is the driver's name.
+func (s *Servers) queue() string { return strings.TrimSuffix(s.opt.Queue, "3") }
+
+// Brokers are the addresses of Kafka.
+func (s *Servers) Brokers() []string {
+	if s.opt.Queue == "kafka3" {
+		return []string{s.at(80), s.at(82), s.at(84)}
+	}
+	return []string{s.at(0)}
+}
+
 // Cache is the address of the Redis that takes writes, as started.
 func (s *Servers) Cache() string {
 	if s.opt.Sentinel {
@@ -80,7 +91,7 @@ func (s *Servers) Env() []string {
 	env := []string{
 		"GOCHAT_REGISTRY_ENDPOINTS=" + s.at(50),
 		"GOCHAT_DB_DRIVER=mysql", "GOCHAT_DB_DSN=" + dsn(10), "GOCHAT_DB_REPLICA_DSNS=" + dsn(11),
-		"GOCHAT_MQ_KAFKA_BROKERS=" + s.at(0), "GOCHAT_MQ_REDISSTREAM_ADDRS=" + s.at(21),
+		"GOCHAT_MQ_KAFKA_BROKERS=" + strings.Join(s.Brokers(), ","), "GOCHAT_MQ_REDISSTREAM_ADDRS=" + s.at(21),
 	}
 	if s.opt.Sentinel {
 		return append(env, "GOCHAT_KV_ADDRS="+strings.Join([]string{s.at(35), s.at(36), s.at(37)}, ","), "GOCHAT_KV_MASTER_NAME=gochat")

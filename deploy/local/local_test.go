@@ -45,7 +45,7 @@ func freeBase(t *testing.T) int {
 	t.Helper()
 	for base := 25000; base >= 20000; base -= 100 {
 		free := true
-		for port := base; free && port < base+80; port++ {
+		for port := base; free && port < base+90; port++ {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 			free = err == nil && l.Close() == nil
 		}

@@ -33,7 +33,7 @@ func run(ctx context.Context) error {
 	opt := cluster.Options{Out: os.Stdout, Roles: cluster.DefaultRoles()}
 	flag.StringVar(&opt.Dir, "dir", filepath.Join(os.TempDir(), "gochat-cluster"), "data, certificates and logs")
 	flag.IntVar(&opt.BasePort, "base-port", 22300, "first port of the servers")
-	flag.StringVar(&opt.Queue, "queue", "kafka", "kafka or redisstream")
+	flag.StringVar(&opt.Queue, "queue", "kafka", "kafka, kafka3 (three brokers) or redisstream")
 	flag.BoolVar(&opt.Sentinel, "sentinel", false, "put the cache behind sentinels")
 	gateways := flag.Int("gateways", opt.Roles["gateway"], "how many gateways")
 	workers := flag.Int("message", opt.Roles["message"], "how many message workers")

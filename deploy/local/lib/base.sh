@@ -93,9 +93,10 @@ wait_dead() { # NAME SECONDS
 }
 
 # wait_for NAME COMMAND…: until the command, which must end by itself, succeeds; a
-# process that is dead or paused, or a minute, ends the wait with the end of its log.
+# process that is dead or paused, or a minute ($patience seconds), ends the wait with
+# the end of its log.
 wait_for() {
-  local name=$1 until=$((SECONDS + 60)) why="does not answer after a minute"
+  local name=$1 until=$((SECONDS + ${patience:-60})) why="does not answer after ${patience:-60} seconds"
   shift
   while ((SECONDS < until)); do
     if ! alive "$name"; then

@@ -1,5 +1,5 @@
-# Sourced by local: Apache Kafka in KRaft mode, broker and controller in one, from
-# the jars of Maven Central.
+# Sourced by local: Apache Kafka in KRaft mode, broker and controller in one, alone or
+# three of them, from the jars of Maven Central.
 
 kafka_jars=$cache/kafka-$(sed -n '/kafka_2.13/,/version/s#.*<version>\(.*\)</version>.*#\1#p' "$here/kafka/pom.xml")
 # Whom the secure port lets in. Everything here listens on loopback only.
@@ -27,10 +27,23 @@ kafka_fetch() {
   touch "$kafka_jars/complete"
 }
 
-kafka_processes() { echo kafka; }
+kafka3_install() { kafka_install; }
 
-kafka_java=(java -Xms512m -Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -Djava.awt.headless=true
-  "-Dlog4j2.configurationFile=$here/kafka/log4j2.properties" -cp "$kafka_jars/*")
+kafka_processes() { echo kafka; }
+kafka3_processes() { echo kafka-1 kafka-2 kafka-3; }
+
+# kafka_port NAME: what clients use; its controller has the next one.
+kafka_port() {
+  case $1 in
+  kafka) echo "$base" ;;
+  kafka-*) echo $((base + 78 + 2 * ${1##*-})) ;;
+  esac
+}
+
+kafka_options=(-Djava.awt.headless=true "-Dlog4j2.configurationFile=$here/kafka/log4j2.properties" -cp "$kafka_jars/*")
+kafka_java=(java -Xms512m -Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20 "${kafka_options[@]}")
+# Three of them start at once: less memory each, and less compiling.
+kafka3_java=(java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${kafka_options[@]}")
 
 # kafka_certificates makes a CA and the broker's certificate for the secure port.
 kafka_certificates() {
@@ -46,35 +59,48 @@ kafka_certificates() {
   } >"$dir/log/kafka-tls.log" 2>&1 || fail "Kafka's certificates could not be made: $(tail -n 3 "$dir/log/kafka-tls.log")"
 }
 
+# kafka_config NAME ID VOTERS REPLICAS: REPLICAS of everything, of which one may be away.
 kafka_config() {
-  local module=org.apache.kafka.common.security
+  local port
+  port=$(kafka_port "$1")
   cat <<TXT
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$((base + 1))
-listeners=PLAINTEXT://127.0.0.1:$base,SECURE://127.0.0.1:$((base + 2)),CONTROLLER://127.0.0.1:$((base + 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$base,SECURE://127.0.0.1:$((base + 2))
+node.id=$2
+controller.quorum.voters=$3
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-log.dirs=$dir/kafka/data
+log.dirs=$dir/$1/data
 # Topics are made by those who need them.
 auto.create.topics.enable=false
 num.partitions=12
-default.replication.factor=1
-offsets.topic.replication.factor=1
+default.replication.factor=$4
+min.insync.replicas=$((($4 + 1) / 2))
+offsets.topic.replication.factor=$4
 offsets.topic.num.partitions=8
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=$4
+transaction.state.log.min.isr=$((($4 + 1) / 2))
 transaction.state.log.num.partitions=8
-min.insync.replicas=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-# A broker that was killed is let in again soon.
-broker.session.timeout.ms=2000
+# A broker that was killed is let in again soon, and one that is silent is done
+# without; three of them on a busy machine are now and then slow to say that they live.
+broker.session.timeout.ms=$((1000 + 1000 * $4))
 broker.heartbeat.interval.ms=500
+replica.lag.time.max.ms=5000
 # What a dead producer leaves open holds up readers: look for it often.
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+TXT
+}
+
+# kafka_secure_config is what the single node has besides: a port with TLS and SASL.
+kafka_secure_config() {
+  local module=org.apache.kafka.common.security
+  cat <<TXT
+listeners=PLAINTEXT://127.0.0.1:$base,SECURE://127.0.0.1:$((base + 2)),CONTROLLER://127.0.0.1:$((base + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$base,SECURE://127.0.0.1:$((base + 2))
 ssl.keystore.type=PEM
 ssl.keystore.location=$dir/kafka/tls/broker.pem
 ssl.truststore.type=PEM
@@ -88,27 +114,59 @@ TXT
 
 kafka_start() {
   alive kafka && return
-  free_port kafka "$base"
-  free_port kafka $((base + 1))
   free_port kafka $((base + 2))
   mkdir -p "$dir/kafka" "$dir/log"
   kafka_certificates
-  kafka_config >"$dir/kafka/server.properties"
-  if [ ! -f "$dir/kafka/data/meta.properties" ]; then
-    "${kafka_java[@]}" kafka.tools.StorageTool format -c "$dir/kafka/server.properties" -t AAAAAAAAAAAAAAAAAAAAAQ \
-      --add-scram "SCRAM-SHA-256=[name=$kafka_user,password=$kafka_password]" \
-      --add-scram "SCRAM-SHA-512=[name=$kafka_user,password=$kafka_password]" >"$dir/log/kafka-format.log" 2>&1 ||
-      fail "Kafka's data could not be set up: $(tail -n 3 "$dir/log/kafka-format.log")"
+  {
+    kafka_config kafka 1 "1@127.0.0.1:$((base + 1))" 1 | grep -v 'listeners='
+    kafka_secure_config
+  } >"$dir/kafka/server.properties"
+  kafka_server kafka --add-scram "SCRAM-SHA-256=[name=$kafka_user,password=$kafka_password]" \
+    --add-scram "SCRAM-SHA-512=[name=$kafka_user,password=$kafka_password]"
+}
+
+kafka3_start() {
+  local p voters=()
+  local kafka_java=("${kafka3_java[@]}")
+  alive "$1" && return
+  for p in $(kafka3_processes); do voters+=("${p##*-}@127.0.0.1:$(($(kafka_port "$p") + 1))"); done
+  mkdir -p "$dir/$1" "$dir/log"
+  kafka_config "$1" "${1##*-}" "$(IFS=, && echo "${voters[*]}")" 3 >"$dir/$1/server.properties"
+  kafka_server "$1"
+}
+
+# kafka_server NAME OPTION…: OPTIONs are for the set-up of its data.
+kafka_server() {
+  local name=$1 port
+  shift
+  port=$(kafka_port "$name")
+  free_port "$name" "$port"
+  free_port "$name" $((port + 1))
+  if [ ! -f "$dir/$name/data/meta.properties" ]; then
+    "${kafka_java[@]}" kafka.tools.StorageTool format -c "$dir/$name/server.properties" -t AAAAAAAAAAAAAAAAAAAAAQ "$@" \
+      >"$dir/log/$name-format.log" 2>&1 || fail "the data of $name could not be set up: $(tail -n 3 "$dir/log/$name-format.log")"
   fi
-  launch kafka "${kafka_java[@]}" kafka.Kafka "$dir/kafka/server.properties"
+  launch "$name" "${kafka_java[@]}" kafka.Kafka "$dir/$name/server.properties"
 }
 
 # Kafka opens its ports when it is ready to serve.
 kafka_ready() { wait_for kafka port_open "$base" && wait_for kafka port_open $((base + 2)); }
+kafka3_ready() {
+  local patience=180 # it has to catch up, and to be let in
+  wait_for "$1" port_open "$(kafka_port "$1")"
+}
+
 kafka_up() { kafka_start && kafka_ready; }
+kafka3_up() {
+  local p
+  for p in $(kafka3_processes); do kafka3_start "$p" || return 1; done
+  for p in $(kafka3_processes); do kafka3_ready "$p" || return 1; done
+}
 
 kafka_env() {
   export_line GOCHAT_TEST_KAFKA_BROKERS "127.0.0.1:$base"
   export_line GOCHAT_TEST_KAFKA_SASL_BROKER "127.0.0.1:$((base + 2))"
   export_line GOCHAT_TEST_KAFKA_SASL_CA "$dir/kafka/tls/ca.crt"
 }
+# The same tests can be run on three nodes.
+kafka3_env() { export_line GOCHAT_TEST_KAFKA_BROKERS "127.0.0.1:$(kafka_port kafka-1),127.0.0.1:$(kafka_port kafka-2),127.0.0.1:$(kafka_port kafka-3)"; }
