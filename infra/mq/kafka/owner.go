@@ -16,11 +16,12 @@ const ownersTopic = "mq-outbox-owners"
 // ownerVersion is of both requests, as brokers from 2.1 on have them.
 const ownerVersion = 5
 
-// own leaves this process's word as the id's owner.
+// own leaves this process's word as the id's owner. The topic is there, though the broker
+// that keeps the word may not have heard of it yet.
 func (i *identity) own(ctx context.Context, client sarama.Client) error {
 	for {
 		err := i.leaveWord(client)
-		if err == nil || !passing(err) {
+		if err == nil || !passing(err) && !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
 			return err
 		}
 		if !wait(ctx, claimPause) {

@@ -1,0 +1,33 @@
+package kafka
+
+import (
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/stretchr/testify/require"
+)
+
+// A topic that was just made is not known to every broker yet, and the one that keeps
+// the words may be such a one: a process that starts then asks again.
+func TestAWordIsLeftAtABrokerThatLearnsOfTheTopicLate(t *testing.T) {
+	t.Parallel()
+	broker := sarama.NewMockBroker(t, 1)
+	defer broker.Close()
+	id := newIdentity("outbox", time.Second)
+	said := func(err sarama.KError) sarama.MockResponse {
+		return sarama.NewMockOffsetCommitResponse(t).SetError(id.group(), ownersTopic, 0, err)
+	}
+	broker.SetHandlerByMap(map[string]sarama.MockResponse{
+		"MetadataRequest":        sarama.NewMockMetadataResponse(t).SetBroker(broker.Addr(), broker.BrokerID()),
+		"FindCoordinatorRequest": sarama.NewMockFindCoordinatorResponse(t).SetCoordinator(sarama.CoordinatorGroup, id.group(), broker),
+		"OffsetCommitRequest": sarama.NewMockSequence(
+			said(sarama.ErrUnknownTopicOrPartition), said(sarama.ErrUnknownTopicOrPartition), said(sarama.ErrNoError)),
+	})
+	s := sarama.NewConfig()
+	s.Version, s.ApiVersionsRequest = sarama.V2_1_0_0, false
+	client, err := sarama.NewClient([]string{broker.Addr()}, s)
+	require.NoError(t, err)
+	defer client.Close()
+	require.NoError(t, id.own(t.Context(), client))
+}
