@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
@@ -59,11 +58,7 @@ func traceID(c *fiber.Ctx) string {
 // observe is the outermost middleware: trace, metrics, recovery.
 func (g *Gateway) observe(c *fiber.Ctx) error {
 	begin := time.Now()
-	ctx := context.Background()
-	if parent := c.Get("traceparent"); parent != "" {
-		ctx = otel.GetTextMapPropagator().Extract(ctx, propagation.MapCarrier{"traceparent": strings.Clone(parent)})
-	}
-	ctx, span := g.tracer.Start(ctx, "http", trace.WithSpanKind(trace.SpanKindServer))
+	ctx, span := g.tracer.Start(context.Background(), "http", clientTrace(c), trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End()
 	c.SetUserContext(ctx)
 	g.prepare(c)
@@ -76,6 +71,21 @@ func (g *Gateway) observe(c *fiber.Ctx) error {
 	span.SetName(c.Method() + " " + route)
 	g.metrics.request(knownMethod(c.Method()), strings.Clone(route), c.Response().StatusCode(), time.Since(begin))
 	return nil
+}
+
+// clientTrace links a request's trace to the one that its client names. A trace of ours has an id of ours
+// and is kept by our own choice: anybody may call, and would otherwise fill the traces of others, or what
+// they are kept in.
+func clientTrace(c *fiber.Ctx) trace.SpanStartOption {
+	theirs := trace.SpanContext{}
+	if parent := c.Get("traceparent"); parent != "" {
+		carrier := propagation.MapCarrier{"traceparent": strings.Clone(parent)}
+		theirs = trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
+	}
+	if !theirs.IsValid() {
+		return trace.WithLinks()
+	}
+	return trace.WithLinks(trace.Link{SpanContext: theirs})
 }
 
 // knownMethod keeps clients from making up label values.
