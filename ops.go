@@ -25,7 +25,7 @@ type DebugConfig struct {
 }
 
 // OpsConfig opens what machines ask of a process: /healthz, /readyz and /metrics.
-// A gateway serves them on its own address as well.
+// A gateway serves them on its own address as well when that is loopback, or gateway.serve_ops is set.
 type OpsConfig struct {
 	// Listen is host:port; empty is off. It asks nobody who they are.
 	Listen string `mapstructure:"listen"`

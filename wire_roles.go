@@ -206,6 +206,11 @@ func (a *app) startGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.checks.Add("gateway", g.Check)
+	if a.cfg.Ops.Listen == "" && !a.cfg.Gateway.ServesOps(a.listener.Addr()) {
+		a.log.Warn("nobody can ask this process for /readyz and /metrics: the gateway serves them on loopback only; "+
+			"set ops.listen (GOCHAT_OPS_LISTEN) to an address inside your network", zap.Stringer("address", a.listener.Addr()))
+	}
 	a.stack.Go("gateway", func(ctx context.Context) error { return g.Serve(ctx, a.listener) })
 	select {
 	case <-g.Ready():

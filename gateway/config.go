@@ -17,6 +17,9 @@ type Config struct {
 	AllowedOrigins []string `mapstructure:"allowed_origins"`
 	// TrustedProxies are addresses or CIDRs whose X-Forwarded-For is believed.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
+	// ServeOps serves /readyz and /metrics on the gateway's address even when that is
+	// not loopback. They ask nobody who they are, and tell of the inside.
+	ServeOps bool `mapstructure:"serve_ops"`
 
 	// PingInterval is how often a client pings; it is told so in hello. After three
 	// intervals without a sign of life the socket is closed with 4004.

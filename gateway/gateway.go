@@ -111,6 +111,8 @@ type Gateway struct {
 	served   atomic.Bool
 	serving  chan struct{}
 	draining atomic.Bool
+	// opsServed: this port answers /readyz and /metrics.
+	opsServed atomic.Bool
 	// forced is closed when the drain has no time left for goodbyes.
 	forced chan struct{}
 	// readers counts sockets that still take frames, conns those that are open.

@@ -120,6 +120,12 @@ type harness struct {
 // start runs a gateway on a loopback port until the test ends.
 func start(t testing.TB, change ...func(*Config, *Deps)) *harness {
 	t.Helper()
+	return startAs(t, func(ln net.Listener) net.Listener { return ln }, change...)
+}
+
+// startAs is start with a listener that the gateway sees in place of the port's.
+func startAs(t testing.TB, seen func(net.Listener) net.Listener, change ...func(*Config, *Deps)) *harness {
+	t.Helper()
 	transport, err := channel.Open(zap.NewNop())
 	require.NoError(t, err)
 	h := &harness{t: t, logic: newFakeLogic(), sessions: newFakeSessions(), personal: newFakePersonal(), queue: &gate{Transport: transport}, done: make(chan error, 1)}
@@ -142,7 +148,7 @@ func start(t testing.TB, change ...func(*Config, *Deps)) *harness {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.stop = cancel
 	go func() {
-		err := h.gw.Serve(ctx, ln)
+		err := h.gw.Serve(ctx, seen(ln))
 		h.done <- err
 		h.done <- err
 	}()

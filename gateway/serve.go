@@ -33,6 +33,7 @@ type parts struct {
 // and returns nil; ln is closed in any case. Before it accepts a connection, the
 // gateway's own topic is there and read, and the session registry knows the gateway.
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
+	g.opsServed.Store(g.cfg.ServesOps(ln.Addr()))
 	ln = newLingerListener(ln, g.cfg.ReadTimeout)
 	if !g.served.CompareAndSwap(false, true) {
 		return errors.Join(ErrServed, ln.Close())
