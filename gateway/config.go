@@ -46,6 +46,9 @@ type Config struct {
 	WriteTimeout time.Duration `mapstructure:"write_timeout"`
 	IdleTimeout  time.Duration `mapstructure:"idle_timeout"`
 
+	// HeaderLimit is how long a request line and its headers may be together, in bytes;
+	// every connection that is being read has a buffer of this size.
+	HeaderLimit int `mapstructure:"header_limit"`
 	// BodyLimit and FrameLimit are in bytes.
 	BodyLimit  int `mapstructure:"body_limit"`
 	FrameLimit int `mapstructure:"frame_limit"`
@@ -115,7 +118,7 @@ func DefaultConfig() Config {
 		RPCTimeout: 5 * time.Second, SendTimeout: 5 * time.Second, PublishTimeout: 10 * time.Second,
 		StartTimeout: 30 * time.Second,
 		ReadTimeout:  10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		BodyLimit: 1 << 20, FrameLimit: 64 << 10,
+		HeaderLimit: 8 << 10, BodyLimit: 1 << 20, FrameLimit: 64 << 10,
 		QueueFrames: 256, QueueBytes: 1 << 20, KernelBuffer: 64 << 10,
 		UnackedSends: 64, UpstreamQueue: 4096,
 		BeatInterval: 5 * time.Second, SessionRefresh: 10 * time.Minute,
@@ -164,6 +167,7 @@ func (c Config) Validate() error {
 	} {
 		check(n > 0, "gateway: %s %d: must be more than 0", name, n)
 	}
+	check(c.HeaderLimit >= 1<<10 && c.HeaderLimit <= 1<<20, "gateway.header_limit %d: must be 1024 to 1048576 bytes", c.HeaderLimit)
 	check(c.IDPrefix != "" && plainName(c.IDPrefix), "gateway.id_prefix %q: must be of a-z, A-Z, 0-9, _ -", c.IDPrefix)
 	check(c.Rates.SharedTimeout > 0 && c.Rates.SharedTimeout <= time.Second,
 		"limits.shared_timeout %v: must be more than 0 and at most 1s", c.Rates.SharedTimeout)

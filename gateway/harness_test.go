@@ -297,7 +297,7 @@ func (h *harness) do(req *http.Request) response {
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(h.t, err)
 	r := response{status: resp.StatusCode, header: resp.Header, body: string(text)}
-	if r.status >= 400 && strings.Contains(resp.Header.Get("Content-Type"), "json") {
+	if r.status >= 400 && len(text) > 0 && strings.Contains(resp.Header.Get("Content-Type"), "json") {
 		var e struct{ Error any }
 		e.Error = &r.err
 		require.NoError(h.t, json.Unmarshal(text, &e))

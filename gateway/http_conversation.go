@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -84,7 +83,7 @@ func (g *Gateway) listConversations(r *caller) error {
 
 // conversationID returns the id in the path. Nothing can exist under a malformed one.
 func (r *caller) conversationID() (string, error) {
-	id := strings.Clone(r.Params("id"))
+	id := r.Params("id")
 	if !contracts.ConversationID(id).Valid() {
 		return "", contracts.NewError(contracts.CodeNotFound, "There is no such conversation.")
 	}

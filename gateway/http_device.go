@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -33,8 +32,8 @@ func (g *Gateway) listDevices(r *caller) error {
 }
 
 func (g *Gateway) revokeDevice(r *caller) error {
-	id, err := url.PathUnescape(strings.Clone(r.Params("deviceId")))
-	if err != nil || !utf8.ValidString(id) || utf8.RuneCountInString(id) > g.deps.Limits.DeviceIDMax {
+	id := r.Params("deviceId")
+	if id == "" || utf8.RuneCountInString(id) > g.deps.Limits.DeviceIDMax {
 		return contracts.NewError(contracts.CodeNotFound, "There is no such device.")
 	}
 	if _, err := g.deps.Devices.RevokeDevice(r.ctx, &pb.RevokeDeviceRequest{CallerId: r.user, DeviceId: id}); err != nil {

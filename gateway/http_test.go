@@ -92,9 +92,9 @@ func TestAPI(t *testing.T) {
 		{"POST", "/api/messages", "", `{}`, 401, "unauthenticated", ""},
 
 		{"GET", "/api/nothing", "7:a", "", 404, "not_found", ""},
-		{"GET", "/api/groups", "7:a", "", 404, "not_found", ""},
-		{"PUT", "/api/users/me", "7:a", "", 404, "not_found", ""},
-		{"BREW", "/api/users/me", "7:a", "", 404, "not_found", ""},
+		{"GET", "/api/groups", "7:a", "", 405, "method_not_allowed", ""},
+		{"PUT", "/api/users/me", "7:a", "", 405, "method_not_allowed", ""},
+		{"BREW", "/api/users/me", "7:a", "", 405, "method_not_allowed", ""},
 		{"GET", "/nothing", "", "", 404, "not_found", ""},
 		{"GET", "/healthz", "", "", 200, `{"status":"ok"}`, ""},
 	}

@@ -18,7 +18,7 @@ func (g *Gateway) newApp() *fiber.App {
 		ReadTimeout:           g.cfg.ReadTimeout,
 		WriteTimeout:          g.cfg.WriteTimeout,
 		IdleTimeout:           g.cfg.IdleTimeout,
-		ReadBufferSize:        headerLimit,
+		ReadBufferSize:        g.cfg.HeaderLimit,
 		ErrorHandler:          g.fail,
 		// A form would be read into memory and files of its own, and no call takes one.
 		DisablePreParseMultipartForm: true,
@@ -30,29 +30,26 @@ func (g *Gateway) newApp() *fiber.App {
 	return app
 }
 
-// guard refuses what must not reach a route, with the contract's error: requests whose end is in doubt,
-// and methods that Fiber refuses before its middlewares.
+// guard refuses requests whose end is in doubt, before any route sees them, and closes their connections.
+//
+// A method that Fiber does not know it would answer by itself, without the middlewares and in a form of
+// its own. Such a request goes on as TRACE, which no route takes either, and is refused like one.
 func (g *Gateway) guard(app *fiber.App) {
 	server := app.Server()
 	route := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
-		err := checkFraming(&ctx.Request.Header)
-		known := slices.Contains(fiber.DefaultMethods, string(ctx.Method()))
-		if err == nil && known {
-			route(ctx)
-			return
-		}
-		c := app.AcquireCtx(ctx)
-		defer app.ReleaseCtx(c)
-		if err != nil {
+		if err := checkFraming(&ctx.Request.Header); err != nil {
+			c := app.AcquireCtx(ctx)
+			defer app.ReleaseCtx(c)
 			ctx.SetConnectionClose()
 			linger(ctx)
-		} else {
-			err = notFound(c)
+			_ = g.fail(c, err) // without an answer, closing is the answer
+			return
 		}
-		if err := g.fail(c, err); err != nil {
-			ctx.SetConnectionClose() // no answer could be made
+		if !slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
+			ctx.Request.Header.SetMethod(fiber.MethodTrace)
 		}
+		route(ctx)
 	}
 }
 

@@ -7,9 +7,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"go.opentelemetry.io/otel/propagation"
@@ -153,6 +155,16 @@ type caller struct {
 	grantee
 	// ctx ends with the deadline of calls to services.
 	ctx context.Context
+}
+
+// Params returns a part of the path, decoded once; "", which is no id, when it cannot be. It outlives the
+// request.
+func (r *caller) Params(name string) string {
+	text, err := url.PathUnescape(strings.Clone(r.Ctx.Params(name)))
+	if err != nil || !utf8.ValidString(text) {
+		return ""
+	}
+	return text
 }
 
 // authenticated runs a handler for the user whose token the request carries.

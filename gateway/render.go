@@ -179,8 +179,10 @@ func clientError(err error) *contracts.Error {
 		return contracts.AsError(err)
 	}
 	switch f.Code {
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
+	case http.StatusNotFound:
 		return contracts.NewError(contracts.CodeNotFound, "").WithCause(err)
+	case http.StatusMethodNotAllowed: // Fiber has set Allow
+		return contracts.NewError(contracts.CodeMethodNotAllowed, "").WithCause(err)
 	case http.StatusRequestEntityTooLarge:
 		return contracts.NewError(contracts.CodePayloadTooLarge, "").WithCause(err)
 	case http.StatusRequestHeaderFieldsTooLarge:

@@ -6,15 +6,12 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// headerLimit is how long a request line with its headers may be, in bytes.
-const headerLimit = 8 << 10
-
 // routes makes the HTTP server with its routes.
 func (g *Gateway) routes() (*fiber.App, error) {
 	app := g.newApp()
 	app.Use(g.observe, g.preflight, refuseEncoded)
 
-	app.Get("/ws", g.websocketRoute)
+	app.Add(fiber.MethodGet, "/ws", g.websocketRoute) // Get would take HEAD as well
 	api := app.Group("/api")
 	api.Post("/auth/register", g.limitAuth, g.register)
 	api.Post("/auth/login", g.limitAuth, g.login)
@@ -51,14 +48,12 @@ func (g *Gateway) routes() (*fiber.App, error) {
 	api.Get("/devices", g.authenticated(g.listDevices))
 	api.Delete("/devices/:deviceId", g.authenticated(g.revokeDevice))
 	api.Get("/presence", g.authenticated(g.presenceOf))
-	api.Use(notFound)
 
 	g.operations(app)
 	g.documentation(app)
 	if err := g.website(app); err != nil {
 		return nil, err
 	}
-	app.Use(notFound)
 	return app, nil
 }
 

@@ -164,3 +164,19 @@ func TestPagesOfAnotherOrigin(t *testing.T) {
 		assert.Equal(t, want, resp.StatusCode, from)
 	}
 }
+
+// TestMethodsAndPaths: a path that is there names its methods; an id in it is decoded once.
+func TestMethodsAndPaths(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	a := send(t, "DELETE", "/api/users/me", http.Header{"Authorization": {"Bearer " + u.token}}, nil)
+	assert.Equal(t, 405, a.Status)
+	assert.Equal(t, "method_not_allowed", a.code())
+	assert.Equal(t, "GET, HEAD, PATCH", a.Header.Get("Allow"))
+	assert.Equal(t, 200, u.get("/api/conversations/%77orld").Status)
+	assert.Equal(t, 404, u.get("/api/conversations/%2577orld").Status)
+	header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+	a = send(t, "HEAD", "/ws?token="+u.token, header, nil)
+	assert.Equal(t, 405, a.Status)
+	assert.Equal(t, "GET", a.Header.Get("Allow"))
+}
