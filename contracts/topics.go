@@ -85,5 +85,10 @@ const (
 	ToldRejected = "rejected"
 )
 
-// SchemaVersion is the version of the protobuf payloads on all topics.
-const SchemaVersion = "1"
+// SchemaVersion is the version of the protobuf payloads on all topics, SchemaNumber the same as a
+// number. Fields that are added do not change it. A record of a higher version waits for a worker
+// of a newer release.
+const (
+	SchemaVersion = "1"
+	SchemaNumber  = 1
+)

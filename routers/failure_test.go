@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -40,6 +42,8 @@ type bench struct {
 	poisoned <-chan *message.Message
 	// content of what send sends; empty: a greeting.
 	content string
+	// reg has the router's metrics.
+	reg *prometheus.Registry
 }
 
 const patience = 10 * time.Second
@@ -48,9 +52,15 @@ const patience = 10 * time.Second
 // stages; nil adds none.
 func newBench(t *testing.T, after int, extra message.HandlerMiddleware) *bench {
 	t.Helper()
+	return newPatientBench(t, DefaultConfig().PoisonAfter, after, extra)
+}
+
+// newPatientBench is newBench with a time for errors that nobody foresaw.
+func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra message.HandlerMiddleware) *bench {
+	t.Helper()
 	queue, err := channel.Open(zap.NewNop())
 	require.NoError(t, err)
-	b := &bench{t: t, queue: queue, repo: newFakeRepo(1, 2)}
+	b := &bench{t: t, queue: queue, repo: newFakeRepo(1, 2), reg: prometheus.NewRegistry()}
 	for _, topic := range []string{contracts.TopicUpstream, contracts.TopicStored, contracts.TopicFanout, contracts.TopicPoison, contracts.TopicDownstream("gw")} {
 		require.NoError(t, queue.Ensure(t.Context(), mq.Topic{Name: topic}))
 	}
@@ -62,8 +72,9 @@ func newBench(t *testing.T, after int, extra message.HandlerMiddleware) *bench {
 		Messages: b.repo, Conversations: b.repo, Groups: roster.New(b.repo), Sessions: b.repo, IDs: &counterIDs{}, Outbox: out,
 	}
 	cfg := DefaultConfig()
+	cfg.PoisonAfter = poisonAfter
 	cfg.Retries, cfg.RetryPause, cfg.RetryPauseMax, cfg.Lanes = 1, time.Millisecond, time.Millisecond, 2
-	deps := Deps{Transport: queue, Metrics: middleware.NewMetrics(prometheus.NewRegistry()), Log: zap.NewNop(), Watermill: watermill.NopLogger{}}
+	deps := Deps{Transport: queue, Metrics: middleware.NewMetrics(b.reg), Log: zap.NewNop(), Watermill: watermill.NopLogger{}}
 	inner := middlewares(deps, p.Stages(cfg))
 	if extra != nil {
 		at := after + 1 // decode comes first
@@ -252,53 +263,139 @@ func TestAResendGetsTheSameIDs(t *testing.T) {
 	assert.Len(t, b.repo.history[string(contracts.SingleConversation(1, 2))], 2)
 }
 
-// What can never be handled goes out of the way, alone, and its lane goes on.
+// What can never be handled goes out of the way, alone, and its lane goes on. So does what
+// fails as nobody foresaw, once it has for long enough.
 func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
 	t.Parallel()
-	guilty := func(h message.HandlerFunc) message.HandlerFunc {
-		return func(msg *message.Message) ([]*message.Message, error) {
-			for _, it := range carrierOf(msg.Context()).env.Items {
-				if it.Upstream.GetTempMessageId() == "bad" {
-					panic("this message breaks the handler")
+	const patient = 20 * time.Millisecond
+	kinds := map[string]struct {
+		fail   func() error
+		reason string
+	}{
+		"a panic": {func() error { panic("this message breaks the handler") }, contracts.PoisonPanic},
+		"too large": {
+			func() error { return fmt.Errorf("this message breaks the handler: %w", mq.ErrTooLarge) }, contracts.PoisonTooLarge,
+		},
+		"unforeseen": {
+			func() error { return errors.New("this message breaks the handler") }, contracts.PoisonUnforeseen,
+		},
+		"an internal error of a service": {
+			func() error { return contracts.NewError(contracts.CodeInternal, "this message breaks the handler") }, contracts.PoisonUnforeseen,
+		},
+	}
+	for kind, k := range kinds {
+		guilty := func(h message.HandlerFunc) message.HandlerFunc {
+			return func(msg *message.Message) ([]*message.Message, error) {
+				for _, it := range carrierOf(msg.Context()).env.Items {
+					if it.Upstream.GetTempMessageId() == "bad" {
+						return nil, k.fail()
+					}
 				}
+				return h(msg)
 			}
-			return h(msg)
+		}
+		for name, after := range map[string]int{"before it is stored": 0, "after it was stored": 4} {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				t.Parallel()
+				b := newPatientBench(t, patient, after, guilty)
+				b.send("a", "bad", "c")
+				all := b.collect(func(all map[string]*seen) bool {
+					return acked("a", "c")(all) && all["bad"] != nil && all["bad"].stored+all["bad"].rejected > 0
+				})
+				told, history := contracts.ToldStored, []string{"a", "bad", "c"}
+				if after == 0 {
+					told, history = contracts.ToldRejected, []string{"a", "c"}
+					assert.Positive(t, all["bad"].rejected)
+				} else {
+					assert.Zero(t, all["bad"].rejected, "what is stored is not rejected")
+					assert.Positive(t, all["bad"].stored)
+				}
+				for i, m := range b.repo.history[string(contracts.SingleConversation(1, 2))] {
+					assert.Equal(t, history[i], m.GetTempMessageId())
+					assert.EqualValues(t, i+1, m.GetSeqId(), "no number is lost")
+				}
+				m := <-b.poisoned
+				assert.Equal(t, "u-bad", m.UUID)
+				assert.Contains(t, m.Metadata.Get(contracts.MetaPoisonError), "this message breaks the handler")
+				for key, want := range map[string]string{
+					contracts.MetaPoisonReason: k.reason, contracts.MetaPoisonTold: told,
+					contracts.MetaPoisonTopic: contracts.TopicUpstream, contracts.MetaPoisonGroup: contracts.GroupMessage,
+					contracts.MetaPoisonSender: "1", contracts.MetaPoisonTempMessage: "bad",
+					contracts.MetaPoisonConversation: string(contracts.SingleConversation(1, 2)),
+					contracts.MetaTraceID:            "0af7651916cd43dd8448eb211c80319c",
+				} {
+					assert.Equal(t, want, m.Metadata.Get(key), key)
+				}
+				assert.NotEmpty(t, m.Metadata.Get(contracts.MetaPoisonAt))
+				m.Ack()
+				b.nothingPoisoned()
+			})
 		}
 	}
-	for name, after := range map[string]int{"before it is stored": 0, "after it was stored": 4} {
+}
+
+// A dependency that is away is waited for, however little patience there is for other errors.
+func TestDependenciesAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"a service":                      contracts.NewError(contracts.CodeUnavailable, ""),
+		"a deadline":                     fmt.Errorf("save: %w", context.DeadlineExceeded),
+		"a queue that is closing":        fmt.Errorf("publish: %w", mq.ErrClosed),
+		"a topic that is not there yet":  fmt.Errorf("publish: %w", mq.ErrUnknownTopic),
+		"a service of an older release":  status.Error(codes.Unimplemented, "unknown method"),
+		"a server that does not answer":  status.Error(codes.Unavailable, "connection refused"),
+		"a record of a newer release":    middleware.ErrNewer,
+		"a call that somebody gave up":   context.Canceled,
+		"a service's deadline in a call": status.Error(codes.DeadlineExceeded, ""),
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, after, guilty)
-			b.send("a", "bad", "c")
-			all := b.collect(func(all map[string]*seen) bool {
-				return acked("a", "c")(all) && all["bad"] != nil && all["bad"].stored+all["bad"].rejected > 0
-			})
-			if after == 0 {
-				assert.Positive(t, all["bad"].rejected)
-			} else {
-				assert.Zero(t, all["bad"].rejected, "what is stored is not rejected")
-				assert.Positive(t, all["bad"].stored)
-			}
-			m := <-b.poisoned
-			assert.Equal(t, "u-bad", m.UUID)
-			told := contracts.ToldStored
-			if after == 0 {
-				told = contracts.ToldRejected
-			}
-			assert.Contains(t, m.Metadata.Get(contracts.MetaPoisonError), "this message breaks the handler")
-			for key, want := range map[string]string{
-				contracts.MetaPoisonReason: contracts.PoisonPanic, contracts.MetaPoisonTold: told,
-				contracts.MetaPoisonTopic: contracts.TopicUpstream, contracts.MetaPoisonGroup: contracts.GroupMessage,
-				contracts.MetaPoisonSender: "1", contracts.MetaPoisonTempMessage: "bad",
-				contracts.MetaPoisonConversation: string(contracts.SingleConversation(1, 2)),
-				contracts.MetaTraceID:            "0af7651916cd43dd8448eb211c80319c",
-			} {
-				assert.Equal(t, want, m.Metadata.Get(key), key)
-			}
-			assert.NotEmpty(t, m.Metadata.Get(contracts.MetaPoisonAt))
-			m.Ack()
+			var hits atomic.Int64
+			b := newPatientBench(t, time.Nanosecond, 1, failing(7, func() error { return err }, &hits))
+			b.send("a", "b")
+			all := b.collect(acked("a", "b"))
+			assert.Zero(t, all["a"].rejected+all["b"].rejected)
+			b.nothingPoisoned()
 		})
 	}
+}
+
+// What a newer release wrote waits for a worker that can read it.
+func TestRecordsOfANewerReleaseWait(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 0, nil)
+	newer := message.NewMessage("newer", []byte{0xff, 0xff})
+	newer.Metadata = message.Metadata{mq.KeyMetadata: "world", contracts.MetaSchema: "99"}
+	require.NoError(t, b.queue.Publisher().Publish(contracts.TopicUpstream, newer))
+	require.Eventually(t, func() bool { return b.outcomes("newer") > 1 }, patience, time.Millisecond)
+	b.nothingPoisoned()
+	for version, want := range map[string]error{"2": middleware.ErrNewer, "": middleware.ErrUndecodable, "x": middleware.ErrUndecodable, "0": middleware.ErrUndecodable, "-1": middleware.ErrUndecodable} {
+		m := message.NewMessage("m", nil)
+		m.Metadata.Set(contracts.MetaSchema, version)
+		_, err := decodeItem(m)
+		require.ErrorIs(t, err, want, version)
+		_, err = decodeRun[pb.Stored](m)
+		require.ErrorIs(t, err, want, version)
+		_, err = decodeRun[pb.FanoutTask](m)
+		require.ErrorIs(t, err, want, version)
+	}
+}
+
+// outcomes is how many messages had an outcome.
+func (b *bench) outcomes(outcome string) (n float64) {
+	b.t.Helper()
+	families, err := b.reg.Gather()
+	require.NoError(b.t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "gochat_router_messages_total" && l.GetName() == "outcome" && l.GetValue() == outcome {
+					n += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return n
 }
 
 func TestUndecodableRecordsArePoisoned(t *testing.T) {
@@ -306,10 +403,10 @@ func TestUndecodableRecordsArePoisoned(t *testing.T) {
 	b := newBench(t, 0, nil)
 	garbage := message.NewMessage("garbage", []byte{0xff, 0xff})
 	garbage.Metadata = message.Metadata{mq.KeyMetadata: "world", contracts.MetaSchema: contracts.SchemaVersion}
-	newer := message.NewMessage("newer", nil)
-	newer.Metadata = message.Metadata{mq.KeyMetadata: "world", contracts.MetaSchema: "99"}
-	require.NoError(t, b.queue.Publisher().Publish(contracts.TopicUpstream, garbage, newer))
-	for _, want := range []string{"garbage", "newer"} {
+	foreign := message.NewMessage("foreign", nil)
+	foreign.Metadata = message.Metadata{mq.KeyMetadata: "world"}
+	require.NoError(t, b.queue.Publisher().Publish(contracts.TopicUpstream, garbage, foreign))
+	for _, want := range []string{"garbage", "foreign"} {
 		m := <-b.poisoned
 		assert.Equal(t, want, m.UUID)
 		assert.Equal(t, contracts.PoisonUndecodable, m.Metadata.Get(contracts.MetaPoisonReason))

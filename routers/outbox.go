@@ -41,10 +41,14 @@ func (o *outbox) Publish(ctx context.Context, records ...deliver.Record) error {
 		msgs[i] = mq.Outbound{Topic: r.Topic, Message: o.message(ctx, r)}
 	}
 	err := o.out.Publish(ctx, msgs...)
-	if !errors.Is(err, mq.ErrUnknownTopic) {
+	if errors.Is(err, mq.ErrUnknownTopic) {
+		err = o.publishKnown(ctx, msgs)
+	}
+	if err == nil || errors.Is(err, mq.ErrTooLarge) {
 		return err
 	}
-	return o.publishKnown(ctx, msgs)
+	// Whatever else a queue says, it is not the records' fault.
+	return contracts.NewError(contracts.CodeUnavailable, "The message queue does not take this right now.").WithCause(err)
 }
 
 func (o *outbox) publishKnown(ctx context.Context, msgs []mq.Outbound) error {

@@ -32,6 +32,10 @@ type Config struct {
 	RetryPauseMax time.Duration `mapstructure:"retry_pause_max"`
 	// DrainTimeout bounds how long Close waits for work in flight.
 	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
+	// PoisonAfter is for how long a run may fail by errors that are no dependency's until it
+	// is narrowed to the message that they are of, which goes to the poison topic; its
+	// sender is told. 0: it is tried for ever, and its lane waits.
+	PoisonAfter time.Duration `mapstructure:"poison_after"`
 	// GroupLimit is the group size up to which the message router delivers itself.
 	GroupLimit int `mapstructure:"group_limit"`
 	// Message are the rules of the message pipeline.
@@ -42,7 +46,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Lanes: 3, Run: 1024, Retries: 5, RetryPause: 20 * time.Millisecond, RetryPauseMax: time.Second,
-		DrainTimeout: 5 * time.Second, GroupLimit: 500, Message: authorize.DefaultConfig(),
+		DrainTimeout: 5 * time.Second, PoisonAfter: 5 * time.Minute, GroupLimit: 500, Message: authorize.DefaultConfig(),
 	}
 }
 
@@ -99,7 +103,7 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	)
 	if poisonTopic != "" {
 		h.AddMiddleware(middleware.Poison{
-			Publisher: deps.Transport.Publisher(), Topic: poisonTopic, Router: w.name, Group: w.group, About: w.about,
+			Publisher: deps.Transport.Publisher(), Topic: poisonTopic, Router: w.name, Group: w.group, About: w.about, After: cfg.PoisonAfter,
 			Count: deps.Metrics.Poisoned, Log: deps.Log,
 		}.Middleware)
 	}

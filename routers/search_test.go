@@ -85,7 +85,9 @@ func TestSearchRouter(t *testing.T) {
 		if content == "" {
 			payload = []byte{0xff, 0xff}
 		}
-		events = append(events, message.NewMessage(watermill.NewUUID(), payload))
+		event := message.NewMessage(watermill.NewUUID(), payload)
+		event.Metadata.Set(contracts.MetaSchema, contracts.SchemaVersion)
+		events = append(events, event)
 	}
 	require.NoError(t, queue.Publisher().Publish(contracts.TopicStored, events...))
 	require.Eventually(t, func() bool { return len(index.got()) == len(want)-1 }, patience, time.Millisecond)

@@ -3,6 +3,7 @@ package routers
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -53,12 +54,8 @@ func decode(h message.HandlerFunc) message.HandlerFunc {
 
 func decodeItem(m *message.Message) (*handlers.Item, error) {
 	up := &pb.Upstream{}
-	if err := proto.Unmarshal(m.Payload, up); err != nil {
-		return nil, fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
-	}
-	if v := m.Metadata.Get(contracts.MetaSchema); v != contracts.SchemaVersion {
-		return nil, fmt.Errorf("%w: record %s: schema version %q, this worker reads %q",
-			middleware.ErrUndecodable, m.UUID, v, contracts.SchemaVersion)
+	if err := decodePayload(m, up); err != nil {
+		return nil, err
 	}
 	if up.GetSenderId() <= 0 || up.GetConversationId() == "" || up.GetTempMessageId() == "" {
 		return nil, fmt.Errorf("%w: record %s: sender, conversation or tempMessageId is missing", middleware.ErrUndecodable, m.UUID)
@@ -67,6 +64,22 @@ func decodeItem(m *message.Message) (*handlers.Item, error) {
 		GatewayID:    m.Metadata.Get(contracts.MetaOriginGateway),
 		ConnectionID: m.Metadata.Get(contracts.MetaOriginConnection),
 	}}, nil
+}
+
+// decodePayload reads a record. middleware.ErrNewer when a newer release wrote it, which is to be
+// found out before its payload is looked at; middleware.ErrUndecodable.
+func decodePayload(m *message.Message, into proto.Message) error {
+	version := m.Metadata.Get(contracts.MetaSchema)
+	switch n, err := strconv.ParseUint(version, 10, 31); {
+	case err != nil || n == 0:
+		return fmt.Errorf("%w: record %s: schema version %q", middleware.ErrUndecodable, m.UUID, version)
+	case n > contracts.SchemaNumber:
+		return fmt.Errorf("%w: record %s: schema version %s, this worker reads %s", middleware.ErrNewer, m.UUID, version, contracts.SchemaVersion)
+	}
+	if err := proto.Unmarshal(m.Payload, into); err != nil {
+		return fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
+	}
+	return nil
 }
 
 // lift makes a stage a router middleware, measured without the stages below it.
@@ -91,7 +104,7 @@ func lift(stage handlers.Stage, observe func(time.Duration, error)) message.Hand
 	}
 }
 
-// decodeRun reads the records of a run, all of one type. middleware.ErrUndecodable.
+// decodeRun reads the records of a run, all of one type. Errors as of decodePayload.
 func decodeRun[M any, P interface {
 	*M
 	proto.Message
@@ -101,8 +114,8 @@ func decodeRun[M any, P interface {
 	out := make([]P, len(run))
 	for i, m := range run {
 		out[i] = P(new(M))
-		if err := proto.Unmarshal(m.Payload, out[i]); err != nil {
-			return nil, fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
+		if err := decodePayload(m, out[i]); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil

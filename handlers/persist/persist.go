@@ -61,7 +61,8 @@ func request(open []*handlers.Item, ids IDs) (*pb.SaveMessagesRequest, error) {
 	for i, it := range open {
 		id, err := ids.Next()
 		if err != nil {
-			return nil, fmt.Errorf("make a message id: %w", err)
+			// The clock or the lease of the worker's number: no message's fault.
+			return nil, contracts.NewError(contracts.CodeUnavailable, "").WithCause(fmt.Errorf("make a message id: %w", err))
 		}
 		up := it.Upstream
 		m := &pb.Message{

@@ -33,23 +33,30 @@ func (d *DB) classify(err error) error {
 
 // MySQL error numbers.
 const (
-	myTooMany      = 1040
-	myNotAllowed   = 1044
-	myDenied       = 1045
-	myNoDatabase   = 1049
-	myShutdown     = 1053
-	myDuplicate    = 1062
-	myTableFull    = 1114
-	myTooManyUser  = 1203
-	myLockWait     = 1205
-	myDeadlock     = 1213
-	myReadOnly     = 1290
-	myInterrupted  = 1317
-	myReadOnlyTrx  = 1792
-	myReadOnlyMode = 1836
-	myKilled       = 1927
-	mySlowMaria    = 1969
-	mySlow         = 3024
+	myDiskFull      = 1021
+	myTooMany       = 1040
+	myNotAllowed    = 1044
+	myDenied        = 1045
+	myNoDatabase    = 1049
+	myShutdown      = 1053
+	myNoColumn      = 1054
+	myDuplicate     = 1062
+	myTableFull     = 1114
+	myNoRight       = 1142
+	myNoColumnRight = 1143
+	myNoTable       = 1146
+	myCrashed       = 1194
+	myTooManyUser   = 1203
+	myLockWait      = 1205
+	myDeadlock      = 1213
+	myReadOnly      = 1290
+	myInterrupted   = 1317
+	myNoSpace       = 1713
+	myReadOnlyTrx   = 1792
+	myReadOnlyMode  = 1836
+	myKilled        = 1927
+	mySlowMaria     = 1969
+	mySlow          = 3024
 )
 
 // IsUniqueViolation reports whether err says that a row is there already, and
@@ -93,6 +100,29 @@ func IsTransient(err error) bool {
 		return false
 	}
 	return IsConflict(err) || isAway(err)
+}
+
+// IsServers reports whether the database's state is at fault and not what it was asked: it
+// refuses the login, has not the schema that it should have, may not be written or is damaged.
+// Trying again helps once somebody has seen to it.
+func IsServers(err error) bool {
+	var me *mysql.MySQLError
+	if errors.As(err, &me) {
+		switch me.Number {
+		case myNotAllowed, myDenied, myNoDatabase, myNoTable, myNoColumn, myNoRight, myNoColumnRight, myDiskFull, myNoSpace, myCrashed:
+			return true
+		}
+		return false
+	}
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		switch se.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM,
+			sqlite3.SQLITE_AUTH, sqlite3.SQLITE_NOMEM:
+			return true
+		}
+	}
+	return false
 }
 
 // IsLost reports whether the connection was lost, so that it is unknown whether

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -31,7 +32,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}, []string{"router"}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "gochat_router_messages_total", Help: "Messages by outcome.",
+			Name: "gochat_router_messages_total", Help: "Messages by outcome: ok, permanent, transient (a dependency is away), unforeseen (an error of another kind), newer (they wait for a newer worker).",
 		}, []string{"router", "outcome"}),
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "gochat_pipeline_stage_seconds", Help: "Time spent in one stage for one run, without the stages after it.",
@@ -83,6 +84,10 @@ func outcome(err error) string {
 		return "ok"
 	case IsPermanent(err):
 		return "permanent"
+	case errors.Is(err, ErrNewer):
+		return "newer"
+	case IsDependency(err):
+		return "transient"
 	}
-	return "transient"
+	return "unforeseen"
 }

@@ -7,19 +7,39 @@ import (
 	"errors"
 
 	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// ErrUndecodable marks a record whose payload is not what its topic carries.
-var ErrUndecodable = errors.New("record cannot be decoded")
+var (
+	// ErrUndecodable marks a record whose payload is not what its topic carries.
+	ErrUndecodable = errors.New("record cannot be decoded")
+	// ErrNewer marks a record that a newer release wrote in a way that this one does not
+	// know. It waits for a worker that does: nothing is wrong with it.
+	ErrNewer = errors.New("record is of a newer schema version than this worker reads")
+)
 
 // IsPermanent reports whether handling the same record again is useless: it
 // cannot be decoded, its handler panics, what follows from it does not fit into
 // the queue, or the error table says so.
 func IsPermanent(err error) bool {
 	return errors.Is(err, ErrUndecodable) || IsPanic(err) || errors.Is(err, mq.ErrTooLarge) || contracts.IsPermanent(err)
+}
+
+// IsDependency reports whether an error is a dependency's, which will come back: a service, the
+// database or the queue does not answer, a deadline has passed, a call or a record is of a newer
+// release than who should handle it. Such errors are waited for, however long it takes.
+func IsDependency(err error) bool {
+	if errors.Is(err, ErrNewer) || errors.Is(err, mq.ErrClosed) || errors.Is(err, mq.ErrUnknownTopic) {
+		return true
+	}
+	if st, ok := status.FromError(err); ok && st.Code() == codes.Unimplemented {
+		return true
+	}
+	return contracts.AsError(err).Code == contracts.CodeUnavailable
 }
 
 // IsPanic reports whether a handler panicked. That is tried again a few times

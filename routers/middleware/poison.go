@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"go.uber.org/zap"
@@ -22,6 +23,9 @@ type Poison struct {
 	// About, when set, says what a record is about and who is to be told. Its error keeps
 	// the record.
 	About func(ctx context.Context, msg *message.Message) (Subject, error)
+	// After is for how long a run may fail by errors that are no dependency's until it is
+	// narrowed to the message that they are of; 0 is for ever.
+	After time.Duration
 	// Count counts a poisoned record by its reason.
 	Count func(router, reason string)
 	Log   *zap.Logger
@@ -40,54 +44,99 @@ type Subject struct {
 	Tell func(ctx context.Context) error
 }
 
-// Middleware lets transient errors pass (the router nacks, the lane waits). A
-// permanent error of a run is narrowed down first: its messages are handled one
-// by one, so that only the guilty one is poisoned. Watermill's PoisonQueue
-// serves neither runs nor shutdown, which it takes for a reason to poison.
+// Middleware lets a dependency's errors pass: the router nacks and the lane waits, for however
+// long it takes. A permanent error of a run is narrowed down: its messages are handled one by
+// one, and the guilty one is poisoned. So is an error that nobody foresaw, once the run has
+// failed by nothing else for as long as After says. Watermill's PoisonQueue serves neither runs
+// nor shutdown, which it takes for a reason to poison.
 func (p Poison) Middleware(h message.HandlerFunc) message.HandlerFunc {
-	return func(msg *message.Message) ([]*message.Message, error) {
-		_, err := h(msg)
-		if err == nil || !IsPermanent(err) {
-			return nil, err
-		}
-		run := mq.Run(msg)
-		if len(run) == 1 {
-			return nil, p.bury(msg, err)
-		}
-		for _, one := range run {
-			single := alone(one, msg.Context())
-			_, err := h(single)
-			if err != nil && IsPermanent(err) {
-				err = p.bury(single, err)
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		return nil, nil
-	}
+	b := &burial{Poison: p, next: h, patience: newPatience(p.After)}
+	return b.handle
 }
 
-// alone returns a copy of one message of a run that is a run of its own.
-func alone(msg *message.Message, ctx context.Context) *message.Message { //nolint:revive // the context is that of the run
-	single := message.NewMessage(msg.UUID, msg.Payload)
-	single.Metadata = msg.Metadata
-	single.SetContext(mq.WithRun(ctx, single))
-	return single
+// burial is one router's Poison at work.
+type burial struct {
+	Poison
+	next     message.HandlerFunc
+	patience *patience
+}
+
+func (b *burial) handle(msg *message.Message) ([]*message.Message, error) {
+	run := b.patience.living(mq.Run(msg))
+	if len(run) == 0 {
+		return nil, nil
+	}
+	if len(run) < len(mq.Run(msg)) {
+		msg = together(run, msg.Context())
+	}
+	err := b.attempt(msg)
+	ripe := b.patience.ripe(run[0].UUID, err)
+	switch {
+	case err == nil:
+	case !IsPermanent(err) && !ripe:
+		return nil, err
+	case len(run) == 1:
+		err = b.bury(msg, err)
+	default:
+		err = b.narrow(run, msg.Context(), ripe)
+	}
+	if err == nil {
+		b.patience.ended(run)
+	}
+	return nil, err
+}
+
+// attempt handles a run, and notes that the router works.
+func (b *burial) attempt(msg *message.Message) error {
+	_, err := b.next(msg)
+	if err == nil {
+		b.patience.worked()
+	}
+	return err
+}
+
+// narrow handles a run's messages one by one. A message that fails as a dependency's error does
+// holds those behind it; what is buried already is left out when the run comes again.
+func (b *burial) narrow(run []*message.Message, ctx context.Context, ripe bool) error { //nolint:revive // the context is that of the run
+	for _, one := range run {
+		single := together([]*message.Message{one}, ctx)
+		err := b.attempt(single)
+		switch {
+		case err == nil:
+			continue
+		case IsPermanent(err), ripe && !IsDependency(err) && b.patience.mayBury():
+			err = b.bury(single, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together returns a message that stands for a run.
+func together(run []*message.Message, ctx context.Context) *message.Message { //nolint:revive // the context is that of the run
+	first := message.NewMessage(run[0].UUID, run[0].Payload)
+	first.Metadata = run[0].Metadata
+	if len(run) == 1 {
+		run = []*message.Message{first}
+	}
+	first.SetContext(mq.WithRun(ctx, run...))
+	return first
 }
 
 // bury writes the record to the poison topic, then tells its sender. When it fails in between
 // the record comes again and is buried again.
-func (p Poison) bury(msg *message.Message, why error) error {
+func (b *burial) bury(msg *message.Message, why error) error {
 	var about Subject
-	if p.About != nil {
+	if b.About != nil {
 		var err error
-		if about, err = p.About(msg.Context(), msg); err != nil {
+		if about, err = b.About(msg.Context(), msg); err != nil {
 			return fmt.Errorf("look at record %s, which is to be poisoned (%w): %w", msg.UUID, why, err)
 		}
 	}
 	reason, text := Reason(why), describe(why, about.Content)
-	if err := p.write(note(msg, p.Group, reason, text, about)); err != nil {
+	if err := b.write(note(msg, b.Group, reason, text, about)); err != nil {
 		return fmt.Errorf("poison record %s (%s): %w", msg.UUID, text, err)
 	}
 	if about.Tell != nil {
@@ -95,8 +144,9 @@ func (p Poison) bury(msg *message.Message, why error) error {
 			return fmt.Errorf("tell the sender of record %s that it is poisoned (%s): %w", msg.UUID, text, err)
 		}
 	}
-	p.Count(p.Router, reason)
-	p.Log.Error("record poisoned: it can never be handled", zap.String("router", p.Router), zap.String("uuid", msg.UUID),
+	b.patience.buried(msg.UUID, reason)
+	b.Count(b.Router, reason)
+	b.Log.Error("record poisoned: it can never be handled", zap.String("router", b.Router), zap.String("uuid", msg.UUID),
 		zap.String("reason", reason), zap.String("error", text), zap.String("sender", about.Sender),
 		zap.String("conversation", about.Conversation), zap.String("trace_id", traceOf(msg)))
 	return nil

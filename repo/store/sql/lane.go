@@ -152,8 +152,8 @@ func (s *lane) commit(calls []*call) {
 	switch {
 	case err == nil:
 		s.committed <- group{calls, effects}
-	case len(calls) == 1 || db.IsTransient(err):
-		if db.IsTransient(err) {
+	case len(calls) == 1 || away(err):
+		if away(err) {
 			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
 		for _, c := range calls {

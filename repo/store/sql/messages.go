@@ -74,9 +74,13 @@ func (s *Store) read(ctx context.Context, pool *sql.DB, query string, args []any
 	return transient(each(rows, scan))
 }
 
+// away reports whether the database cannot do it right now, whoever asks: not only what may pass
+// by itself, but also what somebody has to mend (a password, a right, a table, a file).
+func away(err error) bool { return db.IsTransient(err) || db.IsServers(err) }
+
 // transient marks what may be tried again.
 func transient(err error) error {
-	if err == nil || errors.Is(err, store.ErrUnavailable) || !db.IsTransient(err) {
+	if err == nil || errors.Is(err, store.ErrUnavailable) || !away(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
