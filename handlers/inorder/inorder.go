@@ -33,10 +33,28 @@ const (
 	young = 8
 )
 
-// pushed is what a group's members have.
+// pushed is what this worker has pushed to a group's members, without a hole: from first to top.
+// What is before it, others may have pushed, or nobody.
 type pushed struct {
-	seq uint64
-	at  time.Time
+	first, top uint64
+	at         time.Time
+}
+
+// has reports whether a number was pushed.
+func (p pushed) has(seq uint64) bool { return p.first <= seq && seq <= p.top }
+
+// with returns the range with one more number, which is pushed now. One that is not beside the
+// range begins another when it is newer, and is not remembered when it is older.
+func (p pushed) with(seq uint64) pushed {
+	switch {
+	case seq == p.top+1:
+		p.top = seq
+	case seq > p.top:
+		p.first, p.top = seq, seq
+	case seq+1 == p.first:
+		p.first = seq
+	}
+	return p
 }
 
 type stage struct {
@@ -51,7 +69,7 @@ func New(messages Messages) handlers.Stage {
 	s.last, _ = lru.New[string, pushed](groups) // fails only for sizes below 1
 	return func(next handlers.Handler) handlers.Handler {
 		return func(ctx context.Context, env *handlers.Envelope) error {
-			all, tops, err := s.arrange(ctx, env.Items)
+			all, ranges, err := s.arrange(ctx, env.Items)
 			if err != nil {
 				return err
 			}
@@ -62,18 +80,19 @@ func New(messages Messages) handlers.Stage {
 			if err != nil {
 				return err
 			}
-			for conv, seq := range tops {
-				s.last.Add(conv, pushed{seq: seq, at: time.Now()})
+			for conv, p := range ranges {
+				p.at = time.Now()
+				s.last.Add(conv, p)
 			}
 			return nil
 		}
 	}
 }
 
-// arrange returns the items with what is missing between them, and the newest number of each
-// group.
-func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*handlers.Item, tops map[string]uint64, err error) {
-	all, tops = make([]*handlers.Item, 0, len(items)), map[string]uint64{}
+// arrange returns the items with what is missing between them, and what each group's members have
+// then.
+func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*handlers.Item, ranges map[string]pushed, err error) {
+	all, ranges = make([]*handlers.Item, 0, len(items)), map[string]pushed{}
 	for _, it := range items {
 		it.Pushed = false
 		if !ofGroup(it) {
@@ -81,27 +100,31 @@ func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*han
 			continue
 		}
 		conv, seq := it.Stored.GetConversationId(), it.Stored.GetSeqId()
-		top, known := tops[conv]
+		have, known := ranges[conv]
 		if !known {
-			if top, known = s.recall(conv); !known && seq <= young {
-				known = true
-			}
+			have, known = s.recall(conv)
+		}
+		if !known && seq <= young {
+			have, known = pushed{first: 1}, true
 		}
 		switch {
 		case !known:
-		case seq <= top:
+			have = pushed{first: seq, top: seq}
+		case have.has(seq):
 			it.Pushed = true
-		case seq > top+1 && seq-top-1 <= most:
-			gap, err := s.fill(ctx, it, top, seq)
+		case seq > have.top+1 && seq-have.top-1 <= most:
+			gap, err := s.fill(ctx, it, have.top, seq)
 			if err != nil {
 				return nil, nil, err
 			}
-			all = append(all, gap...)
+			all, have.top = append(all, gap...), seq
+		default:
+			have = have.with(seq)
 		}
-		tops[conv] = max(top, seq)
+		ranges[conv] = have
 		all = append(all, it)
 	}
-	return all, tops, nil
+	return all, ranges, nil
 }
 
 func ofGroup(it *handlers.Item) bool {
@@ -109,12 +132,9 @@ func ofGroup(it *handlers.Item) bool {
 		it.Stored.GetConversationId() == it.Upstream.GetConversationId()
 }
 
-func (s *stage) recall(conv string) (uint64, bool) {
+func (s *stage) recall(conv string) (pushed, bool) {
 	p, ok := s.last.Get(conv)
-	if !ok || time.Since(p.at) > fresh {
-		return 0, false
-	}
-	return p.seq, true
+	return p, ok && time.Since(p.at) <= fresh
 }
 
 // fill makes items of the messages between two numbers.

@@ -119,3 +119,36 @@ func TestMemoryFades(t *testing.T) {
 		}
 	})
 }
+
+// TestOnlyWhatWasPushedIsHeldBack: what this worker did not push, nobody may have: a number before
+// those that it pushed is pushed.
+func TestOnlyWhatWasPushedIsHeldBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		seqs []uint64
+		want [][]string
+	}{
+		"an older one after a newer one":        {[]uint64{12, 11, 11, 12}, [][]string{{"12"}, {"11"}, {"(11)"}, {"(12)"}}},
+		"one that is far before":                {[]uint64{40, 11, 11, 40, 41}, [][]string{{"40"}, {"11"}, {"11"}, {"(40)"}, {"41"}}},
+		"after a gap that somebody else filled": {[]uint64{20, 200, 150, 20, 200}, [][]string{{"20"}, {"200"}, {"150"}, {"20"}, {"(200)"}}},
+		"before a gap that was filled":          {[]uint64{20, 23, 19, 21}, [][]string{{"20"}, {"+21", "+22", "23"}, {"19"}, {"(21)"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			for i, seq := range c.seqs {
+				b.run(c.want[i], item("group_1", group, seq))
+			}
+		})
+	}
+	t.Run("in a group that was idle", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			b.run([]string{"25"}, item("group_1", group, 25))
+			time.Sleep(fresh + time.Millisecond)
+			b.run([]string{"27"}, item("group_1", group, 27))
+			b.run([]string{"26"}, item("group_1", group, 26))
+		})
+	})
+	t.Run("in one run", func(t *testing.T) {
+		newBench(t).run([]string{"12", "11", "(12)"}, item("group_1", group, 12), item("group_1", group, 11), item("group_1", group, 12))
+	})
+}
