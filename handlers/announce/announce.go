@@ -30,6 +30,7 @@ func New(out Outbox) *Announcer { return &Announcer{out: out} }
 func (a *Announcer) Announce(ctx context.Context, in *pb.Announcement) error {
 	task := &pb.FanoutTask{
 		GroupId: in.GetGroupId(), ConversationId: in.GetConversationId(), ExtraUserIds: in.GetFormerUserIds(),
+		MembersVersion: in.GetMembersVersion(),
 		Frame: contracts.EncodeFrame(contracts.FrameGroup, contracts.GroupEventData{
 			ConversationID: in.GetConversationId(), GroupID: contracts.GroupID(in.GetGroupId()).String(), Event: in.GetEvent(),
 			ActorID: contracts.UserID(in.GetActorId()).String(), UserIDs: contracts.UserIDs(in.GetUserIds()),

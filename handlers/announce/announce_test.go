@@ -28,6 +28,7 @@ func TestAnnounce(t *testing.T) {
 	message := &pb.Message{SenderId: 1, ConversationId: "group_9", Content: "{}", MessageType: "system", TempMessageId: "system:7", Timestamp: 5, SeqId: 4}
 	a := &pb.Announcement{
 		GroupId: 9, ConversationId: "group_9", Event: contracts.EventMemberRemoved, ActorId: 1, UserIds: []int64{2}, FormerUserIds: []int64{2}, Message: message,
+		MembersVersion: 17,
 	}
 	if err := New(out).Announce(t.Context(), a); err != nil {
 		t.Fatal(err)
@@ -52,6 +53,9 @@ func TestAnnounce(t *testing.T) {
 	}
 	if task.GetExtraUserIds()[0] != 2 || !strings.Contains(string(task.GetFrame()), `"event":"member-removed","actorId":"1","userIds":["2"]`) {
 		t.Errorf("task %v", &task)
+	}
+	if task.GetMembersVersion() != 17 {
+		t.Errorf("the task is for membership %d, not 17: each part of it would read the list again", task.GetMembersVersion())
 	}
 	a.Message = nil
 	out.err = errors.New("away")

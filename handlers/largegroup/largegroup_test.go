@@ -25,6 +25,7 @@ type fakeWorld struct {
 	every  []string
 	fail   error
 	asked  int
+	lists  int // pages of members
 
 	tasks map[string][]*pb.FanoutTask
 	// got is what each user gets, in order.
@@ -48,6 +49,7 @@ func newWorld(n int64) *fakeWorld {
 }
 
 func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+	f.lists++
 	out := &pb.ListMemberIDsResponse{}
 	for u := in.GetAfterUserId() + 1; u <= f.n; u++ {
 		if len(out.GetUserIds()) == int(in.GetLimit()) {
@@ -222,6 +224,26 @@ func TestTooManyUnknownGateways(t *testing.T) {
 	for u := int64(1); u <= w.n; u++ {
 		if len(w.got[u]) < len(w.every) {
 			t.Fatalf("user %d got the event through %d gateways", u, len(w.got[u]))
+		}
+	}
+}
+
+// TestTheListIsReadOnce: for all parts of a task, whether or not it says of which membership it is.
+func TestTheListIsReadOnce(t *testing.T) {
+	for _, version := range []int64{0, 3} {
+		f := newWorld(600)
+		h := f.handler()
+		task := &pb.FanoutTask{GroupId: 1, ConversationId: "group_1", Frame: []byte("event"), MembersVersion: version}
+		if err := h.Handle(t.Context(), []*pb.FanoutTask{task}); err != nil {
+			t.Fatal(err)
+		}
+		for _, shard := range f.tasks {
+			if err := h.Handle(t.Context(), shard); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(f.got) != 200 || f.lists != 1 {
+			t.Errorf("version %d: %d members got it, and the list was read %d times", version, len(f.got), f.lists)
 		}
 	}
 }

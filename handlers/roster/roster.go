@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
@@ -34,6 +35,12 @@ const (
 	largeKept = 16
 
 	pageSize = 1000
+
+	// loadTimeout bounds one load, which is made for all who want the same list.
+	loadTimeout = time.Minute
+	// unversionedFor is how long a list is taken for the present one by who names no version:
+	// the parts of one task, which come shortly after each other.
+	unversionedFor = time.Second
 )
 
 // Roster is safe for concurrent use.
@@ -47,6 +54,9 @@ type Roster struct {
 // List is who is in a group, ascending by user id. It is shared and must not be changed.
 type List struct {
 	Members []Member
+
+	// at is when the list began to be read.
+	at time.Time
 
 	split sync.Once
 	parts [Shards][]Member
@@ -100,22 +110,31 @@ func New(members Members) *Roster {
 }
 
 // Of lists who is in a group. The list is not older than the version: who came since has a
-// JoinSeq that tells, who went since is not in it. Version 0 reads anew.
+// JoinSeq that tells, who went since is not in it. Version 0 is of who knows none, and gets a list
+// that is a second old at most. All who want the same list at the same time share one load.
 func (r *Roster) Of(ctx context.Context, group, version int64) (*List, error) {
-	if version == 0 {
-		return r.load(ctx, group)
-	}
 	k := key{group, version}
 	for _, kept := range []*lru.Cache[key, *List]{r.usual, r.large} {
-		if list, ok := kept.Get(k); ok {
+		if list, ok := kept.Get(k); ok && (version != 0 || time.Since(list.at) <= unversionedFor) {
 			return list, nil
 		}
 	}
-	v, err, _ := r.flights.Do(fmt.Sprint(k), func() (any, error) { return r.load(ctx, group) })
-	if err != nil {
-		return nil, err
+	flight := r.flights.DoChan(fmt.Sprint(k), func() (any, error) {
+		// It does not end with the first of those who wait for it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		return r.load(ctx, group)
+	})
+	var list *List
+	select {
+	case done := <-flight:
+		if done.Err != nil {
+			return nil, done.Err
+		}
+		list = done.Val.(*List) //nolint:errcheck,forcetypeassert // load returns nothing else
+	case <-ctx.Done():
+		return nil, fmt.Errorf("list members of group %d: %w", group, ctx.Err())
 	}
-	list := v.(*List) //nolint:errcheck,forcetypeassert // load returns nothing else
 	if len(list.Members) > usual {
 		r.large.Add(k, list)
 	} else {
@@ -125,7 +144,7 @@ func (r *Roster) Of(ctx context.Context, group, version int64) (*List, error) {
 }
 
 func (r *Roster) load(ctx context.Context, group int64) (*List, error) {
-	var all []Member
+	all, began := []Member(nil), time.Now()
 	in := &pb.ListMemberIDsRequest{GroupId: group, Limit: pageSize}
 	for {
 		page, err := r.members.ListMemberIDs(ctx, in)
@@ -140,7 +159,7 @@ func (r *Roster) load(ctx context.Context, group int64) (*List, error) {
 			all = append(all, Member{UserID: id, JoinSeq: joins[i]})
 		}
 		if !page.GetHasMore() || len(ids) == 0 {
-			return &List{Members: all}, nil
+			return &List{Members: all, at: began}, nil
 		}
 		in = &pb.ListMemberIDsRequest{GroupId: group, Limit: pageSize, AfterUserId: ids[len(ids)-1]}
 	}

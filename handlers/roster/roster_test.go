@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -19,12 +21,21 @@ type fakeMembers struct {
 	calls int
 	fail  error
 	short bool
+	// hold, when set, keeps answers until it is closed.
+	hold chan struct{}
 }
 
-func (f *fakeMembers) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (f *fakeMembers) ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.calls++
+	f.mu.Unlock()
+	if f.hold != nil {
+		select {
+		case <-f.hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	out := &pb.ListMemberIDsResponse{}
 	for u := in.GetAfterUserId() + 1; u <= f.n; u++ {
 		if len(out.GetUserIds()) == int(in.GetLimit()) {
@@ -48,7 +59,7 @@ func TestOncePerVersion(t *testing.T) {
 			for _, step := range []struct {
 				group, version int64
 				calls          int
-			}{{1, 1, pages}, {1, 1, pages}, {1, 2, 2 * pages}, {2, 1, 3 * pages}, {1, 0, 4 * pages}, {1, 0, 5 * pages}, {1, 2, 5 * pages}} {
+			}{{1, 1, pages}, {1, 1, pages}, {1, 2, 2 * pages}, {2, 1, 3 * pages}, {1, 0, 4 * pages}, {1, 0, 4 * pages}, {1, 2, 4 * pages}} {
 				list, err := r.Of(t.Context(), step.group, step.version)
 				if err != nil {
 					t.Fatal(err)
@@ -110,5 +121,62 @@ func TestShards(t *testing.T) {
 	// Tasks in the queue were split by an earlier process.
 	if got := []uint32{ShardOf(1), ShardOf(2), ShardOf(120257514309681153)}; !slices.Equal(got, []uint32{4, 7, 7}) {
 		t.Errorf("users have changed shards: %v", got)
+	}
+}
+
+// TestWithoutAVersionForAMoment: who knows no version gets a list that is a second old at most.
+func TestWithoutAVersionForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeMembers{n: 3}
+		r := New(f)
+		for _, step := range []struct {
+			pause time.Duration
+			calls int
+		}{{0, 1}, {unversionedFor, 1}, {time.Millisecond, 2}, {0, 2}} {
+			time.Sleep(step.pause)
+			if _, err := r.Of(t.Context(), 1, 0); err != nil {
+				t.Fatal(err)
+			}
+			if f.calls != step.calls {
+				t.Errorf("%d reads, want %d", f.calls, step.calls)
+			}
+		}
+	})
+}
+
+// TestOneLoadForAll: those who want the same list at the same time share a load, which does not
+// end with the first of them.
+func TestOneLoadForAll(t *testing.T) {
+	for _, version := range []int64{0, 7} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeMembers{n: 3, hold: make(chan struct{})}
+			r := New(f)
+			first, cancel := context.WithCancel(t.Context())
+			results := make(chan error, 9)
+			for i := range 9 {
+				ctx := t.Context()
+				if i == 0 {
+					ctx = first
+				}
+				go func() {
+					_, err := r.Of(ctx, 1, version)
+					results <- err
+				}()
+				synctest.Wait() // the first one's is the load
+			}
+			cancel()
+			if err := <-results; !errors.Is(err, context.Canceled) {
+				t.Errorf("who gave up got %v", err)
+			}
+			close(f.hold)
+			for range 8 {
+				if err := <-results; err != nil {
+					t.Error(err)
+				}
+			}
+			if f.calls != 1 {
+				t.Errorf("%d loads for nine who want the same", f.calls)
+			}
+		})
 	}
 }
