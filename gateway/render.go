@@ -118,7 +118,10 @@ func viewConversation(c *pb.Conversation) conversationView {
 		Peer: viewUser(c.GetPeer()), Group: viewGroup(c.GetGroup()),
 		LastSeq: c.GetLastSeq(), ReadSeq: read, LastMessageAt: c.GetLastMessageAt(),
 	}
-	if c.GetLastSeq() > read {
+	switch {
+	case c.Unread != nil:
+		v.Unread = c.GetUnread()
+	case c.GetLastSeq() > read: // a storage role of before changes were told from messages
 		v.Unread = c.GetLastSeq() - read
 	}
 	if c.GetType() == pb.ConversationType_CONVERSATION_TYPE_SINGLE {

@@ -212,7 +212,8 @@ func TestLifeOfAGroup(t *testing.T) {
 	page := cyd.get("/api/conversations/" + conv + "/messages?afterSeq=0")
 	require.Len(t, page.Body["messages"], 1, "history from joining on: %s", page.Raw)
 	view := cyd.get("/api/conversations/" + conv)
-	assert.EqualValues(t, 1, view.Body["unread"], "one's own coming: %s", view.Raw)
+	assert.EqualValues(t, 0, view.Body["unread"], "one's own coming is no message: %s", view.Raw)
+	assert.NotContains(t, view.Body, "lastMessage", "what was before is not for them")
 
 	require.Equal(t, 200, ann.say(obj{"conversationId": conv}, "all three", "g2").Status)
 	assert.EqualValues(t, 3, cydAt.next("new-message")["seqId"])

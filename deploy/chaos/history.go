@@ -110,7 +110,7 @@ const (
 	NobodyEls   = "nobody else gets it"
 	NotBoth     = "a send has one outcome"
 	WellFormed  = "every frame is as asyncapi.yaml says"
-	ExactUnread = "unread is the last number less the read position"
+	ExactUnread = "unread counts the messages after the read position"
 )
 
 func (j *judge) histories() {

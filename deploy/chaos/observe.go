@@ -15,6 +15,7 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 	logs = map[string][]Event{}
 	truth = Truth{Histories: map[string][]client.Message{}, Members: map[string][]string{}}
 	readers := map[string]*client.Account{}
+	var counts []count
 	for _, one := range talkers {
 		a := one.Account
 		logs[a.UserID] = one.Log.Events()
@@ -34,10 +35,7 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 			return nil, truth, nil, fmt.Errorf("list the conversations of %s: %w", a.Name, err)
 		}
 		for _, conv := range list.Conversations {
-			if conv.Unread != conv.LastSeq-conv.ReadSeq {
-				wrong = append(wrong, Violation{Promise: ExactUnread, Evidence: fmt.Sprintf("%d unread of %s in %s, whose last number is %d and read position %d",
-					conv.Unread, a.Name, conv.ConversationID, conv.LastSeq, conv.ReadSeq)})
-			}
+			counts = append(counts, count{conv.ConversationID, a.Name, conv.LastSeq, conv.ReadSeq, conv.Unread})
 			if conv.Peer.UserID != "" {
 				truth.Members[conv.ConversationID] = []string{a.UserID, conv.Peer.UserID}
 				readers[conv.ConversationID] = a
@@ -49,7 +47,35 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 			return nil, truth, nil, fmt.Errorf("read the history of %s: %w", conv, err)
 		}
 	}
+	for _, c := range counts {
+		wrong = append(wrong, c.check(truth.Histories[c.conv])...)
+	}
 	return logs, truth, wrong, nil
+}
+
+// count is what a list says of a conversation.
+type count struct {
+	conv, name         string
+	last, read, unread uint64
+}
+
+// check counts the messages after the read position, which system messages are not. A history
+// that was not read whole is not judged here.
+func (c count) check(history []client.Message) []Violation {
+	if uint64(len(history)) < c.last {
+		return nil
+	}
+	want := uint64(0)
+	for _, m := range history {
+		if m.SeqID > c.read && m.SeqID <= c.last && m.MessageType != "system" {
+			want++
+		}
+	}
+	if c.unread == want {
+		return nil
+	}
+	return []Violation{{Promise: ExactUnread, Evidence: fmt.Sprintf("%d unread of %s in %s, which has %d messages after the read position %d",
+		c.unread, c.name, c.conv, want, c.read)}}
 }
 
 // Messages is how many there are in all.

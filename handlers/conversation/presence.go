@@ -38,7 +38,11 @@ func (s *Service) Read(ctx context.Context, in *pb.ReadRequest) (*pb.ReadRespons
 			trace.SpanFromContext(ctx).RecordError(err)
 		}
 	}
-	return &pb.ReadResponse{ReadSeq: resp.GetReadSeq(), Unread: unread(resp.GetLastSeq(), resp.GetReadSeq())}, nil
+	out := &pb.ReadResponse{ReadSeq: resp.GetReadSeq(), Unread: resp.GetUnread()}
+	if resp.Unread == nil { // a storage role of before changes were told from messages
+		out.Unread = unread(resp.GetLastSeq(), resp.GetReadSeq())
+	}
+	return out, nil
 }
 
 func (s *Service) tellRead(ctx context.Context, in *pb.ReadRequest, moved *pb.MarkReadResponse) error {

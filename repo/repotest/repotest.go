@@ -67,6 +67,8 @@ func Run(t *testing.T, s Suite) {
 		"history by every bound":                history,
 		"read positions":                        reads,
 		"list and sync":                         listing,
+		"unread counts messages":                unread,
+		"unread in groups":                      unreadOfGroups,
 		"sync of many":                          syncing,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,

@@ -155,8 +155,8 @@ func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]
 	spans := make([]store.Span, 0, len(list))
 	var peers, groupIDs []int64
 	for _, c := range list {
-		if c.LastSeq > 0 {
-			spans = append(spans, store.Span{ConversationID: c.ID, From: c.LastSeq - 1, To: c.LastSeq, Changed: c.Changed})
+		if c.MessageSeq > 0 {
+			spans = append(spans, store.Span{ConversationID: c.ID, From: c.MessageSeq - 1, To: c.MessageSeq, Changed: c.Changed})
 		}
 		if c.PeerID != 0 {
 			peers = append(peers, c.PeerID)
@@ -189,6 +189,7 @@ func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]
 			ConversationId: c.ID, Type: pb.ConversationType(c.Type), PeerId: c.PeerID, GroupId: c.GroupID,
 			LastSeq: c.LastSeq, ReadSeq: c.ReadSeq, JoinSeq: c.JoinSeq, LastMessageAt: c.LastMessageAt,
 			PeerReadSeq: c.PeerReadSeq, PeerDeliveredSeq: c.PeerDeliveredSeq,
+			Unread: &c.Unread,
 		}
 		if m, has := lasts[c.ID]; has {
 			out[i].LastMessage = rediscache.Proto(&m)
@@ -211,6 +212,7 @@ func (r conversations) MarkRead(ctx context.Context, in *pb.MarkReadRequest) (*p
 	}
 	return &pb.MarkReadResponse{
 		ReadSeq: read.ReadSeq, LastSeq: read.LastSeq, Moved: read.Moved, Type: pb.ConversationType(read.Type), PeerId: read.PeerID,
+		Unread: &read.Unread,
 	}, nil
 }
 

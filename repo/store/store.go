@@ -235,15 +235,20 @@ type GroupInfo struct {
 
 // Conversation is a conversation as one of its members sees it.
 type Conversation struct {
-	ID            string
-	Type          Type
-	PeerID        int64
-	GroupID       int64
-	LastSeq       uint64
-	ReadSeq       uint64
-	JoinSeq       uint64
-	Changed       uint64
+	ID      string
+	Type    Type
+	PeerID  int64
+	GroupID int64
+	LastSeq uint64
+	ReadSeq uint64
+	JoinSeq uint64
+	Changed uint64
+	// LastMessageAt and MessageSeq are of the newest message that is no system message; MessageSeq
+	// is 0 when there is none that the member may read. Unread counts those after ReadSeq. What
+	// only lists conversations leaves the two numbers out.
 	LastMessageAt int64
+	MessageSeq    uint64
+	Unread        uint64
 	// PeerReadSeq and PeerDeliveredSeq are of a single chat's other user.
 	PeerReadSeq, PeerDeliveredSeq uint64
 }
@@ -288,6 +293,7 @@ type News struct {
 type Read struct {
 	ReadSeq uint64
 	LastSeq uint64
+	Unread  uint64
 	Moved   bool
 	Type    Type
 	PeerID  int64

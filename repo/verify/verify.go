@@ -155,6 +155,15 @@ var checks = []check{
 		"%v: changed_seq %v is beyond last_seq %v", 3,
 	},
 	{
+		"counts of messages", `SELECT conversation_id, counted_seq, last_seq FROM conversations WHERE counted_seq > last_seq`,
+		"%v: messages are counted up to %v, beyond last_seq %v", 3,
+	},
+	{
+		"system messages", "SELECT k.conversation_id, k.seq_id FROM message_skips k LEFT JOIN messages m" +
+			" ON m.conversation_id = k.conversation_id AND m.seq_id = k.seq_id AND m.message_type = 'system' WHERE m.seq_id IS NULL",
+		"%v: message %v is counted as a system message and is none", 2,
+	},
+	{
 		"conversations of groups", "SELECT c.conversation_id, c.group_id FROM conversations c LEFT JOIN `groups` g ON g.group_id = c.group_id" +
 			" WHERE c.type = 2 AND g.group_id IS NULL",
 		"%v is of group %v, which does not exist", 2,

@@ -217,9 +217,11 @@ export class FakeServer {
 
   private conversation(): unknown {
     const lastSeq = this.messages.length;
-    const lastMessage = this.messages.at(-1);
+    const said = this.messages.filter((m) => m.messageType !== "system");
+    const lastMessage = said.at(-1);
+    const unread = said.filter((m) => m.seqId > this.readSeq).length;
     const peer = this.type === "single" ? { peer: user("2", "bob") } : {};
-    return { conversationId: "world", type: this.type, ...peer, lastSeq, readSeq: this.readSeq, unread: lastSeq - this.readSeq, lastMessage, lastMessageAt: lastMessage?.timestamp ?? 0 };
+    return { conversationId: "world", type: this.type, ...peer, lastSeq, readSeq: this.readSeq, unread, lastMessage, lastMessageAt: lastMessage?.timestamp ?? 0 };
   }
 
   private page(query: URLSearchParams): unknown {

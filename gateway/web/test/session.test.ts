@@ -250,6 +250,25 @@ test("session: another device's reading clears the badge", async () => {
   assert.equal(t.session.store.totalUnread(), 1);
 });
 
+test("session: changes of messages are not unread, and leave the list's order and the last message", async () => {
+  const t = setup();
+  t.server.fill(3);
+  t.server.messages.push(message(4, { messageType: "system", content: JSON.stringify({ event: "reaction-added", seqId: 2, reaction: "👍" }), timestamp: 9000 }));
+  await t.online();
+  assert.deepEqual([t.session.store.totalUnread(), t.world().lastSeq, t.world().lastMessage?.seqId], [3, 4, 3]);
+  const at = t.world().lastMessageAt;
+  const edit = message(5, { messageType: "system", content: JSON.stringify({ event: "message-edited", seqId: 3, content: "better" }), senderId: "1", timestamp: 9900 });
+  t.server.messages.push(edit);
+  t.wire().receive({ type: "new-message", data: edit });
+  assert.deepEqual([t.session.store.totalUnread(), t.world().lastMessage?.content, t.world().readSeq, t.world().lastMessageAt], [3, "better", 0, at]);
+  t.wire().receive({ type: "read", data: { conversationId: "world", userId: "1", readSeq: 3 } });
+  assert.equal(t.session.store.totalUnread(), 0);
+  const next = message(6, { timestamp: 9990 });
+  t.server.messages.push(next);
+  t.wire().receive({ type: "new-message", data: next });
+  assert.deepEqual([t.session.store.totalUnread(), t.world().lastMessage?.seqId, t.world().lastMessageAt], [1, 6, 9990]);
+});
+
 test("session: typing is told once a second and shown for three", async () => {
   const t = setup();
   await t.online();

@@ -35,7 +35,16 @@ type conversationRow struct {
 	MemberCount    int64 `bun:"member_count"`
 	MemberPeak     int64 `bun:"member_peak"`
 	ShrunkAt       int64 `bun:"shrunk_at"`
+
+	counts   `bun:"embed:"`
+	StoredAt int64 `bun:"stored_at"`
 }
+
+// conversationColumns are those of conversationRow. They are named: a program of before may read
+// what a newer one added.
+const conversationColumns = "c.conversation_id, c.type, c.user_a, c.user_b, c.group_id, c.last_seq, c.last_message_at, c.created_at," +
+	" c.dissolved_at, c.changed_seq, c.members_version, c.member_count, c.member_peak, c.shrunk_at," +
+	" c.counted_seq, c.skipped, c.message_seq, c.stored_at"
 
 type memberRow struct {
 	bun.BaseModel `bun:"table:conversation_members,alias:m"`
@@ -56,12 +65,16 @@ type seenRow struct {
 
 	PeerReadSeq      uint64 `bun:"peer_read_seq"`
 	PeerDeliveredSeq uint64 `bun:"peer_delivered_seq"`
+
+	// skippedBefore is how many system messages there are up to the member's position.
+	skippedBefore uint64
 }
 
 func (r *seenRow) view(userID int64) store.Conversation {
 	out := store.Conversation{
 		ID: r.ID, Type: r.Type, PeerID: r.peer(userID), GroupID: r.GroupID,
 		LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, Changed: r.ChangedSeq, LastMessageAt: r.LastMessageAt,
+		Unread: r.unread(), MessageSeq: r.lastMessage(),
 	}
 	if r.Type == store.Single {
 		out.PeerReadSeq, out.PeerDeliveredSeq = r.PeerReadSeq, max(r.PeerReadSeq, r.PeerDeliveredSeq)
@@ -79,7 +92,7 @@ func (r *conversationRow) peer(userID int64) int64 {
 // seen selects the conversations that a user is in.
 func (s *Store) seen(rows any, userID int64) *bun.SelectQuery {
 	return s.db.Primary().NewSelect().Model(rows).
-		ColumnExpr("c.*").ColumnExpr("m.join_seq").ColumnExpr("m.read_seq").
+		ColumnExpr(conversationColumns).ColumnExpr("m.join_seq").ColumnExpr("m.read_seq").
 		Join("JOIN conversation_members AS m ON m.conversation_id = c.conversation_id").
 		Where("m.user_id = ?", userID).Where("m.left_seq IS NULL")
 }
@@ -148,29 +161,38 @@ func (s *Store) isSingle(ctx context.Context, id string, a, b int64) (bool, erro
 
 // Conversation implements store.Conversations.
 func (s *Store) Conversation(ctx context.Context, id string, userID int64) (store.Conversation, error) {
-	var row seenRow
-	err := peers(s.seen(&row, userID), userID).Where("c.conversation_id = ?", id).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.Conversation{}, store.ErrNotFound
-	}
+	rows, err := s.counted(ctx, func(ctx context.Context) (rows []seenRow, err error) {
+		err = peers(s.seen(&rows, userID), userID).Where("c.conversation_id = ?", id).Scan(ctx)
+		return rows, err
+	})
 	if err != nil {
 		return store.Conversation{}, fmt.Errorf("read conversation %s: %w", id, transient(err))
 	}
-	return row.view(userID), nil
+	if len(rows) == 0 {
+		return store.Conversation{}, store.ErrNotFound
+	}
+	return rows[0].view(userID), nil
 }
 
 // List implements store.Conversations.
 func (s *Store) List(ctx context.Context, userID int64, cursor string, limit int) ([]store.Conversation, string, error) {
-	var rows []seenRow
-	q := peers(s.seen(&rows, userID), userID).Order("c.last_message_at DESC", "c.conversation_id").Limit(int64(limit) + 1)
+	var at int64
+	var id string
 	if cursor != "" {
-		at, id, err := parseCursor(cursor)
-		if err != nil {
+		var err error
+		if at, id, err = parseCursor(cursor); err != nil {
 			return nil, "", err
 		}
-		q = q.Where("(c.last_message_at < ? OR (c.last_message_at = ? AND c.conversation_id > ?))", at, at, id)
 	}
-	if err := q.Scan(ctx); err != nil {
+	rows, err := s.counted(ctx, func(ctx context.Context) (rows []seenRow, err error) {
+		q := peers(s.seen(&rows, userID), userID).Order("c.last_message_at DESC", "c.conversation_id").Limit(int64(limit) + 1)
+		if cursor != "" {
+			q = q.Where("(c.last_message_at < ? OR (c.last_message_at = ? AND c.conversation_id > ?))", at, at, id)
+		}
+		err = q.Scan(ctx)
+		return rows, err
+	})
+	if err != nil {
 		return nil, "", fmt.Errorf("list conversations of user %d: %w", userID, transient(err))
 	}
 	next := ""
@@ -209,7 +231,7 @@ func (s *Store) MarkRead(ctx context.Context, id string, userID int64, seq uint6
 	if err != nil {
 		return store.Read{}, err
 	}
-	out := store.Read{ReadSeq: before.ReadSeq, LastSeq: before.LastSeq, Type: before.Type, PeerID: before.PeerID}
+	out := store.Read{ReadSeq: before.ReadSeq, LastSeq: before.LastSeq, Unread: before.Unread, Type: before.Type, PeerID: before.PeerID}
 	if min(seq, before.LastSeq) <= before.ReadSeq {
 		return out, nil
 	}
@@ -233,7 +255,7 @@ func (s *Store) MarkRead(ctx context.Context, id string, userID int64, seq uint6
 	if err != nil {
 		return store.Read{}, err
 	}
-	out.ReadSeq, out.LastSeq, out.Moved = after.ReadSeq, after.LastSeq, n > 0
+	out.ReadSeq, out.LastSeq, out.Unread, out.Moved = after.ReadSeq, after.LastSeq, after.Unread, n > 0
 	return out, nil
 }
 

@@ -231,17 +231,17 @@ func (t *groupTx) membersChanged(ctx context.Context, event string, users, forme
 	if err != nil {
 		return err
 	}
-	t.c.LastSeq, t.c.LastMessageAt = msg.Seq, max(t.c.LastMessageAt, msg.Timestamp)
+	t.c.LastSeq, t.c.StoredAt = msg.Seq, max(t.c.StoredAt, msg.Timestamp)
+	if t.c.add(msg.Seq, true) {
+		err := skipsStatement(t.s.db.Driver()).exec(ctx, t.tx.Tx, []any{t.c.ID, int64(msg.Seq), int64(t.c.Skipped)}) //nolint:gosec // a number of a message
+		if err != nil {
+			return err
+		}
+	}
 	t.c.MembersVersion++
 	t.c.MemberCount = t.g.MemberCount
-	_, err = t.tx.NewUpdate().Model(&t.c).Column("last_seq", "last_message_at", "members_version", "member_count", "member_peak", "shrunk_at").
-		WherePK().Exec(ctx)
-	if err != nil {
-		return err
-	}
-	// Who says something has read it.
-	_, err = t.tx.NewUpdate().Table("conversation_members").Set("read_seq = ?", msg.Seq).
-		Where("conversation_id = ?", t.c.ID).Where("user_id = ?", t.in.ActorID).Where("left_seq IS NULL").Exec(ctx)
+	_, err = t.tx.NewUpdate().Model(&t.c).Column("last_seq", "stored_at", "members_version", "member_count", "member_peak", "shrunk_at",
+		"counted_seq", "skipped", "message_seq").WherePK().Exec(ctx)
 	if err != nil {
 		return err
 	}

@@ -108,20 +108,23 @@ func (s *Store) raiseMarks(ctx context.Context, marks []mark) error {
 
 // listed is a conversation as a scan sees it.
 type listed struct {
-	id     string
-	last   uint64
+	id   string
+	last uint64
+	// lastAt is when anything was stored last.
 	lastAt int64
 }
 
 // conversationsAfter reads a page of all conversations; next is empty after the last.
 func (s *Store) conversationsAfter(ctx context.Context, after string, limit int) (page []listed, next string, err error) {
 	err = s.read(ctx, s.db.Primary().DB,
-		"SELECT conversation_id, last_seq, last_message_at FROM conversations WHERE conversation_id > ? ORDER BY conversation_id LIMIT ?",
+		"SELECT conversation_id, last_seq, last_message_at, stored_at FROM conversations WHERE conversation_id > ? ORDER BY conversation_id LIMIT ?",
 		[]any{after, limit}, func(rows *sql.Rows) error {
 			var c listed
-			if err := rows.Scan(&c.id, &c.last, &c.lastAt); err != nil {
+			var storedAt int64
+			if err := rows.Scan(&c.id, &c.last, &c.lastAt, &storedAt); err != nil {
 				return err
 			}
+			c.lastAt = max(c.lastAt, storedAt)
 			page = append(page, c)
 			return nil
 		})

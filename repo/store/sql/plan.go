@@ -31,6 +31,8 @@ type plan struct {
 	taken   map[int64]sendKey
 	reads   map[store.MembershipKey]uint64
 	rows    []any
+	// skips are rows for the system messages.
+	skips []any
 }
 
 // sendKey is what is unique for ever.
@@ -42,11 +44,13 @@ type sendKey struct {
 // conv is a conversation of the group.
 type conv struct {
 	store.Committed
+	counts
 	exists, dissolved bool
-	lastAt            int64
-	group             bool
-	membersVersion    int64
-	groupSize         int64
+	// lastAt is of the newest message, storedAt of the newest of all.
+	lastAt, storedAt int64
+	group            bool
+	membersVersion   int64
+	groupSize        int64
 }
 
 // seat is somebody's place in a conversation, who may not be in it.
@@ -67,7 +71,7 @@ func (s *lane) attempt(ctx context.Context, calls []*call, careful bool) ([]stor
 			{"load conversations", p.loadConversations}, {"load members", p.loadMembers},
 			{"look for duplicates", p.lookUp}, {"find the newest numbers", p.loadTops}, {"load what is changed", p.loadTargets},
 			{"insert messages", p.insert}, {"change messages", p.rewrite},
-			{"advance conversations", p.advance}, {"raise read positions", p.raise},
+			{"count system messages", p.skip}, {"advance conversations", p.advance}, {"raise read positions", p.raise},
 		} {
 			if err := step.do(ctx); err != nil {
 				return fmt.Errorf("%s: %w", step.what, err)
@@ -119,12 +123,13 @@ func (p *plan) loadConversations(ctx context.Context) error {
 	return p.stmts.conversations.query(ctx, p.tx, args, func(rows *sql.Rows) error {
 		var r conversationRow
 		err := rows.Scan(&r.ID, &r.Type, &r.LastSeq, &r.DissolvedAt, &r.ChangedSeq,
-			&r.MembersVersion, &r.MemberCount, &r.MemberPeak, &r.ShrunkAt)
+			&r.MembersVersion, &r.MemberCount, &r.MemberPeak, &r.ShrunkAt, &r.Counted, &r.Skipped, &r.MessageSeq)
 		if err != nil {
 			return err
 		}
 		if c := p.convs[r.ID]; c != nil {
 			c.exists, c.dissolved, c.LastSeq, c.ChangedBefore = true, r.DissolvedAt != 0, r.LastSeq, r.ChangedSeq
+			c.counts = r.counts
 			if c.group = r.Type == store.Group; c.group {
 				c.membersVersion = r.MembersVersion
 				c.groupSize = groupSize(r.MemberCount, r.MemberPeak, r.ShrunkAt, time.Now().UnixMilli())

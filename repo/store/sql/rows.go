@@ -169,7 +169,7 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) (err error) {
 type statements struct {
 	conversations, members, known, ids, tops *statement
 	targets, roles                           *statement
-	insert, advance, read                    *statement
+	insert, skips, advance, read             *statement
 }
 
 // pairsOf is what begins a list of keys of several columns: SQLite wants a table.
@@ -183,6 +183,8 @@ func pairsOf(driver db.Driver) string {
 func newStatements(driver db.Driver) *statements {
 	pairs, lock, orFail, byKey := pairsOf(driver), "", "OR FAIL ", ""
 	advance := " ON CONFLICT (conversation_id) DO UPDATE SET last_seq = excluded.last_seq," +
+		" counted_seq = excluded.counted_seq, skipped = excluded.skipped, message_seq = excluded.message_seq," +
+		" stored_at = max(stored_at, excluded.stored_at)," +
 		" last_message_at = max(last_message_at, excluded.last_message_at), changed_seq = max(changed_seq, excluded.changed_seq)"
 	read := " ON CONFLICT (conversation_id, user_id) DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)"
 	if driver == db.MySQL {
@@ -191,13 +193,15 @@ func newStatements(driver db.Driver) *statements {
 		// that others have locked.
 		byKey = " FORCE INDEX (PRIMARY)"
 		advance = " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)," +
+			" counted_seq = VALUES(counted_seq), skipped = VALUES(skipped), message_seq = VALUES(message_seq)," +
+			" stored_at = GREATEST(stored_at, VALUES(stored_at))," +
 			" last_message_at = GREATEST(last_message_at, VALUES(last_message_at)), changed_seq = GREATEST(changed_seq, VALUES(changed_seq))"
 		read = " ON DUPLICATE KEY UPDATE read_seq = GREATEST(read_seq, VALUES(read_seq))"
 	}
 	return &statements{
 		conversations: &statement{width: 1,
-			head: "SELECT conversation_id, type, last_seq, dissolved_at, changed_seq, members_version, member_count, member_peak, shrunk_at" +
-				" FROM conversations" + byKey + " WHERE conversation_id IN (", row: "?",
+			head: "SELECT conversation_id, type, last_seq, dissolved_at, changed_seq, members_version, member_count, member_peak, shrunk_at," +
+				" counted_seq, skipped, message_seq FROM conversations" + byKey + " WHERE conversation_id IN (", row: "?",
 			tail: ") ORDER BY conversation_id" + lock},
 		members: &statement{width: 2,
 			head: "SELECT conversation_id, user_id, join_seq FROM conversation_members" + byKey + " WHERE (conversation_id, user_id) IN (" + pairs,
@@ -223,8 +227,10 @@ func newStatements(driver db.Driver) *statements {
 		insert: &statement{width: 9, head: "INSERT " + orFail + "INTO messages (" + messageColumns + ") VALUES ",
 			row: "(?,?,?,?,?,?,?,?,?)"},
 		// The rows exist: they were read in this transaction.
-		advance: &statement{width: 4, tail: advance, row: "(?,0,?,?,0,?)",
-			head: "INSERT INTO conversations (conversation_id, type, last_seq, last_message_at, created_at, changed_seq) VALUES "},
+		advance: &statement{width: 8, tail: advance, row: "(?,0,?,?,?,0,?,?,?,?)",
+			head: "INSERT INTO conversations (conversation_id, type, last_seq, last_message_at, stored_at, created_at, changed_seq," +
+				" counted_seq, skipped, message_seq) VALUES "},
+		skips: skipsStatement(driver),
 		read: &statement{width: 3, tail: read, row: "(?,?,?)",
 			head: "INSERT INTO conversation_members (conversation_id, user_id, read_seq) VALUES "},
 	}
@@ -232,7 +238,7 @@ func newStatements(driver db.Driver) *statements {
 
 func (s *statements) all() []*statement {
 	return []*statement{
-		s.conversations, s.members, s.known, s.ids, s.tops, s.targets, s.roles, s.insert, s.advance, s.read,
+		s.conversations, s.members, s.known, s.ids, s.tops, s.targets, s.roles, s.insert, s.skips, s.advance, s.read,
 	}
 }
 

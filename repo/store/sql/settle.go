@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -70,14 +71,30 @@ func (p *plan) settle(m *store.Message) (store.SaveResult, error) {
 	if err != nil {
 		return store.SaveResult{}, err
 	}
-	c.lastAt = max(c.lastAt, saved.Timestamp)
 	c.Stored = append(c.Stored, saved)
 	p.known[key] = saved
-	p.reads[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}] = saved.Seq
+	p.count(c, &saved)
 	p.rows = append(p.rows, saved.ConversationID, int64(saved.Seq), saved.ID, saved.SenderID,
 		saved.ClientID, saved.Content, saved.Type, saved.Timestamp, extra)
 	return p.result(c, store.Stored, saved), nil
 }
+
+// count notes what follows from a message for its conversation and its sender. A system message
+// follows from what somebody did, and nothing follows from it.
+func (p *plan) count(c *conv, m *store.Message) {
+	c.storedAt = max(c.storedAt, m.Timestamp)
+	system := m.Type == contracts.TypeSystem
+	if c.add(m.Seq, system) {
+		p.skips = append(p.skips, c.ConversationID, int64(m.Seq), int64(c.Skipped)) //nolint:gosec // a number of a message
+	}
+	if system {
+		return
+	}
+	c.lastAt = max(c.lastAt, m.Timestamp)
+	p.reads[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}] = m.Seq
+}
+
+func (p *plan) skip(ctx context.Context) error { return p.stmts.skips.exec(ctx, p.tx, p.skips) }
 
 func (p *plan) result(c *conv, outcome store.Outcome, m store.Message) store.SaveResult {
 	return store.SaveResult{Outcome: outcome, Message: m, MembersVersion: c.membersVersion, GroupSize: c.groupSize}
@@ -87,13 +104,15 @@ func (p *plan) advance(ctx context.Context) error {
 	args := make([]any, 0, len(p.order)*p.stmts.advance.width)
 	for _, c := range p.order {
 		if len(c.Stored) > 0 {
-			args = append(args, c.ConversationID, int64(c.LastSeq), c.lastAt, int64(c.Changed))
+			args = append(args, c.ConversationID, int64(c.LastSeq), c.lastAt, c.storedAt, int64(c.Changed),
+				int64(c.Counted), int64(c.Skipped), int64(c.MessageSeq))
 		}
 	}
 	return p.stmts.advance.exec(ctx, p.tx, args)
 }
 
-// raise moves each sender's read position to the sender's newest message.
+// raise moves each sender's read position to the sender's newest message; a change of one moves
+// none.
 func (p *plan) raise(ctx context.Context) error {
 	args := make([]any, 0, len(p.reads)*p.stmts.read.width)
 	for _, c := range p.order {

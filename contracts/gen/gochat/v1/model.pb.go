@@ -343,17 +343,21 @@ type Conversation struct {
 	ReadSeq uint64 `protobuf:"varint,6,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
 	// last_seq when the member joined; unread never counts what is before it.
 	JoinSeq uint64 `protobuf:"varint,7,opt,name=join_seq,json=joinSeq,proto3" json:"join_seq,omitempty"`
-	// Unix milliseconds of the newest message, or of the creation when there is none.
+	// Unix milliseconds of the newest message that is no system message, or of the creation when
+	// there is none.
 	LastMessageAt int64 `protobuf:"varint,8,opt,name=last_message_at,json=lastMessageAt,proto3" json:"last_message_at,omitempty"`
-	// Filled where a call says so.
+	// The newest message that is no system message, where a call says so and the member may read it.
 	LastMessage *Message `protobuf:"bytes,9,opt,name=last_message,json=lastMessage,proto3" json:"last_message,omitempty"`
 	Peer        *User    `protobuf:"bytes,10,opt,name=peer,proto3" json:"peer,omitempty"`
 	Group       *Group   `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
 	// Of a single chat: what the peer has read, and what has reached the peer.
 	PeerReadSeq      uint64 `protobuf:"varint,12,opt,name=peer_read_seq,json=peerReadSeq,proto3" json:"peer_read_seq,omitempty"`
 	PeerDeliveredSeq uint64 `protobuf:"varint,13,opt,name=peer_delivered_seq,json=peerDeliveredSeq,proto3" json:"peer_delivered_seq,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The messages after read_seq that are no system messages. Unset by who does not count them:
+	// then it is all that is after read_seq.
+	Unread        *uint64 `protobuf:"varint,20,opt,name=unread,proto3,oneof" json:"unread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Conversation) Reset() {
@@ -477,6 +481,13 @@ func (x *Conversation) GetPeerDeliveredSeq() uint64 {
 	return 0
 }
 
+func (x *Conversation) GetUnread() uint64 {
+	if x != nil && x.Unread != nil {
+		return *x.Unread
+	}
+	return 0
+}
+
 // UsedToken is a token of an open socket, and who uses it.
 type UsedToken struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -585,7 +596,7 @@ const file_gochat_v1_model_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12\x1b\n" +
 	"\tjoined_at\x18\x03 \x01(\x03R\bjoinedAt\x12\x1a\n" +
-	"\bnickname\x18\x04 \x01(\tR\bnickname\"\xeb\x03\n" +
+	"\bnickname\x18\x04 \x01(\tR\bnickname\"\x93\x04\n" +
 	"\fConversation\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12/\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1b.gochat.v1.ConversationTypeR\x04type\x12\x17\n" +
@@ -600,7 +611,9 @@ const file_gochat_v1_model_proto_rawDesc = "" +
 	" \x01(\v2\x0f.gochat.v1.UserR\x04peer\x12&\n" +
 	"\x05group\x18\v \x01(\v2\x10.gochat.v1.GroupR\x05group\x12\"\n" +
 	"\rpeer_read_seq\x18\f \x01(\x04R\vpeerReadSeq\x12,\n" +
-	"\x12peer_delivered_seq\x18\r \x01(\x04R\x10peerDeliveredSeq\"\x98\x01\n" +
+	"\x12peer_delivered_seq\x18\r \x01(\x04R\x10peerDeliveredSeq\x12\x1b\n" +
+	"\x06unread\x18\x14 \x01(\x04H\x00R\x06unread\x88\x01\x01B\t\n" +
+	"\a_unread\"\x98\x01\n" +
 	"\tUsedToken\x12\x19\n" +
 	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\x12\x1b\n" +
@@ -655,6 +668,7 @@ func file_gochat_v1_model_proto_init() {
 		return
 	}
 	file_gochat_v1_pipeline_proto_init()
+	file_gochat_v1_model_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -374,6 +374,102 @@ func (x *LastSeenResponse) GetLastSeenAt() map[int64]int64 {
 	return nil
 }
 
+type WroteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	PeerIds       []int64                `protobuf:"varint,2,rep,packed,name=peer_ids,json=peerIds,proto3" json:"peer_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WroteRequest) Reset() {
+	*x = WroteRequest{}
+	mi := &file_gochat_v1_presence_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WroteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WroteRequest) ProtoMessage() {}
+
+func (x *WroteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_presence_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WroteRequest.ProtoReflect.Descriptor instead.
+func (*WroteRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_presence_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *WroteRequest) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *WroteRequest) GetPeerIds() []int64 {
+	if x != nil {
+		return x.PeerIds
+	}
+	return nil
+}
+
+type WroteResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PeerIds       []int64                `protobuf:"varint,1,rep,packed,name=peer_ids,json=peerIds,proto3" json:"peer_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WroteResponse) Reset() {
+	*x = WroteResponse{}
+	mi := &file_gochat_v1_presence_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WroteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WroteResponse) ProtoMessage() {}
+
+func (x *WroteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_presence_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WroteResponse.ProtoReflect.Descriptor instead.
+func (*WroteResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_presence_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WroteResponse) GetPeerIds() []int64 {
+	if x != nil {
+		return x.PeerIds
+	}
+	return nil
+}
+
 var File_gochat_v1_presence_proto protoreflect.FileDescriptor
 
 const file_gochat_v1_presence_proto_rawDesc = "" +
@@ -402,12 +498,18 @@ const file_gochat_v1_presence_proto_rawDesc = "" +
 	"lastSeenAt\x1a=\n" +
 	"\x0fLastSeenAtEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x03R\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x012_\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"B\n" +
+	"\fWroteRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x19\n" +
+	"\bpeer_ids\x18\x02 \x03(\x03R\apeerIds\"*\n" +
+	"\rWroteResponse\x12\x19\n" +
+	"\bpeer_ids\x18\x01 \x03(\x03R\apeerIds2_\n" +
 	"\x0fPresenceService\x12L\n" +
-	"\vGetPresence\x12\x1d.gochat.v1.GetPresenceRequest\x1a\x1e.gochat.v1.GetPresenceResponse2\x95\x01\n" +
+	"\vGetPresence\x12\x1d.gochat.v1.GetPresenceRequest\x1a\x1e.gochat.v1.GetPresenceResponse2\xd1\x01\n" +
 	"\fPresenceRepo\x12@\n" +
 	"\aPresent\x12\x19.gochat.v1.PresentRequest\x1a\x1a.gochat.v1.PresentResponse\x12C\n" +
-	"\bLastSeen\x12\x1a.gochat.v1.LastSeenRequest\x1a\x1b.gochat.v1.LastSeenResponseB;Z9github.com/gochat/gochat/contracts/gen/gochat/v1;gochatv1b\x06proto3"
+	"\bLastSeen\x12\x1a.gochat.v1.LastSeenRequest\x1a\x1b.gochat.v1.LastSeenResponse\x12:\n" +
+	"\x05Wrote\x12\x17.gochat.v1.WroteRequest\x1a\x18.gochat.v1.WroteResponseB;Z9github.com/gochat/gochat/contracts/gen/gochat/v1;gochatv1b\x06proto3"
 
 var (
 	file_gochat_v1_presence_proto_rawDescOnce sync.Once
@@ -421,7 +523,7 @@ func file_gochat_v1_presence_proto_rawDescGZIP() []byte {
 	return file_gochat_v1_presence_proto_rawDescData
 }
 
-var file_gochat_v1_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_gochat_v1_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_gochat_v1_presence_proto_goTypes = []any{
 	(*GetPresenceRequest)(nil),  // 0: gochat.v1.GetPresenceRequest
 	(*GetPresenceResponse)(nil), // 1: gochat.v1.GetPresenceResponse
@@ -430,19 +532,23 @@ var file_gochat_v1_presence_proto_goTypes = []any{
 	(*PresentResponse)(nil),     // 4: gochat.v1.PresentResponse
 	(*LastSeenRequest)(nil),     // 5: gochat.v1.LastSeenRequest
 	(*LastSeenResponse)(nil),    // 6: gochat.v1.LastSeenResponse
-	nil,                         // 7: gochat.v1.LastSeenResponse.LastSeenAtEntry
+	(*WroteRequest)(nil),        // 7: gochat.v1.WroteRequest
+	(*WroteResponse)(nil),       // 8: gochat.v1.WroteResponse
+	nil,                         // 9: gochat.v1.LastSeenResponse.LastSeenAtEntry
 }
 var file_gochat_v1_presence_proto_depIdxs = []int32{
 	2, // 0: gochat.v1.GetPresenceResponse.presence:type_name -> gochat.v1.Presence
-	7, // 1: gochat.v1.LastSeenResponse.last_seen_at:type_name -> gochat.v1.LastSeenResponse.LastSeenAtEntry
+	9, // 1: gochat.v1.LastSeenResponse.last_seen_at:type_name -> gochat.v1.LastSeenResponse.LastSeenAtEntry
 	0, // 2: gochat.v1.PresenceService.GetPresence:input_type -> gochat.v1.GetPresenceRequest
 	3, // 3: gochat.v1.PresenceRepo.Present:input_type -> gochat.v1.PresentRequest
 	5, // 4: gochat.v1.PresenceRepo.LastSeen:input_type -> gochat.v1.LastSeenRequest
-	1, // 5: gochat.v1.PresenceService.GetPresence:output_type -> gochat.v1.GetPresenceResponse
-	4, // 6: gochat.v1.PresenceRepo.Present:output_type -> gochat.v1.PresentResponse
-	6, // 7: gochat.v1.PresenceRepo.LastSeen:output_type -> gochat.v1.LastSeenResponse
-	5, // [5:8] is the sub-list for method output_type
-	2, // [2:5] is the sub-list for method input_type
+	7, // 5: gochat.v1.PresenceRepo.Wrote:input_type -> gochat.v1.WroteRequest
+	1, // 6: gochat.v1.PresenceService.GetPresence:output_type -> gochat.v1.GetPresenceResponse
+	4, // 7: gochat.v1.PresenceRepo.Present:output_type -> gochat.v1.PresentResponse
+	6, // 8: gochat.v1.PresenceRepo.LastSeen:output_type -> gochat.v1.LastSeenResponse
+	8, // 9: gochat.v1.PresenceRepo.Wrote:output_type -> gochat.v1.WroteResponse
+	6, // [6:10] is the sub-list for method output_type
+	2, // [2:6] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
 	2, // [2:2] is the sub-list for extension extendee
 	0, // [0:2] is the sub-list for field type_name
@@ -459,7 +565,7 @@ func file_gochat_v1_presence_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_presence_proto_rawDesc), len(file_gochat_v1_presence_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

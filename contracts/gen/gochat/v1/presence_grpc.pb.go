@@ -28,8 +28,8 @@ const (
 //
 // PresenceService tells who is online, to those who may know.
 type PresenceServiceClient interface {
-	// GetPresence answers for the caller and for users with whom the caller has a single chat;
-	// others are left out.
+	// GetPresence answers for the caller and for users who have written to the caller in their single
+	// chat; others are left out.
 	GetPresence(ctx context.Context, in *GetPresenceRequest, opts ...grpc.CallOption) (*GetPresenceResponse, error)
 }
 
@@ -57,8 +57,8 @@ func (c *presenceServiceClient) GetPresence(ctx context.Context, in *GetPresence
 //
 // PresenceService tells who is online, to those who may know.
 type PresenceServiceServer interface {
-	// GetPresence answers for the caller and for users with whom the caller has a single chat;
-	// others are left out.
+	// GetPresence answers for the caller and for users who have written to the caller in their single
+	// chat; others are left out.
 	GetPresence(context.Context, *GetPresenceRequest) (*GetPresenceResponse, error)
 	mustEmbedUnimplementedPresenceServiceServer()
 }
@@ -131,6 +131,7 @@ var PresenceService_ServiceDesc = grpc.ServiceDesc{
 const (
 	PresenceRepo_Present_FullMethodName  = "/gochat.v1.PresenceRepo/Present"
 	PresenceRepo_LastSeen_FullMethodName = "/gochat.v1.PresenceRepo/LastSeen"
+	PresenceRepo_Wrote_FullMethodName    = "/gochat.v1.PresenceRepo/Wrote"
 )
 
 // PresenceRepoClient is the client API for PresenceRepo service.
@@ -143,6 +144,9 @@ type PresenceRepoClient interface {
 	Present(ctx context.Context, in *PresentRequest, opts ...grpc.CallOption) (*PresentResponse, error)
 	// LastSeen tells when users were last connected; who never was is left out.
 	LastSeen(ctx context.Context, in *LastSeenRequest, opts ...grpc.CallOption) (*LastSeenResponse, error)
+	// Wrote lists those of the peers who have a message, not a system message, stored in their single
+	// chat with the user.
+	Wrote(ctx context.Context, in *WroteRequest, opts ...grpc.CallOption) (*WroteResponse, error)
 }
 
 type presenceRepoClient struct {
@@ -173,6 +177,16 @@ func (c *presenceRepoClient) LastSeen(ctx context.Context, in *LastSeenRequest, 
 	return out, nil
 }
 
+func (c *presenceRepoClient) Wrote(ctx context.Context, in *WroteRequest, opts ...grpc.CallOption) (*WroteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WroteResponse)
+	err := c.cc.Invoke(ctx, PresenceRepo_Wrote_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PresenceRepoServer is the server API for PresenceRepo service.
 // All implementations must embed UnimplementedPresenceRepoServer
 // for forward compatibility.
@@ -183,6 +197,9 @@ type PresenceRepoServer interface {
 	Present(context.Context, *PresentRequest) (*PresentResponse, error)
 	// LastSeen tells when users were last connected; who never was is left out.
 	LastSeen(context.Context, *LastSeenRequest) (*LastSeenResponse, error)
+	// Wrote lists those of the peers who have a message, not a system message, stored in their single
+	// chat with the user.
+	Wrote(context.Context, *WroteRequest) (*WroteResponse, error)
 	mustEmbedUnimplementedPresenceRepoServer()
 }
 
@@ -198,6 +215,9 @@ func (UnimplementedPresenceRepoServer) Present(context.Context, *PresentRequest)
 }
 func (UnimplementedPresenceRepoServer) LastSeen(context.Context, *LastSeenRequest) (*LastSeenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LastSeen not implemented")
+}
+func (UnimplementedPresenceRepoServer) Wrote(context.Context, *WroteRequest) (*WroteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Wrote not implemented")
 }
 func (UnimplementedPresenceRepoServer) mustEmbedUnimplementedPresenceRepoServer() {}
 func (UnimplementedPresenceRepoServer) testEmbeddedByValue()                      {}
@@ -256,6 +276,24 @@ func _PresenceRepo_LastSeen_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PresenceRepo_Wrote_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WroteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceRepoServer).Wrote(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceRepo_Wrote_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceRepoServer).Wrote(ctx, req.(*WroteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PresenceRepo_ServiceDesc is the grpc.ServiceDesc for PresenceRepo service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -270,6 +308,10 @@ var PresenceRepo_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "LastSeen",
 			Handler:    _PresenceRepo_LastSeen_Handler,
+		},
+		{
+			MethodName: "Wrote",
+			Handler:    _PresenceRepo_Wrote_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1389,7 +1389,9 @@ type MarkReadResponse struct {
 	Moved bool             `protobuf:"varint,3,opt,name=moved,proto3" json:"moved,omitempty"`
 	Type  ConversationType `protobuf:"varint,4,opt,name=type,proto3,enum=gochat.v1.ConversationType" json:"type,omitempty"`
 	// The other user of a single chat.
-	PeerId        int64 `protobuf:"varint,5,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	PeerId int64 `protobuf:"varint,5,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	// As in Conversation.
+	Unread        *uint64 `protobuf:"varint,20,opt,name=unread,proto3,oneof" json:"unread,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1455,6 +1457,13 @@ func (x *MarkReadResponse) GetType() ConversationType {
 func (x *MarkReadResponse) GetPeerId() int64 {
 	if x != nil {
 		return x.PeerId
+	}
+	return 0
+}
+
+func (x *MarkReadResponse) GetUnread() uint64 {
+	if x != nil && x.Unread != nil {
+		return *x.Unread
 	}
 	return 0
 }
@@ -3512,13 +3521,15 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x0fMarkReadRequest\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\x12\x15\n" +
-	"\x06seq_id\x18\x03 \x01(\x04R\x05seqId\"\xa8\x01\n" +
+	"\x06seq_id\x18\x03 \x01(\x04R\x05seqId\"\xd0\x01\n" +
 	"\x10MarkReadResponse\x12\x19\n" +
 	"\bread_seq\x18\x01 \x01(\x04R\areadSeq\x12\x19\n" +
 	"\blast_seq\x18\x02 \x01(\x04R\alastSeq\x12\x14\n" +
 	"\x05moved\x18\x03 \x01(\bR\x05moved\x12/\n" +
 	"\x04type\x18\x04 \x01(\x0e2\x1b.gochat.v1.ConversationTypeR\x04type\x12\x17\n" +
-	"\apeer_id\x18\x05 \x01(\x03R\x06peerId\"\xab\x01\n" +
+	"\apeer_id\x18\x05 \x01(\x03R\x06peerId\x12\x1b\n" +
+	"\x06unread\x18\x14 \x01(\x04H\x00R\x06unread\x88\x01\x01B\t\n" +
+	"\a_unread\"\xab\x01\n" +
 	"\vSyncRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x124\n" +
 	"\x04have\x18\x02 \x03(\v2 .gochat.v1.SyncRequest.HaveEntryR\x04have\x12\x14\n" +
@@ -3861,6 +3872,7 @@ func file_gochat_v1_repo_proto_init() {
 	}
 	file_gochat_v1_model_proto_init()
 	file_gochat_v1_pipeline_proto_init()
+	file_gochat_v1_repo_proto_msgTypes[23].OneofWrappers = []any{}
 	file_gochat_v1_repo_proto_msgTypes[35].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -2,6 +2,7 @@
 // but its listener.
 
 import { MessageLog } from "./log";
+import { Unread } from "./unread";
 import type { Conversation, ConversationType, Group, GroupEvent, Message, SyncedConversation, User } from "./types";
 
 /** How long a "typing" is shown, in milliseconds. */
@@ -41,8 +42,10 @@ export interface Chat {
   peerDeliveredSeq: number;
   /** What has happened to the group while this client was there. */
   events: ChatEvent[];
+  /** The newest message that is no system message. */
   lastMessage: Message | undefined;
   lastMessageAt: number;
+  readonly counter: Unread;
   /** Who types, and until when that is shown. */
   readonly typing: Map<string, number>;
 }
@@ -75,7 +78,7 @@ export class Store {
   }
 
   unread(chat: Chat): number {
-    return Math.max(0, chat.lastSeq - chat.readSeq);
+    return chat.counter.count(chat.readSeq, chat.lastSeq);
   }
 
   totalUnread(): number {
@@ -89,8 +92,7 @@ export class Store {
 
   /** Takes the server's view of a conversation; its messages are another matter. */
   putConversation(c: Conversation): Chat {
-    // unread says more than readSeq does: in world it counts from the user's registration.
-    const read = Math.max(c.readSeq, c.lastSeq - c.unread);
+    const read = c.readSeq;
     let chat = this.chats.get(c.conversationId);
     if (!chat) {
       chat = newChat(c, read);
@@ -101,6 +103,7 @@ export class Store {
     chat.peer = c.peer ?? chat.peer;
     chat.group = c.group ?? chat.group;
     chat.lastSeq = Math.max(chat.lastSeq, c.lastSeq);
+    chat.counter.counted(read, c.lastSeq, c.unread, c.lastMessage?.seqId ?? 0);
     chat.serverReadSeq = read;
     chat.readSeq = Math.max(chat.readSeq, read);
     chat.lastMessageAt = Math.max(chat.lastMessageAt, c.lastMessageAt || c.group?.createdAt || 0);
@@ -219,6 +222,12 @@ export class Store {
 
   private see(chat: Chat, m: Message): void {
     chat.lastSeq = Math.max(chat.lastSeq, m.seqId);
+    if (m.messageType === "system") {
+      chat.counter.skip(m.seqId);
+      // It may have changed the last message; it reads nothing and moves no conversation.
+      if (chat.lastMessage) chat.lastMessage = chat.log.current(chat.lastMessage);
+      return;
+    }
     chat.lastMessageAt = Math.max(chat.lastMessageAt, m.timestamp);
     if (!chat.lastMessage || m.seqId >= chat.lastMessage.seqId) chat.lastMessage = chat.log.current(m);
     // Who sends has read: the server moves the sender's read position too.
@@ -231,10 +240,10 @@ export class Store {
   }
 }
 
-/** A new conversation holds its last message alone; the history before it is paged in when looked at. */
+/** A new conversation holds its last message alone, or nothing where system messages came after it; the history before is paged in when looked at. */
 function newChat(c: Conversation, read: number): Chat {
   const log = new MessageLog(c.lastSeq);
-  if (c.lastMessage) log.reset([c.lastMessage], c.lastSeq);
+  if (c.lastMessage?.seqId === c.lastSeq) log.reset([c.lastMessage], c.lastSeq);
   return {
     id: c.conversationId,
     type: c.type,
@@ -249,6 +258,7 @@ function newChat(c: Conversation, read: number): Chat {
     events: [],
     lastMessage: c.lastMessage,
     lastMessageAt: c.lastMessageAt || 0,
+    counter: new Unread(),
     typing: new Map(),
   };
 }

@@ -1,0 +1,129 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/store"
+)
+
+// older stores messages as a program does that counts none: "m" is a message, "s" a system message.
+func older(t *testing.T, d *db.DB, conv string, kinds string) {
+	t.Helper()
+	var last int64
+	require.NoError(t, d.Writer().DB.QueryRowContext(t.Context(), "SELECT last_seq FROM conversations WHERE conversation_id = ?", conv).Scan(&last))
+	for _, kind := range kinds {
+		last++
+		typ := map[rune]string{'m': "text", 's': "system"}[kind]
+		exec(t, d, fmt.Sprintf("INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at)"+
+			" VALUES ('%s', %d, %d, 1, 'old%d', 'text %d', '%s', %d)", conv, last, 1000+last, last, last, typ, last))
+	}
+	exec(t, d, fmt.Sprintf("UPDATE conversations SET last_seq = %d, last_message_at = %d WHERE conversation_id = '%s'", last, last, conv))
+}
+
+// TestMessagesThatNobodyCounted: what an older program stores, before and beside this one, is
+// counted when it is read.
+func TestMessagesThatNobodyCounted(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d *db.DB) {
+		_, err := Migrate(t.Context(), d)
+		require.NoError(t, err)
+		exec(t, d, "INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at) VALUES ('group_1', 2, 1, 1, 1)",
+			"INSERT INTO conversation_members (conversation_id, user_id) VALUES ('group_1', 1), ('group_1', 2)")
+		st := New(d)
+		s, err := NewSaver(context.WithoutCancel(t.Context()), d, 2, nil, zap.NewNop())
+		require.NoError(t, err)
+		closed(t, s)
+		id := int64(0)
+		newer := func(kind string) {
+			id++
+			m := msg(id, "group_1", 1, fmt.Sprint("new", id))
+			m.Type = kind
+			_, err := s.Save(t.Context(), []store.Message{m})
+			require.NoError(t, err)
+		}
+		check := func(last, message, unread uint64) {
+			t.Helper()
+			c, err := st.Conversation(t.Context(), "group_1", 2)
+			require.NoError(t, err)
+			assert.Equal(t, []uint64{last, message, unread}, []uint64{c.LastSeq, c.MessageSeq, c.Unread})
+			list, _, err := st.List(t.Context(), 2, "", 10)
+			require.NoError(t, err)
+			for _, one := range list {
+				if one.ID == "group_1" {
+					assert.Equal(t, c, one)
+				}
+			}
+		}
+		older(t, d, "group_1", "mmsms")
+		newer("text") // after a gap that nobody has closed
+		newer("system")
+		check(7, 6, 4)
+		newer("system")
+		newer("text")
+		check(9, 9, 5)
+		older(t, d, "group_1", "ss")
+		check(11, 9, 5)
+		older(t, d, "group_1", "msm")
+		newer("system")
+		check(15, 14, 7)
+		_, err = st.MarkRead(t.Context(), "group_1", 2, 8)
+		require.NoError(t, err)
+		check(15, 14, 3)
+	})
+}
+
+// TestLongHistoriesAreCountedBoundedly: of what nobody counted the newest is looked at, what is
+// before it counts as messages, and a last message before it is found.
+func TestLongHistoriesAreCountedBoundedly(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d *db.DB) {
+		_, err := Migrate(t.Context(), d)
+		require.NoError(t, err)
+		exec(t, d, "INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at) VALUES ('group_1', 2, 1, 1, 1)",
+			"INSERT INTO conversation_members (conversation_id, user_id) VALUES ('group_1', 1), ('group_1', 2)")
+		exec(t, d, "INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at)"+
+			" VALUES ('group_1', 1, 1, 1, 'x1', 'a', 'system', 1), ('group_1', 2, 2, 1, 'x2', 'b', 'text', 1)")
+		const n = recountMost + 10
+		for from := 3; from < n; from += 100 {
+			query := "INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at) VALUES "
+			for seq := from; seq < min(from+100, n); seq++ {
+				query += fmt.Sprintf("('group_1', %d, %d, 1, 'x%d', 's', 'system', 1),", seq, seq, seq)
+			}
+			exec(t, d, query[:len(query)-1])
+		}
+		exec(t, d, fmt.Sprintf("UPDATE conversations SET last_seq = %d WHERE conversation_id = 'group_1'", n-1))
+		c, err := New(d).Conversation(t.Context(), "group_1", 2)
+		require.NoError(t, err)
+		assert.Equal(t, []uint64{n - 1, 2, n - 1 - recountMost}, []uint64{c.LastSeq, c.MessageSeq, c.Unread})
+	})
+}
+
+// TestOlderProgramsDoNotSeeNewColumns: they read all columns of conversations, and stop at one
+// that they do not know.
+func TestOlderProgramsDoNotSeeNewColumns(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d *db.DB) {
+		if d.Driver() == db.SQLite {
+			t.Skip("one process has the file")
+		}
+		_, err := Migrate(t.Context(), d)
+		require.NoError(t, err)
+		rows, err := d.Primary().DB.QueryContext(t.Context(), "SELECT * FROM conversations")
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, rows.Close()) }()
+		columns, err := rows.Columns()
+		require.NoError(t, err)
+		require.NoError(t, rows.Err())
+		assert.Equal(t, []string{
+			"conversation_id", "type", "user_a", "user_b", "group_id", "last_seq", "last_message_at", "created_at", "dissolved_at",
+			"changed_seq", "members_version", "member_count", "member_peak", "shrunk_at",
+		}, columns)
+	})
+}
