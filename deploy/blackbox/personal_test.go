@@ -202,12 +202,17 @@ func TestDelivered(t *testing.T) {
 func TestPresence(t *testing.T) {
 	t.Parallel()
 	a, b, stranger := newUser(t), newUser(t), newUser(t)
-	a.chatWith(b)
+	conv := a.chatWith(b)
 	ask := func(ids string) []any {
 		got := a.get("/api/presence?userIds=" + ids)
 		require.Equal(t, 200, got.Status, "%s", got.Raw)
 		return got.Body["presence"].([]any)
 	}
+	assert.Empty(t, ask(b.id), "a chat that one has made shows one nobody")
+	require.Equal(t, 200, a.say(obj{"conversationId": conv}, "hi", "a1").Status)
+	require.Equal(t, 200, b.post("/api/conversations/"+conv+"/messages/1/changes", obj{"change": "react", "reaction": "👍", "tempMessageId": "b0"}).Status)
+	assert.Empty(t, ask(b.id), "nor does a reaction")
+	require.Equal(t, 200, b.say(obj{"conversationId": conv}, "hi", "b1").Status)
 	assert.ElementsMatch(t, []any{obj{"userId": b.id, "online": false}, obj{"userId": a.id, "online": false}},
 		ask(b.id+","+stranger.id+","+a.id+",1"), "of strangers nothing is said")
 	watcher := a.open("")

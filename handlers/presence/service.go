@@ -1,4 +1,4 @@
-// Package presence tells who is online, to those who have a single chat with them.
+// Package presence tells who is online, to those to whom they have written in their single chat.
 package presence
 
 import (
@@ -9,6 +9,8 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -19,6 +21,7 @@ import (
 type Presence interface {
 	Present(ctx context.Context, in *pb.PresentRequest, opts ...grpc.CallOption) (*pb.PresentResponse, error)
 	LastSeen(ctx context.Context, in *pb.LastSeenRequest, opts ...grpc.CallOption) (*pb.LastSeenResponse, error)
+	Wrote(ctx context.Context, in *pb.WroteRequest, opts ...grpc.CallOption) (*pb.WroteResponse, error)
 }
 
 // Directory knows who is in which conversation; its facts may come from a cache.
@@ -91,7 +94,8 @@ func (s *Service) GetPresence(ctx context.Context, in *pb.GetPresenceRequest) (*
 	return out, nil
 }
 
-// contacts returns the caller and who has a single chat with the caller, each once.
+// contacts returns the caller and who has written to the caller in their single chat, each once.
+// That there is a chat says nothing: anybody makes one with anybody.
 func (s *Service) contacts(ctx context.Context, caller int64, asked []int64) ([]int64, error) {
 	var known, ask []int64
 	var keys []*pb.MembershipKey
@@ -120,11 +124,28 @@ func (s *Service) contacts(ctx context.Context, caller int64, asked []int64) ([]
 	if len(resp.GetMemberships()) != len(ask) {
 		return nil, handlers.StoreError(errors.New("the answer has another length"), "read memberships")
 	}
+	var peers []int64
 	for i, m := range resp.GetMemberships() {
 		// The id of a chat is a hash: that it is theirs is checked, not believed.
 		if m.GetExists() && slices.Contains(m.GetUserIds(), caller) && slices.Contains(m.GetUserIds(), ask[i]) {
-			known = append(known, ask[i])
+			peers = append(peers, ask[i])
 		}
 	}
-	return known, nil
+	wrote, err := s.wrote(ctx, caller, peers)
+	return append(known, wrote...), err
+}
+
+func (s *Service) wrote(ctx context.Context, caller int64, peers []int64) ([]int64, error) {
+	if len(peers) == 0 {
+		return nil, nil
+	}
+	resp, err := s.presence.Wrote(ctx, &pb.WroteRequest{UserId: caller, PeerIds: peers})
+	switch {
+	case status.Code(err) == codes.Unimplemented: // a storage role of before it was asked for consent: nobody is shown
+		trace.SpanFromContext(ctx).RecordError(err)
+		return nil, nil
+	case err != nil:
+		return nil, handlers.StoreError(err, fmt.Sprintf("read which of %d users have written to user %d", len(peers), caller))
+	}
+	return resp.GetPeerIds(), nil
 }

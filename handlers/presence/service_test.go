@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -18,7 +20,18 @@ type fake struct {
 	presentErr, directoryErr, seenErr error
 	partial                           bool
 	asked                             []int64
-	impostor                          bool
+	impostor, silent                  bool
+	wroteErr                          error
+}
+
+func (f *fake) Wrote(_ context.Context, in *pb.WroteRequest, _ ...grpc.CallOption) (*pb.WroteResponse, error) {
+	if f.wroteErr != nil {
+		return nil, f.wroteErr
+	}
+	if f.silent {
+		return &pb.WroteResponse{PeerIds: []int64{3}}, nil
+	}
+	return &pb.WroteResponse{PeerIds: in.GetPeerIds()}, nil
 }
 
 func (f *fake) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...grpc.CallOption) (*pb.MembershipsResponse, error) {
@@ -64,6 +77,9 @@ func TestGetPresence(t *testing.T) {
 		"contacts and oneself, each once":     {fake{}, []int64{2, 3, 2, 4, 1, 0, -5}, "[1 false 0 false] [2 true 0 false] [3 false 33 false]", ""},
 		"strangers only":                      {fake{}, []int64{4, 5}, "", ""},
 		"nobody":                              {fake{}, nil, "", ""},
+		"one who has not written":             {fake{silent: true}, []int64{2, 3}, "[3 false 33 false]", ""},
+		"a store that knows no consent":       {fake{wroteErr: status.Error(codes.Unimplemented, "")}, []int64{1, 2}, "[1 false 0 false]", ""},
+		"a store that is away":                {fake{wroteErr: away}, []int64{2}, "", contracts.CodeUnavailable},
 		"a chat that is of others":            {fake{impostor: true}, []int64{2}, "", ""},
 		"a registry that has lost entries":    {fake{partial: true}, []int64{2, 3}, "[2 true 0 false] [3 false 0 true]", ""},
 		"a registry that is away":             {fake{presentErr: away}, []int64{2}, "[2 false 0 true]", ""},

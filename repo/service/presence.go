@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 
+	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/repo/store"
 )
 
 type presence struct {
@@ -31,4 +33,35 @@ func (r presence) LastSeen(ctx context.Context, in *pb.LastSeenRequest) (*pb.Las
 		return nil, answer(err)
 	}
 	return &pb.LastSeenResponse{LastSeenAt: found}, nil
+}
+
+// Wrote implements pb.PresenceRepoServer. That somebody has written stays true and is kept in this
+// process.
+func (r presence) Wrote(ctx context.Context, in *pb.WroteRequest) (*pb.WroteResponse, error) {
+	out := &pb.WroteResponse{}
+	var ask []store.MembershipKey
+	for _, peer := range in.GetPeerIds() {
+		key := store.MembershipKey{
+			ConversationID: string(contracts.SingleConversation(contracts.UserID(in.GetUserId()), contracts.UserID(peer))), UserID: peer,
+		}
+		if r.wrote.Contains(key) {
+			out.PeerIds = append(out.PeerIds, peer)
+		} else {
+			ask = append(ask, key)
+		}
+	}
+	if len(ask) == 0 {
+		return out, nil
+	}
+	found, err := r.store.Wrote(ctx, ask)
+	if err != nil {
+		return nil, answer(err)
+	}
+	for _, key := range ask {
+		if found[key] {
+			r.wrote.Add(key, struct{}{})
+			out.PeerIds = append(out.PeerIds, key.UserID)
+		}
+	}
+	return out, nil
 }

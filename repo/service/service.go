@@ -53,6 +53,8 @@ type Repo struct {
 	singles *lru.Cache[string, store.Facts]
 	// worldly are users known to be in world, which nobody leaves.
 	worldly *lru.Cache[int64, struct{}]
+	// wrote are members of single chats who have written there.
+	wrote *lru.Cache[store.MembershipKey, struct{}]
 	// revoked are tokens that were revoked through this process: what the cache says
 	// of them may be old when it could not be told.
 	revoked *lru.Cache[string, struct{}]
@@ -83,12 +85,13 @@ const (
 func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
 	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce)}
 	r.untold = newUntold(r.log)
-	var err [5]error
+	var err [6]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
 	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
 	r.revoked, err[2] = lru.New[string, struct{}](revokedKept)
 	r.forbidden, err[3] = lru.New[store.DeviceKey, int64](revokedKept)
 	r.signedOut, err[4] = lru.New[int64, int64](revokedKept)
+	r.wrote, err[5] = lru.New[store.MembershipKey, struct{}](singlesKept)
 	if err := errors.Join(err[:]...); err != nil {
 		return nil, fmt.Errorf("make the caches of this process: %w", err)
 	}

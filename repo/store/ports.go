@@ -36,6 +36,9 @@ type Conversations interface {
 	// MarkRead raises a read position, never past the last message and never
 	// back. ErrNotFound as above.
 	MarkRead(ctx context.Context, id string, userID int64, seq uint64) (Read, error)
+	// Wrote tells which members have a message stored that is no system message. Of a long history
+	// that an older program has stored, an answer may be no until the call was repeated.
+	Wrote(ctx context.Context, keys []MembershipKey) (map[MembershipKey]bool, error)
 	// Memberships lists a user's conversations with a message after the
 	// reader's join.
 	Memberships(ctx context.Context, userID int64) ([]News, error)

@@ -127,3 +127,34 @@ func TestOlderProgramsDoNotSeeNewColumns(t *testing.T) {
 		}, columns)
 	})
 }
+
+// TestWhoWroteBeforeItWasNoted: what an older program has stored is looked through a part at a
+// time, and what was found is kept.
+func TestWhoWroteBeforeItWasNoted(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d *db.DB) {
+		_, err := Migrate(t.Context(), d)
+		require.NoError(t, err)
+		exec(t, d, "INSERT INTO conversations (conversation_id, type, user_a, user_b, last_message_at, created_at) VALUES ('single_1', 1, 1, 2, 1, 1)",
+			"INSERT INTO conversation_members (conversation_id, user_id) VALUES ('single_1', 1), ('single_1', 2)")
+		st := New(d)
+		one, two := store.MembershipKey{ConversationID: "single_1", UserID: 1}, store.MembershipKey{ConversationID: "single_1", UserID: 2}
+		check := func(first, second bool) {
+			t.Helper()
+			got, err := st.Wrote(t.Context(), []store.MembershipKey{one, two})
+			require.NoError(t, err)
+			assert.Equal(t, map[store.MembershipKey]bool{one: first, two: second}, got)
+		}
+		check(false, false)
+		older(t, d, "single_1", "s")
+		check(false, false)
+		older(t, d, "single_1", "m")
+		check(true, false)
+		exec(t, d, "UPDATE conversations SET last_seq = 2 + 2 * 2000 WHERE conversation_id = 'single_1'",
+			"INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at)"+
+				" VALUES ('single_1', 4001, 5, 2, 'late', 'x', 'text', 1)")
+		check(true, false)
+		check(true, true)
+		check(true, true)
+	})
+}

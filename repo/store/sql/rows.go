@@ -186,7 +186,8 @@ func newStatements(driver db.Driver) *statements {
 		" counted_seq = excluded.counted_seq, skipped = excluded.skipped, message_seq = excluded.message_seq," +
 		" stored_at = max(stored_at, excluded.stored_at)," +
 		" last_message_at = max(last_message_at, excluded.last_message_at), changed_seq = max(changed_seq, excluded.changed_seq)"
-	read := " ON CONFLICT (conversation_id, user_id) DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)"
+	read := " ON CONFLICT (conversation_id, user_id) DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)," +
+		" sent_seq = max(sent_seq, excluded.sent_seq)"
 	if driver == db.MySQL {
 		lock, orFail = " FOR UPDATE", ""
 		// Whatever the statistics say: a scan would read the table, and wait for rows
@@ -196,7 +197,8 @@ func newStatements(driver db.Driver) *statements {
 			" counted_seq = VALUES(counted_seq), skipped = VALUES(skipped), message_seq = VALUES(message_seq)," +
 			" stored_at = GREATEST(stored_at, VALUES(stored_at))," +
 			" last_message_at = GREATEST(last_message_at, VALUES(last_message_at)), changed_seq = GREATEST(changed_seq, VALUES(changed_seq))"
-		read = " ON DUPLICATE KEY UPDATE read_seq = GREATEST(read_seq, VALUES(read_seq))"
+		read = " ON DUPLICATE KEY UPDATE read_seq = GREATEST(read_seq, VALUES(read_seq))," +
+			" sent_seq = GREATEST(sent_seq, VALUES(sent_seq))"
 	}
 	return &statements{
 		conversations: &statement{width: 1,
@@ -231,8 +233,8 @@ func newStatements(driver db.Driver) *statements {
 			head: "INSERT INTO conversations (conversation_id, type, last_seq, last_message_at, stored_at, created_at, changed_seq," +
 				" counted_seq, skipped, message_seq) VALUES "},
 		skips: skipsStatement(driver),
-		read: &statement{width: 3, tail: read, row: "(?,?,?)",
-			head: "INSERT INTO conversation_members (conversation_id, user_id, read_seq) VALUES "},
+		read: &statement{width: 4, tail: read, row: "(?,?,?,?)",
+			head: "INSERT INTO conversation_members (conversation_id, user_id, read_seq, sent_seq) VALUES "},
 	}
 }
 

@@ -111,15 +111,15 @@ func (p *plan) advance(ctx context.Context) error {
 	return p.stmts.advance.exec(ctx, p.tx, args)
 }
 
-// raise moves each sender's read position to the sender's newest message; a change of one moves
-// none.
+// raise moves each sender's read position to the sender's newest message, and notes that the sender
+// has written; a change of a message does neither.
 func (p *plan) raise(ctx context.Context) error {
 	args := make([]any, 0, len(p.reads)*p.stmts.read.width)
 	for _, c := range p.order {
 		for i := range c.Stored {
 			m := &c.Stored[i]
 			if p.reads[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}] == m.Seq {
-				args = append(args, m.ConversationID, m.SenderID, int64(m.Seq))
+				args = append(args, m.ConversationID, m.SenderID, int64(m.Seq), int64(m.Seq))
 			}
 		}
 	}

@@ -59,9 +59,9 @@ export class Peers {
     this.deps.onChange();
   }
 
-  /** The store has changed: there may be a new peer. */
+  /** The store has changed: there may be a new peer, or one who has written now. */
   changed(): void {
-    if (this.off || this.deps.store.size === this.size || this.timer !== undefined) return;
+    if (this.off || this.news() === this.size || this.timer !== undefined) return;
     this.timer = this.deps.clock.set(() => this.subscribe(), together);
   }
 
@@ -75,9 +75,13 @@ export class Peers {
     if (this.off) return;
     const peers = this.deps.store.list().flatMap((chat) => (chat.type === "single" && chat.peer ? [chat.peer.userId] : []));
     const userIds = peers.slice(0, maxPeers).sort();
-    const wanted = userIds.join();
+    const wanted = `${userIds.join()} ${this.deps.store.writers}`;
     if (wanted !== this.subscribed && !this.deps.subscribe(userIds)) return; // the next connection subscribes
     this.subscribed = wanted;
-    this.size = this.deps.store.size;
+    this.size = this.news();
+  }
+
+  private news(): number {
+    return this.deps.store.size + this.deps.store.writers;
   }
 }

@@ -46,6 +46,8 @@ export interface Chat {
   lastMessage: Message | undefined;
   lastMessageAt: number;
   readonly counter: Unread;
+  /** The peer has written while this client was there. */
+  peerWrote: boolean;
   /** Who types, and until when that is shown. */
   readonly typing: Map<string, number>;
 }
@@ -56,6 +58,7 @@ export class Store {
   private readonly changed: () => void;
   private readonly onRecall: (conversationId: string, seqId: number | undefined) => void;
   private eventIds = 0;
+  private writing = 0;
 
   /** onRecall is told of a message that was recalled; without a number, any of the conversation may have been. */
   constructor(me: User, changed: () => void, onRecall: (conversationId: string, seqId: number | undefined) => void = () => {}) {
@@ -66,6 +69,11 @@ export class Store {
 
   get size(): number {
     return this.chats.size;
+  }
+
+  /** How many peers have written while this client was there: whoever writes may be seen online from then on. */
+  get writers(): number {
+    return this.writing;
   }
 
   get(id: string): Chat | undefined {
@@ -236,6 +244,8 @@ export class Store {
       chat.serverReadSeq = Math.max(chat.serverReadSeq, m.seqId);
     } else if (chat.type === "single") {
       chat.peerReadSeq = Math.max(chat.peerReadSeq, m.seqId);
+      if (!chat.peerWrote) this.writing++;
+      chat.peerWrote = true;
     }
   }
 }
@@ -259,6 +269,7 @@ function newChat(c: Conversation, read: number): Chat {
     lastMessage: c.lastMessage,
     lastMessageAt: c.lastMessageAt || 0,
     counter: new Unread(),
+    peerWrote: false,
     typing: new Map(),
   };
 }
