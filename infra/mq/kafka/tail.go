@@ -80,8 +80,9 @@ func (t *Transport) begin(ctx context.Context, topic string, p int32, start mq.S
 		if !wait(ctx, rejoinPause) {
 			return 0, ctx.Err()
 		}
-		if err = t.client.RefreshMetadata(topic); err != nil {
-			return 0, err
+		// A broker that has not heard of the topic yet is one to ask again.
+		if fresh := t.client.RefreshMetadata(topic); fresh != nil && !errors.Is(fresh, sarama.ErrUnknownTopicOrPartition) {
+			return 0, fresh
 		}
 	}
 	return 0, err

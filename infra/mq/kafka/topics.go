@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -38,8 +39,10 @@ func (t *Transport) ensure(ctx context.Context, topic mq.Topic) error {
 	// What the client remembers may have been deleted by another process.
 	if err := t.client.RefreshMetadata(topic.Name); err == nil {
 		if have, err := t.client.Partitions(topic.Name); err == nil && len(have) > 0 {
-			t.found(topic.Name)
 			t.compare(topic.Name, len(have), partitions)
+			if err := t.await(ctx, topic.Name, len(have)); err != nil { // another process may just have made it
+				return err
+			}
 			return t.keepLonger(ctx, topic, len(have))
 		}
 	}
@@ -68,7 +71,9 @@ func (t *Transport) compare(topic string, have, want int) {
 	}
 }
 
-// await waits until each partition has a leader.
+// await waits until each partition has a leader, and every broker that answers knows
+// so: one that has not heard of a topic yet says that it is not there, to whoever asks
+// it next.
 func (t *Transport) await(ctx context.Context, topic string, partitions int) error {
 	ctx, cancel := context.WithTimeout(ctx, settle)
 	defer cancel()
@@ -78,8 +83,10 @@ func (t *Transport) await(ctx context.Context, topic string, partitions int) err
 		err := t.client.RefreshMetadata(topic)
 		if err == nil {
 			if have, perr := t.client.WritablePartitions(topic); perr == nil && len(have) >= partitions {
-				t.found(topic)
-				return nil
+				if err = t.everywhere(ctx, topic, partitions); err == nil {
+					t.found(topic)
+					return nil
+				}
 			}
 		}
 		select {
@@ -88,6 +95,49 @@ func (t *Transport) await(ctx context.Context, topic string, partitions int) err
 			return fmt.Errorf("wait for its %d partitions to have leaders: %w", partitions, errors.Join(err, ctx.Err()))
 		}
 	}
+}
+
+// everywhere asks all brokers at once whether they know a topic. One that does not
+// answer is left out.
+func (t *Transport) everywhere(ctx context.Context, topic string, partitions int) error {
+	brokers := t.client.Brokers()
+	errs := make([]error, len(brokers))
+	var asking sync.WaitGroup
+	for i, b := range brokers {
+		asking.Go(func() {
+			var said error
+			if err := t.within(ctx, t.cfg.Timeout, func() error { said = t.knows(b, topic, partitions); return nil }); err == nil {
+				errs[i] = said
+			}
+		})
+	}
+	asking.Wait()
+	return errors.Join(errs...)
+}
+
+// knows returns an error when a broker answers that it does not know a topic.
+func (t *Transport) knows(b *sarama.Broker, topic string, partitions int) error {
+	if ok, _ := b.Connected(); !ok {
+		if err := b.Open(t.client.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {
+			return nil //nolint:nilerr // it does not answer
+		}
+	}
+	resp, err := b.GetMetadata(sarama.NewMetadataRequest(t.client.Config().Version, []string{topic}))
+	if err != nil {
+		return nil //nolint:nilerr // it does not answer
+	}
+	known := 0
+	for _, m := range resp.Topics {
+		for _, p := range m.Partitions {
+			if m.Name == topic && p.Err == sarama.ErrNoError {
+				known++
+			}
+		}
+	}
+	if known < partitions {
+		return fmt.Errorf("broker %s knows %d partitions of %d", b.Addr(), known, partitions)
+	}
+	return nil
 }
 
 func (t *Transport) isClosed() bool {
