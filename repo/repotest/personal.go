@@ -148,8 +148,19 @@ func online(t *testing.T, c *clients) {
 	beat(other)
 	put(b, other, "")
 	assert.Equal(t, []int64{a, b}, present(), "a gateway that has just joined")
-	_, err = c.RemoveSession(t.Context(), &pb.RemoveSessionRequest{Session: one})
+	two := put(a, gw, "second")
+	registered := func(list ...*pb.Session) []bool {
+		got, err := c.Registered(t.Context(), &pb.RegisteredRequest{Sessions: list})
+		require.NoError(t, err)
+		return got.GetRegistered()
+	}
+	never := &pb.Session{UserId: a, ConnectionId: "never", GatewayId: gw}
+	assert.Equal(t, []bool{true, false, true}, registered(one, never, two))
+	_, err = c.RemoveSession(t.Context(), &pb.RemoveSessionRequest{Session: two})
 	require.NoError(t, err)
+	_, err = c.RemoveSessions(t.Context(), &pb.RemoveSessionsRequest{Sessions: []*pb.Session{never, one, two}})
+	require.NoError(t, err)
+	assert.Equal(t, []bool{false, false, false}, registered(one, never, two))
 	assert.Equal(t, []int64{b}, present())
 	_, err = c.Leave(t.Context(), &pb.LeaveRequest{GatewayId: other})
 	require.NoError(t, err)

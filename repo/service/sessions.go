@@ -48,6 +48,31 @@ func (r sessions) RemoveSession(ctx context.Context, in *pb.RemoveSessionRequest
 	return &pb.RemoveSessionResponse{}, nil
 }
 
+// RemoveSessions implements pb.SessionRepoServer.
+func (r sessions) RemoveSessions(ctx context.Context, in *pb.RemoveSessionsRequest) (*pb.RemoveSessionsResponse, error) {
+	list := make([]rediscache.Session, len(in.GetSessions()))
+	for i, s := range in.GetSessions() {
+		list[i] = session(s)
+	}
+	if err := r.sessions.Remove(ctx, list...); err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	return &pb.RemoveSessionsResponse{}, nil
+}
+
+// Registered implements pb.SessionRepoServer.
+func (r sessions) Registered(ctx context.Context, in *pb.RegisteredRequest) (*pb.RegisteredResponse, error) {
+	list := make([]rediscache.Session, len(in.GetSessions()))
+	for i, s := range in.GetSessions() {
+		list[i] = session(s)
+	}
+	found, err := r.sessions.Registered(ctx, list)
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	return &pb.RegisteredResponse{Registered: found}, nil
+}
+
 // Beat implements pb.SessionRepoServer. A gateway that was heard counts as alive here,
 // with or without the cache.
 func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatResponse, error) {

@@ -72,6 +72,7 @@ type Sessions struct {
 	doubted map[string]time.Time
 
 	online online
+	graves graves
 }
 
 // NewSessions returns a registry on a client. Close ends it.
@@ -88,13 +89,16 @@ func (s *Sessions) Witness(live func() []string) { s.witness = live }
 // Close ends what runs by itself, within a second at most; the client stays open.
 func (s *Sessions) Close() { s.guard.close() }
 
-// Put registers connections, or refreshes them.
+// Put registers connections, or refreshes them, and takes away what dead gateways have left
+// beside them.
 func (s *Sessions) Put(ctx context.Context, sessions []Session) error {
+	entries := make([]*redis.MapStringStringCmd, len(sessions))
 	err := bounded(ctx, func(ctx context.Context) error {
 		pipe := s.rdb.Pipeline()
-		for _, one := range sessions {
+		for i, one := range sessions {
 			pipe.HSet(ctx, sessionKey(one.UserID), one.ConnectionID, one.value())
 			pipe.Expire(ctx, sessionKey(one.UserID), sessionTTL)
+			entries[i] = pipe.HGetAll(ctx, sessionKey(one.UserID))
 		}
 		if _, err := pipe.Exec(ctx); err != nil {
 			return err
@@ -104,18 +108,46 @@ func (s *Sessions) Put(ctx context.Context, sessions []Session) error {
 	if err != nil {
 		return fmt.Errorf("register %d sessions: %w", len(sessions), err)
 	}
+	if err := s.prune(ctx, sessions, entries); err != nil {
+		return fmt.Errorf("forget sessions of dead gateways: %w", err)
+	}
 	return nil
 }
 
-// Remove takes exactly this connection away.
-func (s *Sessions) Remove(ctx context.Context, one Session) error {
+// Remove takes exactly these connections away.
+func (s *Sessions) Remove(ctx context.Context, sessions ...Session) error {
+	calls := make([]scriptCall, len(sessions))
+	for i, one := range sessions {
+		calls[i] = scriptCall{[]string{sessionKey(one.UserID)}, []any{one.ConnectionID, one.value()}}
+	}
 	err := bounded(ctx, func(ctx context.Context) error {
-		return forgetScript.Run(ctx, s.rdb, []string{sessionKey(one.UserID)}, one.ConnectionID, one.value()).Err()
+		return runAll(ctx, s.rdb, forgetScript, calls, func(_ int, cmd *redis.Cmd) error { return cmd.Err() })
 	})
 	if err != nil {
-		return fmt.Errorf("remove session %s: %w", one.ConnectionID, err)
+		return fmt.Errorf("remove %d sessions: %w", len(sessions), err)
 	}
 	return nil
+}
+
+// Registered tells of each connection whether it is there.
+func (s *Sessions) Registered(ctx context.Context, sessions []Session) ([]bool, error) {
+	found := make([]*redis.BoolCmd, len(sessions))
+	err := s.guard.do(ctx, func(ctx context.Context) error {
+		pipe := s.rdb.Pipeline()
+		for i, one := range sessions {
+			found[i] = pipe.HExists(ctx, sessionKey(one.UserID), one.ConnectionID)
+		}
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for %d sessions: %w", len(sessions), err)
+	}
+	out := make([]bool, len(sessions))
+	for i, cmd := range found {
+		out[i] = cmd.Val()
+	}
+	return out, nil
 }
 
 // Beat says that a gateway lives; fresh: Redis did not know it, and takes it as

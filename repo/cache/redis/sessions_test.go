@@ -2,7 +2,11 @@ package rediscache_test
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -376,3 +380,43 @@ func TestWitness(t *testing.T) {
 
 // seenForTest is longer than a gateway that has vanished counts as perhaps live.
 const seenForTest = 25 * time.Second
+
+// TestPutForgetsWhatDeadGatewaysLeft: a user who is always connected keeps no entry of each
+// gateway that there ever was; whoever lives keeps everything.
+func TestPutForgetsWhatDeadGatewaysLeft(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, rdb redis.UniversalClient, _ *rediscache.Cache, ns string) {
+		at := newClock()
+		s := rediscache.NewSessions(rdb, at.now)
+		t.Cleanup(s.Close)
+		user := rand.Int64N(1 << 40)
+		key := fmt.Sprintf("user_session:{%d}", user)
+		put := func(gateway, connection string) {
+			t.Helper()
+			require.NoError(t, s.Put(t.Context(), []rediscache.Session{{UserID: user, ConnectionID: connection, GatewayID: ns + gateway, LoginAt: 1, DeviceID: "p|q"}}))
+		}
+		entries := func() []string {
+			all, err := rdb.HGetAll(t.Context(), key).Result()
+			require.NoError(t, err)
+			return slices.Sorted(maps.Keys(all))
+		}
+		beat(t, s, ns+"lives", true)
+		beat(t, s, ns+"other", true)
+		for i := range 100 {
+			put(fmt.Sprint("dead", i), fmt.Sprint("c", i))
+		}
+		put("lives", "mine")
+		put("other", "theirs")
+		require.Len(t, entries(), 102, "who is unknown for a moment may have been forgotten")
+		at.move(time.Minute)
+		put("lives", "mine")
+		assert.Equal(t, []string{"mine", "theirs"}, entries())
+
+		put("back", "again")
+		put("lives", "mine")
+		at.move(time.Minute)
+		beat(t, s, ns+"back", true)
+		put("lives", "mine")
+		assert.Equal(t, []string{"again", "mine", "theirs"}, entries(), "it lives after all")
+	})
+}

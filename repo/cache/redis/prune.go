@@ -1,0 +1,132 @@
+package rediscache
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// deadAfter is how long a gateway must be unknown before its sessions are taken away.
+	deadAfter = 2 * gatewayTTL
+	// gravesMost bounds the gateways that are remembered as unknown.
+	gravesMost = 4096
+)
+
+// graves remembers since when gateways are unknown that have left sessions behind.
+type graves struct {
+	mu    sync.Mutex
+	since map[string]time.Time
+}
+
+// remains is a session that a gateway has left behind.
+type remains struct {
+	user              int64
+	connection, value string
+}
+
+// note notes which gateways live and returns those that have been unknown for deadAfter.
+func (g *graves) note(alive map[string]bool, now time.Time) map[string]bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.since == nil || len(g.since) > gravesMost {
+		g.since = map[string]time.Time{}
+	}
+	dead := map[string]bool{}
+	for id, lives := range alive {
+		since, known := g.since[id]
+		switch {
+		case lives:
+			delete(g.since, id)
+		case !known:
+			g.since[id] = now
+		case now.Sub(since) >= deadAfter:
+			dead[id] = true
+		}
+	}
+	return dead
+}
+
+// prune takes away the sessions that dead gateways have left with users who are always
+// connected: the whole of a user's sessions expires, one of them does not.
+//
+// A gateway may come to life again at that very moment, put everything, and lose it here. So
+// Redis is asked for it once more afterwards, and its sessions are put back.
+func (s *Sessions) prune(ctx context.Context, put []Session, entries []*redis.MapStringStringCmd) error {
+	left := map[string][]remains{} // by gateway
+	for i, one := range put {
+		for connection, value := range entries[i].Val() {
+			gateway, _, _ := strings.Cut(value, "|")
+			if gateway != one.GatewayID {
+				left[gateway] = append(left[gateway], remains{one.UserID, connection, value})
+			}
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return bounded(ctx, func(ctx context.Context) error {
+		alive, err := s.alive(ctx, maps.Keys(left))
+		if err != nil {
+			return err
+		}
+		dead := s.graves.note(alive, s.now())
+		if len(dead) == 0 {
+			return nil
+		}
+		pipe := s.rdb.Pipeline()
+		for gateway := range dead {
+			for _, one := range left[gateway] {
+				pipe.HDel(ctx, sessionKey(one.user), one.connection)
+			}
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return err
+		}
+		return s.restore(ctx, dead, left)
+	})
+}
+
+// restore puts the sessions of those gateways back that are alive again.
+func (s *Sessions) restore(ctx context.Context, dead map[string]bool, left map[string][]remains) error {
+	alive, err := s.alive(ctx, maps.Keys(dead))
+	if err != nil {
+		return err
+	}
+	pipe := s.rdb.Pipeline()
+	for gateway, lives := range alive {
+		if !lives {
+			continue
+		}
+		for _, one := range left[gateway] {
+			pipe.HSet(ctx, sessionKey(one.user), one.connection, one.value)
+		}
+	}
+	if pipe.Len() == 0 {
+		return nil
+	}
+	_, err = pipe.Exec(ctx)
+	return err
+}
+
+// alive asks Redis which gateways it knows.
+func (s *Sessions) alive(ctx context.Context, ids iter.Seq[string]) (map[string]bool, error) {
+	found := map[string]*redis.IntCmd{}
+	pipe := s.rdb.Pipeline()
+	for id := range ids {
+		found[id] = pipe.Exists(ctx, gatewayKey(id))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	out := make(map[string]bool, len(found))
+	for id, n := range found {
+		out[id] = n.Val() > 0
+	}
+	return out, nil
+}
