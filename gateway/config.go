@@ -70,6 +70,9 @@ type Config struct {
 	// SessionRefresh is how often sessions are put again; they expire after 30 min.
 	SessionRefresh time.Duration `mapstructure:"session_refresh"`
 
+	// TokenCheckInterval is how often it is asked whether the tokens of the open sockets are
+	// still good; a revocation that did not reach a socket closes it so.
+	TokenCheckInterval time.Duration `mapstructure:"token_check_interval"`
 	// DeviceRefresh is how often the device of an open socket is noted as seen.
 	DeviceRefresh time.Duration `mapstructure:"device_refresh"`
 	// ReceiptInterval is how long what was delivered is gathered before it is passed on.
@@ -122,7 +125,8 @@ func DefaultConfig() Config {
 		QueueFrames: 256, QueueBytes: 1 << 20, KernelBuffer: 64 << 10,
 		UnackedSends: 64, UpstreamQueue: 4096,
 		BeatInterval: 5 * time.Second, SessionRefresh: 10 * time.Minute,
-		DeviceRefresh: time.Hour, ReceiptInterval: time.Second, PresenceInterval: 2 * time.Second,
+		TokenCheckInterval: 30 * time.Second,
+		DeviceRefresh:      time.Hour, ReceiptInterval: time.Second, PresenceInterval: 2 * time.Second,
 		Rates: DefaultRates(),
 	}
 }
@@ -151,7 +155,7 @@ func (c Config) Validate() error {
 		"send_timeout": c.SendTimeout, "publish_timeout": c.PublishTimeout, "start_timeout": c.StartTimeout,
 		"read_timeout": c.ReadTimeout, "write_timeout": c.WriteTimeout, "idle_timeout": c.IdleTimeout,
 		"beat_interval": c.BeatInterval, "session_refresh": c.SessionRefresh,
-		"device_refresh": c.DeviceRefresh, "receipt_interval": c.ReceiptInterval, "presence_interval": c.PresenceInterval,
+		"token_check_interval": c.TokenCheckInterval, "device_refresh": c.DeviceRefresh, "receipt_interval": c.ReceiptInterval, "presence_interval": c.PresenceInterval,
 	} {
 		check(d > 0, "gateway.%s %v: must be more than 0", name, d)
 	}

@@ -26,12 +26,13 @@ type conn struct {
 	user    int64
 	device  string
 	tokenID string
-	token   string // to be checked once more when the session is known
-	expires int64  // Unix milliseconds
-	issued  int64  // of the token, Unix milliseconds
-	opened  int64  // Unix milliseconds
-	noted   int64  // when the device was noted last, of the central ticker
-	shard   uint32 // when the central ticker pings it
+	token   string    // to be checked once more when the session is known
+	expires int64     // Unix milliseconds
+	issued  int64     // of the token, Unix milliseconds
+	opened  int64     // Unix milliseconds
+	since   time.Time // opened, of the clock that never goes back
+	noted   int64     // when the device was noted last, of the central ticker
+	shard   uint32    // when the central ticker pings it
 
 	ws  *websocket.Conn // reads only
 	tcp net.Conn
@@ -60,10 +61,11 @@ type grantee struct {
 }
 
 func (g *Gateway) newConn(ws *websocket.Conn, tcp net.Conn, who grantee, device string) *conn {
-	now := time.Now().UnixMilli()
+	since := time.Now()
+	now := since.UnixMilli()
 	c := &conn{
 		g: g, id: g.next(), user: who.user, device: device, token: who.token, tokenID: who.tokenID, expires: who.expires,
-		issued: who.issued, opened: now, noted: now, shard: uint32(g.counter.Load()), ws: ws, tcp: tcp, //nolint:gosec // wraps around as it should
+		issued: who.issued, opened: now, since: since, noted: now, shard: uint32(g.counter.Load()), ws: ws, tcp: tcp, //nolint:gosec // wraps around as it should
 		unacked: make(chan struct{}, g.cfg.UnackedSends),
 		limiter: rate.NewLimiter(rate.Limit(g.cfg.Rates.FramesPerSecond), g.cfg.Rates.FramesBurst),
 	}

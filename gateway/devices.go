@@ -30,6 +30,7 @@ func (g *Gateway) newDeviceNotes() *deviceNotes {
 				SeenAt: max(old.GetSeenAt(), newer.GetSeenAt()), IssuedAt: max(old.GetIssuedAt(), newer.GetIssuedAt()),
 			}
 		},
+		owner: func(k deviceKey) int64 { return k.user },
 		send: func(ctx context.Context, run []*pb.SeenDevice) error {
 			_, err := g.deps.DeviceNotes.NoteDevices(ctx, &pb.NoteDevicesRequest{Devices: run})
 			return err

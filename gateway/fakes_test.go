@@ -77,6 +77,19 @@ func (f *fakeLogic) Authenticate(_ context.Context, in *pb.AuthenticateRequest, 
 	return &pb.AuthenticateResponse{UserId: int64(id), TokenId: jti, ExpiresAt: f.expires.UnixMilli(), IssuedAt: f.issued}, nil
 }
 
+func (f *fakeLogic) Recheck(_ context.Context, in *pb.RecheckRequest, _ ...grpc.CallOption) (*pb.RecheckResponse, error) {
+	if err := f.note(in); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := &pb.RecheckResponse{}
+	for _, t := range in.GetTokens() {
+		out.Refused = append(out.Refused, f.revoked[t.GetTokenId()])
+	}
+	return out, nil
+}
+
 func (f *fakeLogic) Register(_ context.Context, in *pb.RegisterRequest, _ ...grpc.CallOption) (*pb.RegisterResponse, error) {
 	if err := f.note(in); err != nil {
 		return nil, err
@@ -166,6 +179,7 @@ type fakeSessions struct {
 	elsewhere []string
 	putErr    error
 	puts      int
+	asked     int // which are registered
 }
 
 func newFakeSessions() *fakeSessions {
@@ -205,6 +219,7 @@ func (f *fakeSessions) Registered(_ context.Context, in *pb.RegisteredRequest, _
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := &pb.RegisteredResponse{}
+	f.asked += len(in.GetSessions())
 	for _, s := range in.GetSessions() {
 		out.Registered = append(out.Registered, f.sessions[s.GetConnectionId()] != nil)
 	}

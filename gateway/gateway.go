@@ -106,6 +106,8 @@ type Gateway struct {
 	watch    *watch
 
 	typists typists
+	// replacing are sockets that others are to replace.
+	replacing chan replacement
 	// counter numbers connections, records and traces of this gateway.
 	counter  atomic.Uint64
 	served   atomic.Bool
@@ -154,6 +156,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		return nil, err
 	}
 	g.upstream = newUpstream(deps.Transport.Publisher(), cfg, g.metrics)
+	g.replacing = make(chan replacement, replaceMost)
+	g.hub.replaced = g.queueReplaced
 	g.presence = newPresence(id, cfg, deps.Sessions, g.hub, g.log)
 	g.devices, g.receipts, g.watch = g.newDeviceNotes(), g.newReceipts(), newWatch(g)
 	if g.app, err = g.routes(); err != nil {

@@ -14,6 +14,9 @@ import (
 const (
 	// gatherMost bounds the things of one kind that wait to be handed over.
 	gatherMost = 1 << 16
+	// gatherShare is how many of them may be of one user, so that nobody takes the places of
+	// others.
+	gatherShare = 1 << 10
 	// gatherRun is how many one call hands over.
 	gatherRun = contracts.DeliveredBatch
 	// gatherRetry is the pause after a call that failed.
@@ -29,11 +32,13 @@ type gather[K comparable, V any] struct {
 	pause   time.Duration
 	timeout time.Duration
 	merge   func(old, newer V) V
+	owner   func(K) int64 // whose thing it is
 	send    func(ctx context.Context, run []V) error
 	log     *zap.Logger
 
 	mu      sync.Mutex
 	waiting map[K]V
+	owned   map[int64]int // how many of those that wait are each user's
 	tried   chan struct{} // closed when a call with what waits now has ended
 	kick    chan struct{}
 	quit    chan struct{}
@@ -41,12 +46,12 @@ type gather[K comparable, V any] struct {
 
 // start completes a gather; run is to be started after it.
 func (g *gather[K, V]) start() *gather[K, V] {
-	g.waiting, g.tried = map[K]V{}, make(chan struct{})
+	g.waiting, g.owned, g.tried = map[K]V{}, map[int64]int{}, make(chan struct{})
 	g.kick, g.quit = make(chan struct{}, 1), make(chan struct{})
 	return g
 }
 
-// add takes a word, unless too many wait. tried is closed when it was handed over, or
+// add takes a word, unless too many wait, of all or of its user. tried is closed when it was handed over, or
 // that has failed for now.
 func (g *gather[K, V]) add(k K, v V) (tried <-chan struct{}, taken bool) {
 	g.mu.Lock()
@@ -66,8 +71,10 @@ func (g *gather[K, V]) put(k K, v V, older bool) bool {
 		v = g.merge(v, there)
 	case known:
 		v = g.merge(there, v)
-	case len(g.waiting) >= gatherMost:
+	case len(g.waiting) >= gatherMost || g.owned[g.owner(k)] >= gatherShare:
 		return false
+	default:
+		g.owned[g.owner(k)]++
 	}
 	g.waiting[k] = v
 	return true
@@ -123,7 +130,7 @@ func (g *gather[K, V]) rest(d time.Duration) bool {
 func (g *gather[K, V]) flush() bool {
 	g.mu.Lock()
 	batch, tried := g.waiting, g.tried
-	g.waiting, g.tried = map[K]V{}, make(chan struct{})
+	g.waiting, g.owned, g.tried = map[K]V{}, map[int64]int{}, make(chan struct{})
 	g.mu.Unlock()
 	defer close(tried)
 	for len(batch) > 0 {

@@ -22,6 +22,8 @@ const (
 // Safe for concurrent use.
 type hub struct {
 	perUser int
+	// replaced takes a socket that another gateway's is to replace.
+	replaced func(c *conn, o *pb.Close)
 
 	mu      sync.RWMutex
 	byID    map[string]*conn
@@ -189,9 +191,16 @@ func (h *hub) deliver(d *pb.Delivery, kick *kicks) (n int) {
 	return n
 }
 
-// order closes the sockets that a delivery names.
+// order closes the sockets that a delivery names. Who is to make room for another socket is
+// asked about first.
 func (h *hub) order(d *pb.Delivery) {
 	o := d.GetClose()
+	if o.GetOpenedAt() != 0 && h.replaced != nil {
+		for _, c := range h.matching(d.GetUserIds(), o) {
+			h.replaced(c, o)
+		}
+		return
+	}
 	for _, c := range h.matching(d.GetUserIds(), o) {
 		c.close(int(o.GetCode()), o.GetReason())
 	}
@@ -220,11 +229,14 @@ func (h *hub) matching(users []int64, o *pb.Close) []*conn {
 // replaces it is an older one of a gateway whose clock is ahead.
 const sameMoment = 2 * time.Second
 
-// outlives reports whether a socket that was opened at the same moment as the one
-// that is to replace it is the one of the two that stays.
+// outlives reports whether a socket stays that another one is to replace: it is the newer
+// one of the two, or the one that stays of two that were opened at the same moment.
 func (c *conn) outlives(o *pb.Close) bool {
 	if o.GetOpenedAt() == 0 {
 		return false
+	}
+	if o.GetOpenForMs() > 0 && time.Since(c.since).Milliseconds() < o.GetOpenForMs() {
+		return true // the order was under way for long, and this is the newer one for sure
 	}
 	later := c.opened - o.GetOpenedAt()
 	if later < -sameMoment.Milliseconds() || later > sameMoment.Milliseconds() {

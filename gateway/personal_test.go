@@ -143,7 +143,8 @@ func TestGatherIsBounded(t *testing.T) {
 	var fail error
 	g := (&gather[int, int]{
 		what: "numbers", timeout: time.Second, log: zap.NewNop(), merge: func(old, newer int) int { return 10*old + newer },
-		send: func(_ context.Context, run []int) error { sent = append(sent, run); return fail },
+		owner: func(k int) int64 { return int64(k % 100) },
+		send:  func(_ context.Context, run []int) error { sent = append(sent, run); return fail },
 	}).start()
 	for i := range gatherMost {
 		_, taken := g.add(i, 1)

@@ -7,19 +7,14 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-const (
-	// presenceQueue is how many comings and goings may wait for the registry.
-	presenceQueue = 1024
-	// presenceBatch is how many sessions one call puts.
-	presenceBatch = 512
-	// maxUnremoved bounds the sessions whose removal failed and is tried again. One that
-	// falls out is a needless copy for this gateway until it expires.
-	maxUnremoved = 4096
-)
+// presenceBatch is how many sessions one call puts or removes.
+const presenceBatch = 512
 
 // presence keeps the session registry in step with the hub. One goroutine makes all
 // calls; a registry that is away is told everything again when it is back.
@@ -30,52 +25,42 @@ type presence struct {
 	hub      *hub
 	log      *zap.Logger
 
-	in   chan presenceChange
-	quit chan struct{}
-	done chan struct{}
+	changes *presenceChanges
+	quit    chan struct{}
+	done    chan struct{}
 
 	// of the goroutine:
 	// stale: the registry may lack sessions of ours. While it does, beats say so, and
 	// everything for anybody comes to this gateway as well.
-	stale     bool
-	unremoved []*pb.Session
-}
-
-type presenceChange struct {
-	session *pb.Session
-	known   chan<- struct{} // of a put; nil is a removal
+	stale bool
+	// missing: the last put failed and is made again soon. Beats say so, too.
+	missing bool
+	// failing: the last change was not taken; the log was told.
+	failing bool
 }
 
 func newPresence(id string, cfg Config, sessions pb.SessionRepoClient, h *hub, log *zap.Logger) *presence {
 	return &presence{
 		id: id, cfg: cfg, sessions: sessions, hub: h, log: log,
-		in: make(chan presenceChange, presenceQueue), quit: make(chan struct{}), done: make(chan struct{}),
+		changes: newPresenceChanges(), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
-// put returns when the registry knows the session, or will be told it with the next
-// beat, or ctx is done.
+// put returns when the registry knows the session, or has failed to take it for now, or ctx
+// is done. The session is put again until the registry knows it or the socket is gone.
 func (p *presence) put(ctx context.Context, s *pb.Session) {
-	known := make(chan struct{})
+	tried := p.changes.put(s)
 	select {
-	case p.in <- presenceChange{session: s, known: known}:
-	case <-ctx.Done():
-		return
-	case <-p.done:
-		return
-	}
-	select {
-	case <-known:
+	case <-tried:
 	case <-ctx.Done():
 	case <-p.done:
 	}
 }
 
-// remove queues a removal.
+// remove queues a removal and never waits.
 func (p *presence) remove(s *pb.Session) {
-	select {
-	case p.in <- presenceChange{session: s}:
-	case <-p.done: // Leave takes all of them at once
+	if !p.changes.remove(s) {
+		p.log.Warn("too many removals wait for the session registry: a session that is gone stays in it until it expires")
 	}
 }
 
@@ -127,7 +112,7 @@ func (p *presence) beat(ctx context.Context) error {
 func (p *presence) beatOnce(ctx context.Context) (fresh bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
 	defer cancel()
-	resp, err := p.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: p.id, Ready: !p.stale})
+	resp, err := p.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: p.id, Ready: !p.stale && !p.missing})
 	if err != nil {
 		return false, fmt.Errorf("beat: %w", err)
 	}
@@ -144,16 +129,20 @@ func (p *presence) run() {
 	defer beat.Stop()
 	refresh := time.NewTicker(p.cfg.SessionRefresh)
 	defer refresh.Stop()
+	again := time.NewTimer(0)
+	defer again.Stop()
+	<-again.C
 	ctx := context.Background()
 	for {
 		select {
-		case c := <-p.in:
-			p.apply(ctx, c)
+		case <-p.changes.kick:
+			p.apply(ctx, again)
+		case <-again.C:
+			p.apply(ctx, again)
 		case <-beat.C:
 			if err := p.beat(ctx); err != nil {
 				p.log.Warn("the session registry does not answer", zap.Error(err))
 			}
-			p.retryRemovals(ctx)
 		case <-refresh.C:
 			if err := p.putAll(ctx); err != nil {
 				p.stale = true
@@ -166,44 +155,38 @@ func (p *presence) run() {
 	}
 }
 
-// apply takes a change, and with a put every other put that waits.
-func (p *presence) apply(ctx context.Context, c presenceChange) {
-	var puts, removals []presenceChange
-	for more := true; more; {
-		if c.known == nil {
-			removals = append(removals, c)
-		} else {
-			puts = append(puts, c)
-		}
-		if more = len(puts) < presenceBatch && len(removals) < presenceBatch; !more {
-			break
-		}
-		select {
-		case c = <-p.in:
-		default:
-			more = false
+// presencePause is how long after a failure changes are tried again.
+const presencePause = 200 * time.Millisecond
+
+// apply makes one call for puts that wait and one for removals, so that beats have their
+// turn in between. What failed is tried again after a pause.
+func (p *presence) apply(ctx context.Context, again *time.Timer) {
+	puts := p.changes.takePuts(presenceBatch)
+	err := p.putSome(ctx, puts)
+	p.missing = err != nil
+	p.changes.tried(puts, err == nil)
+	if err == nil {
+		removals := p.changes.takeRemovals(presenceBatch)
+		if err = p.removeSome(ctx, removals); err != nil {
+			p.changes.keepRemovals(removals)
 		}
 	}
-	if len(puts) > 0 {
-		sessions := make([]*pb.Session, len(puts))
-		for i, put := range puts {
-			sessions[i] = put.session
-		}
-		if err := p.putSome(ctx, sessions); err != nil {
-			p.stale = true
-			p.log.Warn("sessions were not put; the next beat tries again", zap.Error(err))
-		}
-		for _, put := range puts {
-			close(put.known)
-		}
+	if err != nil && !p.failing {
+		p.log.Warn("the session registry did not take changes; it is asked until it does", zap.Error(err))
 	}
-	// A session of both lists is put before it is removed.
-	for _, r := range removals {
-		p.removeOne(ctx, r.session)
+	p.failing = err != nil
+	switch {
+	case err != nil:
+		again.Reset(presencePause)
+	case p.changes.waiting():
+		p.changes.wake()
 	}
 }
 
 func (p *presence) putSome(ctx context.Context, sessions []*pb.Session) error {
+	if len(sessions) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
 	defer cancel()
 	if _, err := p.sessions.PutSessions(ctx, &pb.PutSessionsRequest{Sessions: sessions}); err != nil {
@@ -222,32 +205,32 @@ func (p *presence) putAll(ctx context.Context) error {
 			batch = nil
 		}
 	}
-	if len(batch) == 0 {
-		return nil
-	}
 	return p.putSome(ctx, batch)
 }
 
-func (p *presence) removeOne(ctx context.Context, s *pb.Session) {
+func (p *presence) removeSome(ctx context.Context, sessions []*pb.Session) error {
+	if len(sessions) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
 	defer cancel()
-	if _, err := p.sessions.RemoveSession(ctx, &pb.RemoveSessionRequest{Session: s}); err != nil {
-		if len(p.unremoved) < maxUnremoved {
-			p.unremoved = append(p.unremoved, s)
-		}
+	_, err := p.sessions.RemoveSessions(ctx, &pb.RemoveSessionsRequest{Sessions: sessions})
+	if status.Code(err) == codes.Unimplemented {
+		err = p.removeEach(ctx, sessions) // a storage role of an older version
 	}
+	if err != nil {
+		return fmt.Errorf("remove %d sessions: %w", len(sessions), err)
+	}
+	return nil
 }
 
-func (p *presence) retryRemovals(ctx context.Context) {
-	again := p.unremoved
-	p.unremoved = nil
-	for i, s := range again {
-		p.removeOne(ctx, s)
-		if len(p.unremoved) > 0 { // still away: the rest waits as well
-			p.unremoved = append(p.unremoved, again[i+1:]...)
-			return
+func (p *presence) removeEach(ctx context.Context, sessions []*pb.Session) error {
+	for _, s := range sessions {
+		if _, err := p.sessions.RemoveSession(ctx, &pb.RemoveSessionRequest{Session: s}); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 func (p *presence) leave() {

@@ -239,7 +239,7 @@ func (c *conn) typing(data value) {
 	defer end()
 	conv, err := typingData(data)
 	if err == nil {
-		if !c.g.typists.allow(typist{c.user, conv}, time.Now()) {
+		if !c.g.typists.allow(c.user, conv, time.Now()) {
 			return
 		}
 		ctx, cancel := c.g.rpc(ctx)
@@ -247,6 +247,9 @@ func (c *conn) typing(data value) {
 		_, err = c.g.deps.Conversations.Typing(ctx, &pb.TypingRequest{
 			CallerId: c.user, ConversationId: conv, ConnectionId: c.id,
 		})
+		if err != nil {
+			c.g.typists.undo(c.user, conv)
+		}
 	}
 	if err != nil {
 		c.fail(c.g.told(ctx, err, contracts.FrameTyping), contracts.FrameTyping)

@@ -26,6 +26,7 @@ func (g *Gateway) newReceipts() *receipts {
 			}
 			return newer
 		},
+		owner: func(k deliveredKey) int64 { return k.user },
 		send: func(ctx context.Context, run []*pb.DeliveredTo) error {
 			_, err := g.deps.Receipts.Deliver(ctx, &pb.DeliverRequest{Delivered: run})
 			return err

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"go.uber.org/zap"
@@ -42,7 +43,7 @@ func (g *Gateway) orderReplaced(gateway string, c *conn) error {
 		UserIds: []int64{c.user},
 		Close: &pb.Close{
 			Code: contracts.CloseReplaced, Reason: contracts.CloseReasonReplaced,
-			DeviceId: c.device, ExceptConnectionId: c.id, OpenedAt: c.opened,
+			DeviceId: c.device, ExceptConnectionId: c.id, OpenedAt: c.opened, OpenForMs: max(time.Since(c.since).Milliseconds(), 0),
 		},
 	}}})
 	if err != nil {
@@ -51,4 +52,68 @@ func (g *Gateway) orderReplaced(gateway string, c *conn) error {
 	msg := message.NewMessage(g.next(), payload)
 	msg.Metadata = message.Metadata{mq.KeyMetadata: gateway, contracts.MetaSchema: contracts.SchemaVersion}
 	return g.deps.Transport.Publisher().Publish(contracts.TopicDownstream(gateway), msg)
+}
+
+// replaceMost bounds the sockets that wait to be replaced.
+const replaceMost = 1024
+
+// replacement is a socket that another gateway's socket of the same device is to replace.
+type replacement struct {
+	old *conn
+	by  *pb.Session
+	how *pb.Close
+}
+
+// replaceHere closes sockets that others replace, until quit.
+func (g *Gateway) replaceHere(quit <-chan struct{}) {
+	for {
+		select {
+		case first := <-g.replacing:
+			run := []replacement{first}
+			for more := true; more && len(run) < presenceBatch; {
+				select {
+				case next := <-g.replacing:
+					run = append(run, next)
+				default:
+					more = false
+				}
+			}
+			g.replaceSome(run)
+		case <-quit:
+			return
+		}
+	}
+}
+
+// queueReplaced takes a socket that another gateway ordered to close. When too many wait it
+// stays, which costs its device nothing but duplicates.
+func (g *Gateway) queueReplaced(c *conn, o *pb.Close) {
+	select {
+	case g.replacing <- replacement{c, &pb.Session{UserId: c.user, ConnectionId: o.GetExceptConnectionId()}, o}:
+	default:
+		g.log.Warn("an older socket of a device stays: too many are to be replaced", zap.String("connection", c.id))
+	}
+}
+
+// replaceSome closes those of the sockets whose newer one is still registered. An order may
+// come late, when its own socket has gone and the client is here: then nothing may close.
+// Without an answer nothing closes either.
+func (g *Gateway) replaceSome(run []replacement) {
+	in := &pb.RegisteredRequest{Sessions: make([]*pb.Session, len(run))}
+	for i, r := range run {
+		in.Sessions[i] = r.by
+	}
+	ctx, cancel := g.rpc(context.Background())
+	defer cancel()
+	resp, err := g.deps.Sessions.Registered(ctx, in)
+	if err != nil || len(resp.GetRegistered()) != len(run) {
+		g.log.Warn("older sockets of devices stay: the session registry does not say whether the newer ones are there",
+			zap.Int("sockets", len(run)), zap.Error(err))
+		return
+	}
+	for i, r := range run {
+		if resp.GetRegistered()[i] {
+			r.old.close(int(r.how.GetCode()), r.how.GetReason())
+		}
+	}
 }

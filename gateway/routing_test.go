@@ -111,7 +111,41 @@ func TestOneOfTwoStays(t *testing.T) {
 	} {
 		require.Len(t, h.gw.hub.matching([]int64{7}, o.GetClose()), 1, name)
 	}
-	h.deliver(order(mine.opened+1, ""))
+	h.sessions.mu.Lock()
+	h.sessions.sessions["newer"] = &pb.Session{UserId: 7, ConnectionId: "newer"}
+	h.sessions.mu.Unlock()
+	h.deliver(order(mine.opened+1, "newer"))
+	require.Equal(t, 4002, c.closed().Code)
+}
+
+// TestALateOrderClosesNothing: a gateway's calls took so long that the client has opened
+// another socket here meanwhile.
+func TestALateOrderClosesNothing(t *testing.T) {
+	h := start(t)
+	c := h.dial("7:a", "&deviceId=phone")
+	mine := h.gw.hub.all()[0]
+	order := func(opened, open int64, id string) *pb.Delivery {
+		return &pb.Delivery{UserIds: []int64{7}, Close: &pb.Close{
+			Code: 4002, Reason: "replaced", DeviceId: "phone", ExceptConnectionId: id, OpenedAt: opened, OpenForMs: open,
+		}}
+	}
+	asked := func() int {
+		h.sessions.mu.Lock()
+		defer h.sessions.mu.Unlock()
+		return h.sessions.asked
+	}
+	h.sessions.mu.Lock()
+	h.sessions.sessions["there"] = &pb.Session{UserId: 7, ConnectionId: "there"}
+	h.sessions.mu.Unlock()
+	for _, clock := range []int64{-time.Minute.Milliseconds(), -3000, -1, 3000, time.Minute.Milliseconds()} {
+		h.deliver(order(mine.opened+clock, time.Hour.Milliseconds(), "there"))
+	}
+	require.Empty(t, c.barrier(), "it is the newer one, whatever the clocks say")
+	require.Zero(t, asked())
+	h.deliver(order(mine.opened-3000, 0, "gone"))
+	h.eventually(func() bool { return asked() == 1 }, "asked whether the newer one is there")
+	require.Empty(t, c.barrier(), "the socket that ordered it has gone")
+	h.deliver(order(mine.opened-3000, 1, "there"))
 	require.Equal(t, 4002, c.closed().Code)
 }
 

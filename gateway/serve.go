@@ -24,7 +24,7 @@ var ErrDeaf = errors.New("this gateway's topic is gone, so that nothing reaches 
 // parts are what runs beside the sockets and the HTTP server.
 type parts struct {
 	downstream message.Subscriber
-	quit       chan struct{} // ends the heartbeat
+	quit       chan struct{} // ends the heartbeat and the check of tokens
 	deaf       chan struct{} // closed when no delivery can come any more
 	running    sync.WaitGroup
 }
@@ -90,6 +90,8 @@ func (g *Gateway) start(ctx context.Context) (*parts, error) {
 	p.running.Go(g.receipts.run)
 	p.running.Go(g.watch.run)
 	p.running.Go(func() { g.heartbeat(p.quit) })
+	p.running.Go(func() { g.recheck(p.quit) })
+	p.running.Go(func() { g.replaceHere(p.quit) })
 	return p, nil
 }
 

@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"sync"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// maxUnremoved bounds the removals that wait. One that there is no room for leaves a
+// needless copy for this gateway.
+const maxUnremoved = 1 << 16
+
+// presenceChanges are the comings and goings that the session registry has not heard of.
+// The puts are of open sockets only, and so as many as there are. Safe for concurrent use.
+type presenceChanges struct {
+	kick chan struct{}
+
+	mu       sync.Mutex
+	puts     map[string]*waitingPut // by connection
+	removals map[string]*pb.Session
+}
+
+type waitingPut struct {
+	session *pb.Session
+	tried   chan struct{} // closed with the first try
+	told    bool          // tried is closed
+}
+
+func newPresenceChanges() *presenceChanges {
+	return &presenceChanges{kick: make(chan struct{}, 1), puts: map[string]*waitingPut{}, removals: map[string]*pb.Session{}}
+}
+
+func (c *presenceChanges) put(s *pb.Session) (tried <-chan struct{}) {
+	w := &waitingPut{session: s, tried: make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.puts[s.GetConnectionId()] = w
+	c.wake()
+	return w.tried
+}
+
+// remove reports whether there was room.
+func (c *presenceChanges) remove(s *pb.Session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.puts, s.GetConnectionId()) // the registry may have it all the same
+	if len(c.removals) >= maxUnremoved {
+		return false
+	}
+	c.removals[s.GetConnectionId()] = s
+	c.wake()
+	return true
+}
+
+func (c *presenceChanges) wake() {
+	select {
+	case c.kick <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+func (c *presenceChanges) waiting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.puts)+len(c.removals) > 0
+}
+
+// takePuts returns sessions to put. They wait on until tried says that they are put.
+func (c *presenceChanges) takePuts(most int) (out []*pb.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.puts {
+		if len(out) == most {
+			break
+		}
+		out = append(out, w.session)
+	}
+	return out
+}
+
+// tried ends a call that put sessions.
+func (c *presenceChanges) tried(sessions []*pb.Session, done bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range sessions {
+		w := c.puts[s.GetConnectionId()]
+		if w == nil { // the socket has gone meanwhile
+			continue
+		}
+		if !w.told {
+			w.told = true
+			close(w.tried)
+		}
+		if done {
+			delete(c.puts, s.GetConnectionId())
+		}
+	}
+}
+
+func (c *presenceChanges) takeRemovals(most int) (out []*pb.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, s := range c.removals {
+		if len(out) == most {
+			break
+		}
+		out = append(out, s)
+		delete(c.removals, id)
+	}
+	return out
+}
+
+// keepRemovals puts removals back that failed.
+func (c *presenceChanges) keepRemovals(sessions []*pb.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range sessions {
+		c.removals[s.GetConnectionId()] = s
+	}
+}
