@@ -15,8 +15,11 @@ type Config struct {
 	// whose pages may use the HTTP API and the WebSocket. https://*.example.com is every
 	// subdomain, * every page.
 	AllowedOrigins []string `mapstructure:"allowed_origins"`
-	// TrustedProxies are addresses or CIDRs whose X-Forwarded-For is believed.
+	// TrustedProxies are addresses or CIDRs of proxies that are believed for whom they speak.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
+	// ForwardedBy is how they tell it: x-forwarded-for, forwarded (RFC 7239) or
+	// proxy-protocol. No other way is believed: a proxy passes on what it does not write.
+	ForwardedBy string `mapstructure:"forwarded_by"`
 	// ServeOps serves /readyz and /metrics on the gateway's address even when that is
 	// not loopback. They ask nobody who they are, and tell of the inside.
 	ServeOps bool `mapstructure:"serve_ops"`
@@ -115,7 +118,7 @@ type Rates struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		IDPrefix:     "gw",
+		IDPrefix: "gw", ForwardedBy: byForwardedFor,
 		PingInterval: 25 * time.Second, SlowTimeout: 10 * time.Second, CloseGrace: 2 * time.Second,
 		DrainTimeout: 8 * time.Second, RetrySpread: 5 * time.Second,
 		RPCTimeout: 5 * time.Second, SendTimeout: 5 * time.Second, PublishTimeout: 10 * time.Second,
@@ -178,6 +181,9 @@ func (c Config) Validate() error {
 	check(c.BeatInterval < 12*time.Second, "gateway.beat_interval %v: must be less than 12s", c.BeatInterval)
 	if _, err := parseNetworks(c.TrustedProxies); err != nil {
 		errs = append(errs, fmt.Errorf("gateway.trusted_proxies: %w", err))
+	}
+	if err := checkForwardedBy(c.ForwardedBy, c.TrustedProxies); err != nil {
+		errs = append(errs, fmt.Errorf("gateway.forwarded_by: %w", err))
 	}
 	if _, err := parseOrigins(c.AllowedOrigins); err != nil {
 		errs = append(errs, fmt.Errorf("gateway.allowed_origins: %w", err))

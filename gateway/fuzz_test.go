@@ -149,18 +149,21 @@ func FuzzForwarded(f *testing.F) {
 	f.Add("::ffff:10.0.0.1", "2001:db8::1")
 	f.Add("1.2.3.4", "10.0.0.1")
 	f.Add("10.0.0.1", ", ,nonsense,%")
+	f.Add("10.0.0.1", `for="[2001:db8::1]:80";by=x, for="1.2.3.\4`)
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	f.Fuzz(func(t *testing.T, peer, forwarded string) {
+	f.Fuzz(func(t *testing.T, peer, header string) {
 		addr, err := netip.ParseAddr(peer)
 		if err != nil {
 			return
 		}
-		got := clientAddress(addr, forwarded, trusted)
-		require.True(t, got.IsValid())
-		if !contains(trusted, addr.Unmap()) {
-			require.Equal(t, addr.Unmap(), got, "who is no proxy is believed nothing")
+		for _, hops := range [][]string{forwardedFor(header), forwarded(header)} {
+			got := clientAddress(addr, hops, trusted)
+			require.True(t, got.IsValid())
+			if !contains(trusted, addr.Unmap()) {
+				require.Equal(t, addr.Unmap(), got, "who is no proxy is believed nothing")
+			}
+			require.True(t, limitKey(got).IsValid())
 		}
-		require.True(t, limitKey(got).IsValid())
 	})
 }
 

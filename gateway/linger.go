@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pires/go-proxyproto"
 	"github.com/valyala/fasthttp"
 )
 
@@ -52,7 +53,7 @@ type lingerConn struct {
 // to lingerBytes and the listener's time. A system that closes a connection with unread bytes resets
 // it, and a client that is still writing never sees the answer.
 func (c *lingerConn) Close() error {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
+	half, ok := plainConn(c).(interface{ CloseWrite() error })
 	if !ok || !c.waiting.CompareAndSwap(true, false) || half.CloseWrite() != nil {
 		return c.Conn.Close()
 	}
@@ -73,10 +74,14 @@ func linger(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// plainConn returns the connection below, for who takes it away from the HTTP server.
+// plainConn returns the connection below, for who takes it away from the HTTP server, when nothing that was
+// read is left above it.
 func plainConn(c net.Conn) net.Conn {
 	if l, ok := c.(*lingerConn); ok {
-		return l.Conn
+		c = l.Conn
+	}
+	if p, ok := c.(*proxyproto.Conn); ok {
+		c = p.Raw()
 	}
 	return c
 }

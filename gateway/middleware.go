@@ -117,9 +117,14 @@ func (g *Gateway) address(c *fiber.Ctx) netip.Addr {
 	if !ok {
 		return netip.Addr{}
 	}
-	// A header in several lines is one list.
-	forwarded := bytes.Join(c.Request().Header.PeekAll(fiber.HeaderXForwardedFor), []byte(","))
-	return limitKey(clientAddress(peer, string(forwarded), g.proxies))
+	var hops []string
+	switch g.cfg.ForwardedBy { // a header in several lines is one list
+	case byForwardedFor:
+		hops = forwardedFor(string(bytes.Join(c.Request().Header.PeekAll(fiber.HeaderXForwardedFor), []byte(","))))
+	case byForwarded:
+		hops = forwarded(string(bytes.Join(c.Request().Header.PeekAll(fiber.HeaderForwarded), []byte(","))))
+	}
+	return limitKey(clientAddress(peer, hops, g.proxies))
 }
 
 // bearer returns the token of the Authorization header. It is not to outlive the request.

@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 )
 
 // parseNetworks reads addresses and CIDRs.
@@ -21,27 +20,6 @@ func parseNetworks(texts []string) ([]netip.Prefix, error) {
 		out = append(out, p.Masked())
 	}
 	return out, nil
-}
-
-// clientAddress returns the address that limits count against: the peer's, or, behind
-// trusted proxies, the last address in X-Forwarded-For that no trusted proxy added.
-func clientAddress(peer netip.Addr, forwarded string, trusted []netip.Prefix) netip.Addr {
-	peer = peer.Unmap()
-	if len(trusted) == 0 || !contains(trusted, peer) {
-		return peer
-	}
-	hops := strings.Split(forwarded, ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			return peer
-		}
-		peer = hop.Unmap()
-		if !contains(trusted, peer) {
-			return peer
-		}
-	}
-	return peer
 }
 
 func contains(networks []netip.Prefix, a netip.Addr) bool {

@@ -164,7 +164,7 @@ func TestClientAddress(t *testing.T) {
 		{"10.1.2.3", "", "10.1.2.3"},
 		{"10.1.2.3", "10.0.0.9", "10.0.0.9"},
 	} {
-		require.Equal(t, tt.want, clientAddress(netip.MustParseAddr(tt.peer), tt.forwarded, trusted).String(), tt)
+		require.Equal(t, tt.want, clientAddress(netip.MustParseAddr(tt.peer), forwardedFor(tt.forwarded), trusted).String(), tt)
 	}
 }
 

@@ -34,6 +34,9 @@ type parts struct {
 // gateway's own topic is there and read, and the session registry knows the gateway.
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	g.opsServed.Store(g.cfg.ServesOps(ln.Addr()))
+	if g.cfg.ForwardedBy == byProxyProtocol {
+		ln = proxied(ln, g.proxies, g.cfg.ReadTimeout)
+	}
 	ln = newLingerListener(ln, g.cfg.ReadTimeout)
 	if !g.served.CompareAndSwap(false, true) {
 		return errors.Join(ErrServed, ln.Close())

@@ -201,7 +201,7 @@ func TestOperations(t *testing.T) {
 	assert.Equal(t, "ok", checks["queue"])
 	assert.Contains(t, []any{checks["database"], checks["repo"]}, "ok", "in this process or in another one")
 	assert.True(t, bytes.Contains(call(t, "GET", "/metrics", "", nil).Raw, []byte("gochat_gateway_connections")))
-	assert.Contains(t, string(call(t, "GET", "/openapi.yaml", "", nil).Raw), "openapi: 3.0.3")
+	assert.Contains(t, string(call(t, "GET", "/openapi.yaml", "", nil).Raw), "openapi: 3.1")
 	assert.Contains(t, string(call(t, "GET", "/", "", nil).Raw), "<!doctype html>")
 	missing := call(t, "GET", "/api/nothing/here", newUser(t).token, nil)
 	assert.Equal(t, 404, missing.Status)
