@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"golang.org/x/sync/semaphore"
 )
 
 // Record is one message of a queue with its place in it. Offsets of one
@@ -33,10 +34,15 @@ type Lanes struct {
 
 	lanes []lane
 	// slots holds one token for each record beyond the mark of its source.
-	slots   chan struct{}
-	workers sync.WaitGroup
-	gate    func() bool
-	shut    atomic.Bool // the gate has said no
+	slots chan struct{}
+	// room holds the bytes of those records.
+	room *semaphore.Weighted
+
+	starting sync.RWMutex // held while a worker starts, and when drained is set
+	drained  bool
+	workers  sync.WaitGroup
+	gate     func() bool
+	shut     atomic.Bool // the gate has said no
 
 	draining chan struct{} // closed: no new deliveries
 	stopped  chan struct{} // closed: in-flight ones are given up
@@ -56,6 +62,7 @@ func NewLanes(ctx context.Context, cfg SubscriberConfig, out chan<- *message.Mes
 		cfg: cfg, out: out, seed: maphash.MakeSeed(),
 		lanes:    make([]lane, cfg.Lanes),
 		slots:    make(chan struct{}, cfg.Window),
+		room:     semaphore.NewWeighted(int64(cfg.WindowBytes)),
 		draining: make(chan struct{}), stopped: make(chan struct{}),
 		base: context.WithoutCancel(ctx),
 	}
@@ -89,14 +96,50 @@ type Source struct {
 // Source adds a source. mark is called with each new low-water mark of it, one
 // call at a time and never with a lower one; it must be quick.
 func (l *Lanes) Source(mark func(offset uint64)) *Source {
-	return &Source{lanes: l, tracker: tracker{slots: l.slots, mark: mark}}
+	return &Source{lanes: l, tracker: tracker{release: l.release, mark: mark}}
 }
 
-// Feed hands a record over. It blocks while Window records of all sources are
-// beyond their low-water marks, which is the backpressure on the queue; it returns
-// false when ctx is done or the engine is draining, and then the record was not taken.
+// Feed hands a record over. It blocks while Window records, or WindowBytes of them, of
+// all sources are beyond their low-water marks, which is the backpressure on the queue; it
+// returns false when ctx is done or the engine is draining, and then the record was not
+// taken. It may be called while the engine drains.
 func (s *Source) Feed(ctx context.Context, r Record) bool {
 	l := s.lanes
+	cost := l.cost(r.Message)
+	if !l.admit(ctx, cost) {
+		return false
+	}
+	// A worker that starts while the engine drains would be waited for and not be: so
+	// nothing is taken any more once it does.
+	l.starting.RLock()
+	defer l.starting.RUnlock()
+	if l.drained {
+		l.release(1, cost)
+		return false
+	}
+	t := s.tracker.add(r, cost)
+	ln := &l.lanes[l.laneOf(r.Message)]
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	ln.queue = append(ln.queue, t)
+	if !ln.busy {
+		ln.busy = true
+		l.workers.Add(1)
+		go l.work(ln)
+	}
+	return true
+}
+
+// windowOverhead is what a record takes in memory beside its bytes.
+const windowOverhead = 1 << 10
+
+// cost is what a record takes of WindowBytes.
+func (l *Lanes) cost(m *message.Message) int64 {
+	return int64(min(RecordBytes(m)+windowOverhead, l.cfg.WindowBytes))
+}
+
+// admit waits for room in the window.
+func (l *Lanes) admit(ctx context.Context, cost int64) bool {
 	select {
 	case l.slots <- struct{}{}:
 	default:
@@ -108,17 +151,33 @@ func (s *Source) Feed(ctx context.Context, r Record) bool {
 			return false
 		}
 	}
-	t := s.tracker.add(r)
-	ln := &l.lanes[l.laneOf(r.Message)]
-	ln.mu.Lock()
-	defer ln.mu.Unlock()
-	ln.queue = append(ln.queue, t)
-	if !ln.busy {
-		ln.busy = true
-		l.workers.Add(1)
-		go l.work(ln)
+	if l.room.TryAcquire(cost) {
+		return true
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	waited := make(chan struct{})
+	defer close(waited)
+	go func() {
+		select {
+		case <-l.draining:
+			cancel()
+		case <-waited:
+		}
+	}()
+	if l.room.Acquire(ctx, cost) != nil {
+		<-l.slots
+		return false
 	}
 	return true
+}
+
+// release makes room in the window.
+func (l *Lanes) release(records int, cost int64) {
+	l.room.Release(cost)
+	for range records {
+		<-l.slots
+	}
 }
 
 // Skip tells the engine that the source was read up to offset and held nothing
@@ -249,6 +308,9 @@ func copyOf(m *message.Message) *message.Message {
 // returns when no delivery is left. What was not acknowledged was not marked and
 // is delivered again to whoever reads the group next.
 func (l *Lanes) Drain() {
+	l.starting.Lock()
+	l.drained = true
+	l.starting.Unlock()
 	close(l.draining)
 	idle := make(chan struct{})
 	go func() {

@@ -37,6 +37,9 @@ type SubscriberConfig struct {
 	// Window is how many messages are taken beyond the low-water mark; default
 	// 8192.
 	Window int
+	// WindowBytes bounds with how many bytes, their cost in memory included; a larger
+	// message is taken alone. Default 32 MiB.
+	WindowBytes int
 	// DrainTimeout is how long Close waits for messages in flight; default 10 s.
 	DrainTimeout time.Duration
 	// NackDelay is the pause before a nacked message is delivered again; default
@@ -58,6 +61,9 @@ func (c SubscriberConfig) WithDefaults() SubscriberConfig {
 	if c.Window == 0 {
 		c.Window = 8192
 	}
+	if c.WindowBytes == 0 {
+		c.WindowBytes = 32 << 20
+	}
 	if c.DrainTimeout == 0 {
 		c.DrainTimeout = 10 * time.Second
 	}
@@ -72,8 +78,8 @@ func (c SubscriberConfig) Validate() error {
 	if c.Lanes < 1 || c.Run < 1 || c.Window < c.Run {
 		return fmt.Errorf("subscriber: lanes %d and run %d must be at least 1, window %d at least run", c.Lanes, c.Run, c.Window)
 	}
-	if c.RunBytes < 0 {
-		return fmt.Errorf("subscriber: run bytes %d must not be negative", c.RunBytes)
+	if c.RunBytes < 0 || c.WindowBytes < c.RunBytes {
+		return fmt.Errorf("subscriber: run bytes %d must not be negative, window bytes %d at least as many", c.RunBytes, c.WindowBytes)
 	}
 	if c.DrainTimeout < 0 || c.NackDelay < 0 {
 		return fmt.Errorf("subscriber: drain timeout %s and nack delay %s must not be negative", c.DrainTimeout, c.NackDelay)

@@ -7,24 +7,25 @@ type tracked struct {
 	record Record
 	acked  bool
 	by     *tracker
+	cost   int64 // of the window's bytes
 }
 
 // tracker knows a source's low-water mark: the offset at and below which every
 // record is acknowledged.
 type tracker struct {
-	// slots is the window that all sources share.
-	slots <-chan struct{}
-	mark  func(offset uint64)
+	// release makes room in the window that all sources share.
+	release func(records int, cost int64)
+	mark    func(offset uint64)
 
 	mu      sync.Mutex
 	pending []*tracked // in the order of their offsets
 	marked  uint64
 }
 
-func (t *tracker) add(r Record) *tracked {
+func (t *tracker) add(r Record, cost int64) *tracked {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	rec := &tracked{record: r, by: t}
+	rec := &tracked{record: r, by: t, cost: cost}
 	t.pending = append(t.pending, rec)
 	return rec
 }
@@ -49,7 +50,9 @@ func (t *tracker) done(run []*tracked) {
 		rec.acked = true
 	}
 	n := 0
+	cost := int64(0)
 	for n < len(t.pending) && t.pending[n].acked {
+		cost += t.pending[n].cost
 		n++
 	}
 	if n == 0 {
@@ -61,9 +64,7 @@ func (t *tracker) done(run []*tracked) {
 	if len(t.pending) == 0 {
 		t.pending = nil
 	}
-	for range n {
-		<-t.slots
-	}
+	t.release(n, cost)
 	t.mark(t.marked)
 }
 
