@@ -37,6 +37,25 @@ func numbers(t *testing.T, c *clients) {
 	require.NoError(t, err)
 	assert.Equal(t, []uint64{7}, first.GetSeqIds(), "seeded from the database")
 	assert.Equal(t, first.GetSeqIds(), again.GetSeqIds(), "the same key, the same number")
+
+	// A number whose message is never stored makes no hole, and is given back by the next one.
+	after, then := message(conv, a, "after"), message(conv, a, "then")
+	for _, m := range []*pb.Message{after, then} {
+		given, err := c.AllocateSeq(t.Context(), &pb.AllocateSeqRequest{
+			Keys: []*pb.ClientKey{{ConversationId: conv, SenderId: a, TempMessageId: m.GetTempMessageId()}},
+		})
+		require.NoError(t, err)
+		assert.Equal(t, []uint64{8}, given.GetSeqIds(), m.GetTempMessageId())
+		m.SeqId = 8
+		if m == after {
+			assert.EqualValues(t, 7, c.save(t, after)[0].GetMessage().GetSeqId())
+		}
+	}
+	late := message(conv, a, "next") // the one that was not stored, sent again
+	late.SeqId = 7
+	saved := c.save(t, then, late)
+	assert.EqualValues(t, 8, saved[0].GetMessage().GetSeqId())
+	assert.EqualValues(t, 9, saved[1].GetMessage().GetSeqId())
 }
 
 func keys(t *testing.T, c *clients) {
