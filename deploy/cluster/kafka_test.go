@@ -78,6 +78,9 @@ func namesakes(t *testing.T, w *town) {
 // Without two nothing is accepted, and nothing that was is lost.
 func TestFaultsOfThreeBrokers(t *testing.T) {
 	w := newTown(t, cluster.Options{BasePort: 22300, Queue: "kafka3"})
+	for _, p := range w.people {
+		p.Pace *= 4 // three brokers on one machine write everything three times
+	}
 	w.inSync(t)
 	away := 8 * time.Second // a broker is done without after four
 	brokers := []string{"kafka-1", "kafka-2"}
