@@ -75,6 +75,9 @@ type ReactionData struct {
 	UserIDs  []string `json:"userIds"`
 }
 
+// EpochMax is how many characters a store's epoch has at most.
+const EpochMax = 64
+
 // HelloData is the data of hello.
 type HelloData struct {
 	ConnectionID string `json:"connectionId"`
@@ -83,6 +86,9 @@ type HelloData struct {
 	// PingInterval is in milliseconds.
 	PingInterval int64 `json:"pingInterval"`
 	ServerTime   int64 `json:"serverTime"`
+	// Epoch tells the store from an earlier state of itself that a backup brought back;
+	// empty when it could not be asked for.
+	Epoch string `json:"epoch,omitempty"`
 }
 
 // AckData is the data of message-ack.

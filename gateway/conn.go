@@ -137,9 +137,10 @@ func (c *conn) open() {
 		c.close(contracts.CloseTokenRevoked, contracts.CloseReasonRevoked)
 	}
 	c.token = ""
+	epoch := g.epochs.get(ctx)
 	hello := textFrame(contracts.FrameHello, contracts.HelloData{
 		ConnectionID: c.id, UserID: contracts.UserID(c.user).String(), GatewayID: g.id,
-		PingInterval: g.cfg.PingInterval.Milliseconds(), ServerTime: time.Now().UnixMilli(),
+		PingInterval: g.cfg.PingInterval.Milliseconds(), ServerTime: time.Now().UnixMilli(), Epoch: epoch,
 	})
 	c.q.uncork(hello)
 	go c.write()

@@ -155,7 +155,15 @@ func (f *fakeLogic) Typing(_ context.Context, in *pb.TypingRequest, _ ...grpc.Ca
 }
 
 func (f *fakeLogic) SyncAll(_ context.Context, in *pb.SyncAllRequest, _ ...grpc.CallOption) (*pb.SyncAllResponse, error) {
-	return &pb.SyncAllResponse{More: true, Conversations: []*pb.SyncedConversation{{ConversationId: "world", LastSeq: 3}}}, f.note(in)
+	reset := in.GetEpoch() != "" && in.GetEpoch() != "epoch-1"
+	return &pb.SyncAllResponse{
+		More: true, Epoch: "epoch-1", Conversations: []*pb.SyncedConversation{{ConversationId: "world", LastSeq: 3, Reset_: reset}},
+	}, f.note(in)
+}
+
+// GetEpoch makes it an EpochSource, too.
+func (*fakeLogic) GetEpoch(context.Context, *pb.GetEpochRequest, ...grpc.CallOption) (*pb.GetEpochResponse, error) {
+	return &pb.GetEpochResponse{Epoch: "epoch-1"}, nil
 }
 
 func (f *fakeLogic) ListMessages(_ context.Context, in *pb.ListMessagesRequest, _ ...grpc.CallOption) (*pb.ListMessagesResponse, error) {

@@ -37,6 +37,7 @@ type Deps struct {
 	Groups        pb.GroupServiceClient
 	Search        pb.SearchServiceClient
 	Sessions      pb.SessionRepoClient
+	Store         EpochSource
 	// Shared are the token buckets that all gateways share. It must answer soon, with an
 	// error when they are away: callers wait for it. Nil: there is this gateway only.
 	Shared      pb.LimitRepoClient
@@ -69,7 +70,7 @@ type Deps struct {
 func (d Deps) missing() error {
 	for name, there := range map[string]bool{
 		"Auth": d.Auth != nil, "Users": d.Users != nil, "Conversations": d.Conversations != nil,
-		"Messages": d.Messages != nil, "Groups": d.Groups != nil, "Search": d.Search != nil, "Sessions": d.Sessions != nil,
+		"Messages": d.Messages != nil, "Groups": d.Groups != nil, "Search": d.Search != nil, "Sessions": d.Sessions != nil, "Store": d.Store != nil,
 		"Transport": d.Transport != nil,
 		"Devices":   d.Devices != nil, "DeviceNotes": d.DeviceNotes != nil, "Receipts": d.Receipts != nil,
 		"Presence": d.Presence != nil, "Present": d.Present != nil,
@@ -98,6 +99,7 @@ type Gateway struct {
 	retry    *retrySpread
 	limits   *limits
 
+	epochs   epochs
 	hub      *hub
 	upstream *upstream
 	presence *presence
@@ -146,7 +148,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		cfg: cfg, deps: deps, id: id, log: deps.Log.With(zap.String("gateway", id)),
 		origins: origins, proxies: proxies,
 		retry: newRetrySpread(cfg.RetrySpread), tracer: newTracer(),
-		hub: newHub(cfg.Rates.SocketsPerUser), forced: make(chan struct{}), serving: make(chan struct{}),
+		epochs: epochs{source: deps.Store},
+		hub:    newHub(cfg.Rates.SocketsPerUser), forced: make(chan struct{}), serving: make(chan struct{}),
 	}
 	g.upgrader = newUpgrader()
 	if g.metrics, err = newMetrics(deps.Metrics, g.hub.len); err != nil {

@@ -133,7 +133,7 @@ func startAs(t testing.TB, seen func(net.Listener) net.Listener, change ...func(
 	cfg := DefaultConfig()
 	cfg.CloseGrace = time.Second
 	deps := Deps{
-		Auth: h.logic, Users: h.logic, Conversations: h.logic, Messages: h.logic, Groups: h.logic, Search: h.logic, Sessions: h.sessions,
+		Auth: h.logic, Users: h.logic, Conversations: h.logic, Messages: h.logic, Groups: h.logic, Search: h.logic, Sessions: h.sessions, Store: h.logic,
 		Devices: h.personal, DeviceNotes: h.personal, Receipts: h.personal, Presence: h.personal, Present: h.personal,
 		Transport: h.queue, Log: zap.NewNop(), Metrics: reg, Gatherer: reg,
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/gochat/gochat/contracts"
@@ -24,6 +25,8 @@ type readView struct {
 }
 
 type syncPage struct {
+	// Epoch is missing while a storage role of an earlier version answers.
+	Epoch         string       `json:"epoch,omitempty"`
 	Conversations []syncedView `json:"conversations"`
 	More          bool         `json:"more"`
 }
@@ -34,6 +37,7 @@ type syncedView struct {
 	ReadSeq        uint64                  `json:"readSeq"`
 	Messages       []contracts.MessageData `json:"messages"`
 	HasMore        bool                    `json:"hasMore"`
+	Reset          bool                    `json:"reset,omitempty"`
 }
 
 func (g *Gateway) createConversation(r *caller) error {
@@ -151,7 +155,10 @@ func (g *Gateway) sync(r *caller) error {
 	}
 	req := &pb.SyncAllRequest{
 		CallerId: r.user, Have: b.counts("conversations", g.deps.Limits.SyncConversations),
-		Limit: b.limit("limit", g.deps.Limits.HistoryMax),
+		Limit: b.limit("limit", g.deps.Limits.HistoryMax), Epoch: b.plain("epoch"),
+	}
+	if len(req.GetEpoch()) > contracts.EpochMax {
+		b.bad("epoch", fmt.Sprintf("the epoch of a former answer, at most %d characters", contracts.EpochMax))
 	}
 	if err := b.err(); err != nil {
 		return err
@@ -160,11 +167,13 @@ func (g *Gateway) sync(r *caller) error {
 	if err != nil {
 		return err
 	}
-	page := syncPage{Conversations: make([]syncedView, 0, len(resp.GetConversations())), More: resp.GetMore()}
+	page := syncPage{
+		Epoch: resp.GetEpoch(), Conversations: make([]syncedView, 0, len(resp.GetConversations())), More: resp.GetMore(),
+	}
 	for _, c := range resp.GetConversations() {
 		page.Conversations = append(page.Conversations, syncedView{
 			ConversationID: c.GetConversationId(), LastSeq: c.GetLastSeq(), ReadSeq: c.GetReadSeq(),
-			Messages: viewMessages(c.GetMessages()), HasMore: c.GetHasMore(),
+			Messages: viewMessages(c.GetMessages()), HasMore: c.GetHasMore(), Reset: c.GetReset_(),
 		})
 	}
 	return answer(r.Ctx, http.StatusOK, page)

@@ -81,7 +81,9 @@ func TestAPI(t *testing.T) {
 		{"POST", "/api/conversations/world/read", "7:a", `{"seqId":"3"}`, 400, "invalid_argument", "seqId"},
 		{"POST", "/api/conversations/world/read", "7:a", `{"seqId":-3}`, 400, "invalid_argument", "seqId"},
 		{"POST", "/api/conversations/world/read", "7:a", `{}`, 400, "invalid_argument", "seqId"},
-		{"POST", "/api/sync", "7:a", `{"conversations":{"world":2},"limit":5}`, 200, `{"conversations":[{"conversationId":"world","lastSeq":3,"readSeq":0,"messages":[],"hasMore":false}],"more":true}`, ""},
+		{"POST", "/api/sync", "7:a", `{"conversations":{"world":2},"limit":5}`, 200, `{"epoch":"epoch-1","conversations":[{"conversationId":"world","lastSeq":3,"readSeq":0,"messages":[],"hasMore":false}],"more":true}`, ""},
+		{"POST", "/api/sync", "7:a", `{"conversations":{"world":9},"limit":5,"epoch":"epoch-0"}`, 200, `{"epoch":"epoch-1","conversations":[{"conversationId":"world","lastSeq":3,"readSeq":0,"messages":[],"hasMore":false,"reset":true}],"more":true}`, ""},
+		{"POST", "/api/sync", "7:a", `{"conversations":{},"epoch":7}`, 400, "invalid_argument", "epoch"},
 		{"POST", "/api/sync", "7:a", `{"conversations":{"world":"2"}}`, 400, "invalid_argument", "conversations"},
 		{"POST", "/api/sync", "7:a", `{"conversations":{},"limit":999}`, 400, "invalid_argument", "limit"},
 

@@ -23,6 +23,7 @@ func TestHello(t *testing.T) {
 	require.Equal(t, h.gw.ID(), c.hello.GatewayID)
 	require.Equal(t, int64(25000), c.hello.PingInterval)
 	require.NotZero(t, c.hello.ServerTime)
+	require.Equal(t, "epoch-1", c.hello.Epoch)
 	h.sessions.mu.Lock()
 	s := h.sessions.sessions[c.hello.ConnectionID]
 	h.sessions.mu.Unlock()

@@ -46,6 +46,7 @@ func forms(peer *user, conv string) []form {
 		{"/api/sync", []field{
 			{"conversations", obj{conv: 0}, true, []any{obj{"nonsense": 1}, obj{conv: -1}, obj{conv: "1"}}},
 			{"limit", 10, false, []any{-1, 201, 1.5}},
+			{"epoch", "another", false, []any{long(65)}},
 		}},
 		{"/api/messages", send},
 	}

@@ -96,6 +96,8 @@ func badCursor(cause error) error {
 
 // SyncAll returns what the caller does not have yet: of the named conversations
 // what is after the given number, of the others what came since joining.
+// Of a conversation whose numbers are of another epoch of the store, what is last
+// comes, to be taken instead of what the caller has.
 // Conversations that the caller is not in are passed over in silence. Errors:
 // invalid_argument on limit or conversations.
 func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncAllResponse, error) {
@@ -117,15 +119,17 @@ func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncA
 		}
 		have[id] = handlers.Storable(seq)
 	}
-	resp, err := s.deps.Conversations.Sync(ctx, &pb.SyncRequest{UserId: in.GetCallerId(), Have: have, Limit: limit})
+	resp, err := s.deps.Conversations.Sync(ctx, &pb.SyncRequest{UserId: in.GetCallerId(), Have: have, Limit: limit, Epoch: in.GetEpoch()})
 	if err != nil {
 		return nil, handlers.StoreError(err, fmt.Sprintf("sync user %d", in.GetCallerId()))
 	}
-	out := &pb.SyncAllResponse{More: resp.GetMore(), Conversations: make([]*pb.SyncedConversation, len(resp.GetConversations()))}
+	out := &pb.SyncAllResponse{
+		More: resp.GetMore(), Epoch: resp.GetEpoch(), Conversations: make([]*pb.SyncedConversation, len(resp.GetConversations())),
+	}
 	for i, c := range resp.GetConversations() {
 		out.Conversations[i] = &pb.SyncedConversation{
 			ConversationId: c.GetConversationId(), LastSeq: c.GetLastSeq(), ReadSeq: c.GetReadSeq(),
-			Messages: c.GetMessages(), HasMore: c.GetHasMore(),
+			Messages: c.GetMessages(), HasMore: c.GetHasMore(), Reset_: c.GetReset_(),
 		}
 	}
 	return out, nil

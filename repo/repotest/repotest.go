@@ -70,6 +70,7 @@ func Run(t *testing.T, s Suite) {
 		"unread counts messages":                unread,
 		"unread in groups":                      unreadOfGroups,
 		"sync of many":                          syncing,
+		"sync of who is ahead":                  syncingAhead,
 		"numbers survive the loss of the cache": flushUnderLoad,
 		"sessions":                              sessions,
 		"members of groups come and go":         membersComeAndGo,

@@ -57,3 +57,54 @@ func syncing(t *testing.T, c *clients) {
 	}
 	look("half")
 }
+
+// syncingAhead: who has numbers that the store has not, after an older backup was
+// restored, is told to take the conversation anew; with another epoch, all that he names.
+func syncingAhead(t *testing.T, c *clients) {
+	const each = 5
+	conv, me, peer := c.single(t)
+	quiet, err := c.EnsureSingle(t.Context(), &pb.EnsureSingleRequest{UserId: me, PeerId: c.user(t)})
+	require.NoError(t, err)
+	empty := quiet.GetConversationId()
+	for i := range each {
+		c.save(t, message(conv, peer, fmt.Sprint("a", i)))
+	}
+	now, err := c.GetEpoch(t.Context(), &pb.GetEpochRequest{})
+	require.NoError(t, err)
+	require.NotEmpty(t, now.GetEpoch())
+
+	type answer struct {
+		reset, more bool
+		seqs        []uint64
+	}
+	for name, test := range map[string]struct {
+		have  map[string]uint64
+		epoch string
+		want  map[string]answer
+	}{
+		"up to date":             {map[string]uint64{conv: each, empty: 0}, "", map[string]answer{}},
+		"up to date, by epoch":   {map[string]uint64{conv: each, empty: 0}, now.GetEpoch(), map[string]answer{}},
+		"behind":                 {map[string]uint64{conv: each - 1}, now.GetEpoch(), map[string]answer{conv: {seqs: []uint64{5}}}},
+		"ahead":                  {map[string]uint64{conv: each + 1}, "", map[string]answer{conv: {reset: true, more: true, seqs: []uint64{3, 4, 5}}}},
+		"ahead with this epoch":  {map[string]uint64{conv: each + 1}, now.GetEpoch(), map[string]answer{conv: {reset: true, more: true, seqs: []uint64{3, 4, 5}}}},
+		"ahead of what is empty": {map[string]uint64{conv: each, empty: 1}, "", map[string]answer{empty: {reset: true}}},
+		"another epoch": {map[string]uint64{conv: each - 1, empty: 0}, "another", map[string]answer{
+			conv: {reset: true, more: true, seqs: []uint64{3, 4, 5}}, empty: {reset: true}}},
+		"another epoch, nothing named": {map[string]uint64{}, "another", map[string]answer{conv: {more: true, seqs: []uint64{1, 2, 3}}}},
+		"not a member":                 {map[string]uint64{conv: each, "group_1": 99}, "", map[string]answer{}},
+	} {
+		got, err := c.Sync(t.Context(), &pb.SyncRequest{UserId: me, Limit: 3, Have: test.have, Epoch: test.epoch})
+		require.NoError(t, err, name)
+		assert.Equal(t, now.GetEpoch(), got.GetEpoch(), name)
+		said := map[string]answer{}
+		for _, one := range got.GetConversations() {
+			a := answer{reset: one.GetReset_(), more: one.GetHasMore()}
+			for _, m := range one.GetMessages() {
+				a.seqs = append(a.seqs, m.GetSeqId())
+			}
+			said[one.GetConversationId()] = a
+		}
+		assert.Equal(t, test.want, said, name)
+		assert.False(t, got.GetMore(), name)
+	}
+}

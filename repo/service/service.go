@@ -24,6 +24,7 @@ import (
 type Store interface {
 	store.Messages
 	store.Conversations
+	store.Epochs
 	store.Members
 	store.Groups
 	store.Announcements
@@ -68,6 +69,7 @@ type Repo struct {
 	signedOut *lru.Cache[int64, int64]
 	// untold are revocations that the cache has not heard of.
 	untold *untold
+	memo   epochMemo
 }
 
 const (

@@ -30,8 +30,17 @@ func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncRe
 	if err != nil {
 		return nil, answer(err)
 	}
-	news := unseen(all, in.GetHave(), uint64(max(in.GetLimit(), 1)))
-	out := &syncAnswer{resp: &pb.SyncResponse{}, messages: syncMessages, bytes: syncBytes}
+	epoch, err := r.epoch(ctx)
+	if err != nil {
+		return nil, answer(err)
+	}
+	limit := uint64(max(in.GetLimit(), 1))
+	out := &syncAnswer{resp: &pb.SyncResponse{Epoch: epoch}, messages: syncMessages, bytes: syncBytes}
+	resets, all := ahead(all, in.GetHave(), limit, in.GetEpoch() != "" && in.GetEpoch() != epoch)
+	if err := r.resets(ctx, resets, out); err != nil {
+		return nil, answer(err)
+	}
+	news := unseen(all, in.GetHave(), limit)
 	for len(news) > 0 && out.room() {
 		n := wave(news, uint64(out.messages))
 		spans := make([]store.Span, n)
@@ -65,12 +74,7 @@ func unseen(all []store.News, have map[string]uint64, limit uint64) []unread {
 	for _, n := range all {
 		from := n.JoinSeq
 		if has, named := have[n.ConversationID]; named {
-			from = has
-			if n.Type == store.Group {
-				// World and single chats are readable from the start, groups from where
-				// one joined.
-				from = max(has, n.JoinSeq)
-			}
+			from = max(has, floor(n))
 		}
 		if from < n.LastSeq {
 			out = append(out, unread{News: n, span: store.Span{
@@ -132,6 +136,9 @@ type syncAnswer struct {
 	messages, bytes int // for which there is room
 }
 
+// weight is about what a message takes of an answer.
+func weight(m *pb.Message) int { return proto.Size(m) + 4 }
+
 func (a *syncAnswer) room() bool { return !a.resp.GetMore() && a.messages > 0 && a.bytes > 0 }
 
 // add takes as many of a conversation's messages as fit: at least one of the answer's
@@ -143,7 +150,7 @@ func (a *syncAnswer) add(n *unread, list []store.Message) {
 	c := &pb.SyncConversation{ConversationId: n.ConversationID, LastSeq: n.LastSeq, ReadSeq: n.ReadSeq, Messages: protos(list)}
 	a.bytes -= syncOverhead
 	for i, m := range c.GetMessages() {
-		a.bytes -= proto.Size(m) + 4
+		a.bytes -= weight(m)
 		if a.bytes < 0 && (i > 0 || len(a.resp.GetConversations()) > 0) {
 			c.Messages, a.resp.More = c.GetMessages()[:i], true
 			break

@@ -39,9 +39,14 @@ type Conversations interface {
 	// Wrote tells which members have a message stored that is no system message. Of a long history
 	// that an older program has stored, an answer may be no until the call was repeated.
 	Wrote(ctx context.Context, keys []MembershipKey) (map[MembershipKey]bool, error)
-	// Memberships lists a user's conversations with a message after the
-	// reader's join.
+	// Memberships lists a user's conversations, newest message first.
 	Memberships(ctx context.Context, userID int64) ([]News, error)
+}
+
+// Epochs tell one state of the store from another that a backup brought back.
+type Epochs interface {
+	// Epoch returns the present one, which is made with the schema.
+	Epoch(ctx context.Context) (string, error)
 }
 
 // Members answers who is in what.

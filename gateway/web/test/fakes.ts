@@ -138,6 +138,7 @@ export class FakeServer {
   /** Calls are answered with this instead. */
   failure: ApiError | undefined;
   syncLimit = 50;
+  epoch = "one";
   type: ConversationType = "world";
   members: Member[] = [];
   devices: Device[] = [];
@@ -191,11 +192,18 @@ export class FakeServer {
       case "/api/conversations/world/messages":
         return this.page(url.searchParams);
       case "/api/sync": {
-        const have = (JSON.parse(String(init.body)) as { conversations: Record<string, number> }).conversations["world"] ?? 0;
-        if (have >= lastSeq) return { conversations: [], more: false };
+        const asked = JSON.parse(String(init.body)) as { conversations: Record<string, number>; epoch?: string };
+        const have = asked.conversations["world"] ?? 0;
+        const { epoch } = this;
+        if (have > lastSeq || (asked.epoch && asked.epoch !== epoch)) {
+          const messages = this.messages.slice(-this.syncLimit);
+          const reset = { conversationId: "world", lastSeq, readSeq: this.readSeq, messages, hasMore: messages.length < lastSeq, reset: true };
+          return { epoch, conversations: [reset], more: false };
+        }
+        if (have >= lastSeq) return { epoch, conversations: [], more: false };
         const messages = this.messages.slice(have, have + this.syncLimit);
         const hasMore = have + messages.length < lastSeq;
-        return { conversations: [{ conversationId: "world", lastSeq, readSeq: this.readSeq, messages, hasMore }], more: hasMore };
+        return { epoch, conversations: [{ conversationId: "world", lastSeq, readSeq: this.readSeq, messages, hasMore }], more: hasMore };
       }
       case "/api/messages/outcome": {
         const found = this.messages.find((m) => m.senderId === "1" && m.tempMessageId === url.searchParams.get("tempMessageId"));

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../src/core/api";
+import type { Chat } from "../src/core/store";
+import type { Conversation, Message } from "../src/core/types";
 import { FakeItems, FakeServer, message, settle } from "./fakes";
 import { setup, type Setup } from "./setup";
 
@@ -79,6 +81,38 @@ test("session: what came while away is there after the reconnect", async () => {
   assert.equal(t.world().log.head, 123);
   await assertWhole(t);
 });
+
+// An older backup was restored, and others have talked since: numbers mean other messages now.
+for (const c of [
+  { name: "knows no epoch", epoch: "", since: 0 },
+  { name: "and the server has fewer messages", epoch: "two", since: 1 },
+  { name: "and the server has more messages again", epoch: "two", since: 9 },
+]) {
+  test(`session: a server that has gone back, where the client ${c.name}`, async () => {
+    const t = setup();
+    t.server.epoch = c.epoch && "one";
+    t.server.fill(5);
+    await t.online();
+    t.server.messages.splice(2);
+    t.server.epoch = c.epoch;
+    for (let i = 0; i < c.since; i++) t.server.store("2", `new${i}`, `after the restore ${i}`);
+    t.session.store.putConversation({ ...conversationOf(t.world()), conversationId: "group_9", type: "group" });
+    await t.reconnect();
+    assert.deepEqual(t.contents(), t.server.messages.map((m) => m.content));
+    assert.equal(t.world().lastSeq, t.server.messages.length);
+    assert.equal(t.world().lastMessage?.content, t.server.messages.at(-1)?.content);
+    assert.equal(t.session.store.get("group_9") === undefined, c.epoch !== "", "what was made after the backup is gone");
+    t.server.fill(1);
+    t.wire().receive({ type: "new-message", data: t.server.messages.at(-1) as Message });
+    await settle();
+    assert.equal(t.world().log.head, t.server.messages.length);
+  });
+}
+
+function conversationOf(chat: Chat): Conversation {
+  const { id, type, lastSeq, readSeq, lastMessageAt } = chat;
+  return { conversationId: id, type, lastSeq: Math.min(lastSeq, 0), readSeq: Math.min(readSeq, 0), unread: 0, lastMessageAt };
+}
 
 test("session: a failed sync is tried again", async () => {
   const t = setup();

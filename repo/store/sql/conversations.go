@@ -262,7 +262,7 @@ func (s *Store) MarkRead(ctx context.Context, id string, userID int64, seq uint6
 // Memberships implements store.Conversations.
 func (s *Store) Memberships(ctx context.Context, userID int64) ([]store.News, error) {
 	var rows []seenRow
-	err := s.seen(&rows, userID).Where("c.last_seq > m.join_seq").
+	err := s.seen(&rows, userID).
 		Order("c.last_message_at DESC", "c.conversation_id").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the memberships of user %d: %w", userID, transient(err))

@@ -1427,6 +1427,7 @@ type SyncAllRequest struct {
 	CallerId      int64                  `protobuf:"varint,1,opt,name=caller_id,json=callerId,proto3" json:"caller_id,omitempty"`
 	Have          map[string]uint64      `protobuf:"bytes,2,rep,name=have,proto3" json:"have,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	Limit         int32                  `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	Epoch         string                 `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1482,10 +1483,18 @@ func (x *SyncAllRequest) GetLimit() int32 {
 	return 0
 }
 
+func (x *SyncAllRequest) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
 type SyncAllResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Conversations []*SyncedConversation  `protobuf:"bytes,1,rep,name=conversations,proto3" json:"conversations,omitempty"`
 	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	Epoch         string                 `protobuf:"bytes,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1534,6 +1543,13 @@ func (x *SyncAllResponse) GetMore() bool {
 	return false
 }
 
+func (x *SyncAllResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
 type SyncedConversation struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	ConversationId string                 `protobuf:"bytes,1,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
@@ -1541,6 +1557,7 @@ type SyncedConversation struct {
 	ReadSeq        uint64                 `protobuf:"varint,3,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
 	Messages       []*Message             `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"`
 	HasMore        bool                   `protobuf:"varint,5,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	Reset_         bool                   `protobuf:"varint,6,opt,name=reset,proto3" json:"reset,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1606,6 +1623,13 @@ func (x *SyncedConversation) GetMessages() []*Message {
 func (x *SyncedConversation) GetHasMore() bool {
 	if x != nil {
 		return x.HasMore
+	}
+	return false
+}
+
+func (x *SyncedConversation) GetReset_() bool {
+	if x != nil {
+		return x.Reset_
 	}
 	return false
 }
@@ -1942,23 +1966,26 @@ const file_gochat_v1_logic_proto_rawDesc = "" +
 	"\tcaller_id\x18\x01 \x01(\x03R\bcallerId\x12'\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12#\n" +
 	"\rconnection_id\x18\x03 \x01(\tR\fconnectionId\"\x10\n" +
-	"\x0eTypingResponse\"\xb5\x01\n" +
+	"\x0eTypingResponse\"\xcb\x01\n" +
 	"\x0eSyncAllRequest\x12\x1b\n" +
 	"\tcaller_id\x18\x01 \x01(\x03R\bcallerId\x127\n" +
 	"\x04have\x18\x02 \x03(\v2#.gochat.v1.SyncAllRequest.HaveEntryR\x04have\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\x05R\x05limit\x1a7\n" +
+	"\x05limit\x18\x03 \x01(\x05R\x05limit\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\tR\x05epoch\x1a7\n" +
 	"\tHaveEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"j\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x80\x01\n" +
 	"\x0fSyncAllResponse\x12C\n" +
 	"\rconversations\x18\x01 \x03(\v2\x1d.gochat.v1.SyncedConversationR\rconversations\x12\x12\n" +
-	"\x04more\x18\x02 \x01(\bR\x04more\"\xbe\x01\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\tR\x05epoch\"\xd4\x01\n" +
 	"\x12SyncedConversation\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x19\n" +
 	"\blast_seq\x18\x02 \x01(\x04R\alastSeq\x12\x19\n" +
 	"\bread_seq\x18\x03 \x01(\x04R\areadSeq\x12.\n" +
 	"\bmessages\x18\x04 \x03(\v2\x12.gochat.v1.MessageR\bmessages\x12\x19\n" +
-	"\bhas_more\x18\x05 \x01(\bR\ahasMore\"\xd4\x01\n" +
+	"\bhas_more\x18\x05 \x01(\bR\ahasMore\x12\x14\n" +
+	"\x05reset\x18\x06 \x01(\bR\x05reset\"\xd4\x01\n" +
 	"\x13ListMessagesRequest\x12\x1b\n" +
 	"\tcaller_id\x18\x01 \x01(\x03R\bcallerId\x12'\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12 \n" +

@@ -1475,7 +1475,9 @@ type SyncRequest struct {
 	// from the member's join_seq.
 	Have map[string]uint64 `protobuf:"bytes,2,rep,name=have,proto3" json:"have,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Messages a conversation.
-	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	// The epoch of the store that the client's numbers are of; empty: the client does not say.
+	Epoch         string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1531,11 +1533,20 @@ func (x *SyncRequest) GetLimit() int32 {
 	return 0
 }
 
+func (x *SyncRequest) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
 type SyncResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Conversations []*SyncConversation    `protobuf:"bytes,1,rep,name=conversations,proto3" json:"conversations,omitempty"`
 	// More conversations have news than one answer holds.
-	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	More bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	// The store's epoch.
+	Epoch         string `protobuf:"bytes,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1584,6 +1595,93 @@ func (x *SyncResponse) GetMore() bool {
 	return false
 }
 
+func (x *SyncResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+type GetEpochRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEpochRequest) Reset() {
+	*x = GetEpochRequest{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEpochRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEpochRequest) ProtoMessage() {}
+
+func (x *GetEpochRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEpochRequest.ProtoReflect.Descriptor instead.
+func (*GetEpochRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{26}
+}
+
+type GetEpochResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         string                 `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEpochResponse) Reset() {
+	*x = GetEpochResponse{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEpochResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEpochResponse) ProtoMessage() {}
+
+func (x *GetEpochResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEpochResponse.ProtoReflect.Descriptor instead.
+func (*GetEpochResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GetEpochResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
 type SyncConversation struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	ConversationId string                 `protobuf:"bytes,1,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
@@ -1591,13 +1689,17 @@ type SyncConversation struct {
 	ReadSeq        uint64                 `protobuf:"varint,3,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
 	Messages       []*Message             `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"`
 	HasMore        bool                   `protobuf:"varint,5,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What the client has of it is of another epoch and is to be forgotten; messages are then the
+	// last ones, none where the answer had no more room, and has_more says whether there are
+	// earlier ones.
+	Reset_        bool `protobuf:"varint,6,opt,name=reset,proto3" json:"reset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SyncConversation) Reset() {
 	*x = SyncConversation{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[26]
+	mi := &file_gochat_v1_repo_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +1711,7 @@ func (x *SyncConversation) String() string {
 func (*SyncConversation) ProtoMessage() {}
 
 func (x *SyncConversation) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[26]
+	mi := &file_gochat_v1_repo_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +1724,7 @@ func (x *SyncConversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConversation.ProtoReflect.Descriptor instead.
 func (*SyncConversation) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{26}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SyncConversation) GetConversationId() string {
@@ -1660,6 +1762,13 @@ func (x *SyncConversation) GetHasMore() bool {
 	return false
 }
 
+func (x *SyncConversation) GetReset_() bool {
+	if x != nil {
+		return x.Reset_
+	}
+	return false
+}
+
 type CreateUserRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -1670,7 +1779,7 @@ type CreateUserRequest struct {
 
 func (x *CreateUserRequest) Reset() {
 	*x = CreateUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[27]
+	mi := &file_gochat_v1_repo_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +1791,7 @@ func (x *CreateUserRequest) String() string {
 func (*CreateUserRequest) ProtoMessage() {}
 
 func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[27]
+	mi := &file_gochat_v1_repo_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +1804,7 @@ func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserRequest.ProtoReflect.Descriptor instead.
 func (*CreateUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{27}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CreateUserRequest) GetUser() *User {
@@ -1721,7 +1830,7 @@ type CreateUserResponse struct {
 
 func (x *CreateUserResponse) Reset() {
 	*x = CreateUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[28]
+	mi := &file_gochat_v1_repo_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1842,7 @@ func (x *CreateUserResponse) String() string {
 func (*CreateUserResponse) ProtoMessage() {}
 
 func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[28]
+	mi := &file_gochat_v1_repo_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1855,7 @@ func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserResponse.ProtoReflect.Descriptor instead.
 func (*CreateUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{28}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CreateUserResponse) GetUser() *User {
@@ -1765,7 +1874,7 @@ type GetUserRequest struct {
 
 func (x *GetUserRequest) Reset() {
 	*x = GetUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[29]
+	mi := &file_gochat_v1_repo_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1886,7 @@ func (x *GetUserRequest) String() string {
 func (*GetUserRequest) ProtoMessage() {}
 
 func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[29]
+	mi := &file_gochat_v1_repo_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +1899,7 @@ func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
 func (*GetUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{29}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetUserRequest) GetUserId() int64 {
@@ -1809,7 +1918,7 @@ type GetUserResponse struct {
 
 func (x *GetUserResponse) Reset() {
 	*x = GetUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[30]
+	mi := &file_gochat_v1_repo_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1821,7 +1930,7 @@ func (x *GetUserResponse) String() string {
 func (*GetUserResponse) ProtoMessage() {}
 
 func (x *GetUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[30]
+	mi := &file_gochat_v1_repo_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1834,7 +1943,7 @@ func (x *GetUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserResponse.ProtoReflect.Descriptor instead.
 func (*GetUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{30}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetUserResponse) GetUser() *User {
@@ -1853,7 +1962,7 @@ type FindUserRequest struct {
 
 func (x *FindUserRequest) Reset() {
 	*x = FindUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[31]
+	mi := &file_gochat_v1_repo_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +1974,7 @@ func (x *FindUserRequest) String() string {
 func (*FindUserRequest) ProtoMessage() {}
 
 func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[31]
+	mi := &file_gochat_v1_repo_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +1987,7 @@ func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUserRequest.ProtoReflect.Descriptor instead.
 func (*FindUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{31}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FindUserRequest) GetUsername() string {
@@ -1897,7 +2006,7 @@ type FindUserResponse struct {
 
 func (x *FindUserResponse) Reset() {
 	*x = FindUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[32]
+	mi := &file_gochat_v1_repo_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +2018,7 @@ func (x *FindUserResponse) String() string {
 func (*FindUserResponse) ProtoMessage() {}
 
 func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[32]
+	mi := &file_gochat_v1_repo_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2031,7 @@ func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUserResponse.ProtoReflect.Descriptor instead.
 func (*FindUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{32}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FindUserResponse) GetUser() *User {
@@ -1941,7 +2050,7 @@ type GetCredentialsRequest struct {
 
 func (x *GetCredentialsRequest) Reset() {
 	*x = GetCredentialsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[33]
+	mi := &file_gochat_v1_repo_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2062,7 @@ func (x *GetCredentialsRequest) String() string {
 func (*GetCredentialsRequest) ProtoMessage() {}
 
 func (x *GetCredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[33]
+	mi := &file_gochat_v1_repo_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2075,7 @@ func (x *GetCredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCredentialsRequest.ProtoReflect.Descriptor instead.
 func (*GetCredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{33}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetCredentialsRequest) GetUsername() string {
@@ -1988,7 +2097,7 @@ type GetCredentialsResponse struct {
 
 func (x *GetCredentialsResponse) Reset() {
 	*x = GetCredentialsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[34]
+	mi := &file_gochat_v1_repo_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2000,7 +2109,7 @@ func (x *GetCredentialsResponse) String() string {
 func (*GetCredentialsResponse) ProtoMessage() {}
 
 func (x *GetCredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[34]
+	mi := &file_gochat_v1_repo_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2013,7 +2122,7 @@ func (x *GetCredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCredentialsResponse.ProtoReflect.Descriptor instead.
 func (*GetCredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{34}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetCredentialsResponse) GetUser() *User {
@@ -2048,7 +2157,7 @@ type UpdateUserRequest struct {
 
 func (x *UpdateUserRequest) Reset() {
 	*x = UpdateUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[35]
+	mi := &file_gochat_v1_repo_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2169,7 @@ func (x *UpdateUserRequest) String() string {
 func (*UpdateUserRequest) ProtoMessage() {}
 
 func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[35]
+	mi := &file_gochat_v1_repo_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2182,7 @@ func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{35}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *UpdateUserRequest) GetUserId() int64 {
@@ -2106,7 +2215,7 @@ type UpdateUserResponse struct {
 
 func (x *UpdateUserResponse) Reset() {
 	*x = UpdateUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[36]
+	mi := &file_gochat_v1_repo_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2227,7 @@ func (x *UpdateUserResponse) String() string {
 func (*UpdateUserResponse) ProtoMessage() {}
 
 func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[36]
+	mi := &file_gochat_v1_repo_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2240,7 @@ func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserResponse.ProtoReflect.Descriptor instead.
 func (*UpdateUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{36}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UpdateUserResponse) GetUser() *User {
@@ -2153,7 +2262,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[37]
+	mi := &file_gochat_v1_repo_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2274,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[37]
+	mi := &file_gochat_v1_repo_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +2287,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{37}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RevokeTokenRequest) GetTokenId() string {
@@ -2210,7 +2319,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[38]
+	mi := &file_gochat_v1_repo_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2331,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[38]
+	mi := &file_gochat_v1_repo_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,7 +2344,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{38}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{40}
 }
 
 type IsTokenRevokedRequest struct {
@@ -2251,7 +2360,7 @@ type IsTokenRevokedRequest struct {
 
 func (x *IsTokenRevokedRequest) Reset() {
 	*x = IsTokenRevokedRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[39]
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2263,7 +2372,7 @@ func (x *IsTokenRevokedRequest) String() string {
 func (*IsTokenRevokedRequest) ProtoMessage() {}
 
 func (x *IsTokenRevokedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[39]
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2276,7 +2385,7 @@ func (x *IsTokenRevokedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IsTokenRevokedRequest.ProtoReflect.Descriptor instead.
 func (*IsTokenRevokedRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{39}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *IsTokenRevokedRequest) GetTokenId() string {
@@ -2313,7 +2422,7 @@ type IsTokenRevokedResponse struct {
 
 func (x *IsTokenRevokedResponse) Reset() {
 	*x = IsTokenRevokedResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[40]
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2434,7 @@ func (x *IsTokenRevokedResponse) String() string {
 func (*IsTokenRevokedResponse) ProtoMessage() {}
 
 func (x *IsTokenRevokedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[40]
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2447,7 @@ func (x *IsTokenRevokedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IsTokenRevokedResponse.ProtoReflect.Descriptor instead.
 func (*IsTokenRevokedResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{40}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *IsTokenRevokedResponse) GetRevoked() bool {
@@ -2366,7 +2475,7 @@ type SignOutRequest struct {
 
 func (x *SignOutRequest) Reset() {
 	*x = SignOutRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2487,7 @@ func (x *SignOutRequest) String() string {
 func (*SignOutRequest) ProtoMessage() {}
 
 func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2391,7 +2500,7 @@ func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutRequest.ProtoReflect.Descriptor instead.
 func (*SignOutRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SignOutRequest) GetUserId() int64 {
@@ -2418,7 +2527,7 @@ type SignOutResponse struct {
 
 func (x *SignOutResponse) Reset() {
 	*x = SignOutResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2430,7 +2539,7 @@ func (x *SignOutResponse) String() string {
 func (*SignOutResponse) ProtoMessage() {}
 
 func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2443,7 +2552,7 @@ func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutResponse.ProtoReflect.Descriptor instead.
 func (*SignOutResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SignOutResponse) GetBefore() int64 {
@@ -2462,7 +2571,7 @@ type CheckTokensRequest struct {
 
 func (x *CheckTokensRequest) Reset() {
 	*x = CheckTokensRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2474,7 +2583,7 @@ func (x *CheckTokensRequest) String() string {
 func (*CheckTokensRequest) ProtoMessage() {}
 
 func (x *CheckTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2487,7 +2596,7 @@ func (x *CheckTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckTokensRequest.ProtoReflect.Descriptor instead.
 func (*CheckTokensRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CheckTokensRequest) GetTokens() []*UsedToken {
@@ -2507,7 +2616,7 @@ type CheckTokensResponse struct {
 
 func (x *CheckTokensResponse) Reset() {
 	*x = CheckTokensResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +2628,7 @@ func (x *CheckTokensResponse) String() string {
 func (*CheckTokensResponse) ProtoMessage() {}
 
 func (x *CheckTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +2641,7 @@ func (x *CheckTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckTokensResponse.ProtoReflect.Descriptor instead.
 func (*CheckTokensResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CheckTokensResponse) GetRefused() []bool {
@@ -2556,7 +2665,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2568,7 +2677,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2581,7 +2690,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Session) GetUserId() int64 {
@@ -2628,7 +2737,7 @@ type PutSessionsRequest struct {
 
 func (x *PutSessionsRequest) Reset() {
 	*x = PutSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2640,7 +2749,7 @@ func (x *PutSessionsRequest) String() string {
 func (*PutSessionsRequest) ProtoMessage() {}
 
 func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2653,7 +2762,7 @@ func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsRequest.ProtoReflect.Descriptor instead.
 func (*PutSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PutSessionsRequest) GetSessions() []*Session {
@@ -2671,7 +2780,7 @@ type PutSessionsResponse struct {
 
 func (x *PutSessionsResponse) Reset() {
 	*x = PutSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +2792,7 @@ func (x *PutSessionsResponse) String() string {
 func (*PutSessionsResponse) ProtoMessage() {}
 
 func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +2805,7 @@ func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsResponse.ProtoReflect.Descriptor instead.
 func (*PutSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
 }
 
 type RemoveSessionRequest struct {
@@ -2708,7 +2817,7 @@ type RemoveSessionRequest struct {
 
 func (x *RemoveSessionRequest) Reset() {
 	*x = RemoveSessionRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2720,7 +2829,7 @@ func (x *RemoveSessionRequest) String() string {
 func (*RemoveSessionRequest) ProtoMessage() {}
 
 func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2733,7 +2842,7 @@ func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RemoveSessionRequest) GetSession() *Session {
@@ -2751,7 +2860,7 @@ type RemoveSessionResponse struct {
 
 func (x *RemoveSessionResponse) Reset() {
 	*x = RemoveSessionResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2763,7 +2872,7 @@ func (x *RemoveSessionResponse) String() string {
 func (*RemoveSessionResponse) ProtoMessage() {}
 
 func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2776,7 +2885,7 @@ func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
 }
 
 type RemoveSessionsRequest struct {
@@ -2788,7 +2897,7 @@ type RemoveSessionsRequest struct {
 
 func (x *RemoveSessionsRequest) Reset() {
 	*x = RemoveSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2800,7 +2909,7 @@ func (x *RemoveSessionsRequest) String() string {
 func (*RemoveSessionsRequest) ProtoMessage() {}
 
 func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2813,7 +2922,7 @@ func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionsRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RemoveSessionsRequest) GetSessions() []*Session {
@@ -2831,7 +2940,7 @@ type RemoveSessionsResponse struct {
 
 func (x *RemoveSessionsResponse) Reset() {
 	*x = RemoveSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2843,7 +2952,7 @@ func (x *RemoveSessionsResponse) String() string {
 func (*RemoveSessionsResponse) ProtoMessage() {}
 
 func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2856,7 +2965,7 @@ func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionsResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
 }
 
 // Of a session user_id and connection_id are looked at.
@@ -2869,7 +2978,7 @@ type RegisteredRequest struct {
 
 func (x *RegisteredRequest) Reset() {
 	*x = RegisteredRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +2990,7 @@ func (x *RegisteredRequest) String() string {
 func (*RegisteredRequest) ProtoMessage() {}
 
 func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3003,7 @@ func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredRequest.ProtoReflect.Descriptor instead.
 func (*RegisteredRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RegisteredRequest) GetSessions() []*Session {
@@ -2914,7 +3023,7 @@ type RegisteredResponse struct {
 
 func (x *RegisteredResponse) Reset() {
 	*x = RegisteredResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2926,7 +3035,7 @@ func (x *RegisteredResponse) String() string {
 func (*RegisteredResponse) ProtoMessage() {}
 
 func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2939,7 +3048,7 @@ func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredResponse.ProtoReflect.Descriptor instead.
 func (*RegisteredResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RegisteredResponse) GetRegistered() []bool {
@@ -2960,7 +3069,7 @@ type BeatRequest struct {
 
 func (x *BeatRequest) Reset() {
 	*x = BeatRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2972,7 +3081,7 @@ func (x *BeatRequest) String() string {
 func (*BeatRequest) ProtoMessage() {}
 
 func (x *BeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2985,7 +3094,7 @@ func (x *BeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatRequest.ProtoReflect.Descriptor instead.
 func (*BeatRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *BeatRequest) GetGatewayId() string {
@@ -3012,7 +3121,7 @@ type BeatResponse struct {
 
 func (x *BeatResponse) Reset() {
 	*x = BeatResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3024,7 +3133,7 @@ func (x *BeatResponse) String() string {
 func (*BeatResponse) ProtoMessage() {}
 
 func (x *BeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3037,7 +3146,7 @@ func (x *BeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatResponse.ProtoReflect.Descriptor instead.
 func (*BeatResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *BeatResponse) GetFresh() bool {
@@ -3063,7 +3172,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3075,7 +3184,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3088,7 +3197,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *LeaveRequest) GetGatewayId() string {
@@ -3106,7 +3215,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3118,7 +3227,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3131,7 +3240,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
 }
 
 type LocateRequest struct {
@@ -3143,7 +3252,7 @@ type LocateRequest struct {
 
 func (x *LocateRequest) Reset() {
 	*x = LocateRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3155,7 +3264,7 @@ func (x *LocateRequest) String() string {
 func (*LocateRequest) ProtoMessage() {}
 
 func (x *LocateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3168,7 +3277,7 @@ func (x *LocateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateRequest.ProtoReflect.Descriptor instead.
 func (*LocateRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *LocateRequest) GetUserIds() []int64 {
@@ -3189,7 +3298,7 @@ type LocateResponse struct {
 
 func (x *LocateResponse) Reset() {
 	*x = LocateResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[59]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3201,7 +3310,7 @@ func (x *LocateResponse) String() string {
 func (*LocateResponse) ProtoMessage() {}
 
 func (x *LocateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[59]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3214,7 +3323,7 @@ func (x *LocateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateResponse.ProtoReflect.Descriptor instead.
 func (*LocateResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *LocateResponse) GetGateways() []*GatewayUsers {
@@ -3249,7 +3358,7 @@ type Doubt struct {
 
 func (x *Doubt) Reset() {
 	*x = Doubt{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[60]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3261,7 +3370,7 @@ func (x *Doubt) String() string {
 func (*Doubt) ProtoMessage() {}
 
 func (x *Doubt) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[60]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3274,7 +3383,7 @@ func (x *Doubt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Doubt.ProtoReflect.Descriptor instead.
 func (*Doubt) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Doubt) GetUserIds() []int64 {
@@ -3301,7 +3410,7 @@ type GatewayUsers struct {
 
 func (x *GatewayUsers) Reset() {
 	*x = GatewayUsers{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[61]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +3422,7 @@ func (x *GatewayUsers) String() string {
 func (*GatewayUsers) ProtoMessage() {}
 
 func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[61]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +3435,7 @@ func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayUsers.ProtoReflect.Descriptor instead.
 func (*GatewayUsers) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GatewayUsers) GetGatewayId() string {
@@ -3351,7 +3460,7 @@ type LiveGatewaysRequest struct {
 
 func (x *LiveGatewaysRequest) Reset() {
 	*x = LiveGatewaysRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[62]
+	mi := &file_gochat_v1_repo_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3363,7 +3472,7 @@ func (x *LiveGatewaysRequest) String() string {
 func (*LiveGatewaysRequest) ProtoMessage() {}
 
 func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[62]
+	mi := &file_gochat_v1_repo_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3376,7 +3485,7 @@ func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysRequest.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{64}
 }
 
 type LiveGatewaysResponse struct {
@@ -3388,7 +3497,7 @@ type LiveGatewaysResponse struct {
 
 func (x *LiveGatewaysResponse) Reset() {
 	*x = LiveGatewaysResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[63]
+	mi := &file_gochat_v1_repo_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3400,7 +3509,7 @@ func (x *LiveGatewaysResponse) String() string {
 func (*LiveGatewaysResponse) ProtoMessage() {}
 
 func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[63]
+	mi := &file_gochat_v1_repo_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3413,7 +3522,7 @@ func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysResponse.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *LiveGatewaysResponse) GetGatewayIds() []string {
@@ -3529,23 +3638,29 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x04type\x18\x04 \x01(\x0e2\x1b.gochat.v1.ConversationTypeR\x04type\x12\x17\n" +
 	"\apeer_id\x18\x05 \x01(\x03R\x06peerId\x12\x1b\n" +
 	"\x06unread\x18\x14 \x01(\x04H\x00R\x06unread\x88\x01\x01B\t\n" +
-	"\a_unread\"\xab\x01\n" +
+	"\a_unread\"\xc1\x01\n" +
 	"\vSyncRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x124\n" +
 	"\x04have\x18\x02 \x03(\v2 .gochat.v1.SyncRequest.HaveEntryR\x04have\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\x05R\x05limit\x1a7\n" +
+	"\x05limit\x18\x03 \x01(\x05R\x05limit\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\tR\x05epoch\x1a7\n" +
 	"\tHaveEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"e\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"{\n" +
 	"\fSyncResponse\x12A\n" +
 	"\rconversations\x18\x01 \x03(\v2\x1b.gochat.v1.SyncConversationR\rconversations\x12\x12\n" +
-	"\x04more\x18\x02 \x01(\bR\x04more\"\xbc\x01\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\tR\x05epoch\"\x11\n" +
+	"\x0fGetEpochRequest\"(\n" +
+	"\x10GetEpochResponse\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\tR\x05epoch\"\xd2\x01\n" +
 	"\x10SyncConversation\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x19\n" +
 	"\blast_seq\x18\x02 \x01(\x04R\alastSeq\x12\x19\n" +
 	"\bread_seq\x18\x03 \x01(\x04R\areadSeq\x12.\n" +
 	"\bmessages\x18\x04 \x03(\v2\x12.gochat.v1.MessageR\bmessages\x12\x19\n" +
-	"\bhas_more\x18\x05 \x01(\bR\ahasMore\"]\n" +
+	"\bhas_more\x18\x05 \x01(\bR\ahasMore\x12\x14\n" +
+	"\x05reset\x18\x06 \x01(\bR\x05reset\"]\n" +
 	"\x11CreateUserRequest\x12#\n" +
 	"\x04user\x18\x01 \x01(\v2\x0f.gochat.v1.UserR\x04user\x12#\n" +
 	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\"9\n" +
@@ -3652,14 +3767,15 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\vAllocateSeq\x12\x1d.gochat.v1.AllocateSeqRequest\x1a\x1e.gochat.v1.AllocateSeqResponse\x12O\n" +
 	"\fSaveMessages\x12\x1e.gochat.v1.SaveMessagesRequest\x1a\x1f.gochat.v1.SaveMessagesResponse\x12@\n" +
 	"\aHistory\x12\x19.gochat.v1.HistoryRequest\x1a\x1a.gochat.v1.HistoryResponse\x12L\n" +
-	"\vFindOutcome\x12\x1d.gochat.v1.FindOutcomeRequest\x1a\x1e.gochat.v1.FindOutcomeResponse2\xe9\x03\n" +
+	"\vFindOutcome\x12\x1d.gochat.v1.FindOutcomeRequest\x1a\x1e.gochat.v1.FindOutcomeResponse2\xae\x04\n" +
 	"\x10ConversationRepo\x12L\n" +
 	"\vMemberships\x12\x1d.gochat.v1.MembershipsRequest\x1a\x1e.gochat.v1.MembershipsResponse\x12O\n" +
 	"\fEnsureSingle\x12\x1e.gochat.v1.EnsureSingleRequest\x1a\x1f.gochat.v1.EnsureSingleResponse\x12X\n" +
 	"\x0fGetConversation\x12!.gochat.v1.GetConversationRequest\x1a\".gochat.v1.GetConversationResponse\x12^\n" +
 	"\x11ListConversations\x12#.gochat.v1.ListConversationsRequest\x1a$.gochat.v1.ListConversationsResponse\x12C\n" +
 	"\bMarkRead\x12\x1a.gochat.v1.MarkReadRequest\x1a\x1b.gochat.v1.MarkReadResponse\x127\n" +
-	"\x04Sync\x12\x16.gochat.v1.SyncRequest\x1a\x17.gochat.v1.SyncResponse2\xb3\x05\n" +
+	"\x04Sync\x12\x16.gochat.v1.SyncRequest\x1a\x17.gochat.v1.SyncResponse\x12C\n" +
+	"\bGetEpoch\x12\x1a.gochat.v1.GetEpochRequest\x1a\x1b.gochat.v1.GetEpochResponse2\xb3\x05\n" +
 	"\bUserRepo\x12I\n" +
 	"\n" +
 	"CreateUser\x12\x1c.gochat.v1.CreateUserRequest\x1a\x1d.gochat.v1.CreateUserResponse\x12@\n" +
@@ -3696,7 +3812,7 @@ func file_gochat_v1_repo_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_repo_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
 var file_gochat_v1_repo_proto_goTypes = []any{
 	(SaveResult_Outcome)(0),           // 0: gochat.v1.SaveResult.Outcome
 	(*ClientKey)(nil),                 // 1: gochat.v1.ClientKey
@@ -3725,83 +3841,85 @@ var file_gochat_v1_repo_proto_goTypes = []any{
 	(*MarkReadResponse)(nil),          // 24: gochat.v1.MarkReadResponse
 	(*SyncRequest)(nil),               // 25: gochat.v1.SyncRequest
 	(*SyncResponse)(nil),              // 26: gochat.v1.SyncResponse
-	(*SyncConversation)(nil),          // 27: gochat.v1.SyncConversation
-	(*CreateUserRequest)(nil),         // 28: gochat.v1.CreateUserRequest
-	(*CreateUserResponse)(nil),        // 29: gochat.v1.CreateUserResponse
-	(*GetUserRequest)(nil),            // 30: gochat.v1.GetUserRequest
-	(*GetUserResponse)(nil),           // 31: gochat.v1.GetUserResponse
-	(*FindUserRequest)(nil),           // 32: gochat.v1.FindUserRequest
-	(*FindUserResponse)(nil),          // 33: gochat.v1.FindUserResponse
-	(*GetCredentialsRequest)(nil),     // 34: gochat.v1.GetCredentialsRequest
-	(*GetCredentialsResponse)(nil),    // 35: gochat.v1.GetCredentialsResponse
-	(*UpdateUserRequest)(nil),         // 36: gochat.v1.UpdateUserRequest
-	(*UpdateUserResponse)(nil),        // 37: gochat.v1.UpdateUserResponse
-	(*RevokeTokenRequest)(nil),        // 38: gochat.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),       // 39: gochat.v1.RevokeTokenResponse
-	(*IsTokenRevokedRequest)(nil),     // 40: gochat.v1.IsTokenRevokedRequest
-	(*IsTokenRevokedResponse)(nil),    // 41: gochat.v1.IsTokenRevokedResponse
-	(*SignOutRequest)(nil),            // 42: gochat.v1.SignOutRequest
-	(*SignOutResponse)(nil),           // 43: gochat.v1.SignOutResponse
-	(*CheckTokensRequest)(nil),        // 44: gochat.v1.CheckTokensRequest
-	(*CheckTokensResponse)(nil),       // 45: gochat.v1.CheckTokensResponse
-	(*Session)(nil),                   // 46: gochat.v1.Session
-	(*PutSessionsRequest)(nil),        // 47: gochat.v1.PutSessionsRequest
-	(*PutSessionsResponse)(nil),       // 48: gochat.v1.PutSessionsResponse
-	(*RemoveSessionRequest)(nil),      // 49: gochat.v1.RemoveSessionRequest
-	(*RemoveSessionResponse)(nil),     // 50: gochat.v1.RemoveSessionResponse
-	(*RemoveSessionsRequest)(nil),     // 51: gochat.v1.RemoveSessionsRequest
-	(*RemoveSessionsResponse)(nil),    // 52: gochat.v1.RemoveSessionsResponse
-	(*RegisteredRequest)(nil),         // 53: gochat.v1.RegisteredRequest
-	(*RegisteredResponse)(nil),        // 54: gochat.v1.RegisteredResponse
-	(*BeatRequest)(nil),               // 55: gochat.v1.BeatRequest
-	(*BeatResponse)(nil),              // 56: gochat.v1.BeatResponse
-	(*LeaveRequest)(nil),              // 57: gochat.v1.LeaveRequest
-	(*LeaveResponse)(nil),             // 58: gochat.v1.LeaveResponse
-	(*LocateRequest)(nil),             // 59: gochat.v1.LocateRequest
-	(*LocateResponse)(nil),            // 60: gochat.v1.LocateResponse
-	(*Doubt)(nil),                     // 61: gochat.v1.Doubt
-	(*GatewayUsers)(nil),              // 62: gochat.v1.GatewayUsers
-	(*LiveGatewaysRequest)(nil),       // 63: gochat.v1.LiveGatewaysRequest
-	(*LiveGatewaysResponse)(nil),      // 64: gochat.v1.LiveGatewaysResponse
-	nil,                               // 65: gochat.v1.SyncRequest.HaveEntry
-	(*Message)(nil),                   // 66: gochat.v1.Message
-	(ConversationType)(0),             // 67: gochat.v1.ConversationType
-	(*Conversation)(nil),              // 68: gochat.v1.Conversation
-	(*User)(nil),                      // 69: gochat.v1.User
-	(*UsedToken)(nil),                 // 70: gochat.v1.UsedToken
+	(*GetEpochRequest)(nil),           // 27: gochat.v1.GetEpochRequest
+	(*GetEpochResponse)(nil),          // 28: gochat.v1.GetEpochResponse
+	(*SyncConversation)(nil),          // 29: gochat.v1.SyncConversation
+	(*CreateUserRequest)(nil),         // 30: gochat.v1.CreateUserRequest
+	(*CreateUserResponse)(nil),        // 31: gochat.v1.CreateUserResponse
+	(*GetUserRequest)(nil),            // 32: gochat.v1.GetUserRequest
+	(*GetUserResponse)(nil),           // 33: gochat.v1.GetUserResponse
+	(*FindUserRequest)(nil),           // 34: gochat.v1.FindUserRequest
+	(*FindUserResponse)(nil),          // 35: gochat.v1.FindUserResponse
+	(*GetCredentialsRequest)(nil),     // 36: gochat.v1.GetCredentialsRequest
+	(*GetCredentialsResponse)(nil),    // 37: gochat.v1.GetCredentialsResponse
+	(*UpdateUserRequest)(nil),         // 38: gochat.v1.UpdateUserRequest
+	(*UpdateUserResponse)(nil),        // 39: gochat.v1.UpdateUserResponse
+	(*RevokeTokenRequest)(nil),        // 40: gochat.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),       // 41: gochat.v1.RevokeTokenResponse
+	(*IsTokenRevokedRequest)(nil),     // 42: gochat.v1.IsTokenRevokedRequest
+	(*IsTokenRevokedResponse)(nil),    // 43: gochat.v1.IsTokenRevokedResponse
+	(*SignOutRequest)(nil),            // 44: gochat.v1.SignOutRequest
+	(*SignOutResponse)(nil),           // 45: gochat.v1.SignOutResponse
+	(*CheckTokensRequest)(nil),        // 46: gochat.v1.CheckTokensRequest
+	(*CheckTokensResponse)(nil),       // 47: gochat.v1.CheckTokensResponse
+	(*Session)(nil),                   // 48: gochat.v1.Session
+	(*PutSessionsRequest)(nil),        // 49: gochat.v1.PutSessionsRequest
+	(*PutSessionsResponse)(nil),       // 50: gochat.v1.PutSessionsResponse
+	(*RemoveSessionRequest)(nil),      // 51: gochat.v1.RemoveSessionRequest
+	(*RemoveSessionResponse)(nil),     // 52: gochat.v1.RemoveSessionResponse
+	(*RemoveSessionsRequest)(nil),     // 53: gochat.v1.RemoveSessionsRequest
+	(*RemoveSessionsResponse)(nil),    // 54: gochat.v1.RemoveSessionsResponse
+	(*RegisteredRequest)(nil),         // 55: gochat.v1.RegisteredRequest
+	(*RegisteredResponse)(nil),        // 56: gochat.v1.RegisteredResponse
+	(*BeatRequest)(nil),               // 57: gochat.v1.BeatRequest
+	(*BeatResponse)(nil),              // 58: gochat.v1.BeatResponse
+	(*LeaveRequest)(nil),              // 59: gochat.v1.LeaveRequest
+	(*LeaveResponse)(nil),             // 60: gochat.v1.LeaveResponse
+	(*LocateRequest)(nil),             // 61: gochat.v1.LocateRequest
+	(*LocateResponse)(nil),            // 62: gochat.v1.LocateResponse
+	(*Doubt)(nil),                     // 63: gochat.v1.Doubt
+	(*GatewayUsers)(nil),              // 64: gochat.v1.GatewayUsers
+	(*LiveGatewaysRequest)(nil),       // 65: gochat.v1.LiveGatewaysRequest
+	(*LiveGatewaysResponse)(nil),      // 66: gochat.v1.LiveGatewaysResponse
+	nil,                               // 67: gochat.v1.SyncRequest.HaveEntry
+	(*Message)(nil),                   // 68: gochat.v1.Message
+	(ConversationType)(0),             // 69: gochat.v1.ConversationType
+	(*Conversation)(nil),              // 70: gochat.v1.Conversation
+	(*User)(nil),                      // 71: gochat.v1.User
+	(*UsedToken)(nil),                 // 72: gochat.v1.UsedToken
 }
 var file_gochat_v1_repo_proto_depIdxs = []int32{
 	1,  // 0: gochat.v1.LookupDedupRequest.keys:type_name -> gochat.v1.ClientKey
-	66, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
+	68, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
 	1,  // 2: gochat.v1.AllocateSeqRequest.keys:type_name -> gochat.v1.ClientKey
-	66, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
+	68, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
 	8,  // 4: gochat.v1.SaveMessagesResponse.results:type_name -> gochat.v1.SaveResult
 	0,  // 5: gochat.v1.SaveResult.outcome:type_name -> gochat.v1.SaveResult.Outcome
-	66, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
-	66, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
-	66, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
+	68, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
+	68, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
+	68, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
 	14, // 9: gochat.v1.MembershipsRequest.keys:type_name -> gochat.v1.MembershipKey
 	16, // 10: gochat.v1.MembershipsResponse.memberships:type_name -> gochat.v1.Membership
-	67, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
-	68, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
-	68, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
-	67, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
-	65, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
-	27, // 16: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
-	66, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
-	69, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
-	69, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
-	69, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
-	69, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
-	69, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
-	69, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
-	70, // 24: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
-	46, // 25: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
-	46, // 26: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
-	46, // 27: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
-	46, // 28: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
-	62, // 29: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
-	61, // 30: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
+	69, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
+	70, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
+	70, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
+	69, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
+	67, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
+	29, // 16: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
+	68, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
+	71, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
+	71, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
+	71, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
+	71, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
+	71, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
+	71, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
+	72, // 24: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
+	48, // 25: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
+	48, // 26: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
+	48, // 27: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
+	48, // 28: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
+	64, // 29: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
+	63, // 30: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
 	2,  // 31: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
 	4,  // 32: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
 	6,  // 33: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
@@ -3813,53 +3931,55 @@ var file_gochat_v1_repo_proto_depIdxs = []int32{
 	21, // 39: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
 	23, // 40: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
 	25, // 41: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
-	28, // 42: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
-	30, // 43: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
-	32, // 44: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
-	34, // 45: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
-	36, // 46: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
-	38, // 47: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
-	40, // 48: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
-	42, // 49: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
-	44, // 50: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
-	47, // 51: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
-	49, // 52: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
-	51, // 53: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
-	53, // 54: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
-	55, // 55: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
-	57, // 56: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
-	59, // 57: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
-	63, // 58: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
-	3,  // 59: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
-	5,  // 60: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
-	7,  // 61: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
-	10, // 62: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
-	12, // 63: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
-	15, // 64: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
-	18, // 65: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
-	20, // 66: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
-	22, // 67: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
-	24, // 68: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
-	26, // 69: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
-	29, // 70: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
-	31, // 71: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
-	33, // 72: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
-	35, // 73: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
-	37, // 74: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
-	39, // 75: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
-	41, // 76: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
-	43, // 77: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
-	45, // 78: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
-	48, // 79: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
-	50, // 80: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
-	52, // 81: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
-	54, // 82: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
-	56, // 83: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
-	58, // 84: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
-	60, // 85: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
-	64, // 86: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
-	59, // [59:87] is the sub-list for method output_type
-	31, // [31:59] is the sub-list for method input_type
+	27, // 42: gochat.v1.ConversationRepo.GetEpoch:input_type -> gochat.v1.GetEpochRequest
+	30, // 43: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
+	32, // 44: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
+	34, // 45: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
+	36, // 46: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
+	38, // 47: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
+	40, // 48: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
+	42, // 49: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
+	44, // 50: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
+	46, // 51: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
+	49, // 52: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
+	51, // 53: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
+	53, // 54: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
+	55, // 55: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
+	57, // 56: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
+	59, // 57: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
+	61, // 58: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
+	65, // 59: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
+	3,  // 60: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
+	5,  // 61: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
+	7,  // 62: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
+	10, // 63: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
+	12, // 64: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
+	15, // 65: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
+	18, // 66: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
+	20, // 67: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
+	22, // 68: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
+	24, // 69: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
+	26, // 70: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
+	28, // 71: gochat.v1.ConversationRepo.GetEpoch:output_type -> gochat.v1.GetEpochResponse
+	31, // 72: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
+	33, // 73: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
+	35, // 74: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
+	37, // 75: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
+	39, // 76: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
+	41, // 77: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
+	43, // 78: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
+	45, // 79: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
+	47, // 80: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
+	50, // 81: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
+	52, // 82: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
+	54, // 83: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
+	56, // 84: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
+	58, // 85: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
+	60, // 86: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
+	62, // 87: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
+	66, // 88: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
+	60, // [60:89] is the sub-list for method output_type
+	31, // [31:60] is the sub-list for method input_type
 	31, // [31:31] is the sub-list for extension type_name
 	31, // [31:31] is the sub-list for extension extendee
 	0,  // [0:31] is the sub-list for field type_name
@@ -3873,14 +3993,14 @@ func file_gochat_v1_repo_proto_init() {
 	file_gochat_v1_model_proto_init()
 	file_gochat_v1_pipeline_proto_init()
 	file_gochat_v1_repo_proto_msgTypes[23].OneofWrappers = []any{}
-	file_gochat_v1_repo_proto_msgTypes[35].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[37].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_repo_proto_rawDesc), len(file_gochat_v1_repo_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   65,
+			NumMessages:   67,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -303,6 +303,7 @@ const (
 	ConversationRepo_ListConversations_FullMethodName = "/gochat.v1.ConversationRepo/ListConversations"
 	ConversationRepo_MarkRead_FullMethodName          = "/gochat.v1.ConversationRepo/MarkRead"
 	ConversationRepo_Sync_FullMethodName              = "/gochat.v1.ConversationRepo/Sync"
+	ConversationRepo_GetEpoch_FullMethodName          = "/gochat.v1.ConversationRepo/GetEpoch"
 )
 
 // ConversationRepoClient is the client API for ConversationRepo service.
@@ -325,8 +326,10 @@ type ConversationRepoClient interface {
 	// MarkRead raises read_seq, never past last_seq and never back. NOT_FOUND as above.
 	MarkRead(ctx context.Context, in *MarkReadRequest, opts ...grpc.CallOption) (*MarkReadResponse, error)
 	// Sync returns the user's conversations that have messages the client has not, with the first
-	// of them.
+	// of them, and those of which the client knows what is not stored.
 	Sync(ctx context.Context, in *SyncRequest, opts ...grpc.CallOption) (*SyncResponse, error)
+	// GetEpoch returns what tells the store from an earlier or later state of itself.
+	GetEpoch(ctx context.Context, in *GetEpochRequest, opts ...grpc.CallOption) (*GetEpochResponse, error)
 }
 
 type conversationRepoClient struct {
@@ -397,6 +400,16 @@ func (c *conversationRepoClient) Sync(ctx context.Context, in *SyncRequest, opts
 	return out, nil
 }
 
+func (c *conversationRepoClient) GetEpoch(ctx context.Context, in *GetEpochRequest, opts ...grpc.CallOption) (*GetEpochResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetEpochResponse)
+	err := c.cc.Invoke(ctx, ConversationRepo_GetEpoch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ConversationRepoServer is the server API for ConversationRepo service.
 // All implementations must embed UnimplementedConversationRepoServer
 // for forward compatibility.
@@ -417,8 +430,10 @@ type ConversationRepoServer interface {
 	// MarkRead raises read_seq, never past last_seq and never back. NOT_FOUND as above.
 	MarkRead(context.Context, *MarkReadRequest) (*MarkReadResponse, error)
 	// Sync returns the user's conversations that have messages the client has not, with the first
-	// of them.
+	// of them, and those of which the client knows what is not stored.
 	Sync(context.Context, *SyncRequest) (*SyncResponse, error)
+	// GetEpoch returns what tells the store from an earlier or later state of itself.
+	GetEpoch(context.Context, *GetEpochRequest) (*GetEpochResponse, error)
 	mustEmbedUnimplementedConversationRepoServer()
 }
 
@@ -446,6 +461,9 @@ func (UnimplementedConversationRepoServer) MarkRead(context.Context, *MarkReadRe
 }
 func (UnimplementedConversationRepoServer) Sync(context.Context, *SyncRequest) (*SyncResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Sync not implemented")
+}
+func (UnimplementedConversationRepoServer) GetEpoch(context.Context, *GetEpochRequest) (*GetEpochResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetEpoch not implemented")
 }
 func (UnimplementedConversationRepoServer) mustEmbedUnimplementedConversationRepoServer() {}
 func (UnimplementedConversationRepoServer) testEmbeddedByValue()                          {}
@@ -576,6 +594,24 @@ func _ConversationRepo_Sync_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConversationRepo_GetEpoch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetEpochRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConversationRepoServer).GetEpoch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConversationRepo_GetEpoch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConversationRepoServer).GetEpoch(ctx, req.(*GetEpochRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ConversationRepo_ServiceDesc is the grpc.ServiceDesc for ConversationRepo service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -606,6 +642,10 @@ var ConversationRepo_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Sync",
 			Handler:    _ConversationRepo_Sync_Handler,
+		},
+		{
+			MethodName: "GetEpoch",
+			Handler:    _ConversationRepo_GetEpoch_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

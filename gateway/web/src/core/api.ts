@@ -82,8 +82,9 @@ export class Api {
     return this.call("GET", `/api/conversations/${encodeURIComponent(id)}/messages?${query}`);
   }
 
-  sync(have: Record<string, number>): Promise<SyncAnswer> {
-    return this.call("POST", "/api/sync", { conversations: have });
+  /** epoch is the server's to which the numbers belong, when it is known. */
+  sync(have: Record<string, number>, epoch?: string): Promise<SyncAnswer> {
+    return this.call("POST", "/api/sync", { conversations: have, epoch });
   }
 
   outcome(tempMessageId: string): Promise<Outcome> {

@@ -141,6 +141,12 @@ export class MessageLog {
     for (const m of page) this.add(m);
   }
 
+  /** As reset, and what waits behind a gap is forgotten too: the numbers are given anew. */
+  restart(page: readonly Message[], lastSeq: number): void {
+    this.held.clear();
+    this.reset(page, lastSeq);
+  }
+
   /** Forgets the oldest so that at most max stay. */
   trim(max: number): void {
     if (this.run.length <= max) return;

@@ -126,6 +126,10 @@ export class Store {
   putSynced(s: SyncedConversation): boolean {
     const chat = this.chats.get(s.conversationId);
     if (!chat) return false;
+    if (s.reset) {
+      restart(chat, s);
+      for (const m of s.messages) this.see(chat, m);
+    }
     chat.lastSeq = Math.max(chat.lastSeq, s.lastSeq);
     chat.serverReadSeq = Math.max(chat.serverReadSeq, s.readSeq);
     chat.readSeq = Math.max(chat.readSeq, s.readSeq);
@@ -248,6 +252,18 @@ export class Store {
       chat.peerWrote = true;
     }
   }
+}
+
+/** Forgets what is known by number: the server has gone back to an older backup, and numbers are given anew. */
+function restart(chat: Chat, s: SyncedConversation): void {
+  chat.log.restart(s.messages, s.lastSeq);
+  chat.lastSeq = s.lastSeq;
+  chat.readSeq = chat.serverReadSeq = s.readSeq;
+  chat.peerReadSeq = chat.peerDeliveredSeq = 0;
+  chat.events = [];
+  chat.lastMessage = undefined;
+  chat.lastMessageAt = 0; // the list is read again
+  chat.counter.restart();
 }
 
 /** A new conversation holds its last message alone, or nothing where system messages came after it; the history before is paged in when looked at. */

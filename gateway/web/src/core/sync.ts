@@ -46,6 +46,10 @@ export class Sync {
   private idleTimer: number | undefined;
   private retryTimer: number | undefined;
   private listed = false;
+  /** The server's epoch to which the store's numbers belong. */
+  private epoch: string | undefined;
+  /** What the next list does not have is gone. */
+  private purge = false;
   private stopped = false;
 
   constructor(deps: SyncDeps) {
@@ -181,19 +185,29 @@ export class Sync {
   /** Reads the list: all of it the first time, later the page with the newest. */
   private async list(): Promise<void> {
     let cursor: string | undefined;
+    const gone = new Set(this.deps.store.list().map((chat) => chat.id));
     do {
       const page = await this.deps.api.conversations(cursor);
-      for (const c of page.conversations) this.deps.store.putConversation(c);
+      for (const c of page.conversations) {
+        this.deps.store.putConversation(c);
+        gone.delete(c.conversationId);
+      }
       cursor = page.nextCursor;
-    } while (cursor && !this.listed && !this.stopped);
+    } while (cursor && (!this.listed || this.purge) && !this.stopped);
     this.listed = true;
+    if (this.purge && !cursor) {
+      for (const id of gone) this.deps.store.remove(id);
+      this.purge = false;
+    }
     this.deps.onChange();
   }
 
   private async catchUp(): Promise<void> {
     for (let round = 0, more = true; more && round < maxSyncRounds && !this.stopped; round++) {
-      const answer = await this.deps.api.sync(this.deps.store.heads());
+      const answer = await this.deps.api.sync(this.deps.store.heads(), this.epoch);
+      this.follow(answer.epoch);
       for (const s of answer.conversations) {
+        if (s.reset) this.syncAgain = true; // for what the list says of it
         if (!this.deps.store.putSynced(s) && (await this.load(s.conversationId))) this.deps.store.putSynced(s);
       }
       more = answer.more;
@@ -201,6 +215,12 @@ export class Sync {
     const chats = this.deps.store.list();
     for (const chat of chats) this.settle(chat.id);
     await Promise.all(chats.map((chat) => this.pulling.get(chat.id)));
+  }
+
+  /** The server's epoch as an answer has it: with another one, conversations may be gone, too. */
+  private follow(epoch: string | undefined): void {
+    if (epoch && this.epoch && epoch !== this.epoch) this.purge = this.syncAgain = true;
+    this.epoch = epoch ?? this.epoch;
   }
 
   /** A call failed: an ended session ends, anything else is tried again by a sync. */

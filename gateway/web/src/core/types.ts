@@ -109,9 +109,13 @@ export interface SyncedConversation {
   readSeq: number;
   messages: Message[];
   hasMore: boolean;
+  /** What this client has of it is to be forgotten: the server has gone back to an older backup. */
+  reset?: boolean;
 }
 
 export interface SyncAnswer {
+  /** Another one than before: the server has gone back to an older backup. */
+  epoch?: string;
   conversations: SyncedConversation[];
   more: boolean;
 }
@@ -150,7 +154,7 @@ export interface SendExtras {
 
 /** Every frame that the server sends. */
 export type ServerFrame =
-  | { type: "hello"; data: { connectionId: string; userId: string; gatewayId: string; pingInterval: number; serverTime: number } }
+  | { type: "hello"; data: { connectionId: string; userId: string; gatewayId: string; pingInterval: number; serverTime: number; epoch?: string } }
   | { type: "message-ack"; data: { tempMessageId: string; messageId: string; status: string } }
   | { type: "message-stored"; data: StoredData }
   | { type: "message-rejected"; data: { tempMessageId: string; code: string; message: string } }

@@ -15,6 +15,12 @@ export class Unread {
     for (let seq = Math.max(newest, read, last - maxSkips) + 1; seq <= last; seq++) this.skip(seq);
   }
 
+  /** Numbers are given anew. */
+  restart(): void {
+    this.base = { read: 0, last: 0, skipped: 0 };
+    this.skips.clear();
+  }
+
   /** A system message was seen. */
   skip(seqId: number): void {
     this.skips.add(seqId);

@@ -1,0 +1,68 @@
+package rediscache
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// stored are the patterns of what the cache keeps of the database. Sessions, limits and
+// marks are not of it, and the server may be another program's as well.
+var stored = []string{
+	"conv_seq:{*", "hot_messages:{*", "hot_mark:{*", "msg_dedup:{*", "user_info:{*", "token:{*", "device:{*",
+}
+
+// forgetBatch is how many keys are looked at in one call.
+const forgetBatch = 1000
+
+// Forget removes everything that the cache keeps of the database, which was exchanged for
+// another state of itself, and returns how many keys that were. While others go on
+// working with the cache, some may be there again.
+func Forget(ctx context.Context, client redis.UniversalClient) (int, error) {
+	var n atomic.Int64
+	each := func(ctx context.Context, node redis.Cmdable) error {
+		for _, pattern := range stored {
+			if err := forget(ctx, node, pattern, &n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var err error
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return each(ctx, node) })
+	} else {
+		err = each(ctx, client)
+	}
+	if err != nil {
+		return int(n.Load()), fmt.Errorf("forget what the cache keeps of the database: %w", err)
+	}
+	return int(n.Load()), nil
+}
+
+func forget(ctx context.Context, node redis.Cmdable, pattern string, n *atomic.Int64) error {
+	for cursor := uint64(0); ; {
+		keys, next, err := node.Scan(ctx, cursor, pattern, forgetBatch).Result()
+		if err != nil {
+			return err
+		}
+		if len(keys) > 0 {
+			// One by one: in a cluster, the keys of one call would have to share a slot.
+			_, err := node.Pipelined(ctx, func(p redis.Pipeliner) error {
+				for _, key := range keys {
+					p.Unlink(ctx, key)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			n.Add(int64(len(keys)))
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}

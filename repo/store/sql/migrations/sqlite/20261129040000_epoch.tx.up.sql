@@ -1,0 +1,6 @@
+CREATE TABLE store_epoch (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch TEXT NOT NULL
+);
+--bun:split
+INSERT INTO store_epoch (id, epoch) VALUES (1, lower(hex(randomblob(16))));
