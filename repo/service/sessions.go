@@ -99,6 +99,9 @@ func (r sessions) Locate(ctx context.Context, in *pb.LocateRequest) (*pb.LocateR
 	for g, ids := range found.Gateways {
 		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: g, UserIds: ids})
 	}
+	for _, d := range found.Doubts {
+		out.Doubts = append(out.Doubts, &pb.Doubt{UserIds: d.Users, GatewayIds: d.Gateways})
+	}
 	return out, nil
 }
 

@@ -22,25 +22,23 @@ type Located struct {
 	Gateways map[string][]int64
 	// Every lists gateways whose entries may be incomplete: they get everything.
 	Every []string
+	// Doubts are gateways whose entries of some of the users may be incomplete: they get
+	// what is for those.
+	Doubts []Doubt
 }
 
-// view is what Redis said about gateways. It is never changed.
-type view struct {
-	at    time.Time
-	epoch string
-	// ready are the gateways all of whose sessions are in.
-	ready map[string]bool
-	// lost are gateways that were ready before Redis lost what it held and have not
-	// said everything again since.
-	lost map[string]bool
+// Doubt says that each of the users may be reached through each of the gateways.
+type Doubt struct {
+	Users    []int64
+	Gateways []string
 }
 
 // Live lists the gateways that beat within 12 s, and those that may live although Redis
 // does not know them now.
 func (s *Sessions) Live(ctx context.Context) []string {
 	v := s.look(ctx)
-	out := s.every(v)
-	for g := range v.ready {
+	out := s.unknown(v.some)
+	for g := range v.some {
 		out = append(out, g)
 	}
 	slices.Sort(out)
@@ -52,51 +50,97 @@ func (s *Sessions) Live(ctx context.Context) []string {
 func (s *Sessions) Locate(ctx context.Context, users []int64) Located {
 	v := s.look(ctx)
 	for try := range 2 {
-		if len(v.ready) == 0 {
+		if len(v.some) == 0 {
 			break
 		}
-		ask := s.candidates(ctx, users, v.epoch)
-		found, epoch, err := s.read(ctx, ask)
+		ask := s.candidates(ctx, users, v)
+		found, words, err := s.read(ctx, v.layout, ask)
 		if err != nil {
+			s.distrust(v)
 			break
 		}
-		if epoch != "" && epoch == v.epoch {
+		if v.unchanged(words) {
 			gateways, strangers := assign(v, ask, found)
 			if try > 0 || !s.doubt(strangers) {
-				return Located{Gateways: gateways, Every: s.every(v)}
+				return s.located(v, ask, gateways)
 			}
 		}
 		// Redis has lost what it held since, so that what was not found may be there,
 		// or there is a gateway that was not when it was asked for gateways.
 		v = s.refresh(ctx)
 	}
-	return Located{Gateways: map[string][]int64{}, Every: s.every(&view{})}
+	return Located{Gateways: map[string][]int64{}, Every: s.unknown(nil)}
 }
 
-// read reads the sessions of users, and after them the epoch: when it is still the
-// same, nothing was lost before.
-func (s *Sessions) read(ctx context.Context, users []int64) (found []map[string]string, epoch string, err error) {
+// located adds the gateways that may hold more of the users than was found.
+func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) Located {
+	out := Located{Gateways: gateways}
+	unsure := s.unknown(v.all)
+	if len(unsure) == 0 {
+		return out
+	}
+	byPart := map[int][]int64{}
+	for _, u := range users {
+		byPart[v.part(u)] = append(byPart[v.part(u)], u)
+	}
+	partly := map[int][]string{}
+	for _, g := range unsure {
+		var missing []int
+		for part := range byPart {
+			if !v.parts[part].ready[g] {
+				missing = append(missing, part)
+			}
+		}
+		switch {
+		case !v.some[g], len(missing) > 0 && len(missing) == len(byPart):
+			out.Every = append(out.Every, g)
+		default:
+			for _, part := range missing {
+				partly[part] = append(partly[part], g)
+			}
+		}
+	}
+	for part, list := range partly {
+		out.Doubts = append(out.Doubts, Doubt{Users: byPart[part], Gateways: list})
+	}
+	return out
+}
+
+// read reads the sessions of users, and after them the epochs of the parts that they are
+// in: when those are still the same, nothing was lost before.
+func (s *Sessions) read(ctx context.Context, l *layout, users []int64) (found []map[string]string, words []*redis.StringCmd, err error) {
 	cmds := make([]*redis.MapStringStringCmd, len(users))
-	var word *redis.StringCmd
+	words = make([]*redis.StringCmd, len(l.epochs))
 	err = s.guard.do(ctx, func(ctx context.Context) error {
 		pipe := s.rdb.Pipeline()
+		clear(words)
+		touched := make([]bool, len(l.epochs))
 		for i, u := range users {
-			cmds[i] = pipe.HGetAll(ctx, sessionKey(u))
+			key := sessionKey(u)
+			cmds[i] = pipe.HGetAll(ctx, key)
+			touched[l.part(key)] = true
 		}
-		word = pipe.Get(ctx, epochKey)
+		for part, yes := range touched {
+			if yes {
+				words[part] = pipe.Get(ctx, l.epochs[part])
+			}
+		}
+		if pipe.Len() == 0 {
+			return nil
+		}
 		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 			return err
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("locate %d users: %w", len(users), err)
+		return nil, nil, fmt.Errorf("locate %d users: %w", len(users), err)
 	}
 	found = make([]map[string]string, len(users))
 	for i, cmd := range cmds {
 		found[i] = cmd.Val()
 	}
-	return found, word.Val(), nil
+	return found, words, nil
 }
 
 // assign puts each user to the ready gateways that it is connected to. strangers
@@ -104,9 +148,13 @@ func (s *Sessions) read(ctx context.Context, users []int64) (found []map[string]
 func assign(v *view, users []int64, found []map[string]string) (out map[string][]int64, strangers []string) {
 	out = map[string][]int64{}
 	for i, sessions := range found {
+		if len(sessions) == 0 {
+			continue
+		}
+		ready := v.parts[v.part(users[i])].ready
 		for _, value := range sessions {
 			g, _, _ := strings.Cut(value, "|")
-			if !v.ready[g] {
+			if !ready[g] {
 				strangers = append(strangers, g)
 			} else if list := out[g]; len(list) == 0 || list[len(list)-1] != users[i] {
 				out[g] = append(list, users[i])
@@ -140,87 +188,12 @@ func (s *Sessions) doubt(strangers []string) bool {
 	return found
 }
 
-// every lists the gateways that may live and are not ready.
-func (s *Sessions) every(v *view) []string {
+// unknown lists the gateways that may live and are not among the known ones.
+func (s *Sessions) unknown(known map[string]bool) []string {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.except(v.ready, now)
-}
-
-// look returns what Redis said at most liveFor ago.
-func (s *Sessions) look(ctx context.Context) *view {
-	s.mu.Lock()
-	v := s.view
-	s.mu.Unlock()
-	if v != nil && s.now().Sub(v.at) < liveFor {
-		return v
-	}
-	return s.refresh(ctx)
-}
-
-// refresh asks Redis, once for all who want to know at the same time. Without an
-// answer nobody is ready.
-func (s *Sessions) refresh(ctx context.Context) *view {
-	out, _, _ := s.flights.Do("", func() (any, error) {
-		now := s.now()
-		v, joining, err := s.ask(context.WithoutCancel(ctx), now)
-		if err != nil {
-			v = &view{at: now}
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.losses.follow(v)
-		s.view = v
-		s.answered(err == nil, now)
-		for g := range v.ready {
-			s.see(g, now)
-		}
-		for _, g := range joining {
-			s.see(g, now)
-		}
-		return v, nil
-	})
-	return out.(*view) //nolint:errcheck,forcetypeassert // the line above returns nothing else
-}
-
-// ask reads the gateways' states from Redis, the epoch before them.
-func (s *Sessions) ask(ctx context.Context, now time.Time) (v *view, joining []string, err error) {
-	v = &view{at: now, ready: map[string]bool{}}
-	var word *redis.StringCmd
-	var ids *redis.StringSliceCmd
-	var states []*redis.StringCmd
-	err = s.guard.do(ctx, func(ctx context.Context) error {
-		pipe := s.rdb.Pipeline()
-		word = pipe.Get(ctx, epochKey)
-		ids = pipe.ZRangeByScore(ctx, gatewaysKey, &redis.ZRangeBy{Min: milli(now.Add(-gatewayTTL)), Max: "+inf"})
-		// Old names are swept along the way, so that the list does not grow.
-		pipe.ZRemRangeByScore(ctx, gatewaysKey, "-inf", "("+milli(now.Add(-10*gatewayTTL)))
-		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-			return err
-		}
-		pipe = s.rdb.Pipeline()
-		for _, id := range ids.Val() {
-			states = append(states, pipe.Get(ctx, gatewayKey(id)))
-		}
-		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-			return err
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("ask for the gateways: %w", err)
-	}
-	v.epoch = word.Val()
-	for i, id := range ids.Val() {
-		switch err := states[i].Err(); {
-		case states[i].Val() == gatewayReady:
-			v.ready[id] = true
-		case states[i].Val() == gatewayJoining, err != nil && !errors.Is(err, redis.Nil):
-			joining = append(joining, id)
-		}
-	}
-	return v, joining, nil
+	return s.except(known, now)
 }
 
 func milli(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

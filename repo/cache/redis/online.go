@@ -40,7 +40,7 @@ const (
 // of which it reads what is new whenever it is asked. Safe for concurrent use.
 type online struct {
 	mu    sync.Mutex
-	epoch string          // of the registry that the rest is about; empty: nothing is known
+	epoch string          // of the part of Redis that holds the list; empty: nothing is known
 	last  int64           // all up to this number are known
 	users map[int64]int64 // to the user's number, which is about the time in Unix microseconds
 	swept int64
@@ -57,14 +57,20 @@ func (s *Sessions) enroll(ctx context.Context, sessions []Session) error {
 }
 
 // candidates leaves out those who are not connected. In doubt, all are.
-func (s *Sessions) candidates(ctx context.Context, users []int64, epoch string) []int64 {
-	if len(users) < crowd || epoch == "" {
+func (s *Sessions) candidates(ctx context.Context, users []int64, v *view) []int64 {
+	part := v.layout.part(onlineKey)
+	if len(users) < crowd || v.parts[part].epoch == "" {
 		return users
+	}
+	for g := range v.some {
+		if !v.parts[part].ready[g] {
+			return users // its users may be missing in the list
+		}
 	}
 	o := &s.online
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := s.followOnline(ctx, epoch); err != nil {
+	if err := s.followOnline(ctx, v.layout.epochs[part], v.parts[part].epoch); err != nil {
 		return users
 	}
 	out := make([]int64, 0, len(users)/4)
@@ -76,14 +82,14 @@ func (s *Sessions) candidates(ctx context.Context, users []int64, epoch string) 
 	return out
 }
 
-// followOnline reads who has come. What it reads is of the registry of epoch, or it fails.
-func (s *Sessions) followOnline(ctx context.Context, epoch string) error {
+// followOnline reads who has come. What it reads is of the epoch that key holds, or it fails.
+func (s *Sessions) followOnline(ctx context.Context, key, epoch string) error {
 	o := &s.online
 	if o.epoch != epoch {
 		o.epoch, o.last, o.users = epoch, 0, map[int64]int64{}
 	}
 	for {
-		newest, page, err := s.readOnline(ctx, epoch, o.last)
+		newest, page, err := s.readOnline(ctx, key, epoch, o.last)
 		if err != nil {
 			return err
 		}
@@ -116,7 +122,7 @@ func (o *online) note(z redis.Z) {
 }
 
 // readOnline reads the newest number, and a page of those who came after one.
-func (s *Sessions) readOnline(ctx context.Context, epoch string, after int64) (newest int64, page []redis.Z, err error) {
+func (s *Sessions) readOnline(ctx context.Context, key, epoch string, after int64) (newest int64, page []redis.Z, err error) {
 	var word, number *redis.StringCmd
 	var list *redis.ZSliceCmd
 	err = s.guard.do(ctx, func(ctx context.Context) error {
@@ -126,7 +132,7 @@ func (s *Sessions) readOnline(ctx context.Context, epoch string, after int64) (n
 			Min: "(" + strconv.FormatInt(after, 10), Max: "+inf", Count: onlinePage,
 		})
 		// The epoch comes last: when it is the same, nothing was lost before.
-		word = pipe.Get(ctx, epochKey)
+		word = pipe.Get(ctx, key)
 		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 			return err
 		}

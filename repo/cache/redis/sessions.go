@@ -2,7 +2,6 @@ package rediscache
 
 import (
 	"context"
-	"crypto/rand"
 	_ "embed" // the scripts
 	"fmt"
 	"strconv"
@@ -42,9 +41,13 @@ const (
 	gatewayTTL = 12 * time.Second
 
 	gatewaysKey = "gateways"
-	// epochKey holds a random word from the first beat on. Another word, or none,
-	// shows that Redis has lost what it held.
-	epochKey       = "gateways_epoch"
+	// epochKey holds a word from the first beat on, or on a cluster begins the names of the
+	// keys that hold one for each master. Another word, or none, shows that what Redis held
+	// there may be lost.
+	epochKey = "gateways_epoch"
+	// epochsTTL is how long it is kept at which epochs a gateway has put its sessions.
+	epochsTTL = 10 * time.Minute
+
 	gatewayReady   = "ready"
 	gatewayJoining = "joining"
 )
@@ -56,6 +59,9 @@ var SessionKeys = []string{"user_session:", "gateway", "online"}
 
 func sessionKey(user int64) string { return "user_session:{" + strconv.FormatInt(user, 10) + "}" }
 func gatewayKey(id string) string  { return "gateway:{" + id + "}" }
+
+// gatewayEpochsKey is in the same slot as the gateway's state.
+func gatewayEpochsKey(id string) string { return "gateway_epochs:{" + id + "}" }
 
 // Sessions is the registry of connections. Safe for concurrent use.
 type Sessions struct {
@@ -78,7 +84,7 @@ type Sessions struct {
 // NewSessions returns a registry on a client. Close ends it.
 func NewSessions(rdb redis.UniversalClient, now func() time.Time) *Sessions {
 	return &Sessions{
-		rdb: rdb, now: now, guard: newGuard(rdb), possible: possible{seen: map[string]sighting{}}, doubted: map[string]time.Time{},
+		rdb: rdb, now: now, guard: newGuard(rdb), possible: possible{seen: map[string]sighting{}}, losses: losses{}, doubted: map[string]time.Time{},
 	}
 }
 
@@ -150,25 +156,17 @@ func (s *Sessions) Registered(ctx context.Context, sessions []Session) ([]bool, 
 	return out, nil
 }
 
-// Beat says that a gateway lives; fresh: Redis did not know it, and takes it as
-// joining whatever ready says. Without Redis it fails, and this process knows all the
-// same that the gateway lives.
+// Beat says that a gateway lives. fresh: Redis did not know it, or a part of Redis may have
+// lost its sessions, and it counts as joining whatever ready says. Without Redis it fails,
+// and this process knows all the same that the gateway lives.
 func (s *Sessions) Beat(ctx context.Context, gateway string, ready bool) (fresh bool, err error) {
 	state := gatewayJoining
 	if ready {
 		state = gatewayReady
 	}
 	now := s.now()
-	err = bounded(ctx, func(ctx context.Context) error {
-		// The epoch comes first: whoever reads a state of after a loss reads the
-		// epoch of after it, too.
-		pipe := s.rdb.Pipeline()
-		pipe.SetNX(ctx, epochKey, rand.Text(), 0)
-		pipe.ZAdd(ctx, gatewaysKey, redis.Z{Score: float64(now.UnixMilli()), Member: gateway})
-		if _, err := pipe.Exec(ctx); err != nil {
-			return err
-		}
-		fresh, err = beatScript.Run(ctx, s.rdb, []string{gatewayKey(gateway)}, state, int(gatewayTTL.Seconds())).Bool()
+	err = bounded(ctx, func(ctx context.Context) (err error) {
+		fresh, err = s.beat(ctx, gateway, state, now)
 		return err
 	})
 	s.mu.Lock()
@@ -177,7 +175,7 @@ func (s *Sessions) Beat(ctx context.Context, gateway string, ready bool) (fresh 
 	if err != nil {
 		return false, fmt.Errorf("beat of gateway %s: %w", gateway, err)
 	}
-	if fresh || s.view == nil || s.view.ready[gateway] != ready {
+	if fresh || s.view == nil || s.view.all[gateway] != ready {
 		s.view = nil
 	}
 	return fresh, nil
@@ -191,7 +189,7 @@ func (s *Sessions) Leave(ctx context.Context, gateway string) error {
 	s.mu.Unlock()
 	err := bounded(ctx, func(ctx context.Context) error {
 		pipe := s.rdb.Pipeline()
-		pipe.Del(ctx, gatewayKey(gateway))
+		pipe.Del(ctx, gatewayKey(gateway), gatewayEpochsKey(gateway))
 		pipe.ZRem(ctx, gatewaysKey, gateway)
 		_, err := pipe.Exec(ctx)
 		return err

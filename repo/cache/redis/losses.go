@@ -1,0 +1,58 @@
+package rediscache
+
+import "time"
+
+// losses remembers of each part of Redis, by the key of its epoch, which gateways have to
+// say everything again after it lost what it held.
+type losses map[string]*loss
+
+type loss struct {
+	epoch string
+	ready map[string]bool
+	lost  map[string]bool
+	// until is when who has not spoken counts as dead.
+	until time.Time
+}
+
+// follow takes a new view and completes it. A view without an answer says nothing.
+func (all losses) follow(v *view) {
+	if v.layout == nil {
+		return
+	}
+	there := make(map[string]bool, len(v.parts))
+	for i := range v.parts {
+		key := v.layout.epochs[i]
+		there[key] = true
+		if all[key] == nil {
+			all[key] = &loss{}
+		}
+		all[key].follow(&v.parts[i], v.at)
+	}
+	for key := range all {
+		if !there[key] { // its slots are another part's now
+			delete(all, key)
+		}
+	}
+}
+
+func (l *loss) follow(p *partView, now time.Time) {
+	if l.epoch != "" && p.epoch != l.epoch {
+		lost := map[string]bool{}
+		for _, before := range []map[string]bool{l.ready, l.lost} {
+			for g := range before {
+				lost[g] = true
+			}
+		}
+		l.lost, l.until = lost, now.Add(gatewayTTL)
+	}
+	for g := range l.lost {
+		if p.ready[g] || !now.Before(l.until) {
+			delete(l.lost, g)
+		}
+	}
+	l.epoch, l.ready = p.epoch, p.ready
+	p.lost = make(map[string]bool, len(l.lost))
+	for g := range l.lost {
+		p.lost[g] = true
+	}
+}

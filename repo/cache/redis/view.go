@@ -1,0 +1,211 @@
+package rediscache
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// view is what Redis said about gateways. It is never changed.
+type view struct {
+	at time.Time
+	// layout is nil when Redis did not answer.
+	layout *layout
+	parts  []partView
+	// some are the gateways that are ready in a part at least, all those that are in each.
+	some, all map[string]bool
+}
+
+// partView is a part of Redis as it was seen.
+type partView struct {
+	epoch string
+	// ready are the gateways all of whose sessions of this part are in.
+	ready map[string]bool
+	// lost are gateways that were ready before the part lost what it held and have not
+	// said everything again since.
+	lost map[string]bool
+}
+
+func (v *view) part(user int64) int {
+	if len(v.parts) == 1 {
+		return 0
+	}
+	return v.layout.part(sessionKey(user))
+}
+
+// unchanged reports whether the parts whose words were read, and are not nil, are as they
+// were seen: then nothing was lost in between.
+func (v *view) unchanged(words []*redis.StringCmd) bool {
+	for i, word := range words {
+		if word != nil && word.Val() != v.parts[i].epoch {
+			return false
+		}
+	}
+	return true
+}
+
+// lacks reports whether sessions may be missing in a part whose word was read.
+func (v *view) lacks(words []*redis.StringCmd) bool {
+	for i, word := range words {
+		if word != nil && (v.parts[i].epoch == "" || len(v.parts[i].lost) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// look returns what Redis said at most liveFor ago.
+func (s *Sessions) look(ctx context.Context) *view {
+	s.mu.Lock()
+	v := s.view
+	s.mu.Unlock()
+	if v != nil && s.now().Sub(v.at) < liveFor {
+		return v
+	}
+	return s.refresh(ctx)
+}
+
+// distrust forgets a view after a call that failed: it may be another server that answers
+// the next one.
+func (s *Sessions) distrust(v *view) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.view == v {
+		s.view = nil
+	}
+}
+
+// refresh asks Redis, once for all who want to know at the same time. Without an
+// answer nobody is ready.
+func (s *Sessions) refresh(ctx context.Context) *view {
+	out, _, _ := s.flights.Do("", func() (any, error) {
+		now := s.now()
+		v, live, err := s.ask(context.WithoutCancel(ctx), now)
+		if err != nil {
+			v = &view{at: now}
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.losses.follow(v)
+		s.view = v
+		s.answered(err == nil, now)
+		for _, g := range live {
+			s.see(g, now)
+		}
+		return v, nil
+	})
+	return out.(*view) //nolint:errcheck,forcetypeassert // the line above returns nothing else
+}
+
+// gatewayState is what Redis has of a gateway.
+type gatewayState struct {
+	id         string
+	state, put *redis.StringCmd
+}
+
+// ask reads the epochs, and after them the gateways' states. live are those that Redis
+// knows, ready or not.
+func (s *Sessions) ask(ctx context.Context, now time.Time) (v *view, live []string, err error) {
+	v = &view{at: now, some: map[string]bool{}, all: map[string]bool{}}
+	var states []gatewayState
+	err = s.guard.do(ctx, func(ctx context.Context) error {
+		l, err := readLayout(ctx, s.rdb)
+		if err != nil {
+			return err
+		}
+		words, err := l.words(ctx, s.rdb, "")
+		if err != nil {
+			return err
+		}
+		for _, word := range words {
+			v.parts = append(v.parts, partView{epoch: word, ready: map[string]bool{}})
+		}
+		v.layout = l
+		states, err = s.readStates(ctx, now)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("ask for the gateways: %w", err)
+	}
+	for _, g := range states {
+		switch err := g.state.Err(); {
+		case g.state.Val() == gatewayReady:
+			live = append(live, g.id)
+			v.take(g.id, strings.Fields(g.put.Val()))
+		case g.state.Val() == gatewayJoining, err != nil && !errors.Is(err, redis.Nil):
+			live = append(live, g.id)
+		}
+	}
+	return v, live, nil
+}
+
+// take notes in which parts a gateway is ready: in those whose epochs it has put its
+// sessions at.
+func (v *view) take(gateway string, put []string) {
+	everywhere := true
+	for i := range v.parts {
+		if v.parts[i].epoch != "" && slices.Contains(put, v.parts[i].epoch) {
+			v.parts[i].ready[gateway], v.some[gateway] = true, true
+		} else {
+			everywhere = false
+		}
+	}
+	if everywhere {
+		v.all[gateway] = true
+	}
+}
+
+func (s *Sessions) readStates(ctx context.Context, now time.Time) (states []gatewayState, err error) {
+	pipe := s.rdb.Pipeline()
+	ids := pipe.ZRangeByScore(ctx, gatewaysKey, &redis.ZRangeBy{Min: milli(now.Add(-gatewayTTL)), Max: "+inf"})
+	// Old names are swept along the way, so that the list does not grow.
+	pipe.ZRemRangeByScore(ctx, gatewaysKey, "-inf", "("+milli(now.Add(-10*gatewayTTL)))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	if len(ids.Val()) == 0 {
+		return nil, nil
+	}
+	pipe = s.rdb.Pipeline()
+	for _, id := range ids.Val() {
+		states = append(states, gatewayState{id, pipe.Get(ctx, gatewayKey(id)), pipe.Get(ctx, gatewayEpochsKey(id))})
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, err
+	}
+	return states, nil
+}
+
+// beat notes a gateway's sign of life in Redis.
+func (s *Sessions) beat(ctx context.Context, gateway, state string, now time.Time) (fresh bool, err error) {
+	l, err := readLayout(ctx, s.rdb)
+	if err != nil {
+		return false, err
+	}
+	// The epochs come first: whoever reads a state of after a loss reads the epoch of after
+	// it, too.
+	words, err := l.words(ctx, s.rdb, rand.Text())
+	if err != nil {
+		return false, err
+	}
+	pipe := s.rdb.Pipeline()
+	if l != whole {
+		// Processes of a version that knows one epoch only look here.
+		pipe.SetNX(ctx, epochKey, rand.Text(), 0)
+	}
+	pipe.ZAdd(ctx, gatewaysKey, redis.Z{Score: float64(now.UnixMilli()), Member: gateway})
+	if _, err := pipe.Exec(ctx); err != nil {
+		return false, err
+	}
+	args := []any{state, int(gatewayTTL.Seconds()), int(epochsTTL.Seconds())}
+	for _, w := range words {
+		args = append(args, w)
+	}
+	return beatScript.Run(ctx, s.rdb, []string{gatewayKey(gateway), gatewayEpochsKey(gateway)}, args...).Bool()
+}
