@@ -29,16 +29,16 @@ type town struct {
 	running sync.WaitGroup
 }
 
-// newTown starts a server and registers clients: each talks to its two
-// neighbours and to the world.
-func newTown(t *testing.T) *town {
+// newTown starts a server, with env added to its environment, and registers clients: each
+// talks to its two neighbours and to the world.
+func newTown(t *testing.T, env ...string) *town {
 	t.Helper()
 	dir := t.TempDir()
 	bin, err := Build(t.Context(), dir)
 	require.NoError(t, err)
 	address, err := FreeAddress()
 	require.NoError(t, err)
-	c := &town{server: &Server{Binary: bin, DataDir: dir + "/data", Address: address}}
+	c := &town{server: &Server{Binary: bin, DataDir: dir + "/data", Address: address, Env: env}}
 	c.start(t)
 	t.Cleanup(func() {
 		if t.Failed() {

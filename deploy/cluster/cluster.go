@@ -32,6 +32,8 @@ type Options struct {
 	Queue string
 	// Sentinel puts the cache behind sentinels, so that a replica can take over.
 	Sentinel bool
+	// CacheCluster makes the cache a cluster of three masters with a replica each.
+	CacheCluster bool
 	// Roles says how many processes each role has; nil is DefaultRoles.
 	Roles map[string]int
 	// Nameless are processes that are not told their names, so that they take numbers.

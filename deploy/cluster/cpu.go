@@ -47,8 +47,11 @@ func (s *Servers) names() []string {
 	} else {
 		names = append(names, "kafka")
 	}
-	if s.opt.Sentinel {
+	switch {
+	case s.opt.Sentinel:
 		return append(names, "sentinel-redis-1")
+	case s.opt.CacheCluster:
+		return append(names, "cluster-1", "cluster-2", "cluster-3")
 	}
 	return append(names, "redis")
 }

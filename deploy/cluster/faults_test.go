@@ -222,6 +222,8 @@ var faults = []fault{
 	{"kill the database", missed(func(*town) string { return "mariadb-primary" }, list), true},
 	{"kill the replica", cut("mariadb-replica", 3*time.Second), false},
 	{"kill the cache", cut("redis", 3*time.Second), true},
+	{"the cache is away for 30 s", without(30 * time.Second), true},
+	{"the cache is away for 120 s", without(120 * time.Second), false},
 	{"kill etcd", cut("etcd", 3*time.Second), true},
 	{"etcd is away for a minute", cut("etcd", time.Minute), false},
 	{"empty the cache again and again", func(t *testing.T, w *town) {

@@ -37,8 +37,11 @@ func (s *Servers) services() []string {
 	} else {
 		list = append(list, s.opt.Queue)
 	}
-	if s.opt.Sentinel {
+	switch {
+	case s.opt.Sentinel:
 		return append(list, "sentinel")
+	case s.opt.CacheCluster:
+		return append(list, "cluster")
 	}
 	return append(list, "redis")
 }
@@ -82,6 +85,15 @@ func (s *Servers) Cache() string {
 	return s.at(20)
 }
 
+// CacheNodes are the addresses of the servers of a cluster, by their names.
+func (s *Servers) CacheNodes() map[string]string {
+	out := map[string]string{}
+	for i := range 6 {
+		out["cluster-"+strconv.Itoa(i+1)] = s.at(40 + i)
+	}
+	return out
+}
+
 // Sentinel is the address of one of the sentinels.
 func (s *Servers) Sentinel() string { return s.at(35) }
 
@@ -95,6 +107,9 @@ func (s *Servers) Env() []string {
 	}
 	if s.opt.Sentinel {
 		return append(env, "GOCHAT_KV_ADDRS="+strings.Join([]string{s.at(35), s.at(36), s.at(37)}, ","), "GOCHAT_KV_MASTER_NAME=gochat")
+	}
+	if s.opt.CacheCluster {
+		return append(env, "GOCHAT_KV_ADDRS="+strings.Join([]string{s.at(40), s.at(41), s.at(42)}, ","))
 	}
 	return append(env, "GOCHAT_KV_ADDRS="+s.at(20))
 }
