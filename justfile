@@ -32,6 +32,10 @@ lint:
 lint-contracts:
     bash .ci/contracts/lint.sh
 
+# Calls made up from openapi.yaml against a server, all answers held to the file (needs Python)
+made-up:
+    bash .ci/schemathesis/run.sh
+
 # Generate the code in contracts/gen
 generate:
     cd contracts && {{ buf }} generate
