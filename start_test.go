@@ -52,7 +52,7 @@ func boot(t *testing.T, args ...string) *booted {
 		cancel()
 		select {
 		case <-b.code:
-		case <-time.After(15 * time.Second):
+		case <-time.After(ending):
 			t.Error("the program did not stop")
 		}
 	})
@@ -61,7 +61,7 @@ func boot(t *testing.T, args ...string) *booted {
 
 func (b *booted) waitFor(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(b.stdout.String(), text) }, 15*time.Second, 5*time.Millisecond,
+	require.Eventually(t, func() bool { return strings.Contains(b.stdout.String(), text) }, ending, 5*time.Millisecond,
 		"stderr: %s", b.stderr.String())
 }
 
@@ -173,7 +173,7 @@ func TestStartErrors(t *testing.T) {
 			}
 			before := snapshot(t, dir)
 			var stdout, stderr syncBuffer
-			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), ending)
 			defer cancel()
 			require.Equal(t, 1, run(ctx, args, &stdout, &stderr))
 			require.NoError(t, ctx.Err(), "it ended by itself")

@@ -128,7 +128,7 @@ func (h *hooked) say(n int) {
 // waitFor waits until the receiver has these contents.
 func (h *hooked) waitFor(want string) {
 	h.t.Helper()
-	require.Eventually(h.t, func() bool { return h.in.got() == want }, 15*time.Second, 10*time.Millisecond, "%s instead of %s", h.in.got(), want)
+	require.Eventually(h.t, func() bool { return h.in.got() == want }, ending, 10*time.Millisecond, "%s instead of %s", h.in.got(), want)
 }
 
 // webhook runs a command and returns what it said.
@@ -179,7 +179,7 @@ func TestWebhooksOfAWholeServer(t *testing.T) {
 	require.Eventually(t, func() bool {
 		said, err := h.webhook("", "list")
 		return err == nil && strings.Contains(said, "502 Bad Gateway")
-	}, 15*time.Second, 20*time.Millisecond)
+	}, ending, 20*time.Millisecond)
 	assert.Contains(t, h.get("/readyz"), `"webhook-crm":"degraded"`)
 	h.fails("502", "test", "crm")
 	h.in.set(0)

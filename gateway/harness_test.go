@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // gate is a transport whose publisher can be held or made to fail.
 type gate struct {
@@ -241,14 +242,56 @@ func (c *client) expect(typ string, data any) {
 func (c *client) closed() *websocket.CloseError {
 	c.t.Helper()
 	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+	ce, err := c.ended()
+	require.NotNil(c.t, ce, "the socket ended without a close frame: %v", err)
+	return ce
+}
+
+// closes returns how many sockets the server has closed with a code.
+func (h *harness) closes(code int) float64 {
+	h.t.Helper()
+	families, err := h.gw.deps.Gatherer.Gather()
+	require.NoError(h.t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "gochat_gateway_closes_total" && m.GetLabel()[0].GetValue() == strconv.Itoa(code) {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+// tooSlow returns when the server has closed the socket as too slow. Where the buffers
+// are full the close frame may not get through, and the socket ends without one: clients
+// take that for the same.
+func (c *client) tooSlow(h *harness) (ce *websocket.CloseError) {
+	c.t.Helper()
+	h.eventually(func() bool {
+		return h.closes(contracts.CloseTooSlow) == 1
+	}, "the server closes it as too slow")
+	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+	ce, err := c.ended()
+	var timeout net.Error
+	require.False(c.t, errors.As(err, &timeout) && timeout.Timeout(), "the socket does not end")
+	if ce != nil {
+		require.Equal(c.t, contracts.CloseTooSlow, ce.Code)
+	}
+	return ce
+}
+
+// ended reads to the end of the socket: its close frame, or the error instead of one.
+func (c *client) ended() (*websocket.CloseError, error) {
 	for {
 		_, _, err := c.ReadMessage()
 		if err == nil {
 			continue
 		}
 		var ce *websocket.CloseError
-		require.True(c.t, errors.As(err, &ce), "the socket ended without a close frame: %v", err)
-		return ce
+		if errors.As(err, &ce) && ce.Code != websocket.CloseAbnormalClosure {
+			return ce, nil
+		}
+		return nil, err
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 func unavailable() error { return contracts.NewError(contracts.CodeUnavailable, "").GRPCStatus().Err() }
 
 func TestDevicesAreNoted(t *testing.T) {
-	h := start(t, func(c *Config, _ *Deps) { c.PingInterval, c.DeviceRefresh = 40*time.Millisecond, 200*time.Millisecond })
+	h := start(t, func(c *Config, _ *Deps) { c.PingInterval, c.DeviceRefresh = 200*time.Millisecond, time.Second })
 	h.logic.issued = 5
 	phone := h.dial("7:a", "&deviceId=phone")
 	require.NotEmpty(t, h.personal.noted("phone"), "before hello")
@@ -31,7 +31,7 @@ func TestDevicesAreNoted(t *testing.T) {
 		for range 20 {
 			_ = phone.WriteMessage(1, []byte(`{"type":"ping","data":{}}`))
 			_ = plain.WriteMessage(1, []byte(`{"type":"ping","data":{}}`))
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}()
 	h.eventually(func() bool { return len(h.personal.noted("phone")) >= 2 }, "it is still there")

@@ -46,7 +46,7 @@ type bench struct {
 	reg *prometheus.Registry
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // newBench starts the pipeline with an extra middleware after the first `after`
 // stages; nil adds none.

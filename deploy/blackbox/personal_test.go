@@ -123,16 +123,23 @@ func TestRevocationIsQuick(t *testing.T) {
 	for i := range 5 {
 		sockets = append(sockets, other.open(fmt.Sprint("d", 1+i)))
 	}
+	// A second is for a machine that has time: this one's own is added, by what it takes for
+	// calls that wait for nothing.
 	begin := time.Now()
+	for range 10 {
+		require.Equal(t, 200, u.get("/api/users/me").Status)
+	}
+	limit := time.Second + time.Since(begin)
+	begin = time.Now()
 	require.Equal(t, 204, u.remove("/api/devices/d0").Status)
 	sockets[0].close(4001)
-	assert.Less(t, time.Since(begin), time.Second)
+	assert.Less(t, time.Since(begin), limit)
 	begin = time.Now()
 	require.Equal(t, 204, other.post("/api/auth/logout", obj{}).Status)
 	for _, s := range sockets[1:] {
 		s.close(4001)
 	}
-	assert.Less(t, time.Since(begin), time.Second)
+	assert.Less(t, time.Since(begin), limit)
 }
 
 func TestDelivered(t *testing.T) {

@@ -35,7 +35,7 @@ type frame struct {
 	Data obj    `json:"data"`
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func dial(t *testing.T, path string, header http.Header) (*websocket.Conn, *http.Response, error) {
 	t.Helper()

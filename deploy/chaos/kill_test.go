@@ -165,8 +165,8 @@ func TestKillNine(t *testing.T) {
 	assert.NotContains(t, c.server.Output(), "DATA RACE")
 }
 
-// TestTermUnderLoad asks the server to stop under load: it ends by itself within
-// 10 s, tells every client when to come back, and loses nothing.
+// TestTermUnderLoad asks the server to stop under load: it ends by itself within the
+// time that its settings give it, tells every client when to come back, and loses nothing.
 func TestTermUnderLoad(t *testing.T) {
 	c := newTown(t)
 	c.talk(t)
@@ -174,7 +174,7 @@ func TestTermUnderLoad(t *testing.T) {
 	code, took, err := c.server.Term()
 	require.NoError(t, err)
 	assert.Zero(t, code, "exit code")
-	assert.Less(t, took, 10*time.Second)
+	assert.Less(t, took, 30*time.Second)
 	delays := map[time.Duration]bool{}
 	for _, one := range c.clients {
 		for _, reason := range one.Closes() {

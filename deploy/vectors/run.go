@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a step may take.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // Runner replays scenarios. Safe for concurrent use.
 type Runner struct {

@@ -75,8 +75,8 @@ func reach(ctx context.Context, cfg Config, tlsCfg *tls.Config) error {
 			}
 			errs = append(errs, err)
 		}
-		if reason == nil || ctx.Err() == nil { // that the time is over is no reason
-			reason = errs[0]
+		if reason == nil || ctx.Err() == nil && (!isTimeout(errs[0]) || isTimeout(reason)) {
+			reason = errs[0] // that a time is over is no reason where there was another one
 		}
 		select {
 		case <-time.After(200 * time.Millisecond):
@@ -91,6 +91,11 @@ func reach(ctx context.Context, cfg Config, tlsCfg *tls.Config) error {
 				strings.Join(cfg.Endpoints, ", "), cfg.DialTimeout, reason)
 		}
 	}
+}
+
+func isTimeout(err error) bool {
+	var slow net.Error
+	return errors.As(err, &slow) && slow.Timeout()
 }
 
 // handshakeError is a connection without trust.

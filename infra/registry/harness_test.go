@@ -43,7 +43,7 @@ var quick = timings{
 }
 
 // patience bounds the wait for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

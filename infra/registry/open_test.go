@@ -63,7 +63,7 @@ func TestOldServersAreRefused(t *testing.T) {
 // refuses checks that a start fails with one sentence that names what to look at.
 func refuses(t *testing.T, cfg Config, words ...string) {
 	t.Helper()
-	cfg.DialTimeout = 2 * time.Second
+	cfg.DialTimeout = 5 * time.Second // long enough for one try that ends by itself
 	r, err := Open(within(t, patience), cfg, zap.NewNop())
 	if err == nil {
 		require.NoError(t, r.Close())

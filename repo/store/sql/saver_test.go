@@ -227,7 +227,7 @@ func TestCloseGivesUpWithItsContext(t *testing.T) {
 		defer cancel()
 		_, err := s.Save(ctx, []store.Message{msg(2, "group_1", 1, "b")})
 		return errors.Is(err, context.DeadlineExceeded)
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, s.Close(ctx), context.Canceled)

@@ -154,7 +154,7 @@ func TestSaverTriesLostTransactionsAgain(t *testing.T) {
 		_, err := s.Save(t.Context(), []store.Message{msg(1, "group_1", 1, "a")})
 		saved <- err
 	}()
-	require.Eventually(t, func() bool { return killOthers(t, other) > 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return killOthers(t, other) > 0 }, time.Minute, 5*time.Millisecond)
 	require.NoError(t, holds.Rollback())
 	require.NoError(t, <-saved)
 }
