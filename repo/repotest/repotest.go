@@ -43,6 +43,7 @@ type clients struct {
 	pb.DeviceRepoClient
 	pb.ReceiptRepoClient
 	pb.PresenceRepoClient
+	pb.PoisonRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -102,6 +103,7 @@ func Run(t *testing.T, s Suite) {
 		"who has written":                       wrote,
 		"delivered positions":                   delivered,
 		"readers":                               readers,
+		"poisoned records":                      poisoned,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}
@@ -114,7 +116,8 @@ func connect(s Suite) *clients {
 	return &clients{
 		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
 		pb.NewGroupRepoClient(conn), pb.NewFeedRepoClient(conn), pb.NewSearchRepoClient(conn),
-		pb.NewLimitRepoClient(conn), pb.NewDeviceRepoClient(conn), pb.NewReceiptRepoClient(conn), pb.NewPresenceRepoClient(conn), s.FlushCache,
+		pb.NewLimitRepoClient(conn), pb.NewDeviceRepoClient(conn), pb.NewReceiptRepoClient(conn), pb.NewPresenceRepoClient(conn),
+		pb.NewPoisonRepoClient(conn), s.FlushCache,
 	}
 }
 
