@@ -63,6 +63,8 @@ var settingsOfRoles = []conf.Spec{
 	{Path: "gateway.idle_timeout", Min: short, Max: long, About: "For so long an HTTP connection may wait for its next request."},
 	{Path: "gateway.body_limit", Min: 1 << 10, Max: allMiB, About: "Bytes of an HTTP request's body."},
 	{Path: "gateway.frame_limit", Min: 1 << 10, Max: allMiB, About: "Bytes of a WebSocket message from a client."},
+	{Path: "gateway.header_limit", Min: 1 << 10, Max: 1 << 20, About: "Bytes of an HTTP request's first line and headers; above it the answer is 431."},
+	{Path: "gateway.serve_ops", About: "/readyz and /metrics are on the gateway's port, too, when that is not a loopback address."},
 	{Path: "gateway.queue_frames", Min: 1, Max: many, About: "Frames that may wait for one socket."},
 	{Path: "gateway.queue_bytes", Min: 1 << 10, Max: allMiB, About: "Bytes that may wait for one socket."},
 	{Path: "gateway.kernel_buffer", Min: 1 << 10, Max: allMiB, About: "Bytes of a socket's send buffer in the kernel."},

@@ -14,6 +14,7 @@ import (
 // TestEverySettingIsDescribed: the table and the configuration name the same settings,
 // and the defaults are within their bounds.
 func TestEverySettingIsDescribed(t *testing.T) {
+	require.NoError(t, conf.Complete(defaultConfig(), settings))
 	require.NoError(t, conf.Check(defaultConfig(), settings))
 }
 
