@@ -47,7 +47,7 @@ var settingsOfRoles = []conf.Spec{
 
 	{Path: "gateway.listen", About: "host:port of the HTTP API, the WebSocket and the web client."},
 	{Path: "gateway.id_prefix", About: "Starts the gateway's id; the rest is made anew at every start."},
-	{Path: "gateway.allowed_origins", About: "Origins of browsers beside the gateway's own, as scheme://host[:port]."},
+	{Path: "gateway.allowed_origins", About: "Origins of browser applications beside the gateway's own: scheme://host[:port], scheme://*.host, or *."},
 	{Path: "gateway.trusted_proxies", About: "Addresses or CIDRs of proxies whose word on the client's address is believed."},
 	{Path: "gateway.forwarded_by", About: "How trusted proxies tell the client's address: x-forwarded-for, forwarded (RFC 7239) or proxy-protocol."},
 	{Path: "gateway.token_check_interval", Min: short, Max: long, About: "How often it is asked whether the tokens of the open sockets are still good."},
