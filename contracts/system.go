@@ -3,6 +3,8 @@ package contracts
 import (
 	"bytes"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
@@ -79,4 +81,18 @@ func ChangeContent(c *pb.Change) string {
 	return SystemContent{
 		Event: changeEvents[c.GetKind()], SeqID: c.GetSeqId(), Content: c.GetContent(), Reaction: c.GetReaction(),
 	}.Text()
+}
+
+// Readable returns a message as a member may read it who has nothing up to the number floor. An
+// edit has the whole new text of the message that it changes: without it for those who joined after
+// that message.
+func Readable(m *pb.Message, floor uint64) *pb.Message {
+	ch := m.GetChange()
+	if ch.GetKind() != pb.Change_KIND_EDIT || ch.GetSeqId() > floor {
+		return m
+	}
+	bare := proto.CloneOf(m)
+	bare.Content = SystemContent{Event: EventEdited, SeqID: ch.GetSeqId()}.Text()
+	bare.Change.Content = ""
+	return bare
 }

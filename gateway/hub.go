@@ -175,6 +175,7 @@ func (h *hub) deliver(d *pb.Delivery, kick *kicks) (n int) {
 				n += c.push(f, kick)
 			}
 		}
+		h.tellRead(d, kick)
 		return n
 	}
 	for _, user := range d.GetUserIds() {
@@ -188,7 +189,27 @@ func (h *hub) deliver(d *pb.Delivery, kick *kicks) (n int) {
 			n += c.push(f, kick)
 		}
 	}
+	if by := d.GetReadBy(); by != 0 && slices.Contains(d.GetUserIds(), by) {
+		h.tellRead(d, kick)
+	}
 	return n
+}
+
+// tellRead tells the sender's other sockets that the sender has read up to the message that was
+// pushed to them.
+func (h *hub) tellRead(d *pb.Delivery, kick *kicks) {
+	f := frame{class: classEvent}
+	for _, c := range h.byUser[d.GetReadBy()] {
+		if c.id == d.GetExceptConnectionId() {
+			continue
+		}
+		if f.raw == nil {
+			f.raw = textFrame(contracts.FrameRead, contracts.ReadEventData{
+				ConversationID: d.GetConversationId(), UserID: contracts.UserID(d.GetReadBy()).String(), ReadSeq: d.GetSeqId(),
+			})
+		}
+		c.push(f, kick)
+	}
 }
 
 // order closes the sockets that a delivery names. Who is to make room for another socket is

@@ -48,6 +48,9 @@ type Route struct {
 	GatewayID string
 	Users     []int64
 	Everyone  bool
+	// Bare gets an edit without the new text, which is of a message from before these users
+	// joined.
+	Bare []int64
 }
 
 // Open reports whether the message still has to be stored.

@@ -79,17 +79,9 @@ func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 }
 
 func push(ctx context.Context, w *Writer, it *handlers.Item) error {
-	if len(it.Routes) == 0 {
-		return nil
-	}
-	m := it.Stored
-	frame := contracts.EncodeFrame(contracts.FrameNew, contracts.NewMessageData(m))
+	p := NewPush(it.Stored, it.Origin.ConnectionID)
 	for _, r := range it.Routes {
-		err := w.Push(ctx, r.GatewayID, &pb.Delivery{
-			UserIds: r.Users, Everyone: r.Everyone, ExceptConnectionId: it.Origin.ConnectionID,
-			Frame: frame, ConversationId: m.GetConversationId(), SeqId: m.GetSeqId(),
-		})
-		if err != nil {
+		if err := p.To(ctx, w, r.GatewayID, r.Everyone, r.Users, r.Bare); err != nil {
 			return err
 		}
 	}

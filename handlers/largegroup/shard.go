@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/handlers/reach"
@@ -41,9 +40,9 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 	if len(at.skipped) > 0 {
 		h.hint(run, ask, members, at.skipped)
 	}
-	frames := make([][]byte, len(run))
+	pushes, bare := make([]*deliver.Push, len(run)), make([][]int64, len(run))
 	for i, task := range run {
-		frames[i] = frame(task)
+		pushes[i], bare[i] = deliver.NewPush(task.GetMessage(), task.GetExceptConnectionId()), roster.Bare(members, task.GetMessage())
 	}
 	w := deliver.NewWriter(h.out)
 	for _, gw := range at.order {
@@ -52,7 +51,14 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 			if len(users) == 0 {
 				continue
 			}
-			if err := w.Push(ctx, gw, delivery(task, users, frames[i])); err != nil {
+			var err error
+			if task.GetMessage() == nil {
+				err = w.Push(ctx, gw, &pb.Delivery{UserIds: users, Frame: task.GetFrame()})
+			} else {
+				full, without := roster.Split(users, bare[i])
+				err = pushes[i].To(ctx, w, gw, false, full, without)
+			}
+			if err != nil {
 				return failed(first, err)
 			}
 		}
@@ -127,19 +133,4 @@ func addressed(task *pb.FanoutTask, users []int64, members []roster.Member) []in
 		}
 	}
 	return out
-}
-
-func frame(task *pb.FanoutTask) []byte {
-	if task.GetMessage() == nil {
-		return task.GetFrame()
-	}
-	return contracts.EncodeFrame(contracts.FrameNew, contracts.NewMessageData(task.GetMessage()))
-}
-
-func delivery(task *pb.FanoutTask, users []int64, frame []byte) *pb.Delivery {
-	d := &pb.Delivery{UserIds: users, Frame: frame}
-	if m := task.GetMessage(); m != nil {
-		d.ExceptConnectionId, d.ConversationId, d.SeqId = task.GetExceptConnectionId(), m.GetConversationId(), m.GetSeqId()
-	}
-	return d
 }

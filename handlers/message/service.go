@@ -95,8 +95,12 @@ func (s *Service) ListMessages(ctx context.Context, in *pb.ListMessagesRequest) 
 	if err != nil {
 		return nil, handlers.StoreError(err, "read the history of "+in.GetConversationId())
 	}
+	messages := make([]*pb.Message, len(resp.GetMessages()))
+	for i, m := range resp.GetMessages() {
+		messages[i] = contracts.Readable(m, floor)
+	}
 	return &pb.ListMessagesResponse{
-		Messages: resp.GetMessages(), LastSeq: resp.GetLastSeq(), HasMore: resp.GetHasMore(),
+		Messages: messages, LastSeq: resp.GetLastSeq(), HasMore: resp.GetHasMore(),
 	}, nil
 }
 

@@ -50,7 +50,7 @@ func New(locator Locator, groups *roster.Roster, hints Hinter, groupLimit int) h
 
 func (s *stage) handle(ctx context.Context, env *handlers.Envelope) error {
 	stored := deliverable(env)
-	users := make([][]int64, len(stored))
+	users, bare := make([][]int64, len(stored)), make([][]int64, len(stored))
 	var world []*handlers.Item
 	for i, it := range stored {
 		m := it.Membership
@@ -67,9 +67,10 @@ func (s *stage) handle(ctx context.Context, env *handlers.Envelope) error {
 				return err
 			}
 			users[i] = roster.Entitled(list.Members, it.Stored.GetSeqId())
+			bare[i] = roster.Bare(list.Members, it.Stored)
 		}
 	}
-	if err := s.routeUsers(ctx, stored, users); err != nil {
+	if err := s.routeUsers(ctx, stored, users, bare); err != nil {
 		return err
 	}
 	return s.routeWorld(ctx, world)
@@ -90,7 +91,7 @@ func deliverable(env *handlers.Envelope) []*handlers.Item {
 }
 
 // routeUsers asks for all users of the envelope in one call, each once.
-func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users [][]int64) error {
+func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users, bare [][]int64) error {
 	seen := map[int64]struct{}{}
 	var ask []int64
 	for _, ids := range users {
@@ -113,6 +114,10 @@ func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users []
 		it.Routes = gateways.Routes(users[i])
 		if skipped := gateways.Skipped(); len(skipped) > 0 {
 			s.hints.Hint(it.Stored.GetConversationId(), it.Stored.GetSeqId(), users[i], skipped)
+		}
+		for j := range it.Routes {
+			r := &it.Routes[j]
+			r.Users, r.Bare = roster.Split(r.Users, bare[i])
 		}
 	}
 	return nil

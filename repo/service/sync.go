@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/repo/store"
 )
@@ -148,6 +149,11 @@ func (a *syncAnswer) add(n *unread, list []store.Message) {
 		return
 	}
 	c := &pb.SyncConversation{ConversationId: n.ConversationID, LastSeq: n.LastSeq, ReadSeq: n.ReadSeq, Messages: protos(list)}
+	if n.Type == store.Group {
+		for i, m := range c.GetMessages() {
+			c.Messages[i] = contracts.Readable(m, n.JoinSeq)
+		}
+	}
 	a.bytes -= syncOverhead
 	for i, m := range c.GetMessages() {
 		a.bytes -= weight(m)

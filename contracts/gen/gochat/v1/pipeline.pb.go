@@ -680,11 +680,7 @@ type Delivery struct {
 	Close *Close `protobuf:"bytes,8,opt,name=close,proto3" json:"close,omitempty"`
 	// Who sent the message that is pushed: this user's sockets that get the frame are told after it,
 	// by a read frame, that the user has read up to seq_id. 0: nobody is told.
-	ReadBy int64 `protobuf:"varint,20,opt,name=read_by,json=readBy,proto3" json:"read_by,omitempty"`
-	// These users get this frame instead, which has no content: they joined after the message whose
-	// new content the frame has.
-	BareUserIds   []int64 `protobuf:"varint,21,rep,packed,name=bare_user_ids,json=bareUserIds,proto3" json:"bare_user_ids,omitempty"`
-	BareFrame     []byte  `protobuf:"bytes,22,opt,name=bare_frame,json=bareFrame,proto3" json:"bare_frame,omitempty"`
+	ReadBy        int64 `protobuf:"varint,20,opt,name=read_by,json=readBy,proto3" json:"read_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -780,20 +776,6 @@ func (x *Delivery) GetReadBy() int64 {
 		return x.ReadBy
 	}
 	return 0
-}
-
-func (x *Delivery) GetBareUserIds() []int64 {
-	if x != nil {
-		return x.BareUserIds
-	}
-	return nil
-}
-
-func (x *Delivery) GetBareFrame() []byte {
-	if x != nil {
-		return x.BareFrame
-	}
-	return nil
 }
 
 // Close names sockets to close, and how. Sockets that match every set field are closed.
@@ -1210,7 +1192,7 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"Downstream\x123\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x13.gochat.v1.DeliveryR\n" +
-	"deliveries\"\xfb\x02\n" +
+	"deliveries\"\xb8\x02\n" +
 	"\bDelivery\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x1a\n" +
 	"\beveryone\x18\x02 \x01(\bR\beveryone\x120\n" +
@@ -1220,10 +1202,7 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\x0fconversation_id\x18\x06 \x01(\tR\x0econversationId\x12\x15\n" +
 	"\x06seq_id\x18\a \x01(\x04R\x05seqId\x12&\n" +
 	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\x12\x17\n" +
-	"\aread_by\x18\x14 \x01(\x03R\x06readBy\x12\"\n" +
-	"\rbare_user_ids\x18\x15 \x03(\x03R\vbareUserIds\x12\x1d\n" +
-	"\n" +
-	"bare_frame\x18\x16 \x01(\fR\tbareFrame\"\xff\x01\n" +
+	"\aread_by\x18\x14 \x01(\x03R\x06readBy\"\xff\x01\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +

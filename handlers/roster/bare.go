@@ -1,0 +1,37 @@
+package roster
+
+import (
+	"slices"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Bare lists, ascending, the members who get an edit without the new text: they joined after the
+// message that it changes. Of any other message there are none.
+func Bare(list []Member, m *pb.Message) (out []int64) {
+	ch := m.GetChange()
+	if ch.GetKind() != pb.Change_KIND_EDIT {
+		return nil
+	}
+	for _, one := range list {
+		if one.JoinSeq >= ch.GetSeqId() && one.JoinSeq < m.GetSeqId() {
+			out = append(out, one.UserID)
+		}
+	}
+	return out
+}
+
+// Split parts users into those who are not in bare and those who are.
+func Split(users, bare []int64) (full, without []int64) {
+	if len(bare) == 0 {
+		return users, nil
+	}
+	for _, id := range users {
+		if _, found := slices.BinarySearch(bare, id); found {
+			without = append(without, id)
+		} else {
+			full = append(full, id)
+		}
+	}
+	return full, without
+}
