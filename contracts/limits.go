@@ -81,8 +81,8 @@ func (l Limits) CheckPassword(s string) string {
 
 // CheckNickname returns what a nickname must be, or "" when it is.
 func (l Limits) CheckNickname(s string) string {
-	if n := utf8.RuneCountInString(s); n < 1 || n > l.NicknameMax || !utf8.ValidString(s) {
-		return fmt.Sprintf("1 to %d characters", l.NicknameMax)
+	if n := utf8.RuneCountInString(s); n < 1 || n > l.NicknameMax || !checkName(s) {
+		return fmt.Sprintf("1 to %d characters"+visible, l.NicknameMax)
 	}
 	return ""
 }
@@ -124,8 +124,16 @@ func (l Limits) CheckReaction(s string) string {
 
 // CheckGroupName returns what a group's name must be, or "" when it is.
 func (l Limits) CheckGroupName(s string) string {
-	if n := utf8.RuneCountInString(s); n < 1 || n > l.GroupNameMax || !utf8.ValidString(s) {
-		return fmt.Sprintf("1 to %d characters", l.GroupNameMax)
+	if n := utf8.RuneCountInString(s); n < 1 || n > l.GroupNameMax || !checkName(s) {
+		return fmt.Sprintf("1 to %d characters"+visible, l.GroupNameMax)
+	}
+	return ""
+}
+
+// CheckDeviceID returns what the id that a device gives itself must be, or "" when it is.
+func (l Limits) CheckDeviceID(s string) string {
+	if n := utf8.RuneCountInString(s); n < 1 || n > l.DeviceIDMax || !checkName(s) {
+		return fmt.Sprintf("1 to %d characters"+visible, l.DeviceIDMax)
 	}
 	return ""
 }

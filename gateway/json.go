@@ -195,6 +195,12 @@ func (s *scanner) string() (value, error) {
 			if n == 0 {
 				return value{}, errJSONSyntax
 			}
+			switch half := surrogate(s.text[i:]); {
+			case half == lowHalf, half == highHalf && surrogate(s.text[i+n:]) != lowHalf:
+				return value{}, errJSONUTF8
+			case half == highHalf:
+				n *= 2
+			}
 			i += n - 1
 		}
 	}
@@ -221,6 +227,28 @@ func escapeLen(b []byte) int {
 		return 6
 	}
 	return 0
+}
+
+// The halves of a character that UTF-16 writes in two. One alone is no character: decoders put
+// U+FFFD in its place, and what would be stored is not what was sent.
+const (
+	noHalf = iota
+	highHalf
+	lowHalf
+)
+
+// surrogate says which half the escape is that b begins with.
+func surrogate(b []byte) int {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' || b[2]|0x20 != 'd' {
+		return noHalf
+	}
+	switch c := b[3] | 0x20; {
+	case c == '8' || c == '9' || c == 'a' || c == 'b':
+		return highHalf
+	case c >= 'c' && c <= 'f':
+		return lowHalf
+	}
+	return noHalf
 }
 
 func isHex(c byte) bool {

@@ -145,3 +145,19 @@ func TestFrameType(t *testing.T) {
 	require.Empty(t, frameType([]byte(`{"type":"x`)))
 	require.Empty(t, frameType([]byte(`x`)))
 }
+
+// TestHalvesOfCharacters: an escape that is half a character is refused wherever it stands, as
+// bytes that are not UTF-8 are.
+func TestHalvesOfCharacters(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]error{
+		`{"a":"\ud83d\ude00"}`: nil, `{"a":"\uD83D\uDE00"}`: nil, `{"a":"\\ud83d"}`: nil, `{"a":"\ud7ff\ue000"}`: nil,
+		`{"a":"\ud83d"}`: errJSONUTF8, `{"a":"\ude00"}`: errJSONUTF8, `{"a":"\ude00\ud83d"}`: errJSONUTF8, `{"a":"\ud83d\ud83d\ude00"}`: errJSONUTF8,
+		`{"a":"\ud83dx"}`: errJSONUTF8, `{"a":"\ud83d\\ude00"}`: errJSONUTF8, `{"\udbff":1}`: errJSONUTF8, `{"a":{"b":["x","\uDfff"]}}`: errJSONUTF8,
+		"{\"a\":\"\xff\"}": errJSONUTF8,
+	} {
+		if err := walkText([]byte(text), func([]byte, value) error { return nil }); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", text, err, want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -91,8 +90,10 @@ func (g *Gateway) websocketRoute(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if n := len([]rune(device)); n > g.deps.Limits.DeviceIDMax {
-		return contracts.Invalid("deviceId", fmt.Sprintf("1 to %d characters", g.deps.Limits.DeviceIDMax))
+	if device != "" {
+		if must := g.deps.Limits.CheckDeviceID(device); must != "" {
+			return contracts.Invalid("deviceId", must)
+		}
 	}
 	who, err := g.authenticate(c, socketToken(c), device)
 	if err != nil {
