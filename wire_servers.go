@@ -181,9 +181,33 @@ func (a *app) openRepo(ctx context.Context) error {
 	}
 	a.repo = r
 	a.stack.Push("store", r.Close)
+	if err := a.followIDs(ctx); err != nil {
+		return err
+	}
 	r.Register(a.local)
 	a.metrics.MustRegister(r)
 	a.checks.AddGroup(r.Health)
+	return nil
+}
+
+// followIDs makes ids greater than those that are stored: a clock that was set back before
+// this start would make some of them again. With a registry, the worker id's lease keeps
+// such times apart.
+func (a *app) followIDs(ctx context.Context) error {
+	if a.registry != nil {
+		return nil
+	}
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	newest, err := a.repo.NewestID(ctx)
+	if err != nil {
+		return err
+	}
+	if behind := a.ids.After(newest); behind > 0 {
+		a.log.Warn("the clock is behind what is stored: it was set back, or the data is from a machine whose clock is ahead; "+
+			"new ids go on after the newest one", zap.Duration("behind", behind))
+	}
 	return nil
 }
 

@@ -38,6 +38,7 @@ type Repo struct {
 	kv      *kv.Client
 	cached  []interface{ Close() }
 	saver   *sqlstore.Saver
+	store   *sqlstore.Store
 	service *service.Repo
 	metrics *service.Metrics
 }
@@ -67,6 +68,7 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 		return err
 	}
 	r.db.WatchWrites(sqlstore.ProbeWrite)
+	r.store = sqlstore.New(r.db)
 	cfg.KV.EmbeddedKeep = rediscache.SessionKeys
 	if r.kv, err = kv.Open(opening, cfg.KV); err != nil {
 		return err
@@ -80,7 +82,7 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	if r.saver, err = sqlstore.NewSaver(opening, r.db, cfg.DB.Writers, service.Follow(cache, r.metrics, log), log); err != nil {
 		return err
 	}
-	r.service, err = service.New(sqlstore.New(r.db), r.saver, cache, sessions, r.metrics, log)
+	r.service, err = service.New(r.store, r.saver, cache, sessions, r.metrics, log)
 	return err
 }
 
@@ -94,6 +96,9 @@ func (r *Repo) migrate(ctx context.Context, auto bool, log *zap.Logger) error {
 	}
 	return err
 }
+
+// NewestID returns the greatest id that is stored; 0 when nothing is.
+func (r *Repo) NewestID(ctx context.Context) (int64, error) { return r.store.NewestID(ctx) }
 
 // Register mounts the services on a gRPC server or an in-process channel.
 func (r *Repo) Register(on grpc.ServiceRegistrar) { r.service.Register(on) }

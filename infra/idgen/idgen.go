@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/gochat/gochat/infra/steady"
 )
 
 var (
-	// ErrClockBackwards is returned when the clock is further behind the last id
-	// than the generator is willing to wait.
-	ErrClockBackwards = errors.New("the clock went backwards")
 	// ErrExhausted is returned when the epoch's time bits are used up.
 	ErrExhausted = errors.New("snowflake time bits are exhausted")
 	// ErrNoWorker is returned while Config.Lease gives no worker id.
@@ -33,9 +32,7 @@ type Config struct {
 	// this moment, or why it holds none. It is called after the time in the id was
 	// read, by one goroutine at a time, and must be fast.
 	Lease func() (worker int64, err error)
-	// MaxWait is how long Next waits for a clock that went back; default 50 ms.
-	MaxWait time.Duration
-	// Now is the clock; default time.Now.
+	// Now is a clock that does not go back; default steady.Now.
 	Now func() time.Time
 }
 
@@ -49,11 +46,8 @@ func (c *Config) setDefaults() {
 	if c.SequenceBits == 0 {
 		c.SequenceBits = 12
 	}
-	if c.MaxWait == 0 {
-		c.MaxWait = 50 * time.Millisecond
-	}
 	if c.Now == nil {
-		c.Now = time.Now
+		c.Now = steady.Now
 	}
 }
 
@@ -67,13 +61,15 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// Generator makes ids. Safe for concurrent use.
+// Generator makes ids. What is done to the wall clock while it runs neither stops it nor
+// makes it give an id twice. Safe for concurrent use.
 type Generator struct {
-	cfg  Config
-	mu   sync.Mutex
-	last int64 // milliseconds since the epoch of the newest id
-	seq  int64
-	held int64 // the worker id of the newest id
+	cfg   Config
+	mu    sync.Mutex
+	ahead int64 // milliseconds that ids are ahead of the clock, see After
+	last  int64 // milliseconds since the epoch of the newest id
+	seq   int64
+	held  int64 // the worker id of the newest id
 }
 
 // New returns a generator, or an error that names the setting which is wrong.
@@ -85,10 +81,23 @@ func New(cfg Config) (*Generator, error) {
 	return &Generator{cfg: cfg, last: -1, held: -1}, nil
 }
 
-// Next returns the next id. When a millisecond's numbers are used up, or the
-// clock went back by at most MaxWait, it waits; beyond that it returns
-// ErrClockBackwards rather than risk a repeated id. With a Lease, it returns
-// ErrNoWorker, and the lease's own error, while there is no worker id.
+// After makes all further ids greater than id, which was made by a process before this
+// one, and returns by how much the clock is behind it; 0 when it is not. It is for where
+// there is no Lease, which keeps processes with one worker id apart by itself.
+func (g *Generator) After(id int64) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	behind := id>>(g.cfg.WorkerBits+g.cfg.SequenceBits) + 1 - g.now()
+	if behind <= 0 {
+		return 0
+	}
+	g.ahead += behind
+	return time.Duration(behind) * time.Millisecond
+}
+
+// Next returns the next id. When a millisecond's numbers are used up, it waits for the
+// next one. With a Lease, it returns ErrNoWorker, and the lease's own error, while
+// there is no worker id.
 func (g *Generator) Next() (int64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,16 +122,13 @@ func (g *Generator) Next() (int64, error) {
 // tick takes the next pair of time and sequence number.
 func (g *Generator) tick() (int64, error) {
 	now := g.now()
-	if now < g.last {
-		behind := time.Duration(g.last-now) * time.Millisecond
-		if behind > g.cfg.MaxWait {
-			return 0, fmt.Errorf("%w by %s", ErrClockBackwards, behind)
-		}
-		now = g.waitUntil(g.last)
-	}
-	if now == g.last {
+	behind := now < g.last
+	if now <= g.last {
+		now = g.last
 		g.seq = (g.seq + 1) & (1<<g.cfg.SequenceBits - 1)
-		if g.seq == 0 {
+		if g.seq == 0 && behind {
+			now++ // there is nothing to wait for
+		} else if g.seq == 0 {
 			now = g.waitUntil(g.last + 1)
 		}
 	} else {
@@ -149,7 +155,7 @@ func (g *Generator) worker() (int64, error) {
 	return worker, nil
 }
 
-func (g *Generator) now() int64 { return g.cfg.Now().Sub(g.cfg.Epoch).Milliseconds() }
+func (g *Generator) now() int64 { return g.cfg.Now().Sub(g.cfg.Epoch).Milliseconds() + g.ahead }
 
 func (g *Generator) waitUntil(ms int64) int64 {
 	for {

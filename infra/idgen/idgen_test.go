@@ -42,24 +42,57 @@ func TestIDsAreUniqueAndGrow(t *testing.T) {
 	}
 }
 
-func TestClockGoesBack(t *testing.T) {
+// TestClockIsSetBackWhileItRuns: the default clock goes on from where it was at the start,
+// by the monotonic clock; the wall clock, which time.Now().UnixMilli reads, is not asked.
+func TestClockIsSetBackWhileItRuns(t *testing.T) {
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	g, err := New(Config{Now: func() time.Time { now = now.Add(time.Millisecond); return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := g.Next()
+	last := int64(0)
+	for _, step := range []time.Duration{0, -20 * time.Millisecond, -time.Hour, time.Second, -time.Hour} {
+		now = now.Add(step)
+		for range 10_000 { // more than a millisecond has numbers
+			id, err := g.Next()
+			if err != nil || id <= last {
+				t.Fatalf("after a step of %v: id %d after %d, error %v", step, id, last, err)
+			}
+			last = id
+		}
+	}
+}
+
+// TestClockWasSetBackBeforeTheStart: ids go on after the newest one that is there.
+func TestClockWasSetBackBeforeTheStart(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	clock := func() time.Time { now = now.Add(time.Millisecond); return now }
+	first, err := New(Config{Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(-20 * time.Millisecond)
-	second, err := g.Next()
-	if err != nil || second <= first {
-		t.Fatalf("after a small step back: id %d after %d, error %v", second, first, err)
+	last, err := first.Next()
+	if err != nil {
+		t.Fatal(err)
 	}
-	now = now.Add(-time.Minute)
-	if _, err := g.Next(); !errors.Is(err, ErrClockBackwards) {
-		t.Fatalf("after a minute back: error %v, want ErrClockBackwards", err)
+	for _, step := range []struct {
+		name   string
+		back   time.Duration
+		behind time.Duration
+	}{{"no", 0, 0}, {"an hour", time.Hour, time.Hour}} {
+		now = now.Add(-step.back)
+		g, err := New(Config{Now: clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		behind := g.After(last)
+		if (behind - step.behind).Abs() > time.Second {
+			t.Errorf("%s: behind by %v, want about %v", step.name, behind, step.behind)
+		}
+		id, err := g.Next()
+		if err != nil || id <= last {
+			t.Errorf("%s: id %d after %d, error %v", step.name, id, last, err)
+		}
 	}
 }
 

@@ -7,10 +7,11 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/steady"
 )
 
 // use is what etcd remembers of a worker id's last holder, for ever: there are as
@@ -94,7 +95,7 @@ func (w *WorkerID) free(ctx context.Context, want int64) ([]candidate, error) {
 	for _, kv := range resp.Responses[0].GetResponseRange().Kvs {
 		blocked[number(kv.Key)] = true
 	}
-	now := time.Now().UnixMilli()
+	now := steady.Now().UnixMilli()
 	used := map[int64]candidate{}
 	for _, kv := range resp.Responses[1].GetResponseRange().Kvs {
 		id := number(kv.Key)
@@ -189,7 +190,7 @@ func (w *WorkerID) give() {
 	ctx, cancel := w.r.farewell()
 	defer cancel()
 	// Ids that are being made now have read the clock before this.
-	last := use{w.owner, w.holder, c.from, time.Now().UnixMilli() + 1}
+	last := use{w.owner, w.holder, c.from, steady.Now().UnixMilli() + 1}
 	_, err := w.r.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.Value(w.claimKey(c.id)), "=", w.holder)).
 		Then(clientv3.OpPut(w.useKey(c.id), last.String())).

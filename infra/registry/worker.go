@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/steady"
 )
 
 var (
@@ -40,7 +42,7 @@ type claim struct {
 	lease *lease
 	// deadline is on the monotonic clock: etcd keeps the lease until then.
 	deadline time.Time
-	// from and until are on the wall clock, which the ids are made of, in ms: etcd
+	// from and until are on the steady clock, which the ids are made of, in ms: etcd
 	// knows that this holder makes no ids outside of them, and the next holder makes
 	// none before until. So no two ids can be the same, whatever the clocks say.
 	from, until int64
@@ -82,7 +84,7 @@ func (w *WorkerID) Current() (int64, error) {
 	if c == nil {
 		return 0, fmt.Errorf("%w (see registry.endpoints)", ErrNoWorkerID)
 	}
-	now := time.Now()
+	now := steady.Now()
 	if ms := now.UnixMilli(); now.Before(c.deadline) && c.from < ms && ms < c.until {
 		return c.id, nil
 	}
@@ -166,5 +168,5 @@ func (w *WorkerID) step(ctx context.Context) error {
 	return nil
 }
 
-// window is the wall clock's part of a claim that etcd is asked for now.
-func (w *WorkerID) window() (until int64) { return time.Now().Add(w.r.workerTTL).UnixMilli() }
+// window is the end of the times of a claim that etcd is asked for now.
+func (w *WorkerID) window() (until int64) { return steady.Now().Add(w.r.workerTTL).UnixMilli() }
