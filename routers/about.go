@@ -27,7 +27,7 @@ func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.S
 	up := it.Upstream
 	subject := middleware.Subject{
 		Sender: contracts.UserID(up.GetSenderId()).String(), Conversation: up.GetConversationId(), TempMessageID: up.GetTempMessageId(),
-		Content: up.GetContent() + up.GetChange().GetContent(),
+		Content: written(up),
 	}
 	found, err := p.Messages.FindOutcome(ctx, &pb.FindOutcomeRequest{SenderId: up.GetSenderId(), TempMessageId: up.GetTempMessageId()})
 	if err != nil {
@@ -43,6 +43,37 @@ func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.S
 		return deliver.Send(ctx, p.Outbox, &handlers.Envelope{Items: []*handlers.Item{it}})
 	}
 	return subject, nil
+}
+
+// written is what people wrote in a send or a change.
+func written(up *pb.Upstream) string {
+	if c := up.GetChange(); c != nil {
+		return c.GetContent() // which content is made from
+	}
+	return up.GetContent()
+}
+
+// contentOfSend is what people wrote in a record of the upstream topic.
+func contentOfSend(msg *message.Message) string {
+	up := &pb.Upstream{}
+	if proto.Unmarshal(msg.Payload, up) != nil {
+		return ""
+	}
+	return written(up)
+}
+
+// contentOfMessage is what people wrote in a record whose payload has a message in it.
+func contentOfMessage[M any, P interface {
+	*M
+	proto.Message
+	GetMessage() *pb.Message
+}](msg *message.Message,
+) string {
+	payload := P(new(M))
+	if proto.Unmarshal(msg.Payload, payload) != nil {
+		return ""
+	}
+	return payload.GetMessage().GetContent()
 }
 
 // aboutMessage says what a record is about whose payload has a message in it. Nobody waits for

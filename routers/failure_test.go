@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -44,6 +45,8 @@ type bench struct {
 	content string
 	// reg has the router's metrics.
 	reg *prometheus.Registry
+	// logs are what the router said.
+	logs *observer.ObservedLogs
 }
 
 const patience = time.Minute
@@ -60,7 +63,8 @@ func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra m
 	t.Helper()
 	queue, err := channel.Open(zap.NewNop())
 	require.NoError(t, err)
-	b := &bench{t: t, queue: queue, repo: newFakeRepo(1, 2), reg: prometheus.NewRegistry()}
+	log, logs := observer.New(zap.DebugLevel)
+	b := &bench{t: t, queue: queue, repo: newFakeRepo(1, 2), reg: prometheus.NewRegistry(), logs: logs}
 	for _, topic := range []string{contracts.TopicUpstream, contracts.TopicStored, contracts.TopicFanout, contracts.TopicPoison, contracts.TopicDownstream("gw")} {
 		require.NoError(t, queue.Ensure(t.Context(), mq.Topic{Name: topic}))
 	}
@@ -74,14 +78,14 @@ func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra m
 	cfg := DefaultConfig()
 	cfg.PoisonAfter = poisonAfter
 	cfg.Retries, cfg.RetryPause, cfg.RetryPauseMax, cfg.Lanes = 1, time.Millisecond, time.Millisecond, 2
-	deps := Deps{Transport: queue, Metrics: middleware.NewMetrics(b.reg), Log: zap.NewNop(), Watermill: watermill.NopLogger{}}
+	deps := Deps{Transport: queue, Metrics: middleware.NewMetrics(b.reg), Log: zap.New(log), Watermill: watermill.NopLogger{}}
 	inner := middlewares(deps, p.Stages(cfg))
 	if extra != nil {
 		at := after + 1 // decode comes first
 		inner = append(inner[:at:at], append([]message.HandlerMiddleware{extra}, inner[at:]...)...)
 	}
 	r, err := build(cfg, deps, contracts.TopicPoison, work{
-		name: "message", topic: contracts.TopicUpstream, group: contracts.GroupMessage, about: p.about,
+		name: "message", topic: contracts.TopicUpstream, group: contracts.GroupMessage, about: p.about, content: contentOfSend,
 		inner: inner, last: func(*message.Message) error { return nil },
 	})
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ func NewFanoutRouter(cfg Config, deps Deps, h *largegroup.Handler) (*Router, err
 		name:  "fanout",
 		topic: contracts.TopicFanout,
 		group: contracts.GroupFanout,
-		about: aboutMessage[pb.FanoutTask],
+		about: aboutMessage[pb.FanoutTask], content: contentOfMessage[pb.FanoutTask],
 		last: func(msg *message.Message) error {
 			tasks, err := decodeRun[pb.FanoutTask](msg)
 			if err != nil {

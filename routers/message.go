@@ -61,7 +61,7 @@ func NewMessageRouter(cfg Config, deps Deps, p Pipeline) (*Router, error) {
 		name:  "message",
 		topic: contracts.TopicUpstream,
 		group: contracts.GroupMessage,
-		about: p.about,
+		about: p.about, content: contentOfSend,
 		inner: middlewares(deps, p.Stages(cfg)),
 		last:  func(*message.Message) error { return nil },
 	})

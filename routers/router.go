@@ -64,6 +64,8 @@ type work struct {
 	name, topic, group string
 	// about says what a record that is to be poisoned is about; may be nil.
 	about func(context.Context, *message.Message) (middleware.Subject, error)
+	// content is what people wrote in a record, as far as it can be read.
+	content middleware.Content
 	// outer precedes the shared middlewares, outermost first.
 	outer []message.HandlerMiddleware
 	// inner follows the shared middlewares, outermost first.
@@ -97,8 +99,8 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	h := router.AddConsumerHandler(w.name, w.topic, sub, w.last)
 	h.AddMiddleware(w.outer...)
 	h.AddMiddleware(
-		middleware.Failed(w.name, deps.Log),
-		middleware.Trace(w.name),
+		middleware.Failed(w.name, w.content, deps.Log),
+		middleware.Trace(w.name, w.content),
 		deps.Metrics.Router(w.name),
 	)
 	if poisonTopic != "" {
@@ -109,7 +111,7 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	}
 	h.AddMiddleware(
 		middleware.Retry{
-			Times: cfg.Retries, Pause: cfg.RetryPause, PauseMax: cfg.RetryPauseMax, Router: w.name, Log: deps.Log,
+			Times: cfg.Retries, Pause: cfg.RetryPause, PauseMax: cfg.RetryPauseMax, Router: w.name, Content: w.content, Log: deps.Log,
 		}.Middleware,
 		wmiddleware.Recoverer,
 	)

@@ -29,6 +29,7 @@ func NewSearchRouter(cfg Config, deps Deps, h *searchindex.Handler) (*Router, er
 		topic:    contracts.TopicStored,
 		group:    contracts.GroupSearch,
 		about:    aboutMessage[pb.Stored],
+		content:  contentOfMessage[pb.Stored],
 		runBytes: searchRunBytes,
 		outer:    []message.HandlerMiddleware{rest},
 		last: func(msg *message.Message) error {

@@ -21,7 +21,7 @@ func NewWebhookRouter(cfg Config, deps Deps, feed *webhook.Feed) (*Router, error
 		name:  "webhook",
 		topic: contracts.TopicStored,
 		group: contracts.GroupWebhook,
-		about: aboutMessage[pb.Stored],
+		about: aboutMessage[pb.Stored], content: contentOfMessage[pb.Stored],
 		last: func(msg *message.Message) error {
 			if feed.Idle() {
 				return nil

@@ -12,6 +12,7 @@ import (
 	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/infra/mq"
 )
 
 // errorMax is how many bytes of an error's text are kept.
@@ -56,15 +57,32 @@ func traceOf(msg *message.Message) string {
 	return traceID(msg.Context())
 }
 
-// describe is an error's text as it may be kept and logged: without the content of the message,
+// Content returns what people wrote in a record, which is cut out of what is kept and logged
+// about it. A nil one finds nothing.
+type Content func(*message.Message) string
+
+// describe is the text of an error of a run, as it may be logged.
+func (c Content) describe(msg *message.Message, err error) string {
+	var written []string
+	if c != nil {
+		for _, m := range mq.Run(msg) {
+			written = append(written, c(m))
+		}
+	}
+	return describe(err, written...)
+}
+
+// describe is an error's text as it may be kept and logged: without the contents of messages,
 // which a database or a panic may quote, and not longer than people read.
-func describe(err error, content string) string {
+func describe(err error, contents ...string) string {
 	text := err.Error()
 	var panicked wmiddleware.RecoveredPanicError
 	if errors.As(err, &panicked) {
 		text = fmt.Sprintf("the handler panicked: %v\n%s", panicked.V, panicked.Stacktrace)
 	}
-	text = withoutContent(text, content)
+	for _, content := range contents {
+		text = withoutContent(text, content)
+	}
 	if len(text) > errorMax {
 		text = strings.ToValidUTF8(text[:errorMax], "")
 	}

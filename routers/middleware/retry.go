@@ -20,7 +20,9 @@ type Retry struct {
 	// Pause is before the first retry; it doubles up to PauseMax.
 	Pause, PauseMax time.Duration
 	Router          string
-	Log             *zap.Logger
+	// Content is cut out of what is logged.
+	Content Content
+	Log     *zap.Logger
 }
 
 // Middleware implements message.HandlerMiddleware, by Watermill's own.
@@ -35,7 +37,7 @@ func (r Retry) Middleware(h message.HandlerFunc) message.HandlerFunc {
 				}
 				if p.RetryNum < r.Times {
 					r.Log.Warn("retrying a run", append(AboutRun(msg), zap.String("router", r.Router),
-						zap.Int("retry", p.RetryNum+1), zap.Error(p.Err))...)
+						zap.Int("retry", p.RetryNum+1), zap.String("error", r.Content.describe(msg, p.Err)))...)
 				}
 				return true
 			},
@@ -43,14 +45,15 @@ func (r Retry) Middleware(h message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// Failed says why a run goes back to its lane. Watermill's own line knows no traces.
-func Failed(router string, log *zap.Logger) message.HandlerMiddleware {
+// Failed says why a run goes back to its lane. Watermill's own line knows no traces, and
+// would say what people wrote.
+func Failed(router string, content Content, log *zap.Logger) message.HandlerMiddleware {
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
 			out, err := h(msg)
 			if err != nil && !errors.Is(err, context.Canceled) {
 				log.Error("a run failed; its lane tries it again for ever", append(AboutRun(msg),
-					zap.String("router", router), zap.Error(err))...)
+					zap.String("router", router), zap.String("error", content.describe(msg, err)))...)
 			}
 			return out, err
 		}

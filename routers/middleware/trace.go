@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -18,8 +19,8 @@ const traceParent = "traceparent"
 
 // Trace continues the trace that came in each record's metadata. A run with several
 // traces that are kept is a span of the first, linked to the others. Of traces that are
-// not kept the first one's id goes on, for the log.
-func Trace(name string) message.HandlerMiddleware {
+// not kept the first one's id goes on, for the log. Of an error the content is cut out.
+func Trace(name string, content Content) message.HandlerMiddleware {
 	tracer := otel.Tracer("gochat/routers")
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
@@ -34,7 +35,7 @@ func Trace(name string) message.HandlerMiddleware {
 			msg.SetContext(ctx)
 			out, err := h(msg)
 			if err != nil {
-				span.RecordError(err)
+				span.RecordError(errors.New(content.describe(msg, err)))
 				span.SetStatus(codes.Error, "failed")
 			}
 			return out, err
