@@ -86,8 +86,8 @@ func (p *producer) collect() {
 			switch {
 			case errors.Is(err, sarama.ErrUnknownTopicOrPartition):
 				err = &goneError{topic: f.Msg.Topic}
-			case errors.Is(err, sarama.ErrMessageSizeTooLarge): // the brokers allow less than is usual
-				err = fmt.Errorf("%w: %w", mq.ErrTooLarge, err)
+			case errors.Is(err, sarama.ErrMessageSizeTooLarge): // encode refuses what is too large by itself
+				err = &tooSmall{topic: f.Msg.Topic, err: err}
 			}
 			f.Msg.Metadata.(*receipt).sign(1, err) //nolint:forcetypeassert // send puts it there
 		}

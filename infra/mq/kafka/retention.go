@@ -2,12 +2,10 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/IBM/sarama"
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
@@ -33,33 +31,18 @@ func (t *Transport) keepLonger(ctx context.Context, topic mq.Topic, partitions i
 	if topic.Tail || partitions != 1 || t.cfg.Retention <= t.cfg.TailRetention {
 		return nil
 	}
-	resource := sarama.ConfigResource{Type: sarama.TopicResource, Name: topic.Name, ConfigNames: []string{retentionSetting}}
-	changed := false
-	err := t.within(ctx, 4*t.cfg.Timeout, func() error {
-		entries, err := t.admin.DescribeConfig(resource)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			changed = changed || e.Name == retentionSetting && e.Value == milliseconds(t.cfg.TailRetention)
-		}
-		if !changed {
-			return nil
-		}
-		ms := milliseconds(t.cfg.Retention)
-		return t.admin.IncrementalAlterConfig(sarama.TopicResource, topic.Name, map[string]sarama.IncrementalAlterConfigsEntry{
-			retentionSetting: {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &ms},
-		}, false)
+	was, err := t.amend(ctx, topic.Name, retentionSetting, milliseconds(t.cfg.Retention), func(value string) bool {
+		return value == milliseconds(t.cfg.TailRetention)
 	})
 	switch {
-	case errors.Is(err, sarama.ErrTopicAuthorizationFailed), errors.Is(err, sarama.ErrClusterAuthorizationFailed):
+	case forbidden(err):
 		t.log.Warn("the brokers do not let us see or change for how long a shared topic is kept: it must be longer than any outage of its readers",
 			zap.String("topic", topic.Name), zap.Duration("mq.kafka.retention", t.cfg.Retention), zap.Error(err))
 		return nil
 	case err != nil:
 		return fmt.Errorf("keep its records for %v (setting mq.kafka.retention) rather than a gateway's %v: %w", t.cfg.Retention, t.cfg.TailRetention, err)
 	}
-	if changed {
+	if was != "" {
 		t.log.Warn("a topic that is shared was kept as briefly as a gateway's; it is kept as the setting says now",
 			zap.String("topic", topic.Name), zap.Duration("mq.kafka.retention", t.cfg.Retention))
 	}

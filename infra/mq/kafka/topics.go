@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -43,23 +44,24 @@ func (t *Transport) ensure(ctx context.Context, topic mq.Topic) error {
 			if err := t.await(ctx, topic.Name, len(have)); err != nil { // another process may just have made it
 				return err
 			}
-			return t.keepLonger(ctx, topic, len(have))
+			return t.mend(ctx, topic, len(have))
 		}
 	}
-	ms := milliseconds(t.cfg.retention(topic))
+	ms, size := milliseconds(t.cfg.retention(topic)), strconv.Itoa(batchBytes)
 	detail := &sarama.TopicDetail{
 		NumPartitions: int32(partitions), ReplicationFactor: int16(t.cfg.Replication), //nolint:gosec // small numbers
-		ConfigEntries: map[string]*string{retentionSetting: &ms},
+		ConfigEntries: map[string]*string{retentionSetting: &ms, sizeSetting: &size},
 	}
 	err := t.within(ctx, 4*t.cfg.Timeout, func() error { return t.admin.CreateTopic(topic.Name, detail, false) })
 	var refused *sarama.TopicError
-	if errors.As(err, &refused) && refused.Err == sarama.ErrTopicAlreadyExists {
-		err = nil
-	}
-	if err != nil {
+	there := errors.As(err, &refused) && refused.Err == sarama.ErrTopicAlreadyExists
+	if err != nil && !there {
 		return err
 	}
-	return t.await(ctx, topic.Name, partitions)
+	if err := t.await(ctx, topic.Name, partitions); err != nil || !there {
+		return err
+	}
+	return t.mend(ctx, topic, partitions) // another process, maybe of an older release, was quicker
 }
 
 // compare says when a topic is not what was asked for: more partitions would move
