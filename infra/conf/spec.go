@@ -78,7 +78,7 @@ func Complete(cfg any, specs []Spec) error {
 }
 
 func (s Spec) check(value any) error {
-	within := false
+	var within bool
 	if f, ok := value.(float64); ok {
 		low, _ := s.Min.(float64)
 		high, _ := s.Max.(float64)

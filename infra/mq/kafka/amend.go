@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/IBM/sarama"
 
@@ -21,25 +22,38 @@ func (t *Transport) mend(ctx context.Context, topic mq.Topic, partitions int) er
 // amend sets a setting of a topic when its value is wrong. It returns the value that was
 // found wrong; empty: none was, or the error came before it was known.
 func (t *Transport) amend(ctx context.Context, topic, setting, want string, wrong func(value string) bool) (was string, err error) {
-	resource := sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{setting}}
 	err = t.within(ctx, 4*t.cfg.Timeout, func() error {
-		entries, err := t.admin.DescribeConfig(resource)
-		if err != nil {
+		e, err := describe(t.admin, topic, setting)
+		if err != nil || !wrong(e.Value) {
 			return err
 		}
-		for _, e := range entries {
-			if e.Name == setting && wrong(e.Value) {
-				was = e.Value
-			}
-		}
-		if was == "" {
-			return nil
-		}
+		was = e.Value
 		return t.admin.IncrementalAlterConfig(sarama.TopicResource, topic, map[string]sarama.IncrementalAlterConfigsEntry{
 			setting: {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &want},
 		}, false)
 	})
 	return was, err
+}
+
+// describe asks the brokers for a setting of a topic.
+func describe(admin sarama.ClusterAdmin, topic, setting string) (sarama.ConfigEntry, error) {
+	results, err := admin.DescribeConfigs([]*sarama.ConfigResource{
+		{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{setting}},
+	}, sarama.DescribeConfigsOptions{})
+	if err != nil {
+		return sarama.ConfigEntry{}, err
+	}
+	for _, r := range results {
+		if r.ErrorCode != sarama.ErrNoError {
+			return sarama.ConfigEntry{}, fmt.Errorf("%w: %s", r.ErrorCode, r.ErrorMsg)
+		}
+		for _, e := range r.Configs {
+			if e.Name == setting {
+				return e, nil
+			}
+		}
+	}
+	return sarama.ConfigEntry{}, fmt.Errorf("the brokers did not tell the setting %s of topic %s", setting, topic)
 }
 
 // forbidden reports whether the brokers do not let us.

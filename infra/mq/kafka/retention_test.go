@@ -26,7 +26,7 @@ func (r rig) admin(t *testing.T) sarama.ClusterAdmin {
 // retention asks the brokers for how long they keep a topic's records.
 func retention(t *testing.T, admin sarama.ClusterAdmin, topic string) time.Duration {
 	t.Helper()
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"retention.ms"}})
+	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"retention.ms"}}) //nolint:staticcheck // one topic is all that is asked about
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 	ms, err := strconv.ParseInt(entries[0].Value, 10, 64)

@@ -22,7 +22,7 @@ const batchSetting = "max.message.bytes"
 // itself.
 func limit(t *testing.T, admin sarama.ClusterAdmin, topic string) (bytes int, own bool) {
 	t.Helper()
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{batchSetting}})
+	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{batchSetting}}) //nolint:staticcheck // one topic is all that is asked about
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 	bytes, err = strconv.Atoi(entries[0].Value)
