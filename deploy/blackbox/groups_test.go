@@ -141,6 +141,68 @@ func TestGroupMatrix(t *testing.T) {
 	}
 }
 
+// TestDissolvedGroupMatrix is every operation on a dissolved group: its members read it until they
+// leave, which anyone in it may, the owner too, and nothing else is left to do.
+func TestDissolvedGroupMatrix(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	people := []*user{c.owner, c.admin, c.member, c.removed, c.outsider}
+	at := []*socket{c.owner.open(""), c.admin.open(""), c.member.open("")}
+	c.ok(204, c.owner.send("DELETE", c.path(""), nil))
+	for _, s := range at {
+		for s.next("group-event")["event"] != "dissolved" {
+			continue // what was before the group's end
+		}
+	}
+	conv := "/api/conversations/" + c.conv
+	history := func(u *user) string { return string(c.ok(200, u.get(conv+"/messages?afterSeq=0&limit=200")).Raw) }
+	before := history(c.member)
+	gone := [5]int{404, 404, 404, 404, 404}
+	for _, row := range []struct {
+		method, path string
+		body         any
+		want         [5]int
+	}{
+		{"GET", c.path(""), nil, gone}, {"GET", c.path("/members"), nil, gone}, {"PATCH", c.path(""), obj{"name": "other"}, gone},
+		{"DELETE", c.path(""), nil, gone}, {"POST", c.path("/members"), obj{"userIds": []string{c.outsider.id}}, gone},
+		{"POST", c.path("/join"), nil, gone}, {"PUT", c.path("/members/" + c.member.id + "/role"), obj{"role": "owner"}, gone},
+		{"GET", conv, nil, [5]int{200, 200, 200, 404, 404}}, {"GET", conv + "/messages", nil, [5]int{200, 200, 200, 404, 404}},
+		{"POST", conv + "/read", obj{"seqId": 1}, [5]int{200, 200, 200, 404, 404}},
+		{"POST", "/api/messages", text(obj{"conversationId": c.conv}, "late", "late"), [5]int{409, 409, 409, 404, 404}},
+	} {
+		for i, u := range people {
+			a := u.send(row.method, row.path, row.body)
+			assert.Equal(t, row.want[i], a.Status, "%s %s by %d: %s", row.method, row.path, i, a.Raw)
+		}
+	}
+	for i, u := range people { // nobody removes anybody else
+		for _, other := range people {
+			if other != u {
+				a := u.send("DELETE", c.path("/members/"+other.id), nil)
+				assert.Equal(t, 404, a.Status, "by %d: %s", i, a.Raw)
+			}
+		}
+	}
+	leave := func(u *user) answer { return u.send("DELETE", c.path("/members/"+u.id), nil) }
+	for _, u := range []*user{c.removed, c.outsider} {
+		c.ok(404, leave(u))
+	}
+	for _, u := range []*user{c.owner, c.admin} {
+		c.ok(204, leave(u))
+		c.ok(404, u.get(conv))
+		for _, one := range c.ok(200, u.get("/api/conversations?limit=200")).Body["conversations"].([]any) {
+			assert.NotEqual(t, c.conv, one.(obj)["conversationId"])
+		}
+		c.ok(404, leave(u))
+		assert.Equal(t, before, history(c.member), "nobody is told")
+	}
+	c.ok(204, leave(c.member))
+	for _, s := range at {
+		s.nothing("group-event")
+		s.nothing("new-message")
+	}
+}
+
 func TestGroupLimits(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)

@@ -222,6 +222,28 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// TestLeavingADissolvedGroup: whoever is in it may leave, the owner too; nothing else can be done.
+func TestLeavingADissolvedGroup(t *testing.T) {
+	for caller, want := range map[int64]contracts.Code{ann: "", bob: "", cyd: "", eve: contracts.CodeNotFound, 0: contracts.CodeUnauthenticated} {
+		f := newStore()
+		_, err := open(t, f).RemoveMember(t.Context(), &pb.RemoveMemberRequest{CallerId: caller, GroupId: dissolved, UserId: caller})
+		if codeOf(err) != want || (len(f.changes) == 1) != (want == "") {
+			t.Errorf("%d leaves: %v, changes %v", caller, err, f.changes)
+		}
+	}
+	f := newStore()
+	s := open(t, f)
+	if _, err := s.RemoveMember(t.Context(), &pb.RemoveMemberRequest{CallerId: ann, GroupId: dissolved, UserId: cyd}); codeOf(err) != contracts.CodeNotFound {
+		t.Errorf("removing another: %v", err)
+	}
+	if _, err := s.SetRole(t.Context(), &pb.SetRoleRequest{CallerId: ann, GroupId: dissolved, UserId: cyd, Role: owner}); codeOf(err) != contracts.CodeNotFound {
+		t.Errorf("transferring: %v", err)
+	}
+	if len(f.changes) != 0 {
+		t.Errorf("changes %v", f.changes)
+	}
+}
+
 // TestRemovalHoldsTheRoles: what was true when it was read must be true when it is written.
 func TestRemovalHoldsTheRoles(t *testing.T) {
 	f := newStore()

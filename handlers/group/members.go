@@ -82,14 +82,14 @@ func (s *Service) JoinGroup(ctx context.Context, in *pb.JoinGroupRequest) (*pb.J
 	return &pb.JoinGroupResponse{Added: len(out.GetAdded()) > 0}, nil
 }
 
-// RemoveMember removes a member, or lets the caller leave. Errors: not_found,
-// permission_denied, conflict for an owner who leaves.
+// RemoveMember removes a member, or lets the caller leave. A dissolved group can only be left,
+// by its owner too, and nobody is told. Errors: not_found, permission_denied, conflict for an
+// owner who leaves a group that lives.
 func (s *Service) RemoveMember(ctx context.Context, in *pb.RemoveMemberRequest) (*pb.RemoveMemberResponse, error) {
 	caller, target := in.GetCallerId(), in.GetUserId()
 	op := opRemove
 	if target == caller {
-		// Whoever is in it may try; that the owner may not is not a question of permission.
-		op = opRead
+		op = opLeave
 	}
 	sc, err := s.enter(ctx, caller, in.GetGroupId(), target, op)
 	if err != nil {
@@ -98,10 +98,12 @@ func (s *Service) RemoveMember(ctx context.Context, in *pb.RemoveMemberRequest) 
 	req := &pb.ChangeGroupRequest{GroupId: in.GetGroupId(), ActorId: caller}
 	remove := &pb.GroupRemove{UserId: target}
 	switch {
+	case target == caller && sc.group.GetDissolvedAt() != 0:
+		remove.TargetRoles = rules[opLeave].roles
 	case target == caller && sc.caller == owner:
 		return nil, contracts.NewError(contracts.CodeConflict, "An owner cannot leave: transfer the group first, or dissolve it.")
 	case target == caller:
-		op, remove.TargetRoles = opLeave, rules[opLeave].roles
+		req.ActorRoles, remove.TargetRoles = leaving, leaving
 	case sc.target == nil:
 		return nil, contracts.NewError(contracts.CodeNotFound, "There is no such member.")
 	case !slices.Contains(removable[sc.caller], sc.target.GetRole()):

@@ -35,6 +35,8 @@ type rule struct {
 	roles     []string
 	openRoles []string
 	outsiders bool
+	// dissolved: it may be done in a dissolved group too.
+	dissolved bool
 }
 
 // rules is the one table of permissions. The store checks its roles again in the transaction
@@ -46,10 +48,13 @@ var rules = map[operation]rule{
 	opDissolve: {roles: []string{owner}},
 	opAdd:      {roles: []string{owner, admin}, openRoles: []string{member}},
 	opJoin:     {roles: []string{owner, admin, member}, outsiders: true},
-	opLeave:    {roles: []string{admin, member}},
+	opLeave:    {roles: []string{owner, admin, member}, dissolved: true},
 	opRemove:   {roles: []string{owner, admin}},
 	opSetRole:  {roles: []string{owner}},
 }
+
+// leaving are the roles that may leave a group which lives: it is never without an owner.
+var leaving = []string{admin, member}
 
 // removable are the roles that each role may remove.
 var removable = map[string][]string{

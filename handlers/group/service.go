@@ -116,7 +116,7 @@ func (s *Service) enter(ctx context.Context, caller, group, target int64, op ope
 	}
 	found, err := s.deps.Groups.FindGroup(ctx, &pb.FindGroupRequest{GroupId: group})
 	switch {
-	case err != nil && handlers.HasCode(err, contracts.CodeNotFound), err == nil && found.GetGroup().GetDissolvedAt() != 0:
+	case err != nil && handlers.HasCode(err, contracts.CodeNotFound), err == nil && found.GetGroup().GetDissolvedAt() != 0 && !rules[op].dissolved:
 		return nil, noSuchGroup(err)
 	case err != nil:
 		return nil, handlers.StoreError(err, fmt.Sprintf("read group %d", group))

@@ -195,6 +195,46 @@ func preconditions(t *testing.T, c *clients) {
 	assert.NotZero(t, seen.GetGroup().GetDissolvedAt())
 }
 
+// leavingDissolved: whoever is in a dissolved group may leave it, once, and nobody is told.
+func leavingDissolved(t *testing.T, c *clients) {
+	g := c.crew(t, 2)
+	bob, cyd, outsider := g.rest[0], g.rest[1], c.user(t)
+	g.say(t, g.owner, "the last word")
+	g.must(t, &pb.ChangeGroupRequest{ActorId: cyd, Change: remove(cyd)})
+	g.must(t, &pb.ChangeGroupRequest{Change: &pb.ChangeGroupRequest_Dissolve{Dissolve: &pb.GroupDissolve{}}})
+	told := g.announced(t)
+	last, err := g.view(t, bob)
+	require.NoError(t, err)
+	for what, in := range map[string]*pb.ChangeGroupRequest{
+		"removing another": {Change: remove(bob)}, "an outsider": {ActorId: outsider, Change: remove(outsider)},
+		"adding": {Change: add(outsider)}, "dissolving": {Change: &pb.ChangeGroupRequest_Dissolve{Dissolve: &pb.GroupDissolve{}}},
+	} {
+		_, err := g.change(in)
+		assert.Equal(t, contracts.CodeNotFound, code(err), what)
+	}
+	for _, leaver := range []int64{g.owner, g.owner, bob} { // an answer may be lost: the second time changes nothing
+		out := g.must(t, &pb.ChangeGroupRequest{ActorId: leaver, Change: remove(leaver)})
+		assert.Nil(t, out.GetAnnouncement())
+		_, err := g.view(t, leaver)
+		assert.Equal(t, contracts.CodeNotFound, code(err))
+		list, err := c.ListConversations(t.Context(), &pb.ListConversationsRequest{UserId: leaver, Limit: 50})
+		require.NoError(t, err)
+		for _, one := range list.GetConversations() {
+			assert.NotEqual(t, g.conv, one.GetConversationId())
+		}
+		if leaver == g.owner {
+			seen, err := g.view(t, bob)
+			require.NoError(t, err, "who stays still reads it")
+			assert.Equal(t, last.GetLastSeq(), seen.GetLastSeq(), "it is no message")
+			assert.EqualValues(t, 1, seen.GetGroup().GetMemberCount())
+		}
+	}
+	assert.Equal(t, told, g.announced(t), "nobody is told")
+	left, err := c.FindMembers(t.Context(), &pb.FindMembersRequest{GroupId: g.id, UserIds: []int64{g.owner, bob, cyd}})
+	require.NoError(t, err)
+	assert.Empty(t, left.GetMembers())
+}
+
 // state is everything that a refused change might have changed.
 func (g *crew) state(t *testing.T) string {
 	t.Helper()

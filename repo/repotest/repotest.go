@@ -77,6 +77,7 @@ func Run(t *testing.T, s Suite) {
 		"members of groups come and go":         membersComeAndGo,
 		"who may change a group":                preconditions,
 		"a group announces what changes":        announcements,
+		"a dissolved group is left":             leavingDissolved,
 		"members change under load":             membersUnderLoad,
 		"a shrinking group counts as large":     shrinking,
 		"messages change":                       messagesChange,

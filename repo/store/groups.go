@@ -10,7 +10,9 @@ type Groups interface {
 	// when one of them is no user, ErrExists.
 	StoreGroup(ctx context.Context, g GroupInfo, members []int64, announcementID int64) (GroupChanged, error)
 	// ChangeGroup makes one change. ErrNotFound when the group is no more, the actor is not
-	// in it and need be, or somebody named does not exist; ErrForbidden; ErrTooLarge.
+	// in it and need be, or somebody named does not exist; ErrForbidden; ErrTooLarge. Of a
+	// dissolved group only the actor's own removal is made, whatever their role, and told to
+	// nobody; once made, it is no error again.
 	ChangeGroup(ctx context.Context, c GroupChange) (GroupChanged, error)
 	// GroupMembers reads those of the users that are in the group.
 	GroupMembers(ctx context.Context, groupID int64, users []int64) ([]GroupMember, error)

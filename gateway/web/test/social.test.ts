@@ -287,8 +287,8 @@ const rights: { role: Role; change?: Partial<Group>; want: string }[] = [
   { role: "admin", want: "edit add leave recallOthers remove:member" },
   { role: "member", want: "leave" },
   { role: "member", change: { joinPolicy: "open" }, want: "add leave" },
-  { role: "owner", change: { dissolvedAt: 1 }, want: "" },
-  { role: "member", change: { dissolvedAt: 1, joinPolicy: "open" }, want: "" },
+  { role: "owner", change: { dissolvedAt: 1 }, want: "leave" },
+  { role: "member", change: { dissolvedAt: 1, joinPolicy: "open" }, want: "leave" },
 ];
 
 for (const c of rights) {

@@ -42,10 +42,7 @@ func (s *Store) ChangeGroup(ctx context.Context, in store.GroupChange) (store.Gr
 		if t.g, t.c, err = s.lockGroup(ctx, tx, in.GroupID); err != nil {
 			return err
 		}
-		if err := t.authorize(ctx); err != nil {
-			return err
-		}
-		if err := t.change(ctx); err != nil {
+		if err := t.make(ctx); err != nil {
 			return err
 		}
 		out.Group = t.g.info()
@@ -77,6 +74,16 @@ func (t *groupTx) recall(ctx context.Context, done *store.Announcement) error {
 	m, err := t.member(ctx, t.in.Role.UserID)
 	t.out.Member = &m
 	return err
+}
+
+func (t *groupTx) make(ctx context.Context) error {
+	if t.g.DissolvedAt != 0 {
+		return t.leaveDissolved(ctx)
+	}
+	if err := t.authorize(ctx); err != nil {
+		return err
+	}
+	return t.change(ctx)
 }
 
 func (t *groupTx) authorize(ctx context.Context) error {
@@ -185,34 +192,6 @@ func (t *groupTx) add(ctx context.Context) error {
 	}
 	t.g.MemberCount += int64(len(added))
 	return t.membersChanged(ctx, contracts.EventMembersAdded, added, nil)
-}
-
-func (t *groupTx) remove(ctx context.Context) error {
-	user := t.in.Remove.UserID
-	m, err := t.member(ctx, user)
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(t.in.Remove.TargetRoles, m.Role) {
-		return store.ErrForbidden
-	}
-	_, err = t.tx.NewDelete().Model((*groupMemberRow)(nil)).Where("group_id = ?", t.in.GroupID).Where("user_id = ?", user).Exec(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = t.tx.NewUpdate().Table("conversation_members").Set("left_seq = ?", t.c.LastSeq).
-		Where("conversation_id = ?", t.c.ID).Where("user_id = ?", user).Exec(ctx)
-	if err != nil {
-		return err
-	}
-	// A group that shrinks counts as large as it was for a while; see groupSize.
-	if t.in.At-t.c.ShrunkAt >= shrinking.Milliseconds() {
-		t.c.MemberPeak = 0
-	}
-	t.c.MemberPeak = max(t.c.MemberPeak, t.g.MemberCount)
-	t.c.ShrunkAt = t.in.At
-	t.g.MemberCount--
-	return t.membersChanged(ctx, contracts.EventMemberRemoved, []int64{user}, []int64{user})
 }
 
 // membersChanged makes the system message, and with it everything that follows from

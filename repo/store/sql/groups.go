@@ -158,7 +158,7 @@ func (s *Store) PageMembers(ctx context.Context, groupID, after int64, limit int
 // systemKey is the idempotency key of a system message of the server's own.
 func systemKey(messageID int64) string { return "system:" + strconv.FormatInt(messageID, 10) }
 
-// lockGroup reads a group that lives, and locks its conversation: whoever stores a
+// lockGroup reads a group, a dissolved one too, and locks its conversation: whoever stores a
 // message there waits.
 func (s *Store) lockGroup(ctx context.Context, tx bun.Tx, groupID int64) (g groupRow, c conversationRow, err error) {
 	q := tx.NewSelect().Model(&c).Where("conversation_id = ?", string(contracts.GroupConversation(contracts.GroupID(groupID))))
@@ -168,7 +168,7 @@ func (s *Store) lockGroup(ctx context.Context, tx bun.Tx, groupID int64) (g grou
 	if err = q.Scan(ctx); err == nil {
 		err = tx.NewSelect().Model(&g).Where("group_id = ?", groupID).Scan(ctx)
 	}
-	if errors.Is(err, sql.ErrNoRows) || err == nil && g.DissolvedAt != 0 {
+	if errors.Is(err, sql.ErrNoRows) {
 		err = store.ErrNotFound
 	}
 	return g, c, err

@@ -29,7 +29,7 @@ export function powers(role: Role, group: Group): Powers {
     add: leads || (alive && group.joinPolicy === "open"),
     setRoles: owns,
     dissolve: owns,
-    leave: alive && role !== "owner",
+    leave: !alive || role !== "owner",
     recallOthers: leads,
     remove: (other) => (owns && other !== "owner") || (leads && other === "member"),
   };

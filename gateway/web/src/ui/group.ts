@@ -110,8 +110,10 @@ export class GroupPage {
   }
 
   private async askLeave(): Promise<void> {
-    const name = this.group?.name ?? "";
-    const sure = await confirm("Leave the group?", `You will not see “${name}” any more, until somebody adds you again.`, "Leave");
+    const group = this.group;
+    if (!group) return;
+    const back = group.dissolvedAt === undefined ? ", until somebody adds you again" : "";
+    const sure = await confirm("Leave the group?", `You will not see “${group.name}” any more${back}.`, "Leave");
     if (sure) await this.run(this.leave, (group) => this.session.groups.leave(group));
   }
 
