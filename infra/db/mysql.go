@@ -126,7 +126,7 @@ func (d *DB) mysqlPool(cfg Config, conf *mysql.Config, k kind, limit time.Durati
 	pool.SetMaxOpenConns(cfg.MaxOpen)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
 	pool.SetConnMaxLifetime(cfg.ConnMaxLifetime)
-	b := bun.NewDB(pool, sameDialect{mysqldialect.New()})
+	b := newBun(pool, sameDialect{mysqldialect.New()})
 	return b.WithQueryHook(d.hook), nil
 }
 

@@ -50,7 +50,7 @@ func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
 }
 
 func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
-	b := bun.NewDB(pool, sqlitedialect.New())
+	b := newBun(pool, sqlitedialect.New())
 	return b.WithQueryHook(d.hook)
 }
 

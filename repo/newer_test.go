@@ -1,0 +1,65 @@
+package repo_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo"
+	"github.com/gochat/gochat/repo/repotest"
+	sqlstore "github.com/gochat/gochat/repo/store/sql"
+)
+
+// TestColumnsOfANewerRelease: the next release adds columns while processes of this one go
+// on. Each table has one that nobody here knows, and everything works as before.
+func TestColumnsOfANewerRelease(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]func(t *testing.T) repo.Config{
+		"sqlite": func(t *testing.T) repo.Config { return config(t.TempDir()) },
+		"mysql": func(t *testing.T) repo.Config {
+			cfg := repo.DefaultConfig()
+			cfg.DB = repotest.MySQL(t)
+			return cfg
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config(t)
+			widen(t, cfg.DB)
+			r := open(t, cfg)
+			repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache})
+		})
+	}
+}
+
+// widen makes the tables, and gives each a column more.
+func widen(t *testing.T, cfg db.Config) {
+	t.Helper()
+	d, err := db.Open(t.Context(), cfg, zap.NewNop())
+	require.NoError(t, err)
+	_, err = sqlstore.Migrate(t.Context(), d)
+	require.NoError(t, err)
+	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%fts%'"
+	if d.Driver() == db.MySQL {
+		query = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
+	}
+	rows, err := d.Primary().DB.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	var tables []string
+	for rows.Next() {
+		var name string
+		require.NoError(t, rows.Scan(&name))
+		tables = append(tables, name)
+	}
+	require.NoError(t, rows.Err())
+	require.NoError(t, rows.Close())
+	require.Greater(t, len(tables), 10)
+	for _, name := range tables {
+		_, err := d.Writer().DB.ExecContext(t.Context(), fmt.Sprintf("ALTER TABLE `%s` ADD COLUMN of_a_newer_release INT NOT NULL DEFAULT 7", name))
+		require.NoError(t, err)
+	}
+	require.NoError(t, d.Close())
+}
