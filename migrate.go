@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,9 @@ const migrateHelp = `Brings the schema of the database up to date, or back, or s
     gochat migrate down --yes    undo what was applied last, WITH WHAT IS STORED IN IT
 
 The storage role does "up" by itself when it starts, unless db.auto_migrate is false.
-Exit code of status: 0 when nothing is missing, 1 otherwise.`
+A schema that a newer gochat has brought further is worked with, unless a migration says
+that older programs cannot; "down" is left to the newer one then.
+Exit code of status: 0 when nothing is missing and this gochat can work, 1 otherwise.`
 
 func migrateCommand(cfg *Config, stdout io.Writer) *cobra.Command {
 	root := &cobra.Command{
@@ -46,7 +49,10 @@ func migrateCommand(cfg *Config, stdout io.Writer) *cobra.Command {
 	root.AddCommand(down,
 		migration(cfg, "up", "Apply the migrations that are missing", func(ctx context.Context, d *db.DB) error {
 			names, err := sqlstore.Migrate(ctx, d)
-			return report(stdout, names, "applied", "the schema is up to date", err)
+			if err := report(stdout, names, "applied", "the schema is up to date", err); err != nil {
+				return err
+			}
+			return reportNewer(ctx, d, stdout)
 		}),
 		migration(cfg, "status", "List the migrations", func(ctx context.Context, d *db.DB) error {
 			return migrationStatus(ctx, d, stdout)
@@ -103,33 +109,46 @@ func report(w io.Writer, names []string, done, nothing string, err error) error 
 	return nil
 }
 
-// What ends status with exit code 1 after its list.
-var (
-	errPending = errors.New(`migrations are pending; "gochat migrate up" applies them`)
-	errUnknown = errors.New("the schema is of a newer gochat")
-)
+// reportNewer says which migrations are of a newer program, if any are.
+func reportNewer(ctx context.Context, d *db.DB, w io.Writer) error {
+	unknown, err := sqlstore.Newer(ctx, d)
+	if err != nil || len(unknown) == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "a newer gochat applied %s; this one works beside it\n", strings.Join(unknown, ", ")); err != nil {
+		return fmt.Errorf("print the migrations of a newer gochat: %w", err)
+	}
+	return nil
+}
+
+// errPending ends status with exit code 1 after its list.
+var errPending = errors.New(`migrations are pending; "gochat migrate up" applies them`)
 
 func migrationStatus(ctx context.Context, d *db.DB, w io.Writer) error {
 	list, err := sqlstore.MigrationStatus(ctx, d)
 	if err != nil {
 		return err
 	}
-	var verdict error
+	pending := false
 	for _, one := range list {
 		state := "applied " + one.AppliedAt.UTC().Format(time.DateTime)
 		switch {
+		case one.Breaks:
+			state = "of a newer gochat, with which this one cannot work"
 		case one.Unknown:
-			state += ", unknown to this gochat"
-			verdict = errUnknown
+			state += ", of a newer gochat, beside which this one works"
 		case one.AppliedAt.IsZero():
-			state = "pending"
-			if verdict == nil {
-				verdict = errPending
-			}
+			state, pending = "pending", true
 		}
 		if _, err := fmt.Fprintf(w, "%-30s %s\n", one.Name, state); err != nil {
 			return fmt.Errorf("print the migrations: %w", err)
 		}
 	}
-	return verdict
+	if _, err := sqlstore.Newer(ctx, d); err != nil {
+		return err
+	}
+	if pending {
+		return errPending
+	}
+	return nil
 }

@@ -123,7 +123,7 @@ func listen(ctx context.Context, address, setting string) (net.Listener, error) 
 func explain(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNewerSchema):
-		return fmt.Errorf("the database was written by a newer gochat; start that version, or another data directory (%w)", err)
+		return fmt.Errorf("the database is of a newer gochat, which this one cannot work with; use that version, or another data directory (%w)", err)
 	case errors.Is(err, db.ErrDamaged), errors.Is(err, walog.ErrDamaged):
 		return fmt.Errorf("the data is damaged and was left as it is; restore it from a backup, or start with another data directory (%w)", err)
 	}

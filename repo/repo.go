@@ -87,12 +87,20 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 }
 
 func (r *Repo) migrate(ctx context.Context, auto bool, log *zap.Logger) error {
-	if !auto {
-		return sqlstore.CheckMigrated(ctx, r.db)
+	if auto {
+		applied, err := sqlstore.Migrate(ctx, r.db)
+		if len(applied) > 0 {
+			log.Info("the schema was brought up to date", zap.Strings("migrations", applied))
+		}
+		if err != nil {
+			return err
+		}
+	} else if err := sqlstore.CheckMigrated(ctx, r.db); err != nil {
+		return err
 	}
-	applied, err := sqlstore.Migrate(ctx, r.db)
-	if len(applied) > 0 {
-		log.Info("the schema was brought up to date", zap.Strings("migrations", applied))
+	unknown, err := sqlstore.Newer(ctx, r.db)
+	if len(unknown) > 0 {
+		log.Warn("the schema is of a newer gochat, beside which this one works", zap.Strings("unknown migrations", unknown))
 	}
 	return err
 }

@@ -294,7 +294,7 @@ func TestBadDatabasesAreLeftAlone(t *testing.T) {
 		fill(t, dir)
 		d, err := db.Open(t.Context(), config(dir).DB, zap.NewNop())
 		require.NoError(t, err)
-		_, err = d.Writer().DB.ExecContext(t.Context(), "INSERT INTO bun_migrations (name, group_id) VALUES ('29990101000000', 99)")
+		_, err = d.Writer().DB.ExecContext(t.Context(), "INSERT INTO schema_breaks (name) VALUES ('29990101000000')")
 		require.NoError(t, err)
 		require.NoError(t, d.Close())
 		before, err := os.ReadFile(config(dir).DB.Path)

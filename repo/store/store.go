@@ -31,8 +31,8 @@ var (
 	ErrClosed = errors.New("the store is closed")
 )
 
-// ErrNewerSchema says that the database was migrated by a newer version of the program,
-// which this one would corrupt.
+// ErrNewerSchema says that the database was migrated by a newer version of the program, in a
+// way that this one cannot work with, or would corrupt.
 var ErrNewerSchema = errors.New("the schema is newer than this program")
 
 // Type is the kind of a conversation.

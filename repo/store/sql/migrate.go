@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"github.com/uptrace/bun/migrate"
 
 	"github.com/gochat/gochat/infra/db"
-	"github.com/gochat/gochat/repo/store"
 )
 
 //go:embed migrations
@@ -31,10 +31,14 @@ var ErrPending = errors.New("the schema waits for migrations")
 
 // Migrate brings the schema to this program's version and returns the names
 // of the migrations that it applied. It is safe at every start and from many
-// processes at once. store.ErrNewerSchema, before anything is changed, when
-// the database has a migration that this program does not know.
+// processes at once, also on a schema that a newer program has brought further.
+// store.ErrNewerSchema, before anything is changed, when this program cannot work
+// with it; see Newer.
 func Migrate(ctx context.Context, d *db.DB) ([]string, error) {
 	return exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
+		if _, err := Newer(ctx, d); err != nil {
+			return nil, err
+		}
 		if err := m.Init(ctx); err != nil {
 			return nil, fmt.Errorf("prepare: %w", err)
 		}
@@ -44,9 +48,13 @@ func Migrate(ctx context.Context, d *db.DB) ([]string, error) {
 
 // Rollback undoes the migrations that were applied last, together, and returns
 // their names; none when none is applied. What was stored in the tables that they
-// had made is gone. Errors as those of Migrate.
+// had made is gone. store.ErrNewerSchema, before anything is changed, when one is applied
+// that this program does not know.
 func Rollback(ctx context.Context, d *db.DB) ([]string, error) {
 	return exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
+		if err := refuseUnknown(ctx, d); err != nil {
+			return nil, err
+		}
 		if there, err := tableExists(ctx, d, migrationsTable); err != nil || !there {
 			return &migrate.MigrationGroup{}, err
 		}
@@ -59,11 +67,14 @@ func Rollback(ctx context.Context, d *db.DB) ([]string, error) {
 }
 
 // MigrationState is a migration and when it was applied; the zero time: it was not.
-// Unknown: by a newer program.
 type MigrationState struct {
 	Name      string
 	AppliedAt time.Time
-	Unknown   bool
+	// Unknown: it is of a newer program.
+	Unknown bool
+	// Breaks: it is unknown, and programs that do not know it cannot work with it. It may
+	// not be applied yet.
+	Breaks bool
 }
 
 // MigrationStatus lists the migrations that this program or the database knows, in
@@ -87,29 +98,30 @@ func MigrationStatus(ctx context.Context, d *db.DB) ([]MigrationState, error) {
 			applied[one.Name] = one.MigratedAt
 		}
 	}
-	var out []MigrationState
-	for _, one := range known.Sorted() {
-		out = append(out, MigrationState{Name: one.Name, AppliedAt: applied[one.Name]})
-		delete(applied, one.Name)
-	}
+	states := map[string]MigrationState{}
 	for name, at := range applied {
-		out = append(out, MigrationState{Name: name, AppliedAt: at, Unknown: true})
+		states[name] = MigrationState{Name: name, AppliedAt: at, Unknown: true}
 	}
+	for _, one := range known.Sorted() {
+		states[one.Name] = MigrationState{Name: one.Name, AppliedAt: applied[one.Name]}
+	}
+	if err := breaks(ctx, d, known, states); err != nil {
+		return nil, err
+	}
+	out := slices.Collect(maps.Values(states))
 	slices.SortFunc(out, func(a, b MigrationState) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
 // CheckMigrated returns ErrPending when a migration is not applied, and
-// store.ErrNewerSchema when one is that this program does not know.
+// store.ErrNewerSchema when this program cannot work with what a newer one applied.
 func CheckMigrated(ctx context.Context, d *db.DB) error {
 	list, err := MigrationStatus(ctx, d)
 	if err != nil {
 		return err
 	}
-	for _, one := range list {
-		if one.Unknown {
-			return newer(one.Name)
-		}
+	if _, err := newer(list); err != nil {
+		return err
 	}
 	for _, one := range list {
 		if one.AppliedAt.IsZero() {
@@ -143,9 +155,6 @@ func exclusively(ctx context.Context, d *db.DB, run func(context.Context, *migra
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	if err := refuseNewer(ctx, d, m); err != nil {
-		return nil, err
-	}
 	group, err := run(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("migrate the schema: %w", transient(err))
@@ -166,25 +175,6 @@ func migrations(driver db.Driver) (*migrate.Migrations, error) {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
 	return known, nil
-}
-
-func refuseNewer(ctx context.Context, d *db.DB, m *migrate.Migrator) error {
-	there, err := tableExists(ctx, d, migrationsTable)
-	if err != nil || !there {
-		return err
-	}
-	unknown, err := m.MissingMigrations(ctx)
-	if err != nil {
-		return fmt.Errorf("read the applied migrations: %w", err)
-	}
-	if len(unknown) > 0 {
-		return newer(unknown[0].Name)
-	}
-	return nil
-}
-
-func newer(name string) error {
-	return fmt.Errorf("%w: migration %s is applied and unknown here", store.ErrNewerSchema, name)
 }
 
 func tableExists(ctx context.Context, d *db.DB, table string) (bool, error) {
