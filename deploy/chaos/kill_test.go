@@ -30,7 +30,7 @@ type town struct {
 }
 
 // newTown starts a server, with env added to its environment, and registers clients: each
-// talks to its two neighbours and to the world.
+// talks to its two neighbours, to the world and to a group of all.
 func newTown(t *testing.T, env ...string) *town {
 	t.Helper()
 	dir := t.TempDir()
@@ -52,11 +52,14 @@ func newTown(t *testing.T, env ...string) *town {
 		accounts[i], err = c.web.Register(t.Context(), fmt.Sprintf("talker%02d", i), "a password")
 		require.NoError(t, err)
 	}
+	group, err := Gather(t.Context(), "everybody", accounts)
+	require.NoError(t, err)
 	for i, a := range accounts {
 		c.clients = append(c.clients, NewTalker(a, []Target{
 			{ReceiverID: accounts[(i+1)%talkers].UserID},
 			{ReceiverID: accounts[(i+talkers-1)%talkers].UserID},
 			{ConversationID: "world"},
+			group,
 		}))
 	}
 	return c

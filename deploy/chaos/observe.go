@@ -25,6 +25,7 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 		var list struct {
 			Conversations []struct {
 				ConversationID string `json:"conversationId"`
+				Type           string `json:"type"`
 				Peer           struct {
 					UserID string `json:"userId"`
 				} `json:"peer"`
@@ -36,16 +37,26 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 		}
 		for _, conv := range list.Conversations {
 			counts = append(counts, count{conv.ConversationID, a.Name, conv.LastSeq, conv.ReadSeq, conv.Unread})
-			if conv.Peer.UserID != "" {
+			switch {
+			case conv.Peer.UserID != "":
 				truth.Members[conv.ConversationID] = []string{a.UserID, conv.Peer.UserID}
-				readers[conv.ConversationID] = a
+			case conv.Type == "group":
+				truth.Members[conv.ConversationID] = append(truth.Members[conv.ConversationID], a.UserID)
+			default:
+				continue
 			}
+			readers[conv.ConversationID] = a
 		}
 	}
 	for conv, reader := range readers {
-		if truth.Histories[conv], err = reader.History(ctx, conv); err != nil {
+		history, err := reader.History(ctx, conv)
+		if err != nil {
 			return nil, truth, nil, fmt.Errorf("read the history of %s: %w", conv, err)
 		}
+		for i := range history {
+			history[i] = brief(history[i])
+		}
+		truth.Histories[conv] = history
 	}
 	for _, c := range counts {
 		wrong = append(wrong, c.check(truth.Histories[c.conv])...)

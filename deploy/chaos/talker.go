@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,8 +45,10 @@ type Talker struct {
 
 // send is a message without an outcome.
 type send struct {
-	frame []byte
-	at    time.Time // when it was written to a socket last
+	frame    []byte
+	at       time.Time // when it was written to a socket last
+	accepted bool
+	cried    bool // by Cry
 }
 
 // Target is a receiver or a conversation.
@@ -239,20 +240,20 @@ func (t *Talker) nextFrame() []byte {
 	if !t.talking || len(t.pending) >= t.InFlight || len(t.To) == 0 || now.Sub(t.lately) < t.Pace {
 		return nil
 	}
-	t.sent++
 	t.lately = now
+	s := t.begin(t.To[(t.sent+1)%len(t.To)], content)
+	s.at = now
+	return s.frame
+}
+
+// begin makes the next send, and logs it.
+func (t *Talker) begin(to Target, content func(n int, id string) string) *send {
+	t.sent++
 	id := t.Account.Name + "-" + strconv.Itoa(t.sent)
-	target := t.To[t.sent%len(t.To)]
-	data := map[string]string{"content": "message " + id, "messageType": "text", "tempMessageId": id}
-	if target.ReceiverID != "" {
-		data["receiverId"] = target.ReceiverID
-	} else {
-		data["conversationId"] = target.ConversationID
-	}
-	frame, _ := json.Marshal(map[string]any{"type": "send-message", "data": data}) // maps of strings always encode
-	t.pending[id] = &send{frame: frame, at: now}
+	s := &send{frame: frame(to, id, content(t.sent, id))}
+	t.pending[id] = s
 	t.Log.Add(Event{Kind: Invoked, Client: t.Account.UserID, TempID: id})
-	return frame
+	return s
 }
 
 // on handles one frame of the server.
@@ -268,6 +269,7 @@ func (t *Talker) on(data []byte) {
 	}
 	switch f.Type {
 	case "message-ack":
+		t.accepted(m.TempMessageID)
 		t.Log.Add(Event{Kind: Accepted, Client: t.Account.UserID, TempID: m.TempMessageID})
 	case "message-stored":
 		t.Log.Add(Event{Kind: Stored, Client: t.Account.UserID, TempID: m.TempMessageID, Message: m})
@@ -291,6 +293,7 @@ func (t *Talker) finish(id string) {
 func (t *Talker) got(m client.Message, received bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	m = brief(m)
 	seqs := t.have[m.ConversationID]
 	if seqs == nil {
 		seqs = map[uint64]bool{}
@@ -303,56 +306,6 @@ func (t *Talker) got(m client.Message, received bool) {
 	for seqs[t.last[m.ConversationID]+1] {
 		t.last[m.ConversationID]++
 	}
-}
-
-// Sync pulls everything that is missing: what is beyond the last number without a
-// gap before it.
-func (t *Talker) Sync(ctx context.Context) error { return t.sync(ctx, t.Account) }
-
-func (t *Talker) sync(ctx context.Context, account *client.Account) error {
-	for {
-		t.mu.Lock()
-		have := make(map[string]uint64, len(t.last))
-		for c, seq := range t.last {
-			have[c] = seq
-		}
-		t.mu.Unlock()
-		have["world"] = t.lastOf("world")
-		var out struct {
-			Conversations []struct {
-				Messages []client.Message `json:"messages"`
-				HasMore  bool             `json:"hasMore"`
-			} `json:"conversations"`
-			More bool `json:"more"`
-		}
-		body := map[string]any{"conversations": have, "limit": 200}
-		if err := account.Call(ctx, http.MethodPost, "/api/sync", body, &out); err != nil {
-			return err
-		}
-		again := out.More
-		for _, c := range out.Conversations {
-			again = again || c.HasMore
-			for _, m := range c.Messages {
-				t.got(m, m.SenderID != t.Account.UserID || !t.knows(m))
-			}
-		}
-		if !again {
-			return nil
-		}
-	}
-}
-
-func (t *Talker) lastOf(conv string) uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.last[conv]
-}
-
-// knows: the talker has this number already.
-func (t *Talker) knows(m client.Message) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.have[m.ConversationID][m.SeqID]
 }
 
 // RetryAfter reads the delay out of a close reason.

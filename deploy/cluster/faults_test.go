@@ -22,13 +22,8 @@ import (
 	"github.com/gochat/gochat/deploy/cluster"
 )
 
-const (
-	people = 64
-	// pace makes 64 people say 500 messages a second.
-	pace = people * time.Second / 500
-	// complete is how long everyone may take to have everything after a fault is over.
-	complete = 30 * time.Second
-)
+// complete is how long everyone may take to have everything after a fault is over.
+const complete = 30 * time.Second
 
 // town is a cluster and the people who talk on it.
 type town struct {
@@ -36,12 +31,16 @@ type town struct {
 	opt     cluster.Options
 	servers []*client.Server
 	people  []*chaos.Talker
+	// crowd is a group of all people and those who are absent; circles have eight each.
+	crowd   chaos.Target
+	circles []chaos.Target
+	absent  []*client.Account
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
 
-// newTown starts a cluster on which people talk to their two neighbours and to the
-// world, through whatever gateway they get.
+// newTown starts a cluster on which people talk to their two neighbours, to a small and a
+// large group and to the world, through whatever gateway they get.
 func newTown(t *testing.T, opt cluster.Options) *town {
 	t.Helper()
 	if os.Getenv("GOCHAT_TEST_CLUSTER") == "" {
@@ -71,31 +70,6 @@ func newTown(t *testing.T, opt cluster.Options) *town {
 	})
 	w.populate(t)
 	return w
-}
-
-func (w *town) populate(t *testing.T) {
-	t.Helper()
-	for _, url := range w.Gateways() {
-		s := client.New(url)
-		t.Cleanup(s.Close)
-		w.servers = append(w.servers, s)
-	}
-	accounts := make([]*client.Account, people)
-	for i := range accounts {
-		var err error
-		accounts[i], err = w.servers[i%len(w.servers)].Register(t.Context(), fmt.Sprintf("person%02d", i), "a password")
-		require.NoError(t, err)
-	}
-	for i, a := range accounts {
-		p := chaos.NewTalker(a, []chaos.Target{
-			{ReceiverID: accounts[(i+1)%people].UserID}, {ReceiverID: accounts[(i+people-1)%people].UserID},
-			{ReceiverID: accounts[(i+people/2)%people].UserID}, {ConversationID: "world"},
-		})
-		p.Pace, p.InFlight = pace, 32
-		// Neighbours are on different gateways.
-		p.Servers = append(append([]*client.Server{}, w.servers[i%len(w.servers):]...), w.servers[:i%len(w.servers)]...)
-		w.people = append(w.people, p)
-	}
 }
 
 func (w *town) talk(t *testing.T) {
@@ -242,6 +216,7 @@ var faults = []fault{
 		time.Sleep(5 * time.Second)
 		w.do(t, "resume", w.queue())
 	}, false},
+	{"large messages queue up", backlog, true},
 	{"message workers come and go", func(t *testing.T, w *town) {
 		t.Helper()
 		for range 2 {
