@@ -185,7 +185,7 @@ func (s *lane) transact(calls []*call) ([]store.Committed, error) {
 		_, taken := db.IsUniqueViolation(err)
 		lost, conflict := db.IsLost(err), db.IsConflict(err)
 		if try == maxTries || (!taken && !lost && !conflict) || !taken && !db.Pause(ctx, try) {
-			return nil, fmt.Errorf("save %d calls in one transaction: %w", len(calls), err)
+			return nil, fmt.Errorf("save %d calls in one transaction: %w", len(calls), db.Private(err))
 		}
 		careful = careful || taken || lost
 	}

@@ -78,12 +78,12 @@ func (s *Store) read(ctx context.Context, pool *sql.DB, query string, args []any
 // by itself, but also what somebody has to mend (a password, a right, a table, a file).
 func away(err error) bool { return db.IsTransient(err) || db.IsServers(err) }
 
-// transient marks what may be tried again.
+// transient marks what may be tried again. What it returns may be logged.
 func transient(err error) error {
 	if err == nil || errors.Is(err, store.ErrUnavailable) || !away(err) {
-		return err
+		return db.Private(err)
 	}
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, db.Private(err))
 }
 
 // tx runs a transaction of statements that may run again.
