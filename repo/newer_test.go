@@ -57,16 +57,7 @@ func widen(t *testing.T, cfg db.Config) {
 	if d.Driver() == db.MySQL {
 		query = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
 	}
-	rows, err := d.Primary().DB.QueryContext(t.Context(), query)
-	require.NoError(t, err)
-	var tables []string
-	for rows.Next() {
-		var name string
-		require.NoError(t, rows.Scan(&name))
-		tables = append(tables, name)
-	}
-	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
+	tables := column(t, d, query)
 	require.Greater(t, len(tables), 10)
 	for _, name := range tables {
 		_, err := d.Writer().DB.ExecContext(t.Context(), fmt.Sprintf("ALTER TABLE `%s` ADD COLUMN of_a_newer_release INT NOT NULL DEFAULT 7", name))
@@ -75,4 +66,18 @@ func widen(t *testing.T, cfg db.Config) {
 	_, err = d.Writer().DB.ExecContext(t.Context(), "INSERT INTO bun_migrations (name, group_id, migrated_at) VALUES ('29990101000000', 99, '2026-01-01 00:00:00')")
 	require.NoError(t, err)
 	require.NoError(t, d.Close())
+}
+
+func column(t *testing.T, d *db.DB, query string) (out []string) {
+	t.Helper()
+	rows, err := d.Primary().DB.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, rows.Close()) }()
+	for rows.Next() {
+		var name string
+		require.NoError(t, rows.Scan(&name))
+		out = append(out, name)
+	}
+	require.NoError(t, rows.Err())
+	return out
 }

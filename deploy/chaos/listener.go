@@ -119,14 +119,24 @@ func (l *Listener) Close() {
 }
 
 // Tell sends a message to a listener over HTTP, and returns how long that took until it
-// was stored.
+// was stored. As long as it is told that it is not stored yet, it sends it again.
 func Tell(ctx context.Context, from *client.Account, to *Listener, tempID string) (time.Duration, error) {
 	begin := time.Now()
-	err := from.Call(ctx, http.MethodPost, "/api/messages", map[string]string{
-		"receiverId": to.Account.UserID, "content": "hello", "messageType": "text", "tempMessageId": tempID,
-	}, nil)
-	if err != nil {
-		return 0, fmt.Errorf("tell %s something: %w", to.Account.Name, err)
+	for {
+		err := from.Call(ctx, http.MethodPost, "/api/messages", map[string]string{
+			"receiverId": to.Account.UserID, "content": "hello", "messageType": "text", "tempMessageId": tempID,
+		}, nil)
+		var refused *client.Error
+		switch {
+		case err == nil:
+			return time.Since(begin), nil
+		case !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable || ctx.Err() != nil:
+			return 0, fmt.Errorf("tell %s something: %w", to.Account.Name, err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, fmt.Errorf("tell %s something: %w", to.Account.Name, err)
+		}
 	}
-	return time.Since(begin), nil
 }

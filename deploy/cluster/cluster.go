@@ -168,6 +168,29 @@ func (c *Cluster) add(role, name string) (*Process, error) {
 	return p, nil
 }
 
+// Upgrade makes binary the program of what is started from now on. What runs goes on as
+// it is.
+func (c *Cluster) Upgrade(binary string) { c.opt.Binary = binary }
+
+// Renew ends a process in order, where it runs, and starts it again, as the program of now,
+// under its name and on its addresses. It returns when it is ready.
+func (c *Cluster) Renew(ctx context.Context, name string) error {
+	p := c.Process(name)
+	if p == nil {
+		return fmt.Errorf("renew %s: there is no such process", name)
+	}
+	if p.Running() {
+		if err := p.Term(30 * time.Second); err != nil {
+			return err
+		}
+	}
+	p.binary = c.opt.Binary
+	if err := p.Start(); err != nil {
+		return err
+	}
+	return p.Ready(ctx)
+}
+
 // Other makes one more process of a role, which the caller starts and ends: it is not
 // expected to run. Its log is named as it is here, and its settings are env.
 func (c *Cluster) Other(role, name string, env ...string) (*Process, error) {
@@ -217,12 +240,16 @@ func (c *Cluster) Ready(ctx context.Context) error {
 }
 
 // Verify runs the program's own check on the database.
-func (c *Cluster) Verify(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, c.opt.Binary, "verify") //nolint:gosec // ours
+func (c *Cluster) Verify(ctx context.Context) (string, error) { return c.Command(ctx, "verify") }
+
+// Command runs a command of the program with the settings of the processes, and returns
+// what it says.
+func (c *Cluster) Command(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.opt.Binary, args...) //nolint:gosec // ours
 	cmd.Env = append(os.Environ(), c.env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("verify: %w\n%s", err, out)
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return strings.TrimSpace(string(out)), nil
 }

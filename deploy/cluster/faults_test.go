@@ -35,8 +35,11 @@ type town struct {
 	crowd   chaos.Target
 	circles []chaos.Target
 	absent  []*client.Account
-	stop    context.CancelFunc
-	running sync.WaitGroup
+	groups  []string // their ids
+	// countsSystem: a storage role of before answers, which counts system messages as unread.
+	countsSystem bool
+	stop         context.CancelFunc
+	running      sync.WaitGroup
 }
 
 // newTown starts a cluster on which people talk to their two neighbours, to a small and a
@@ -49,9 +52,12 @@ func newTown(t *testing.T, opt cluster.Options) *town {
 	opt.Dir = filepath.Join(os.TempDir(), fmt.Sprintf("gochat-cluster-%d", opt.BasePort))
 	require.NoError(t, os.RemoveAll(opt.Dir))
 	require.NoError(t, os.MkdirAll(opt.Dir, 0o700))
-	bin, err := chaos.Build(t.Context(), opt.Dir)
-	require.NoError(t, err)
-	opt.Binary, opt.Out = bin, os.Stderr
+	if opt.Binary == "" {
+		bin, err := chaos.Build(t.Context(), opt.Dir)
+		require.NoError(t, err)
+		opt.Binary = bin
+	}
+	opt.Out = os.Stderr
 	opt.Env = []string{"GOCHAT_LIMITS_SOCKETS_PER_USER=20", "GOCHAT_ROUTER_GROUP_LIMIT=8"} // as the black-box suite has it
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
