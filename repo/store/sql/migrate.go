@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/md5" //nolint:gosec // for the name of a lock
 	"embed"
 	"errors"
 	"fmt"
@@ -200,10 +201,12 @@ func lockSchema(ctx context.Context, d *db.DB, pool *bun.DB) (unlock func() erro
 	if err != nil {
 		return nil, fmt.Errorf("lock the schema: %w", err)
 	}
-	var name string
+	var database, name string
 	var got int
-	err = conn.Conn.QueryRowContext(ctx, "SELECT CONCAT('gochat-migrate-', MD5(DATABASE()))").Scan(&name)
+	err = conn.Conn.QueryRowContext(ctx, "SELECT DATABASE()").Scan(&database)
 	if err == nil {
+		// Names may have 64 characters. MySQL has no MD5 any more.
+		name = fmt.Sprintf("gochat-migrate-%x", md5.Sum([]byte(database))) //nolint:gosec // nobody gains by a collision
 		err = conn.Conn.QueryRowContext(ctx, "SELECT COALESCE(GET_LOCK(?, 120), 0)", name).Scan(&got)
 	}
 	if err == nil && got != 1 {

@@ -3,4 +3,4 @@ CREATE TABLE IF NOT EXISTS store_epoch (
     epoch VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL
 ) ENGINE = InnoDB;
 --bun:split
-INSERT IGNORE INTO store_epoch (id, epoch) VALUES (1, MD5(CONCAT(UUID(), RAND(), NOW(6))));
+INSERT IGNORE INTO store_epoch (id, epoch) VALUES (1, REPLACE(UUID(), '-', ''));
