@@ -40,7 +40,9 @@ const (
 	myNoDatabase    = 1049
 	myShutdown      = 1053
 	myNoColumn      = 1054
+	myHasColumn     = 1060
 	myDuplicate     = 1062
+	myLacksColumn   = 1091
 	myTableFull     = 1114
 	myNoRight       = 1142
 	myNoColumnRight = 1143
@@ -141,6 +143,13 @@ func IsLost(err error) bool {
 	}
 	var ne net.Error
 	return errors.As(err, &ne)
+}
+
+// IsColumnChanged reports whether a column was to be added that is there, or dropped that
+// is not.
+func IsColumnChanged(err error) bool {
+	var me *mysql.MySQLError
+	return errors.As(err, &me) && (me.Number == myHasColumn || me.Number == myLacksColumn)
 }
 
 // IsConflict reports whether the database gave up a transaction because of

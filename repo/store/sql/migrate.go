@@ -24,19 +24,33 @@ var migrationFiles embed.FS
 // migrationsTable is where bun notes which migrations were applied.
 const migrationsTable = "bun_migrations"
 
-// migrateTimeout bounds one run of the migrations.
-const migrateTimeout = 5 * time.Minute
-
 // ErrPending says that the schema waits for migrations.
 var ErrPending = errors.New("the schema waits for migrations")
 
 // Migrate brings the schema to this program's version and returns the names
 // of the migrations that it applied. It is safe at every start and from many
-// processes at once, also on a schema that a newer program has brought further.
-// store.ErrNewerSchema, before anything is changed, when this program cannot work
-// with it; see Newer.
-func Migrate(ctx context.Context, d *db.DB) ([]string, error) {
-	return exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
+// processes at once, also on a schema that a newer program has brought further. A process
+// that was killed meanwhile is made up for by the next one. What changes a large table takes
+// as long as the server copies it, up to a day. store.ErrNewerSchema, before anything is
+// changed, when this program cannot work with the schema; see Newer.
+func Migrate(ctx context.Context, d *db.DB) ([]string, error) { return shipped.up(ctx, d) }
+
+// Rollback undoes the migrations that were applied last, together, and returns
+// their names; none when none is applied. What was stored in the tables that they
+// had made is gone. store.ErrNewerSchema, before anything is changed, when one is applied
+// that this program does not know.
+func Rollback(ctx context.Context, d *db.DB) ([]string, error) { return shipped.down(ctx, d) }
+
+// schema is migrations to run, and how long they may take.
+type schema struct {
+	files fs.FS // migrations/<driver>/*.sql
+	patience
+}
+
+var shipped = schema{files: migrationFiles, patience: patience{quick: 5 * time.Minute, copy: 24 * time.Hour}}
+
+func (s schema) up(ctx context.Context, d *db.DB) ([]string, error) {
+	return s.exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
 		if _, err := Newer(ctx, d); err != nil {
 			return nil, err
 		}
@@ -47,12 +61,8 @@ func Migrate(ctx context.Context, d *db.DB) ([]string, error) {
 	})
 }
 
-// Rollback undoes the migrations that were applied last, together, and returns
-// their names; none when none is applied. What was stored in the tables that they
-// had made is gone. store.ErrNewerSchema, before anything is changed, when one is applied
-// that this program does not know.
-func Rollback(ctx context.Context, d *db.DB) ([]string, error) {
-	return exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
+func (s schema) down(ctx context.Context, d *db.DB) ([]string, error) {
+	return s.exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
 		if err := refuseUnknown(ctx, d); err != nil {
 			return nil, err
 		}
@@ -81,7 +91,7 @@ type MigrationState struct {
 // MigrationStatus lists the migrations that this program or the database knows, in
 // their order. It changes nothing.
 func MigrationStatus(ctx context.Context, d *db.DB) ([]MigrationState, error) {
-	known, err := migrations(d.Driver())
+	known, err := shipped.migrations(d.Driver(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -138,10 +148,14 @@ func newMigrator(pool *bun.DB, known *migrate.Migrations) *migrate.Migrator {
 
 // exclusively lets one process at a time change the schema, and returns the names
 // of the migrations that run reports.
-func exclusively(ctx context.Context, d *db.DB, run func(context.Context, *migrate.Migrator) (*migrate.MigrationGroup, error)) (names []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
-	defer cancel()
-	known, err := migrations(d.Driver())
+func (s schema) exclusively(ctx context.Context, d *db.DB, run func(context.Context, *migrate.Migrator) (*migrate.MigrationGroup, error)) (names []string, err error) {
+	limit := s.patience
+	if d.Driver() != db.MySQL {
+		limit.quick = limit.copy // a migration is one step there
+	}
+	ctx, w, stop := limit.start(ctx)
+	defer stop()
+	known, err := s.migrations(d.Driver(), w)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +170,11 @@ func exclusively(ctx context.Context, d *db.DB, run func(context.Context, *migra
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	w.next(false)
 	group, err := run(ctx, m)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w (%w)", cause, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("migrate the schema: %w", transient(err))
 	}
@@ -166,16 +184,30 @@ func exclusively(ctx context.Context, d *db.DB, run func(context.Context, *migra
 	return names, nil
 }
 
-func migrations(driver db.Driver) (*migrate.Migrations, error) {
-	sub, err := fs.Sub(migrationFiles, "migrations/"+string(driver))
+// migrations reads those of a driver. Those of SQLite are a transaction each, which bun runs.
+func (s schema) migrations(driver db.Driver, w *watch) (*migrate.Migrations, error) {
+	files, err := fs.Sub(s.files, "migrations/"+string(driver))
 	if err != nil {
 		return nil, fmt.Errorf("open the migrations: %w", err)
 	}
 	known := migrate.NewMigrations()
-	if err := known.Discover(sub); err != nil {
+	if err := known.Discover(files); err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
-	return known, nil
+	if driver != db.MySQL {
+		return known, nil
+	}
+	stepwise := migrate.NewMigrations()
+	for _, one := range known.Sorted() {
+		if one.Up, err = inSteps(files, one, "up", w); err == nil {
+			one.Down, err = inSteps(files, one, "down", w)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the migrations: %w", err)
+		}
+		stepwise.Add(one)
+	}
+	return stepwise, nil
 }
 
 func tableExists(ctx context.Context, d *db.DB, table string) (bool, error) {
@@ -204,6 +236,10 @@ func lockSchema(ctx context.Context, d *db.DB, pool *bun.DB) (unlock func() erro
 	var database, name string
 	var got int
 	err = conn.Conn.QueryRowContext(ctx, "SELECT DATABASE()").Scan(&database)
+	if err == nil {
+		// The connection is silent until the end, and would be cut off after wait_timeout.
+		_, err = conn.Conn.ExecContext(ctx, "SET SESSION wait_timeout = 604800")
+	}
 	if err == nil {
 		// Names may have 64 characters. MySQL has no MD5 any more.
 		name = fmt.Sprintf("gochat-migrate-%x", md5.Sum([]byte(database))) //nolint:gosec // nobody gains by a collision

@@ -62,7 +62,7 @@ func states(t *testing.T, d *db.DB) (out []string) {
 
 func known(t *testing.T, driver db.Driver) (out []string) {
 	t.Helper()
-	all, err := migrations(driver)
+	all, err := shipped.migrations(driver, nil)
 	require.NoError(t, err)
 	for _, one := range all.Sorted() {
 		out = append(out, one.Name)

@@ -1,0 +1,179 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/migrate"
+
+	"github.com/gochat/gochat/infra/db"
+)
+
+// A MySQL server commits each statement that changes the schema by itself, so that a
+// migration that is killed leaves the statements that it got to. All of them run again at
+// the next start, therefore each must bear that. MariaDB has words for it (ADD COLUMN IF NOT
+// EXISTS) that MySQL lacks: the columns are looked up instead, on both.
+
+// step is one statement of a migration that may run again.
+type step struct {
+	query   string
+	table   string   // of ALTER TABLE
+	changes []change // of ALTER TABLE; without any the statement bears to run again as it is
+}
+
+// change is one part of ALTER TABLE: what is done ("ADD COLUMN"), with which column, and how
+// it is then.
+type change struct{ verb, column, rest string }
+
+var (
+	sqlComment  = regexp.MustCompile(`(?m)^\s*--.*$`)
+	splitLine   = regexp.MustCompile(`(?m)^--bun:split$`)
+	runsAgain   = regexp.MustCompile(`(?is)^(CREATE TABLE IF NOT EXISTS|DROP TABLE IF EXISTS|INSERT IGNORE INTO)\s`)
+	alterTable  = regexp.MustCompile("(?is)^ALTER TABLE `?(\\w+)`?\\s+(.*)$")
+	alterColumn = regexp.MustCompile("(?is)^(ADD COLUMN|DROP COLUMN|MODIFY) `?(\\w+)`?(.*)$")
+)
+
+// inSteps returns how the file of a migration is run, up or down.
+func inSteps(files fs.FS, m migrate.Migration, way string, w *watch) (func(context.Context, *migrate.Migrator, *migrate.Migration) error, error) {
+	name := m.Name + "_" + m.Comment + "." + way + ".sql"
+	text, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, fmt.Errorf("a migration goes both ways: %w", err)
+	}
+	steps, err := readSteps(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return func(ctx context.Context, on *migrate.Migrator, _ *migrate.Migration) error {
+		for _, one := range steps {
+			if err := one.run(ctx, on.DB(), w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+// readSteps splits the text of a migration, and refuses what cannot run twice.
+func readSteps(text string) ([]step, error) {
+	var out []step
+	for _, query := range splitLine.Split(text, -1) {
+		query = strings.TrimSpace(sqlComment.ReplaceAllString(query, ""))
+		query = strings.TrimSpace(strings.TrimSuffix(query, ";"))
+		if query == "" {
+			continue
+		}
+		s := step{query: query}
+		if m := alterTable.FindStringSubmatch(query); m != nil {
+			s.table = m[1]
+			var err error
+			if s.changes, err = readChanges(m[2]); err != nil {
+				return nil, err
+			}
+		} else if !runsAgain.MatchString(query) {
+			return nil, fmt.Errorf("%.60q… may not bear to run twice; what does is CREATE TABLE IF NOT EXISTS, DROP TABLE IF EXISTS, "+
+				"INSERT IGNORE, and ALTER TABLE with ADD COLUMN, DROP COLUMN and MODIFY", query)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func readChanges(text string) ([]change, error) {
+	var out []change
+	for _, one := range splitList(text) {
+		m := alterColumn.FindStringSubmatch(strings.TrimSpace(one))
+		if m == nil || strings.EqualFold(m[2], "IF") {
+			return nil, fmt.Errorf("%q is not ADD COLUMN, DROP COLUMN or MODIFY, and may not bear to run twice", one)
+		}
+		out = append(out, change{verb: strings.ToUpper(m[1]), column: m[2], rest: m[3]})
+	}
+	return out, nil
+}
+
+// splitList splits at commas that are neither in parentheses nor in quotes.
+func splitList(text string) (out []string) {
+	depth, quoted, from := 0, false, 0
+	for i, c := range text {
+		switch {
+		case c == '\'':
+			quoted = !quoted
+		case quoted:
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ',' && depth == 0:
+			out, from = append(out, text[from:i]), i+1
+		}
+	}
+	return append(out, text[from:])
+}
+
+func (c change) done(columns map[string]bool) bool {
+	there := columns[strings.ToLower(c.column)]
+	return c.verb == "ADD COLUMN" && there || c.verb == "DROP COLUMN" && !there
+}
+
+// left is the statement without what is done already, "" when all of it is.
+func (s step) left(columns map[string]bool) string {
+	if s.table == "" {
+		return s.query
+	}
+	var todo []string
+	for _, c := range s.changes {
+		if !c.done(columns) {
+			todo = append(todo, c.verb+" `"+c.column+"`"+c.rest)
+		}
+	}
+	if len(todo) == 0 {
+		return ""
+	}
+	return "ALTER TABLE `" + s.table + "` " + strings.Join(todo, ", ")
+}
+
+// alterAttempts is how often a statement is written anew because another connection
+// changed the table meanwhile.
+const alterAttempts = 3
+
+// run brings the step to its end. A server goes on with the ALTER TABLE of a process that
+// was killed: the same statement then waits for that one, and finds its columns there.
+func (s step) run(ctx context.Context, pool bun.IDB, w *watch) error {
+	for try := 1; ; try++ {
+		var columns map[string]bool
+		if s.table != "" {
+			var err error
+			if columns, err = columnsOf(ctx, pool, s.table); err != nil {
+				return err
+			}
+		}
+		query := s.left(columns)
+		if query == "" {
+			return nil
+		}
+		w.next(s.table != "")
+		_, err := pool.NewRaw(query).Exec(ctx)
+		w.next(false)
+		if err == nil || !db.IsColumnChanged(err) || s.table == "" || try == alterAttempts {
+			return err
+		}
+	}
+}
+
+func columnsOf(ctx context.Context, pool bun.IDB, table string) (map[string]bool, error) {
+	var names []string
+	err := pool.NewRaw("SELECT LOWER(column_name) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?", table).
+		Scan(ctx, &names)
+	if err != nil {
+		return nil, fmt.Errorf("look for the columns of %s: %w", table, err)
+	}
+	out := map[string]bool{}
+	for _, name := range names {
+		out[name] = true
+	}
+	return out, nil
+}

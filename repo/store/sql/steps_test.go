@@ -1,0 +1,189 @@
+package sqlstore
+
+import (
+	"context"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/repotest"
+)
+
+// TestMigrationsAreKilledBetweenTheirSteps: each is killed after each of its statements,
+// up and down, and is finished by a later run, to what an undisturbed run comes to.
+func TestMigrationsAreKilledBetweenTheirSteps(t *testing.T) {
+	t.Parallel()
+	d, whole := opened(t, repotest.MySQL(t)), opened(t, repotest.MySQL(t))
+	_, err := Migrate(t.Context(), whole)
+	require.NoError(t, err)
+	all := known(t, db.MySQL)
+
+	for _, name := range all {
+		for cut := 1; cut <= stepsIn(t, name, "up"); cut++ {
+			_, err := killed(t, name, "up", cut).up(t.Context(), d)
+			require.ErrorContains(t, err, "Error 1146", "%s after step %d", name, cut)
+			require.Contains(t, states(t, d), name+" pending")
+		}
+	}
+	_, err = Migrate(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, suffixed(all, " applied"), states(t, d))
+	assert.Equal(t, columnsAndKeys(t, whole), columnsAndKeys(t, d))
+
+	slices.Reverse(all)
+	for _, name := range all { // each was applied by itself, so that each is undone by itself
+		for cut := 1; cut <= stepsIn(t, name, "down"); cut++ {
+			_, err := killed(t, name, "down", cut).down(t.Context(), d)
+			require.ErrorContains(t, err, "Error 1146", "%s undone up to step %d", name, cut)
+			require.Contains(t, states(t, d), name+" applied")
+		}
+		names, err := Rollback(t.Context(), d)
+		require.NoError(t, err)
+		require.Equal(t, []string{name}, names)
+	}
+	assert.Empty(t, slices.DeleteFunc(columnsAndKeys(t, d), func(line string) bool { return strings.HasPrefix(line, "bun_") }))
+}
+
+// killed is the migrations up to name, of which that one fails after its first steps, for
+// want of a table (1146).
+func killed(t *testing.T, name, way string, steps int) schema {
+	t.Helper()
+	cut := fstest.MapFS{}
+	require.NoError(t, fs.WalkDir(migrationFiles, "migrations/mysql", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || way == "up" && e.Name() > name+"~" {
+			return err
+		}
+		text, err := migrationFiles.ReadFile(path)
+		if strings.HasPrefix(e.Name(), name) && strings.HasSuffix(e.Name(), way+".sql") {
+			parts := strings.Split(string(text), "--bun:split\n")
+			text = []byte(strings.Join(append(parts[:steps:steps], "INSERT IGNORE INTO killed_here VALUES (1);\n"), "\n--bun:split\n"))
+		}
+		cut[path] = &fstest.MapFile{Data: text}
+		return err
+	}))
+	return schema{files: cut, patience: shipped.patience}
+}
+
+func stepsIn(t *testing.T, name, way string) int {
+	t.Helper()
+	paths, err := fs.Glob(migrationFiles, "migrations/mysql/"+name+"_*."+way+".sql")
+	require.NoError(t, err)
+	require.Len(t, paths, 1)
+	text, err := migrationFiles.ReadFile(paths[0])
+	require.NoError(t, err)
+	return strings.Count(string(text), "--bun:split\n") + 1
+}
+
+func columnsAndKeys(t *testing.T, d *db.DB) []string {
+	t.Helper()
+	var out []string
+	require.NoError(t, d.Primary().NewRaw(`SELECT CONCAT_WS(' ', table_name, ordinal_position, column_name, column_type, is_nullable, column_default, extra)
+		FROM information_schema.columns WHERE table_schema = DATABASE()
+		UNION ALL SELECT CONCAT_WS(' ', table_name, index_name, seq_in_index, column_name, non_unique)
+		FROM information_schema.statistics WHERE table_schema = DATABASE() ORDER BY 1`).Scan(t.Context(), &out))
+	return out
+}
+
+// TestStepsMeetThemselves: a server goes on with the ALTER TABLE of a process that was
+// killed, and the next process asks for the same before that is done.
+func TestStepsMeetThemselves(t *testing.T) {
+	t.Parallel()
+	for name, query := range map[string]string{
+		"add":  "ALTER TABLE narrow ADD COLUMN b INT NOT NULL DEFAULT 0, ADD COLUMN c INT NOT NULL DEFAULT 0",
+		"drop": "ALTER TABLE narrow DROP COLUMN a, MODIFY id BIGINT NOT NULL",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := opened(t, repotest.MySQL(t))
+			release := narrow(t, d)
+			steps, err := readSteps(query)
+			require.NoError(t, err)
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() { assert.NoError(t, steps[0].run(t.Context(), d.Writer(), nil)) })
+			}
+			waiting(t, d, 2)
+			release()
+			wg.Wait()
+			columns, err := columnsOf(t.Context(), d.Writer(), "narrow")
+			require.NoError(t, err)
+			assert.Equal(t, name == "add", columns["b"] && columns["c"])
+			assert.Equal(t, name == "add", columns["a"])
+		})
+	}
+}
+
+// TestCopiesHaveTheirOwnTime: it is not that of the other steps, and what was given up is
+// finished later.
+func TestCopiesHaveTheirOwnTime(t *testing.T) {
+	t.Parallel()
+	d := opened(t, repotest.MySQL(t))
+	release := narrow(t, d)
+	files := fstest.MapFS{
+		"migrations/mysql/20260101000000_wider.up.sql":   {Data: []byte("ALTER TABLE narrow ADD COLUMN b INT NOT NULL DEFAULT 0;")},
+		"migrations/mysql/20260101000000_wider.down.sql": {Data: []byte("ALTER TABLE narrow DROP COLUMN b;")},
+	}
+	_, err := schema{files: files, patience: patience{quick: time.Hour, copy: 200 * time.Millisecond}}.up(t.Context(), d)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "a step takes longer than it may (1h0m0s, or 200ms where tables are copied)")
+	release()
+	names, err := schema{files: files, patience: shipped.patience}.up(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"20260101000000"}, names)
+	assert.Greater(t, shipped.copy, 10*shipped.quick)
+}
+
+// narrow makes a table that cannot be altered until release is called.
+func narrow(t *testing.T, d *db.DB) (release func()) {
+	t.Helper()
+	exec(t, d, "CREATE TABLE narrow (id INT NOT NULL PRIMARY KEY, a INT NOT NULL DEFAULT 0) ENGINE=InnoDB", "INSERT INTO narrow (id) VALUES (1)")
+	tx, err := d.Writer().BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "UPDATE narrow SET id = 2")
+	require.NoError(t, err)
+	return sync.OnceFunc(func() { assert.NoError(t, tx.Commit()) })
+}
+
+// waiting returns when n statements wait for their turn to change a table.
+func waiting(t *testing.T, d *db.DB, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var found int
+		err := d.Primary().DB.QueryRowContext(t.Context(),
+			"SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE '%metadata lock%'").Scan(&found)
+		return assert.NoError(t, err) && found == n
+	}, time.Minute, 10*time.Millisecond)
+}
+
+func TestWhatMayRunTwice(t *testing.T) {
+	t.Parallel()
+	for text, left := range map[string]string{
+		"-- about it\nCREATE TABLE IF NOT EXISTS t (a INT);\n":                        "CREATE TABLE IF NOT EXISTS t (a INT)",
+		"alter table `t`\n  add column A decimal(3, 1) NOT NULL,\n  ADD COLUMN n INT": "ALTER TABLE `t` ADD COLUMN `n` INT",
+		"ALTER TABLE t ADD COLUMN n VARCHAR(9) DEFAULT ', ADD x(', DROP COLUMN a":     "ALTER TABLE `t` ADD COLUMN `n` VARCHAR(9) DEFAULT ', ADD x(', DROP COLUMN `a`",
+		"ALTER TABLE t MODIFY a BIGINT, DROP COLUMN n":                                "ALTER TABLE `t` MODIFY `a` BIGINT",
+		"ALTER TABLE t DROP COLUMN n, ADD COLUMN a INT":                               "",
+	} {
+		steps, err := readSteps(text)
+		require.NoError(t, err, text)
+		require.Len(t, steps, 1, text)
+		assert.Equal(t, left, steps[0].left(map[string]bool{"a": true}), text)
+	}
+	for _, text := range []string{
+		"CREATE TABLE t (a INT)", "DROP TABLE t", "INSERT INTO t VALUES (1)", "UPDATE t SET a = a + 1", "CREATE INDEX i ON t (a)",
+		"ALTER TABLE t ADD KEY i (a)", "ALTER TABLE t DROP COLUMN n, RENAME COLUMN a TO b", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT",
+	} {
+		_, err := readSteps("DROP TABLE IF EXISTS u;\n--bun:split\n" + text)
+		require.ErrorContains(t, err, "may not bear to run twice", text)
+	}
+	_, err := shipped.migrations(db.MySQL, nil)
+	require.NoError(t, err, "no file is of these")
+}
