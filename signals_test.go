@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -19,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/deploy/client"
 )
 
 // asProgram makes this test binary the program itself.
@@ -62,14 +63,11 @@ func (p *program) address(t *testing.T) string {
 // register makes a user and returns the token.
 func register(t *testing.T, address string) string {
 	t.Helper()
-	resp, err := http.Post("http://"+address+"/api/auth/register", "application/json", //nolint:noctx // a test
-		strings.NewReader(`{"username": "somebody", "password": "a long password"}`))
+	s := client.New("http://" + address)
+	defer s.Close()
+	somebody, err := s.Register(t.Context(), "somebody", "a long password")
 	require.NoError(t, err)
-	defer func() { _ = resp.Body.Close() }()
-	require.Equal(t, http.StatusCreated, resp.StatusCode)
-	var grant struct{ Token string }
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&grant))
-	return grant.Token
+	return somebody.Token
 }
 
 // lockDatabase takes the embedded database's write lock, and returns what lets it go.

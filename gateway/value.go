@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
+	"math"
 	"strconv"
 )
 
@@ -64,11 +66,19 @@ func (v value) flag() (is, ok bool) {
 	return string(v.raw) == "true", string(v.raw) == "true" || string(v.raw) == "false"
 }
 
-// count returns a JSON number that is a plain whole number from 0 to 2^63-1.
+// count returns a JSON number that is a whole number from 0 to 2^63-1. One that is written
+// with a fraction of zeros or an exponent is exact below 2^53 only, and refused from there on.
 func (v value) count() (uint64, bool) {
 	if len(v.raw) == 0 || v.raw[0] < '0' || v.raw[0] > '9' {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(string(v.raw), 10, 63)
-	return n, err == nil
+	if err == nil || !bytes.ContainsAny(v.raw, ".eE") {
+		return n, err == nil
+	}
+	f, err := strconv.ParseFloat(string(v.raw), 64)
+	if err != nil || f != math.Trunc(f) || f >= 1<<53 {
+		return 0, false
+	}
+	return uint64(f), true
 }

@@ -113,8 +113,13 @@ func failure(resp *http.Response, data []byte) error {
 	return &body.Error
 }
 
+// unavailableTries is how often an account is asked for at a server that cannot do it right
+// now, as one on a busy machine may say: a password costs it much.
+const unavailableTries = 20
+
 // Register makes an account, waiting where the server says so.
 func (s *Server) Register(ctx context.Context, name, password string) (*Account, error) {
+	path, unavailable := "/api/auth/register", 0
 	for {
 		var out struct {
 			Token string `json:"token"`
@@ -122,14 +127,24 @@ func (s *Server) Register(ctx context.Context, name, password string) (*Account,
 				UserID string `json:"userId"`
 			} `json:"user"`
 		}
-		err := s.Call(ctx, http.MethodPost, "/api/auth/register", "", map[string]string{"username": name, "password": password}, &out)
+		err := s.Call(ctx, http.MethodPost, path, "", map[string]string{"username": name, "password": password}, &out)
 		var refused *Error
-		if errors.As(err, &refused) && refused.Status == http.StatusTooManyRequests {
-			select {
-			case <-time.After(max(refused.RetryAfter, time.Second)):
-				continue
-			case <-ctx.Done():
-				return nil, ctx.Err()
+		if errors.As(err, &refused) {
+			again := refused.Status == http.StatusTooManyRequests
+			switch {
+			case refused.Status == http.StatusServiceUnavailable && unavailable < unavailableTries:
+				unavailable++
+				again = true
+			case refused.Status == http.StatusConflict && unavailable > 0:
+				path, again = "/api/auth/login", true // an attempt before was stored all the same
+			}
+			if again {
+				select {
+				case <-time.After(max(refused.RetryAfter, time.Second)):
+					continue
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
 			}
 		}
 		if err != nil {

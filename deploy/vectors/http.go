@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // once makes a call and judges its answer: by the vector, by the contract's file, and
@@ -19,14 +21,9 @@ func (r *run) once(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, raw, err := exchange(req)
 	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return fmt.Errorf("read the answer of %s %s: %w", c.Method, c.Path, err)
+		return fmt.Errorf("%s %s: %w", c.Method, c.Path, err)
 	}
 	answer, err := r.answer(req, resp, raw)
 	if err != nil {
@@ -41,6 +38,32 @@ func (r *run) once(ctx context.Context, c Call) error {
 		}
 	}
 	return r.vars.capture(c.Capture, answer)
+}
+
+// exchange makes a call until the server is not unavailable, as one on a busy machine may be
+// for a moment; that is safe by the contract.
+func exchange(req *http.Request) (*http.Response, []byte, error) {
+	for {
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return nil, nil, err
+		}
+		raw, err := io.ReadAll(resp.Body)
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
+			return nil, nil, fmt.Errorf("read the answer: %w", err)
+		}
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			return resp, raw, nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-req.Context().Done():
+			return nil, nil, req.Context().Err()
+		}
+		if req.Body, err = req.GetBody(); err != nil {
+			return nil, nil, err
+		}
+	}
 }
 
 func (r *run) request(ctx context.Context, c Call) (*http.Request, []byte, error) {
