@@ -224,9 +224,7 @@ func NewMessageData(m *pb.Message) MessageData {
 	if m.GetRecalledBy() != 0 {
 		d.RecalledBy = UserID(m.GetRecalledBy()).String()
 	}
-	for _, r := range m.GetReactions() {
-		d.Reactions = append(d.Reactions, ReactionData{Reaction: r.GetReaction(), UserIDs: UserIDs(r.GetUserIds())})
-	}
+	d.Reactions = reactionsOf(m)
 	return d
 }
 

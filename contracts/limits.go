@@ -3,7 +3,6 @@ package contracts
 import (
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -34,7 +33,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		UsernameMin: 3, UsernameMax: 32, PasswordMin: 8, PasswordMax: 72, NicknameMax: 64,
 		AvatarURLMax: 2048, ContentMax: 8192, TempMessageID: 64, HistoryMax: 200, HistoryDefault: 50,
-		DeviceIDMax: 64, SyncConversations: 10000, Mentions: 50, ReactionMax: 32, GroupNameMax: 64,
+		DeviceIDMax: 64, SyncConversations: 10000, Mentions: 50, ReactionMax: 64, GroupNameMax: 64,
 		AnnouncementMax: 2000, GroupAddMax: 1000, GroupMembersMax: 200_000,
 	}
 }
@@ -110,14 +109,6 @@ func (l Limits) CheckContent(s string) string {
 func (l Limits) CheckMessageType(s string) string {
 	if !clientTypes[s] {
 		return "one of text, image, audio, video, file, location, custom"
-	}
-	return ""
-}
-
-// CheckReaction returns what a reaction must be, or "" when it is.
-func (l Limits) CheckReaction(s string) string {
-	if len(s) < 1 || len(s) > l.ReactionMax || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		return fmt.Sprintf("1 to %d bytes of UTF-8, an emoji as a rule", l.ReactionMax)
 	}
 	return ""
 }

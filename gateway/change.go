@@ -29,8 +29,13 @@ func changeOf(b *body, limits contracts.Limits, sender int64, conv string, seq u
 		ch.Content = b.required("content")
 		note("content", limits.CheckContent(ch.GetContent()))
 	case pb.Change_KIND_REACT, pb.Change_KIND_UNREACT:
-		ch.Reaction = b.required("reaction")
-		note("reaction", limits.CheckReaction(ch.GetReaction()))
+		check := limits.CheckReaction
+		if kind == pb.Change_KIND_UNREACT {
+			check = limits.CheckReactionBack
+		}
+		reaction := b.required("reaction")
+		note("reaction", check(reaction))
+		ch.Reaction = contracts.CanonicalReaction(reaction)
 	}
 	for _, name := range []string{"content", "reaction"} {
 		b.optional(name) // a text, also where the kind has no use for it

@@ -137,7 +137,7 @@ func TestChangesOnTheSocket(t *testing.T) {
 		{"recall", `{"conversationId":"world","seqId":5,"change":"recall","tempMessageId":"e3"}`, true, "", ""},
 		{"no such change", `{"conversationId":"world","seqId":5,"change":"pin","tempMessageId":"e4"}`, false, contracts.CodeInvalidArgument, ""},
 		{"edit without content", `{"conversationId":"world","seqId":5,"change":"edit","tempMessageId":"e5"}`, false, contracts.CodeInvalidArgument, ""},
-		{"reaction too long", `{"conversationId":"world","seqId":5,"change":"react","reaction":"` + strings.Repeat("a", 33) + `","tempMessageId":"e6"}`, false, contracts.CodeInvalidArgument, ""},
+		{"reaction too long", `{"conversationId":"world","seqId":5,"change":"react","reaction":"` + strings.Repeat("a", 65) + `","tempMessageId":"e6"}`, false, contracts.CodeInvalidArgument, ""},
 		{"no conversation", `{"seqId":5,"change":"recall","tempMessageId":"e7"}`, false, contracts.CodeInvalidArgument, ""},
 		{"no number", `{"conversationId":"world","change":"recall","tempMessageId":"e8"}`, false, contracts.CodeInvalidArgument, ""},
 		{"no key", `{"conversationId":"world","seqId":5,"change":"recall"}`, false, "", contracts.CodeInvalidArgument},

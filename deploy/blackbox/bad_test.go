@@ -44,7 +44,7 @@ func forms(peer *user, conv string) []form {
 		{"/api/conversations", []field{{"peerId", peer.id, true, []any{"", "0", "-5", "word", "99999999999999999999"}}}},
 		{"/api/conversations/" + conv + "/read", []field{{"seqId", 1, true, []any{-1, 1.5, 1e30}}}},
 		{"/api/sync", []field{
-			{"conversations", obj{conv: 0}, true, []any{obj{"nonsense": 1}, obj{conv: -1}, obj{conv: "1"}}},
+			{"conversations", obj{conv: 0}, true, []any{obj{"nonsense": "1"}, obj{conv: -1}, obj{conv: "1"}}},
 			{"limit", 10, false, []any{-1, 201, 1.5}},
 			{"epoch", "another", false, []any{long(65)}},
 		}},

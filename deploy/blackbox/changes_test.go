@@ -72,6 +72,29 @@ func TestChangesOfAMessage(t *testing.T) {
 	assert.EqualValues(t, 5, bob.get("/api/conversations/" + conv).Body["lastSeq"], "no number for what is refused")
 }
 
+// TestOneHeart: a reaction has one form, however it is written.
+func TestOneHeart(t *testing.T) {
+	t.Parallel()
+	ann, bob := newUser(t), newUser(t)
+	conv := ann.chatWith(bob)
+	require.Equal(t, 200, ann.say(obj{"conversationId": conv}, "hello", "h0").Status)
+	react := bob.post("/api/conversations/"+conv+"/messages/1/changes", obj{"change": "react", "reaction": "❤", "tempMessageId": "b4"})
+	require.Equal(t, 200, react.Status, "%s", react.Raw)
+	const heart = "❤\uFE0F"
+	require.Equal(t, 409, bob.post("/api/conversations/"+conv+"/messages/1/changes", obj{"change": "react", "reaction": heart, "tempMessageId": "b5"}).Status)
+	require.Equal(t, 200, ann.post("/api/conversations/"+conv+"/messages/1/changes", obj{"change": "react", "reaction": heart, "tempMessageId": "a5"}).Status)
+	assert.Equal(t, []any{obj{"reaction": heart, "userIds": []any{bob.id, ann.id}}}, first(t, ann, conv)["reactions"])
+	for i, u := range []*user{ann, bob} {
+		undo := obj{"change": "unreact", "reaction": []string{"❤", heart}[i], "tempMessageId": "u5"}
+		require.Equal(t, 200, u.post("/api/conversations/"+conv+"/messages/1/changes", undo).Status)
+	}
+	assert.Nil(t, first(t, ann, conv)["reactions"])
+	for _, blank := range []string{" ", "\u200D", "\u2800"} {
+		a := bob.post("/api/conversations/"+conv+"/messages/1/changes", obj{"change": "react", "reaction": blank, "tempMessageId": "b6"})
+		assert.NotEmpty(t, a.field("reaction"), "%s", a.Raw)
+	}
+}
+
 func TestRepliesAndMentions(t *testing.T) {
 	t.Parallel()
 	ann, bob := newUser(t), newUser(t)
@@ -102,7 +125,7 @@ func TestBadChanges(t *testing.T) {
 	before := state(t, ann, conv)
 	for _, body := range []obj{
 		{"change": "edit", "tempMessageId": "x"}, {"change": "edit", "content": "", "tempMessageId": "x"}, {"change": "edit", "content": long(8193), "tempMessageId": "x"},
-		{"change": "react", "tempMessageId": "x"}, {"change": "react", "reaction": long(33), "tempMessageId": "x"}, {"change": "pin", "tempMessageId": "x"},
+		{"change": "react", "tempMessageId": "x"}, {"change": "react", "reaction": long(65), "tempMessageId": "x"}, {"change": "pin", "tempMessageId": "x"},
 		{"change": 1, "tempMessageId": "x"}, {"change": "recall"}, {"change": "recall", "tempMessageId": long(65)}, {},
 	} {
 		a := ann.post("/api/conversations/"+conv+"/messages/1/changes", body)

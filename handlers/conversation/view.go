@@ -114,10 +114,11 @@ func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncA
 	}
 	have := make(map[string]uint64, len(in.GetHave()))
 	for id, seq := range in.GetHave() {
-		if !contracts.ConversationID(id).Valid() {
-			return nil, contracts.Invalid("conversations", "conversation ids")
+		// One that is no id is passed over as one that nobody knows is: a client would get
+		// nothing any more for one key that an older version of it has left behind.
+		if contracts.ConversationID(id).Valid() {
+			have[id] = handlers.Storable(seq)
 		}
-		have[id] = handlers.Storable(seq)
 	}
 	resp, err := s.deps.Conversations.Sync(ctx, &pb.SyncRequest{UserId: in.GetCallerId(), Have: have, Limit: limit, Epoch: in.GetEpoch()})
 	if err != nil {

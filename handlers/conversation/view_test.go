@@ -254,8 +254,8 @@ func TestSyncBounds(t *testing.T) {
 		"limit -1":                 {&pb.SyncAllRequest{Limit: -1}, "limit", nil},
 		"as many as can be":        {&pb.SyncAllRequest{Have: have(4)}, "", &pb.SyncRequest{Limit: 50, Have: have(4)}},
 		"one too many":             {&pb.SyncAllRequest{Have: have(5)}, "conversations", nil},
-		"what is no id":            {&pb.SyncAllRequest{Have: map[string]uint64{single: 1, "x": 1}}, "conversations", nil},
-		"an empty id":              {&pb.SyncAllRequest{Have: map[string]uint64{"": 0}}, "conversations", nil},
+		"what is no id":            {&pb.SyncAllRequest{Have: map[string]uint64{single: 1, "x": 1}}, "", &pb.SyncRequest{Limit: 50, Have: map[string]uint64{single: 1}}},
+		"an empty id":              {&pb.SyncAllRequest{Have: map[string]uint64{"": 0}}, "", &pb.SyncRequest{Limit: 50}},
 		"every kind":               {&pb.SyncAllRequest{Have: map[string]uint64{single: 0, group: 3, world: 7}}, "", &pb.SyncRequest{Limit: 50, Have: map[string]uint64{single: 0, group: 3, world: 7}}},
 		"numbers over signed ones": {&pb.SyncAllRequest{Have: map[string]uint64{single: math.MaxUint64}}, "", &pb.SyncRequest{Limit: 50, Have: map[string]uint64{single: math.MaxInt64}}},
 	}

@@ -137,6 +137,7 @@ func changesRefused(t *testing.T, c *clients) {
 		"a change":                      {change(g.conv, bob, "x4", recall(4)), pb.SaveResult_OUTCOME_CONFLICT},
 		"what was recalled":             {change(g.conv, bob, "x5", react(5, "👍")), pb.SaveResult_OUTCOME_CONFLICT},
 		"the same reaction":             {change(g.conv, bob, "x6", react(3, "👍")), pb.SaveResult_OUTCOME_REACTED_ALREADY},
+		"it in another form":            {change(g.conv, bob, "x66", react(3, "👍\uFE0F")), pb.SaveResult_OUTCOME_REACTED_ALREADY},
 		"a reaction that is not there":  {change(g.conv, bob, "x7", unreact(3, "🎉")), pb.SaveResult_OUTCOME_NO_TARGET},
 		"somebody else's reaction":      {change(g.conv, g.owner, "x8", unreact(3, "👍")), pb.SaveResult_OUTCOME_NO_TARGET},
 		"as an admin without being one": {change(g.conv, late, "x9", asAdmin(3)), pb.SaveResult_OUTCOME_FORBIDDEN},

@@ -134,37 +134,45 @@ func (t *target) change(ch *store.Change, by *store.Message, seq uint64) store.O
 	return 0
 }
 
-// react returns the reactions after one more, or one less; it leaves the old ones as
-// they are.
+// react returns the reactions after one more, or one less; it leaves the old ones as they are.
+// Reactions are compared in their canonical form. What older programs stored of this one in other
+// forms becomes one with it.
 func react(old []store.Reaction, ch *store.Change, user int64) ([]store.Reaction, store.Outcome) {
+	reaction := contracts.CanonicalReaction(ch.Reaction)
 	out := make([]store.Reaction, 0, len(old)+1)
-	total, found := 0, false
+	total, at := 0, -1
 	for _, r := range old {
 		total += len(r.Users)
-		if r.Reaction != ch.Reaction {
+		if contracts.CanonicalReaction(r.Reaction) != reaction {
 			out = append(out, r)
 			continue
 		}
-		found = true
-		at := slices.Index(r.Users, user)
-		switch {
-		case ch.Kind == store.React && at >= 0:
-			return nil, store.ReactedAlready
-		case ch.Kind == store.Unreact && at < 0:
-			return nil, store.NoTarget
-		case ch.Kind == store.React:
-			out = append(out, store.Reaction{Reaction: r.Reaction, Users: append(slices.Clone(r.Users), user)})
-		case len(r.Users) > 1:
-			out = append(out, store.Reaction{Reaction: r.Reaction, Users: slices.Delete(slices.Clone(r.Users), at, at+1)})
+		if at < 0 {
+			at = len(out)
+			out = append(out, store.Reaction{Reaction: reaction})
+		}
+		for _, u := range r.Users {
+			if !slices.Contains(out[at].Users, u) {
+				out[at].Users = append(out[at].Users, u)
+			}
 		}
 	}
+	mine := at >= 0 && slices.Contains(out[at].Users, user)
 	switch {
-	case ch.Kind == store.Unreact && !found:
+	case ch.Kind == store.React && mine:
+		return nil, store.ReactedAlready
+	case ch.Kind == store.Unreact && !mine:
 		return nil, store.NoTarget
 	case ch.Kind == store.React && total >= store.MaxReactions:
 		return nil, store.Conflict
-	case ch.Kind == store.React && !found:
-		out = append(out, store.Reaction{Reaction: ch.Reaction, Users: []int64{user}})
+	case ch.Kind == store.React && at < 0:
+		out = append(out, store.Reaction{Reaction: reaction, Users: []int64{user}})
+	case ch.Kind == store.React:
+		out[at].Users = append(out[at].Users, user)
+	case len(out[at].Users) == 1:
+		out = slices.Delete(out, at, at+1)
+	default:
+		out[at].Users = slices.DeleteFunc(out[at].Users, func(u int64) bool { return u == user })
 	}
 	return out, 0
 }
