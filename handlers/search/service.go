@@ -44,7 +44,7 @@ func New(conversations Conversations, index Index) (*Service, error) {
 // Search reads a page of what the caller may read and has the query in it, newest
 // first. Errors: invalid_argument, not_found.
 func (s *Service) Search(ctx context.Context, in *pb.SearchRequest) (*pb.SearchResponse, error) {
-	limit, err := check(in)
+	query, limit, err := check(in)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) Search(ctx context.Context, in *pb.SearchRequest) (*pb.SearchR
 		}
 	}
 	found, err := s.index.SearchMessages(ctx, &pb.SearchMessagesRequest{
-		UserId: in.GetCallerId(), Query: in.GetQuery(), ConversationId: in.GetConversationId(), Cursor: in.GetCursor(), Limit: limit,
+		UserId: in.GetCallerId(), Query: query, ConversationId: in.GetConversationId(), Cursor: in.GetCursor(), Limit: limit,
 	})
 	if err != nil {
 		return nil, storeError(err, fmt.Sprintf("search for user %d", in.GetCallerId()))
@@ -62,22 +62,22 @@ func (s *Service) Search(ctx context.Context, in *pb.SearchRequest) (*pb.SearchR
 	return &pb.SearchResponse{Messages: found.GetMessages(), NextCursor: found.GetNextCursor()}, nil
 }
 
-// check returns the size of the page.
-func check(in *pb.SearchRequest) (int32, error) {
+// check returns what is looked for and the size of the page.
+func check(in *pb.SearchRequest) (query string, limit int32, err error) {
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
-		return 0, err
+		return "", 0, err
 	}
-	if must := contracts.CheckSearchQuery(in.GetQuery()); must != "" {
-		return 0, contracts.Invalid("q", must)
+	query, must := contracts.CheckSearchQuery(in.GetQuery())
+	if must != "" {
+		return "", 0, contracts.Invalid("q", must)
 	}
-	switch limit := in.GetLimit(); {
+	switch limit = in.GetLimit(); {
 	case limit == 0:
-		return contracts.SearchLimitDefault, nil
+		limit = contracts.SearchLimitDefault
 	case limit < 0 || limit > contracts.SearchLimitMax:
-		return 0, contracts.Invalid("limit", fmt.Sprintf("1 to %d", contracts.SearchLimitMax))
-	default:
-		return limit, nil
+		return "", 0, contracts.Invalid("limit", fmt.Sprintf("1 to %d", contracts.SearchLimitMax))
 	}
+	return query, limit, nil
 }
 
 func (s *Service) mustBeIn(ctx context.Context, conversation string, caller int64) error {

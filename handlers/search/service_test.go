@@ -55,6 +55,13 @@ func TestSearch(t *testing.T) {
 		"the largest":            {&pb.SearchRequest{CallerId: 1, Query: strings.Repeat("é", 100), Limit: 100}, "", "", 100},
 		"in a group":             {&pb.SearchRequest{CallerId: 1, Query: "ab", ConversationId: "group_9", Cursor: "c", Limit: 1}, "", "", 1},
 		"nobody":                 {&pb.SearchRequest{Query: "ab"}, contracts.CodeUnauthenticated, "", 0},
+		"blanks around it":       {&pb.SearchRequest{CallerId: 1, Query: " \tab\u3000"}, "", "", 20},
+		"one CJK character":      {&pb.SearchRequest{CallerId: 1, Query: " 気 "}, "", "", 20},
+		"one kana":               {&pb.SearchRequest{CallerId: 1, Query: "あ"}, "", "", 20},
+		"one emoji":              {&pb.SearchRequest{CallerId: 1, Query: "🙂"}, "", "", 20},
+		"one heart":              {&pb.SearchRequest{CallerId: 1, Query: "❤\uFE0F"}, "", "", 20},
+		"one letter and blanks":  {&pb.SearchRequest{CallerId: 1, Query: " a  "}, contracts.CodeInvalidArgument, "q", 0},
+		"blanks":                 {&pb.SearchRequest{CallerId: 1, Query: "     "}, contracts.CodeInvalidArgument, "q", 0},
 		"too short":              {&pb.SearchRequest{CallerId: 1, Query: "é"}, contracts.CodeInvalidArgument, "q", 0},
 		"nothing":                {&pb.SearchRequest{CallerId: 1}, contracts.CodeInvalidArgument, "q", 0},
 		"too long":               {&pb.SearchRequest{CallerId: 1, Query: strings.Repeat("é", 101)}, contracts.CodeInvalidArgument, "q", 0},
@@ -73,7 +80,7 @@ func TestSearch(t *testing.T) {
 			require.NoError(t, err, name)
 			assert.Equal(t, "next", resp.GetNextCursor())
 			assert.Len(t, resp.GetMessages(), 1)
-			want := &pb.SearchMessagesRequest{UserId: 1, Query: c.in.GetQuery(), ConversationId: c.in.GetConversationId(), Cursor: c.in.GetCursor(), Limit: c.limit}
+			want := &pb.SearchMessagesRequest{UserId: 1, Query: strings.Trim(c.in.GetQuery(), " \t\u3000\uFE0F"), ConversationId: c.in.GetConversationId(), Cursor: c.in.GetCursor(), Limit: c.limit}
 			assert.True(t, proto.Equal(want, f.asked), "%s: %v", name, f.asked)
 			continue
 		}

@@ -66,13 +66,14 @@ func searching(t *testing.T, c *clients) {
 	conv, a, b := c.single(t)
 	all := []string{
 		"Meet me at the Café", "CAFE\u0301 noir", "no coffee", "今日は天気がいいですね", "🙂🙃 ok 👍🏽", `say "hi" AND (bye OR NOT*) - 100% a_b \ '`,
-		"straße", "\nfirst line\nsecond line", "x", strings.Repeat("long ", 1500) + "end",
+		"straße", "\nfirst line\nsecond line", "x", strings.Repeat("long ", 1500) + "end", "don’t go to İstanbul",
 	}
 	c.texts(t, conv, a, all...)
 	for query, want := range map[string][]int{
 		"café": {0, 1}, "CAFÉ": {0, 1}, "cafe": {}, "cafe\u0301": {0, 1}, "coffee": {2}, "e at th": {0}, "me": {0}, "天気": {3}, "天気が": {3}, "気天": {},
 		"🙂🙃": {4}, "👍🏽": {4}, `"hi" and (`: {5}, "NOT*": {5}, "100%": {5}, "a_b": {5}, `\ '`: {5}, "' OR 1=1 --": {}, "hi AND bye": {}, "hi*": {}, "STRASSE": {6},
-		"line\nsec": {7}, "first line second": {}, "g end": {9}, "nowhere": {}, "%%": {}, "__": {},
+		"line\nsec": {7}, "first line second": {7}, " \tline  sec ": {7}, "DON'T": {10}, "don´t": {10}, "istanbul": {10}, "İSTANBUL": {10},
+		"気": {3}, "🙂": {4}, "g end": {9}, "nowhere": {}, "%%": {}, "__": {},
 	} {
 		want := func() (out []string) {
 			out = []string{}

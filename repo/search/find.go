@@ -207,7 +207,7 @@ func (f *finder) verify(ctx context.Context, batch []item) error {
 		for i := range list {
 			m := &list[i]
 			at := place{m.Timestamp, m.ID}
-			if f.start.before(at) && Found(m) && strings.Contains(Fold(m.Content), f.query.folded) {
+			if f.start.before(at) && Found(m) && strings.Contains(Loose(m.Content), f.query.loose) {
 				f.push(item{place: at, message: m})
 			}
 		}

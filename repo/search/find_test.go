@@ -95,7 +95,7 @@ func TestFindIsExact(t *testing.T) {
 		skew := []int64{1, 5, 100, 5000}[r.IntN(4)]
 		id := int64(1)
 		var all []store.Message
-		word := []string{"needle", "e ", "the", "nowhere at all"}[r.IntN(4)]
+		word := []string{"needle", "e t", "the", "nowhere at all"}[r.IntN(4)]
 		for c := range 1 + r.IntN(15) {
 			conv := fmt.Sprint("c", c)
 			var list []store.Message

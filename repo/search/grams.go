@@ -3,8 +3,6 @@ package search
 import (
 	"encoding/binary"
 	"math/bits"
-	"slices"
-	"unicode/utf8"
 )
 
 // universe is how many different hashes there are. A block of 64 messages of English
@@ -169,48 +167,4 @@ func (r *reader) next() {
 	}
 	r.hash += uint32(d)
 	r.rest = r.rest[n:]
-}
-
-// Query is what is looked for.
-type Query struct {
-	folded string
-	// hashes are ascending.
-	hashes []uint32
-}
-
-// NewQuery returns a query for texts that contain text, folded as they are.
-func NewQuery(text string) Query {
-	q := Query{folded: Fold(text)}
-	runes := []rune(q.folded)
-	if len(runes) == 2 {
-		q.hashes = []uint32{hash2(runes[0], runes[1])}
-	}
-	// The pairs of a longer query say nothing that its triples do not.
-	for i := 2; i < len(runes); i++ {
-		q.hashes = append(q.hashes, hash3(runes[i-2], runes[i-1], runes[i]))
-	}
-	slices.Sort(q.hashes)
-	q.hashes = slices.Compact(q.hashes)
-	return q
-}
-
-// Empty reports whether nothing is looked for.
-func (q Query) Empty() bool { return q.folded == "" || !utf8.ValidString(q.folded) }
-
-// MayBeIn reports whether a block with this set may hold what is looked for; no is
-// certain.
-func (q Query) MayBeIn(set []byte) bool {
-	r := open(set)
-	for _, h := range q.hashes {
-		for r.more && r.hash < h {
-			r.next()
-		}
-		if r.all {
-			return true
-		}
-		if !r.more || r.hash != h {
-			return false
-		}
-	}
-	return true
 }

@@ -26,6 +26,41 @@ func TestFold(t *testing.T) {
 	}
 }
 
+// TestLoose: what people mean to be the same is the same when it is compared.
+func TestLoose(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"don’t": "don't", "don´t": "don't", "DONʼT `x`": "don't 'x'", "a \t\n b\u00A0c\u3000d\u2028e": "a b c d e",
+		"İSTANBUL": "istanbul", "I\u0307stanbul": "istanbul", "ısparta": "isparta", "ISPARTA": "isparta", "ÉCOLE": "école", "": "", "abc": "abc",
+	} {
+		assert.Equal(t, want, Loose(in), "%q", in)
+		assert.Equal(t, want, Loose(Loose(in)), "%q", in)
+	}
+}
+
+// TestLooseQueriesAreFoundInTheIndex: the index has n-grams of texts as they were written, of
+// older programs too, and a query may not ask it for what it has in another form.
+func TestLooseQueriesAreFoundInTheIndex(t *testing.T) {
+	t.Parallel()
+	texts := []string{
+		"I don’t know", "we don´t,  you\tdon't", "İstanbul'da", "I\u0307zmir iyi", "ısparta", "bit by bi\u0307t", "first line\n\nsecond  line", "今日は晴れ", "🙂🙃", "hi",
+	}
+	for _, text := range texts {
+		set, loose := setOf(text), []rune(Loose(text))
+		for i := range loose {
+			for j := i + 1; j <= len(loose); j++ {
+				part := string(loose[i:j])
+				assert.True(t, NewQuery(part).MayBeIn(set), "%q of %q", part, text)
+				assert.True(t, NewQuery(strings.ToUpper(part)).MayBeIn(set) || Loose(strings.ToUpper(part)) != part, "%q of %q", part, text)
+			}
+		}
+	}
+	set := setOf(texts...)
+	for _, q := range []string{"istanbus", "hit", "do not", "lines", "kx", "晴天"} {
+		assert.False(t, NewQuery(q).MayBeIn(set), q)
+	}
+}
+
 // TestQueriesFindTheirText: whatever part of a text is asked for, its block may hold it;
 // and of what is not in it hardly anything may be.
 func TestQueriesFindTheirText(t *testing.T) {

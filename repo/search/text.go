@@ -10,13 +10,15 @@ package search
 
 import (
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold returns the form of a text in which texts are compared: NFKC without case, so
-// that "É" is "é" in whatever way it is written, and "ﬁ" is "fi". Accents stay.
+// Fold returns the form of a text whose n-grams the index has: NFKC without case, so
+// that "É" is "é" in whatever way it is written, and "ﬁ" is "fi". Accents stay. Its
+// n-grams are stored: it never changes.
 func Fold(s string) string {
 	if isASCII(s) {
 		return strings.ToLower(s)
@@ -32,4 +34,53 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
+}
+
+const (
+	acute      = "\u00B4" // NFKC makes a blank and a combining mark of it
+	dotAbove   = '\u0307'
+	dotlessI   = 'ı'
+	apostrophe = '\''
+)
+
+// Loose returns the form of a text in which texts are compared. It is Fold's, and besides:
+// blanks that follow each other are one space, all apostrophes are the one of ASCII, and the
+// i of Turkish is an i with and without its dot, since İ, I, ı and i are each other's case in
+// one language or another.
+func Loose(s string) string {
+	s = Fold(strings.ReplaceAll(s, acute, string(apostrophe)))
+	if !strings.ContainsFunc(s, loosened) {
+		return s
+	}
+	var out strings.Builder
+	var last rune
+	for _, r := range s {
+		switch {
+		case unicode.IsSpace(r):
+			r = ' '
+		case isApostrophe(r):
+			r = apostrophe
+		case r == dotlessI:
+			r = 'i'
+		}
+		if r == ' ' && last == ' ' || r == dotAbove && last == 'i' {
+			continue
+		}
+		out.WriteRune(r)
+		last = r
+	}
+	return out.String()
+}
+
+// loosened are the characters of a folded text that may be others in its loose form.
+func loosened(r rune) bool {
+	return unicode.IsSpace(r) || isApostrophe(r) || r == dotlessI || r == dotAbove
+}
+
+func isApostrophe(r rune) bool {
+	switch r {
+	case apostrophe, '`', '\u2018', '\u2019', '\u201B', '\u2032', '\u02B9', '\u02BB', '\u02BC', '\u02BD', '\u055A', '\u05F3', '\uA78C':
+		return true
+	}
+	return false
 }
