@@ -44,7 +44,7 @@ type Repo struct {
 }
 
 // openTimeout bounds the wait for servers; migrations have their own.
-const openTimeout = 10 * time.Second
+const openTimeout = 30 * time.Second
 
 // Open opens the database, brings its schema up to date (with db.auto_migrate), and
 // connects the cache: a server that is not there at the start is an error, so that

@@ -76,7 +76,7 @@ func sqliteDSN(cfg Config, readOnly bool) string {
 
 // probeSQLite finds a damaged file before anything is written to it.
 func (d *DB) probeSQLite(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var tables int
 	if err := d.writer.DB.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
