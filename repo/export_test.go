@@ -47,3 +47,6 @@ func (hangs) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelin
 
 // Database is the role's own.
 func (r *Repo) Database() *db.DB { return r.db }
+
+// OpenTimeout is for tests.
+const OpenTimeout = openTimeout

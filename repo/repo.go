@@ -59,14 +59,15 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Repo, error) {
 }
 
 func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error) {
-	opening, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	if r.db, err = db.Open(opening, cfg.DB, log); err != nil {
+	if r.db, err = openDB(ctx, cfg.DB, log); err != nil {
 		return err
 	}
 	if err := r.migrate(ctx, cfg.DB.AutoMigrate, log); err != nil {
 		return err
 	}
+	// From here on: the migrations may have taken hours.
+	opening, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
 	r.db.WatchWrites(sqlstore.ProbeWrite)
 	r.store = sqlstore.New(r.db)
 	cfg.KV.EmbeddedKeep = rediscache.SessionKeys
@@ -84,6 +85,12 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	}
 	r.service, err = service.New(r.store, r.saver, cache, sessions, r.metrics, log)
 	return err
+}
+
+func openDB(ctx context.Context, cfg db.Config, log *zap.Logger) (*db.DB, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	return db.Open(ctx, cfg, log)
 }
 
 func (r *Repo) migrate(ctx context.Context, auto bool, log *zap.Logger) error {
