@@ -79,6 +79,8 @@ func upgrade(t *testing.T, opt cluster.Options) {
 	require.NoError(t, err)
 	for _, p := range w.people {
 		p.Pace *= 8 // processes that start take their time from the others
+		// Before, a run whose recipients made a record too large for the queue stood still for ever.
+		p.To = slices.DeleteFunc(p.To, func(to chaos.Target) bool { return to == w.crowd })
 	}
 	w.newGroup(t, "of before", 12)
 	first, rest := w.halves()
