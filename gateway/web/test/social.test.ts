@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../src/core/api";
 import { powers } from "../src/core/groups";
-import { highlight } from "../src/core/search";
+import { Api } from "../src/core/api";
+import { highlight, isQuery } from "../src/core/search";
 import type { Group, Role, ServerFrame } from "../src/core/types";
 import { FakeServer, message, settle } from "./fakes";
 import { setup, type Setup } from "./setup";
@@ -202,6 +203,20 @@ for (const c of [
     t.session.stop();
   });
 }
+
+for (const [text, taken] of [["ab", true], [" a ", false], ["", false], ["気", true], [" ね ", true], ["❤️", true], ["\u{1F44D}", true], ["한", true], ["é", false]] as const) {
+  test(`search: ${JSON.stringify(text)} ${taken ? "is" : "is not"} a query`, () => assert.equal(isQuery(text), taken));
+}
+
+test("api: signing out everywhere says so", async () => {
+  const bodies: unknown[] = [];
+  const api = new Api(async (path, init) => {
+    bodies.push([init.method, path, init.body]);
+    return new Response(null, { status: 204 });
+  });
+  await api.logoutEverywhere();
+  assert.deepEqual(bodies, [["POST", "/api/auth/logout", '{"everywhere":true}']]);
+});
 
 test("session: group events become lines, but not those that messages tell of", async () => {
   const t = setup();

@@ -51,6 +51,11 @@ export class Api {
     return this.call("POST", "/api/auth/logout");
   }
 
+  /** Every token of this user is refused from then on, this one too; the sockets close. */
+  logoutEverywhere(): Promise<void> {
+    return this.call("POST", "/api/auth/logout", { everywhere: true });
+  }
+
   me(): Promise<User> {
     return this.call("GET", "/api/users/me");
   }

@@ -4,8 +4,20 @@ import { ApiError, type Api } from "./api";
 import type { Message } from "./types";
 
 /** What the server takes as a query, in characters. */
-export const minQuery = 2;
+const minQuery = 2;
 export const maxQuery = 100;
+
+/** Where one character says something by itself, it is enough. */
+const oneIsEnough = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Extended_Pictographic}]/u;
+
+/** What a query must be, for people. */
+export const queryRule = `Type at least ${minQuery} characters.`;
+
+/** Tells whether the server takes a query; blanks around it do not count. */
+export function isQuery(text: string): boolean {
+  const query = [...text.trim().replace(/[\uFE0E\uFE0F]+$/u, "")];
+  return query.length >= minQuery || (query.length === 1 && oneIsEnough.test(query[0]!));
+}
 
 export interface SearchDeps {
   api: Api;
@@ -53,7 +65,7 @@ export class Search {
   /** Looks for a text, in one conversation or in all. Too short a text clears. Rejects never. */
   async run(text: string, conversationId: string | undefined): Promise<void> {
     const query = [...text.trim()].slice(0, maxQuery).join("");
-    const enough = [...query].length >= minQuery;
+    const enough = isQuery(query);
     this.round++;
     this.found = [];
     this.cursor = undefined;

@@ -17,12 +17,15 @@ class Devices {
   private readonly dialog = new Dialog("Your devices");
   private readonly list = h("ul", { class: "people", "aria-busy": "true" }, h("li", { class: "hint" }, "Loading…"));
 
+  private readonly everywhere = h("button", { class: "button danger", type: "button", click: () => void this.signOutEverywhere() }, "Sign out everywhere");
+
   constructor(api: Api, ownId: string) {
     this.api = api;
     this.ownId = ownId;
     this.dialog.body.append(
       h("p", { class: "hint" }, "Each browser tab and each app is a device. Sign out the ones that you do not know."),
       this.list,
+      this.everywhere,
     );
   }
 
@@ -56,6 +59,12 @@ class Devices {
       ),
       !own && signOut,
     );
+  }
+
+  /** The server closes this device's socket too, which leads back to the login. */
+  private async signOutEverywhere(): Promise<void> {
+    const sure = await confirm("Sign out everywhere?", "Every device has to log in again, this one too.", "Sign out everywhere");
+    if (sure) await this.dialog.attempt(this.everywhere, () => this.api.logoutEverywhere());
   }
 
   private async signOut(d: Device, button: HTMLButtonElement): Promise<void> {

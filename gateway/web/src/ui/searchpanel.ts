@@ -1,6 +1,6 @@
 // Looks for messages; the results stand where the conversations do.
 
-import { highlight, minQuery } from "../core/search";
+import { highlight, queryRule } from "../core/search";
 import type { Session } from "../core/session";
 import type { Message } from "../core/types";
 import { chatAvatar, chatName } from "./avatar";
@@ -105,7 +105,7 @@ export class SearchPanel {
   private words(count: number): string {
     const { search } = this.session;
     if (search.error !== "") return search.error;
-    if (search.query === "") return `Type at least ${minQuery} characters.`;
+    if (search.query === "") return queryRule;
     if (search.isBusy && count === 0) return "Searching…";
     if (count === 0) return "Nothing found.";
     return `${count}${search.hasMore ? "+" : ""} found`;
