@@ -234,7 +234,7 @@ func TestRefusals(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"up", "kafak"}, "there is no service kafak; there are: kafka kafka3 mariadb"},
+		{[]string{"up", "kafak"}, "there is no service kafak; there are: kafka"},
 		{[]string{"kill"}, "name a process"},
 		{[]string{"kill", "kafak"}, "there is no process kafak"},
 		{[]string{"kill", "redis"}, "redis does not run"},

@@ -21,7 +21,7 @@ func (r *run) once(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	resp, raw, err := exchange(req)
+	resp, raw, err := exchange(req) //nolint:bodyclose // it is read and closed
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", c.Method, c.Path, err)
 	}

@@ -146,7 +146,11 @@ func (l *load) end(t *testing.T) {
 	one, two := stored(t, l.tr, "one"), stored(t, l.tr, "two")
 	for i, w := range l.writers {
 		if i%2 == 1 {
-			assert.Equal(t, one[w.key], two[w.key], "what was published together")
+			// What all groups have read of the first topic may be gone by now; nobody reads the second.
+			before := len(two[w.key]) - len(one[w.key])
+			if assert.GreaterOrEqual(t, before, 0, w.key) {
+				assert.Equal(t, one[w.key], two[w.key][before:], "what was published together")
+			}
 		}
 	}
 }
