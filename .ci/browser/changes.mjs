@@ -103,6 +103,7 @@ async function ticks(scene) {
 
 async function presence(scene) {
   const [ada, bob] = await scene.pair();
+  await bob.say("here I am"); // who has not written is not shown
   await ada.page.locator(".subtitle", { hasText: "online" }).waitFor();
   await ada.conversation("Bob").locator(".face[data-online]").waitFor();
   await bob.page.close();
