@@ -37,11 +37,7 @@ func (n *Notifier) Notify(ctx context.Context, to []contracts.UserID, d *pb.Deli
 	for i, u := range to {
 		ids[i] = int64(u)
 	}
-	most := reach.Most
-	if d.GetClose() != nil {
-		most = reach.All // a socket that stays open is a hole
-	}
-	return n.notify(ctx, ids, most, func(users []int64) []*pb.Delivery {
+	return n.notify(ctx, ids, mostFor(d), func(users []int64) []*pb.Delivery {
 		one := proto.CloneOf(d)
 		one.UserIds = users
 		return []*pb.Delivery{one}
@@ -52,10 +48,11 @@ func (n *Notifier) Notify(ctx context.Context, to []contracts.UserID, d *pb.Deli
 // in one call, and each gateway gets its users' deliveries in few records.
 func (n *Notifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb.Delivery) error {
 	ids := make([]int64, 0, len(to))
-	for u := range to {
-		ids = append(ids, int64(u))
+	var all []*pb.Delivery
+	for u, list := range to {
+		ids, all = append(ids, int64(u)), append(all, list...)
 	}
-	return n.notify(ctx, ids, reach.Most, func(users []int64) (list []*pb.Delivery) {
+	return n.notify(ctx, ids, mostFor(all...), func(users []int64) (list []*pb.Delivery) {
 		for _, u := range users {
 			for _, d := range to[contracts.UserID(u)] {
 				one := proto.CloneOf(d)
@@ -65,6 +62,17 @@ func (n *Notifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb
 		}
 		return list
 	})
+}
+
+// mostFor is to how many gateways deliveries go on the chance that a user is there. A frame can
+// be pulled later. A close cannot, and a socket that stays open is a hole.
+func mostFor(deliveries ...*pb.Delivery) int {
+	for _, d := range deliveries {
+		if d.GetClose() != nil {
+			return reach.All
+		}
+	}
+	return reach.Most
 }
 
 // notify publishes to each gateway what its users are to get. Where it is not known through
