@@ -71,7 +71,7 @@ func (r conversations) resets(ctx context.Context, list []unread, out *syncAnswe
 func (a *syncAnswer) reset(n *unread, list []store.Message) {
 	c := &pb.SyncConversation{ConversationId: n.ConversationID, LastSeq: n.LastSeq, ReadSeq: n.ReadSeq, Reset_: true}
 	a.bytes -= syncOverhead
-	all := protos(list)
+	all := n.readable(list)
 	first := len(all)
 	for first > 0 && len(all)-first < a.messages {
 		size := weight(all[first-1])

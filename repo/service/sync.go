@@ -69,6 +69,16 @@ type unread struct {
 	span store.Span
 }
 
+// readable returns messages of the conversation as the member may read them. Whatever goes
+// into an answer passes here.
+func (n *unread) readable(list []store.Message) []*pb.Message {
+	out := protos(list)
+	for i, m := range out {
+		out[i] = contracts.Readable(m, floor(n.News))
+	}
+	return out
+}
+
 // unseen are the conversations with messages that the client has not.
 func unseen(all []store.News, have map[string]uint64, limit uint64) []unread {
 	var out []unread
@@ -148,12 +158,7 @@ func (a *syncAnswer) add(n *unread, list []store.Message) {
 	if len(list) == 0 || a.resp.GetMore() {
 		return
 	}
-	c := &pb.SyncConversation{ConversationId: n.ConversationID, LastSeq: n.LastSeq, ReadSeq: n.ReadSeq, Messages: protos(list)}
-	if n.Type == store.Group {
-		for i, m := range c.GetMessages() {
-			c.Messages[i] = contracts.Readable(m, n.JoinSeq)
-		}
-	}
+	c := &pb.SyncConversation{ConversationId: n.ConversationID, LastSeq: n.LastSeq, ReadSeq: n.ReadSeq, Messages: n.readable(list)}
 	a.bytes -= syncOverhead
 	for i, m := range c.GetMessages() {
 		a.bytes -= weight(m)
