@@ -176,30 +176,16 @@ type ErrorData struct {
 // for HTML, which would make six bytes of each < and & and >: nobody reads a frame
 // as HTML.
 func EncodeFrame(typ string, data any) []byte {
-	var out bytes.Buffer
-	out.Grow(frameGuess)
-	out.WriteString(`{"type":`)
-	out.Write(strconv.AppendQuote(out.AvailableBuffer(), typ))
-	out.WriteString(`,"data":`)
-	if err := encodeJSON(&out, data); err != nil {
+	e := newEncoder()
+	defer e.free()
+	e.out.WriteString(`{"type":`)
+	e.out.Write(strconv.AppendQuote(e.out.AvailableBuffer(), typ))
+	e.out.WriteString(`,"data":`)
+	if err := e.add(data); err != nil {
 		panic("encode frame " + typ + ": " + err.Error())
 	}
-	out.WriteByte('}')
-	return out.Bytes()
-}
-
-// frameGuess is what most frames fit into.
-const frameGuess = 320
-
-// encodeJSON writes v as JSON that is not escaped for HTML, without a line's end.
-func encodeJSON(out *bytes.Buffer, v any) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	out.Truncate(out.Len() - 1)
-	return nil
+	e.out.WriteByte('}')
+	return bytes.Clone(e.out.Bytes())
 }
 
 // NewMessageData renders a stored message for clients.

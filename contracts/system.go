@@ -1,8 +1,6 @@
 package contracts
 
 import (
-	"bytes"
-
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -41,11 +39,12 @@ type SystemContent struct {
 
 // Text returns the content of the system message.
 func (c SystemContent) Text() string {
-	var text bytes.Buffer
-	if err := encodeJSON(&text, c); err != nil {
+	e := newEncoder()
+	defer e.free()
+	if err := e.add(c); err != nil {
 		panic("encode a system message: " + err.Error()) // strings and numbers only
 	}
-	return text.String()
+	return e.out.String()
 }
 
 // MembersContent returns what a system message says of members who came or went.
