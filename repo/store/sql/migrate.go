@@ -184,7 +184,7 @@ func (s schema) exclusively(ctx context.Context, d *db.DB, run func(context.Cont
 	return names, nil
 }
 
-// migrations reads those of a driver. Those of SQLite are a transaction each, which bun runs.
+// migrations reads those of a driver.
 func (s schema) migrations(driver db.Driver, w *watch) (*migrate.Migrations, error) {
 	files, err := fs.Sub(s.files, "migrations/"+string(driver))
 	if err != nil {
@@ -194,13 +194,10 @@ func (s schema) migrations(driver db.Driver, w *watch) (*migrate.Migrations, err
 	if err := known.Discover(files); err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
-	if driver != db.MySQL {
-		return known, nil
-	}
 	stepwise := migrate.NewMigrations()
 	for _, one := range known.Sorted() {
-		if one.Up, err = inSteps(files, one, "up", w); err == nil {
-			one.Down, err = inSteps(files, one, "down", w)
+		if one.Up, err = inSteps(driver, files, one, "up", w); err == nil {
+			one.Down, err = inSteps(driver, files, one, "down", w)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read the migrations: %w", err)
@@ -224,7 +221,7 @@ func tableExists(ctx context.Context, d *db.DB, table string) (bool, error) {
 
 // lockSchema keeps other processes from migrating the same database at the same
 // time. MySQL drops the lock with the connection, so a crash leaves none behind.
-// SQLite needs none: each migration is one transaction that may run twice.
+// SQLite needs none: each migration is one transaction, whose steps may run twice.
 func lockSchema(ctx context.Context, d *db.DB, pool *bun.DB) (unlock func() error, err error) {
 	if d.Driver() != db.MySQL {
 		return func() error { return nil }, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -14,12 +15,15 @@ import (
 )
 
 // A MySQL server commits each statement that changes the schema by itself, so that a
-// migration that is killed leaves the statements that it got to. All of them run again at
-// the next start, therefore each must bear that. MariaDB has words for it (ADD COLUMN IF NOT
-// EXISTS) that MySQL lacks: the columns are looked up instead, on both.
+// migration that is killed leaves the statements that it got to. On SQLite a migration is one
+// transaction, and that it was applied is noted after it: a process may be killed, or the disk
+// be full, between the two. In both cases the statements run again at the next start, therefore
+// each must bear that. MariaDB has words for it (ADD COLUMN IF NOT EXISTS) that MySQL and SQLite
+// lack: the columns are looked up instead, on all of them.
 
 // step is one statement of a migration that may run again.
 type step struct {
+	driver  db.Driver
 	query   string
 	table   string   // of ALTER TABLE
 	changes []change // of ALTER TABLE; without any the statement bears to run again as it is
@@ -32,34 +36,54 @@ type change struct{ verb, column, rest string }
 var (
 	sqlComment  = regexp.MustCompile(`(?m)^\s*--.*$`)
 	splitLine   = regexp.MustCompile(`(?m)^--bun:split$`)
-	runsAgain   = regexp.MustCompile(`(?is)^(CREATE TABLE IF NOT EXISTS|DROP TABLE IF EXISTS|INSERT IGNORE INTO)\s`)
 	alterTable  = regexp.MustCompile("(?is)^ALTER TABLE `?(\\w+)`?\\s+(.*)$")
 	alterColumn = regexp.MustCompile("(?is)^(ADD COLUMN|DROP COLUMN|MODIFY) `?(\\w+)`?(.*)$")
 )
 
+// runsAgain is how the other statements begin that bear to run again as they are.
+var runsAgain = map[db.Driver][]string{
+	db.MySQL:  {"CREATE TABLE IF NOT EXISTS ", "DROP TABLE IF EXISTS ", "INSERT IGNORE INTO "},
+	db.SQLite: {"CREATE TABLE IF NOT EXISTS ", "DROP TABLE IF EXISTS ", "INSERT OR IGNORE INTO ", "CREATE INDEX IF NOT EXISTS ", "CREATE UNIQUE INDEX IF NOT EXISTS "},
+}
+
+func bearsAgain(driver db.Driver, query string) bool {
+	words := strings.ToUpper(strings.Join(strings.Fields(query), " "))
+	return slices.ContainsFunc(runsAgain[driver], func(begin string) bool { return strings.HasPrefix(words, begin) })
+}
+
+// endings of the names of the files, before the way.
+var endings = map[db.Driver]string{db.MySQL: ".", db.SQLite: ".tx."}
+
 // inSteps returns how the file of a migration is run, up or down.
-func inSteps(files fs.FS, m migrate.Migration, way string, w *watch) (func(context.Context, *migrate.Migrator, *migrate.Migration) error, error) {
-	name := m.Name + "_" + m.Comment + "." + way + ".sql"
+func inSteps(driver db.Driver, files fs.FS, m migrate.Migration, way string, w *watch) (func(context.Context, *migrate.Migrator, *migrate.Migration) error, error) {
+	name := m.Name + "_" + m.Comment + endings[driver] + way + ".sql"
 	text, err := fs.ReadFile(files, name)
 	if err != nil {
 		return nil, fmt.Errorf("a migration goes both ways: %w", err)
 	}
-	steps, err := readSteps(string(text))
+	steps, err := readSteps(driver, string(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return func(ctx context.Context, on *migrate.Migrator, _ *migrate.Migration) error {
-		for _, one := range steps {
-			if err := one.run(ctx, on.DB(), w); err != nil {
-				return err
-			}
+		if driver == db.MySQL {
+			return runAll(ctx, on.DB(), steps, w)
 		}
-		return nil
+		return on.DB().RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error { return runAll(ctx, tx, steps, w) })
 	}, nil
 }
 
+func runAll(ctx context.Context, on bun.IDB, steps []step, w *watch) error {
+	for _, one := range steps {
+		if err := one.run(ctx, on, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readSteps splits the text of a migration, and refuses what cannot run twice.
-func readSteps(text string) ([]step, error) {
+func readSteps(driver db.Driver, text string) ([]step, error) {
 	var out []step
 	for _, query := range splitLine.Split(text, -1) {
 		query = strings.TrimSpace(sqlComment.ReplaceAllString(query, ""))
@@ -67,16 +91,16 @@ func readSteps(text string) ([]step, error) {
 		if query == "" {
 			continue
 		}
-		s := step{query: query}
+		s := step{driver: driver, query: query}
 		if m := alterTable.FindStringSubmatch(query); m != nil {
 			s.table = m[1]
 			var err error
 			if s.changes, err = readChanges(m[2]); err != nil {
 				return nil, err
 			}
-		} else if !runsAgain.MatchString(query) {
-			return nil, fmt.Errorf("%.60q… may not bear to run twice; what does is CREATE TABLE IF NOT EXISTS, DROP TABLE IF EXISTS, "+
-				"INSERT IGNORE, and ALTER TABLE with ADD COLUMN, DROP COLUMN and MODIFY", query)
+		} else if !bearsAgain(driver, query) {
+			return nil, fmt.Errorf("%.60q… may not bear to run twice; what does is ALTER TABLE with ADD COLUMN, DROP COLUMN and MODIFY, and %s",
+				query, strings.Join(runsAgain[driver], ", "))
 		}
 		out = append(out, s)
 	}
@@ -147,7 +171,7 @@ func (s step) run(ctx context.Context, pool bun.IDB, w *watch) error {
 		var columns map[string]bool
 		if s.table != "" {
 			var err error
-			if columns, err = columnsOf(ctx, pool, s.table); err != nil {
+			if columns, err = s.columns(ctx, pool); err != nil {
 				return err
 			}
 		}
@@ -164,12 +188,15 @@ func (s step) run(ctx context.Context, pool bun.IDB, w *watch) error {
 	}
 }
 
-func columnsOf(ctx context.Context, pool bun.IDB, table string) (map[string]bool, error) {
+// columns are those that the table of the step has.
+func (s step) columns(ctx context.Context, pool bun.IDB) (map[string]bool, error) {
+	query := "SELECT LOWER(name) FROM pragma_table_info(?)"
+	if s.driver == db.MySQL {
+		query = "SELECT LOWER(column_name) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?"
+	}
 	var names []string
-	err := pool.NewRaw("SELECT LOWER(column_name) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?", table).
-		Scan(ctx, &names)
-	if err != nil {
-		return nil, fmt.Errorf("look for the columns of %s: %w", table, err)
+	if err := pool.NewRaw(query, s.table).Scan(ctx, &names); err != nil {
+		return nil, fmt.Errorf("look for the columns of %s: %w", s.table, err)
 	}
 	out := map[string]bool{}
 	for _, name := range names {

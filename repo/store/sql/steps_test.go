@@ -2,7 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -50,6 +52,83 @@ func TestMigrationsAreKilledBetweenTheirSteps(t *testing.T) {
 		require.Equal(t, []string{name}, names)
 	}
 	assert.Empty(t, slices.DeleteFunc(columnsAndKeys(t, d), func(line string) bool { return strings.HasPrefix(line, "bun_") }))
+}
+
+// TestMigrationsAreKilledBeforeTheyAreNoted: each is killed between its last statement and the
+// note that it was applied, or undone, and is finished by a later run, to what an undisturbed
+// run comes to. What was stored meanwhile stays.
+func TestMigrationsAreKilledBeforeTheyAreNoted(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d *db.DB) {
+		cfg := db.Config{Path: filepath.Join(t.TempDir(), "whole.db")}
+		if d.Driver() == db.MySQL {
+			cfg = repotest.MySQL(t)
+		}
+		whole := opened(t, cfg)
+		_, err := Migrate(t.Context(), whole)
+		require.NoError(t, err)
+		all := known(t, d.Driver())
+		unnote := func(name string) { exec(t, d, "DELETE FROM bun_migrations WHERE name = '"+name+"'") }
+		epoch := ""
+		for _, name := range all {
+			to := upTo(t, d.Driver(), name)
+			names, err := to.up(t.Context(), d)
+			require.NoError(t, err)
+			require.Equal(t, []string{name}, names)
+			if epoch == "" && name >= "20261129040000" {
+				epoch, err = New(d).Epoch(t.Context())
+				require.NoError(t, err)
+			}
+			unnote(name)
+			names, err = to.up(t.Context(), d)
+			require.NoError(t, err, "the next start after a kill behind %s", name)
+			require.Equal(t, []string{name}, names)
+		}
+		now, err := New(d).Epoch(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, epoch, now)
+		assert.Equal(t, tables(t, whole), tables(t, d))
+
+		slices.Reverse(all)
+		for i, name := range all {
+			names, err := Rollback(t.Context(), d)
+			require.NoError(t, err)
+			require.Equal(t, []string{name}, names)
+			exec(t, d, fmt.Sprintf("INSERT INTO bun_migrations (name, group_id, migrated_at) VALUES ('%s', %d, '2026-01-01 00:00:00')", name, len(all)-i))
+			names, err = Rollback(t.Context(), d)
+			require.NoError(t, err, "undone again after a kill behind %s", name)
+			require.Equal(t, []string{name}, names)
+		}
+		assert.Empty(t, slices.DeleteFunc(tables(t, d), func(line string) bool {
+			return strings.HasPrefix(line, "bun_") || strings.HasPrefix(line, "sqlite_")
+		}))
+	})
+}
+
+// upTo is the migrations up to name.
+func upTo(t *testing.T, driver db.Driver, name string) schema {
+	t.Helper()
+	files := fstest.MapFS{}
+	require.NoError(t, fs.WalkDir(migrationFiles, "migrations/"+string(driver), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || e.Name() > name+"~" {
+			return err
+		}
+		text, err := migrationFiles.ReadFile(path)
+		files[path] = &fstest.MapFile{Data: text}
+		return err
+	}))
+	return schema{files: files, patience: shipped.patience}
+}
+
+// tables are all tables, columns and keys.
+func tables(t *testing.T, d *db.DB) (out []string) {
+	t.Helper()
+	if d.Driver() == db.MySQL {
+		return columnsAndKeys(t, d)
+	}
+	require.NoError(t, d.Primary().NewRaw("SELECT tbl_name || ' ' || type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master ORDER BY 1").
+		Scan(t.Context(), &out))
+	return out
 }
 
 // killed is the migrations up to name, of which that one fails after its first steps, for
@@ -104,7 +183,7 @@ func TestStepsMeetThemselves(t *testing.T) {
 			t.Parallel()
 			d := opened(t, repotest.MySQL(t))
 			release := narrow(t, d)
-			steps, err := readSteps(query)
+			steps, err := readSteps(db.MySQL, query)
 			require.NoError(t, err)
 			var wg sync.WaitGroup
 			for range 2 {
@@ -113,7 +192,7 @@ func TestStepsMeetThemselves(t *testing.T) {
 			waiting(t, d, 2)
 			release()
 			wg.Wait()
-			columns, err := columnsOf(t.Context(), d.Writer(), "narrow")
+			columns, err := steps[0].columns(t.Context(), d.Writer())
 			require.NoError(t, err)
 			assert.Equal(t, name == "add", columns["b"] && columns["c"])
 			assert.Equal(t, name == "add", columns["a"])
@@ -172,18 +251,29 @@ func TestWhatMayRunTwice(t *testing.T) {
 		"ALTER TABLE t MODIFY a BIGINT, DROP COLUMN n":                                "ALTER TABLE `t` MODIFY `a` BIGINT",
 		"ALTER TABLE t DROP COLUMN n, ADD COLUMN a INT":                               "",
 	} {
-		steps, err := readSteps(text)
+		steps, err := readSteps(db.MySQL, text)
 		require.NoError(t, err, text)
 		require.Len(t, steps, 1, text)
 		assert.Equal(t, left, steps[0].left(map[string]bool{"a": true}), text)
 	}
-	for _, text := range []string{
-		"CREATE TABLE t (a INT)", "DROP TABLE t", "INSERT INTO t VALUES (1)", "UPDATE t SET a = a + 1", "CREATE INDEX i ON t (a)",
-		"ALTER TABLE t ADD KEY i (a)", "ALTER TABLE t DROP COLUMN n, RENAME COLUMN a TO b", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT",
+	for text, only := range map[string]db.Driver{
+		"CREATE TABLE t (a INT)": "", "DROP TABLE t": "", "INSERT INTO t VALUES (1)": "", "UPDATE t SET a = a + 1": "", "CREATE INDEX i ON t (a)": "",
+		"ALTER TABLE t ADD KEY i (a)": "", "ALTER TABLE t DROP COLUMN n, RENAME COLUMN a TO b": "", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT": "",
+		"INSERT OR REPLACE INTO t VALUES (1)": "",
+		"INSERT IGNORE INTO t VALUES (1)":     db.MySQL, "INSERT OR IGNORE INTO t VALUES (1)": db.SQLite,
+		"CREATE INDEX IF NOT EXISTS i ON t (a)": db.SQLite, "CREATE UNIQUE INDEX IF NOT EXISTS i ON t (a)": db.SQLite,
 	} {
-		_, err := readSteps("DROP TABLE IF EXISTS u;\n--bun:split\n" + text)
-		require.ErrorContains(t, err, "may not bear to run twice", text)
+		for _, driver := range []db.Driver{db.MySQL, db.SQLite} {
+			_, err := readSteps(driver, "DROP TABLE IF EXISTS u;\n--bun:split\n"+text)
+			if driver == only {
+				require.NoError(t, err, text)
+			} else {
+				require.ErrorContains(t, err, "may not bear to run twice", "%s on %s", text, driver)
+			}
+		}
 	}
-	_, err := shipped.migrations(db.MySQL, nil)
-	require.NoError(t, err, "no file is of these")
+	for _, driver := range []db.Driver{db.MySQL, db.SQLite} {
+		_, err := shipped.migrations(driver, nil)
+		require.NoError(t, err, "no file is of these")
+	}
 }

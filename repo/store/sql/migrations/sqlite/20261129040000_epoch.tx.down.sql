@@ -1,1 +1,1 @@
-DROP TABLE store_epoch;
+DROP TABLE IF EXISTS store_epoch;

@@ -1,6 +1,6 @@
-CREATE TABLE store_epoch (
+CREATE TABLE IF NOT EXISTS store_epoch (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
     epoch TEXT NOT NULL
 );
 --bun:split
-INSERT INTO store_epoch (id, epoch) VALUES (1, lower(hex(randomblob(16))));
+INSERT OR IGNORE INTO store_epoch (id, epoch) VALUES (1, lower(hex(randomblob(16))));
