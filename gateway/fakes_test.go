@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -183,6 +184,7 @@ type fakeSessions struct {
 	mu        sync.Mutex
 	sessions  map[string]*pb.Session
 	known     map[string]bool // gateways that beat ready
+	lives     int             // how often all was lost
 	left      []string
 	elsewhere []string
 	putErr    error
@@ -238,8 +240,10 @@ func (f *fakeSessions) Beat(_ context.Context, in *pb.BeatRequest, _ ...grpc.Cal
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, was := f.known[in.GetGatewayId()]
-	f.known[in.GetGatewayId()] = in.GetReady()
-	return &pb.BeatResponse{Fresh: !was}, nil
+	at := fmt.Sprint("life ", f.lives)
+	known := was && in.GetPutAt() == at
+	f.known[in.GetGatewayId()] = known && in.GetReady()
+	return &pb.BeatResponse{Fresh: !known, At: at}, nil
 }
 
 func (f *fakeSessions) Leave(_ context.Context, in *pb.LeaveRequest, _ ...grpc.CallOption) (*pb.LeaveResponse, error) {
@@ -277,6 +281,7 @@ func (f *fakeSessions) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sessions, f.known = map[string]*pb.Session{}, map[string]bool{}
+	f.lives++
 }
 
 // deafSessions never answer well.

@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,26 +33,38 @@ type presence struct {
 	// stale: the registry may lack sessions of ours. While it does, beats say so, and
 	// everything for anybody comes to this gateway as well.
 	stale bool
-	// missing: the last put failed and is made again soon. Beats say so, too.
-	missing bool
+	// at is what the registry said last that holds sessions, putAt what it said before it was
+	// told all of ours.
+	at, putAt string
+	// losses counts those that a registry of an older version told of.
+	losses int
+	// beaten is when the last beat was, and ready what it said.
+	beaten time.Time
+	ready  bool
 	// failing: the last change was not taken; the log was told.
 	failing bool
+	again   *time.Timer // runs while changes that failed wait
 }
 
 func newPresence(id string, cfg Config, sessions pb.SessionRepoClient, h *hub, log *zap.Logger) *presence {
+	again := time.NewTimer(presencePause)
+	again.Stop()
 	return &presence{
-		id: id, cfg: cfg, sessions: sessions, hub: h, log: log,
+		id: id, cfg: cfg, sessions: sessions, hub: h, log: log, again: again,
 		changes: newPresenceChanges(), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
 // put returns when the registry knows the session, or has failed to take it for now, or ctx
-// is done. The session is put again until the registry knows it or the socket is gone.
+// is done. The session is put again until the registry knows it or the socket is gone, and
+// until then everything for anybody comes to this gateway.
 func (p *presence) put(ctx context.Context, s *pb.Session) {
 	tried := p.changes.put(s)
 	select {
 	case <-tried:
 	case <-ctx.Done():
+		p.changes.admit(s)
+		p.changes.wake()
 	case <-p.done:
 	}
 }
@@ -64,64 +76,6 @@ func (p *presence) remove(s *pb.Session) {
 	}
 }
 
-// errSessionsUnknown: the registry heard the beat and has nothing to keep sessions in.
-// Everything for anybody comes to this gateway until that is back.
-var errSessionsUnknown = errors.New("the cache of the session registry does not answer, so that it knows nobody's sockets")
-
-// join tells the registry that the gateway lives, until it answers or ctx is done. A
-// registry that is without its cache has heard it all the same: a gateway that starts
-// meanwhile serves.
-func (p *presence) join(ctx context.Context) error {
-	const pause = 200 * time.Millisecond
-	for {
-		err := p.beat(ctx)
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, errSessionsUnknown) {
-			p.log.Warn("the gateway starts although its sessions cannot be registered; the beats try again", zap.Error(err))
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("register gateway %s: %w", p.id, err)
-		case <-time.After(pause):
-		}
-	}
-}
-
-func (p *presence) beat(ctx context.Context) error {
-	fresh, err := p.beatOnce(ctx)
-	if err != nil {
-		return err
-	}
-	p.stale = p.stale || fresh
-	if !p.stale {
-		return nil
-	}
-	if err := p.putAll(ctx); err != nil {
-		return err
-	}
-	p.stale = false
-	// The registry may have lost everything again since: then the next beat puts
-	// it once more.
-	p.stale, err = p.beatOnce(ctx)
-	return err
-}
-
-func (p *presence) beatOnce(ctx context.Context) (fresh bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
-	defer cancel()
-	resp, err := p.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: p.id, Ready: !p.stale && !p.missing})
-	if err != nil {
-		return false, fmt.Errorf("beat: %w", err)
-	}
-	if resp.GetAway() {
-		return false, errSessionsUnknown
-	}
-	return resp.GetFresh(), nil
-}
-
 // run works until quit, then takes the gateway out of the registry.
 func (p *presence) run() {
 	defer close(p.done)
@@ -129,20 +83,16 @@ func (p *presence) run() {
 	defer beat.Stop()
 	refresh := time.NewTicker(p.cfg.SessionRefresh)
 	defer refresh.Stop()
-	again := time.NewTimer(0)
-	defer again.Stop()
-	<-again.C
+	defer p.again.Stop()
 	ctx := context.Background()
 	for {
 		select {
 		case <-p.changes.kick:
-			p.apply(ctx, again)
-		case <-again.C:
-			p.apply(ctx, again)
+			p.apply(ctx)
+		case <-p.again.C:
+			p.apply(ctx)
 		case <-beat.C:
-			if err := p.beat(ctx); err != nil {
-				p.log.Warn("the session registry does not answer", zap.Error(err))
-			}
+			p.unheard(p.beat(ctx))
 		case <-refresh.C:
 			if err := p.putAll(ctx); err != nil {
 				p.stale = true
@@ -160,24 +110,42 @@ const presencePause = 200 * time.Millisecond
 
 // apply makes one call for puts that wait and one for removals, so that beats have their
 // turn in between. What failed is tried again after a pause.
-func (p *presence) apply(ctx context.Context, again *time.Timer) {
-	puts := p.changes.takePuts(presenceBatch)
-	err := p.putSome(ctx, puts)
-	p.missing = err != nil
-	p.changes.tried(puts, err == nil)
+func (p *presence) apply(ctx context.Context) {
+	err := p.applyPuts(ctx)
 	if err == nil {
 		removals := p.changes.takeRemovals(presenceBatch)
 		if err = p.removeSome(ctx, removals); err != nil {
 			p.changes.keepRemovals(removals)
 		}
 	}
+	p.goOn(err)
+}
+
+func (p *presence) applyPuts(ctx context.Context) error {
+	puts := p.changes.takePuts(presenceBatch)
+	err := p.putSome(ctx, puts)
+	if err == nil {
+		p.changes.done(puts)
+	} else {
+		p.changes.admit(puts...)
+	}
+	if p.ready && p.changes.admitted() {
+		// The registry is told before sockets are served that it does not know.
+		p.unheard(p.say(ctx))
+	}
+	p.changes.releaseAll(puts)
+	return err
+}
+
+// goOn sees to the changes that still wait after some were made, or failed.
+func (p *presence) goOn(err error) {
 	if err != nil && !p.failing {
 		p.log.Warn("the session registry did not take changes; it is asked until it does", zap.Error(err))
 	}
 	p.failing = err != nil
 	switch {
 	case err != nil:
-		again.Reset(presencePause)
+		p.again.Reset(presencePause)
 	case p.changes.waiting():
 		p.changes.wake()
 	}
@@ -195,17 +163,28 @@ func (p *presence) putSome(ctx context.Context, sessions []*pb.Session) error {
 	return nil
 }
 
+// putAll puts the sessions of all sockets. It takes long where there are many, so that new
+// sockets and beats have their turn in between. Removals wait until the end: a socket that
+// has gone meanwhile may be put here, and must not be left there.
 func (p *presence) putAll(ctx context.Context) error {
-	var batch []*pb.Session
-	for _, c := range p.hub.all() {
-		if batch = append(batch, c.session()); len(batch) == presenceBatch {
-			if err := p.putSome(ctx, batch); err != nil {
-				return err
-			}
-			batch = nil
+	for some := range slices.Chunk(p.hub.all(), presenceBatch) {
+		batch := make([]*pb.Session, len(some))
+		for i, c := range some {
+			batch[i] = c.session()
+		}
+		if err := p.putSome(ctx, batch); err != nil {
+			return err
+		}
+		select {
+		case <-p.changes.kick:
+			p.goOn(p.applyPuts(ctx))
+		default:
+		}
+		if time.Since(p.beaten) >= p.cfg.BeatInterval {
+			p.unheard(p.say(ctx))
 		}
 	}
-	return p.putSome(ctx, batch)
+	return nil
 }
 
 func (p *presence) removeSome(ctx context.Context, sessions []*pb.Session) error {

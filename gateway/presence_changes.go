@@ -17,13 +17,17 @@ type presenceChanges struct {
 
 	mu       sync.Mutex
 	puts     map[string]*waitingPut // by connection
+	unlisted int                    // how many of them are admitted
 	removals map[string]*pb.Session
 }
 
 type waitingPut struct {
 	session *pb.Session
-	tried   chan struct{} // closed with the first try
+	tried   chan struct{} // closed when the socket need not wait any longer
 	told    bool          // tried is closed
+	// admitted: the socket is served, or will be in a moment, although the registry does not
+	// know it.
+	admitted bool
 }
 
 func newPresenceChanges() *presenceChanges {
@@ -43,7 +47,7 @@ func (c *presenceChanges) put(s *pb.Session) (tried <-chan struct{}) {
 func (c *presenceChanges) remove(s *pb.Session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.puts, s.GetConnectionId()) // the registry may have it all the same
+	c.drop(s.GetConnectionId()) // the registry may have it all the same
 	if len(c.removals) >= maxUnremoved {
 		return false
 	}
@@ -65,7 +69,7 @@ func (c *presenceChanges) waiting() bool {
 	return len(c.puts)+len(c.removals) > 0
 }
 
-// takePuts returns sessions to put. They wait on until tried says that they are put.
+// takePuts returns sessions to put. They wait on until done says that they are put.
 func (c *presenceChanges) takePuts(most int) (out []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,23 +82,56 @@ func (c *presenceChanges) takePuts(most int) (out []*pb.Session) {
 	return out
 }
 
-// tried ends a call that put sessions.
-func (c *presenceChanges) tried(sessions []*pb.Session, done bool) {
+// done notes that sessions are put.
+func (c *presenceChanges) done(sessions []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range sessions {
-		w := c.puts[s.GetConnectionId()]
-		if w == nil { // the socket has gone meanwhile
-			continue
-		}
-		if !w.told {
-			w.told = true
-			close(w.tried)
-		}
-		if done {
-			delete(c.puts, s.GetConnectionId())
+		c.release(s.GetConnectionId())
+		c.drop(s.GetConnectionId())
+	}
+}
+
+// admit notes that sockets will be served although they are not put.
+func (c *presenceChanges) admit(sessions ...*pb.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range sessions {
+		if w := c.puts[s.GetConnectionId()]; w != nil && !w.admitted {
+			w.admitted = true
+			c.unlisted++
 		}
 	}
+}
+
+// admitted reports whether there are sockets that are served and not put.
+func (c *presenceChanges) admitted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unlisted > 0
+}
+
+// releaseAll lets sockets go on that wait to be put.
+func (c *presenceChanges) releaseAll(sessions []*pb.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range sessions {
+		c.release(s.GetConnectionId())
+	}
+}
+
+func (c *presenceChanges) release(connection string) {
+	if w := c.puts[connection]; w != nil && !w.told { // or the socket has gone meanwhile
+		w.told = true
+		close(w.tried)
+	}
+}
+
+func (c *presenceChanges) drop(connection string) {
+	if w := c.puts[connection]; w != nil && w.admitted {
+		c.unlisted--
+	}
+	delete(c.puts, connection)
 }
 
 func (c *presenceChanges) takeRemovals(most int) (out []*pb.Session) {

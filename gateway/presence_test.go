@@ -2,16 +2,18 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
+	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// forgetful is a registry that is emptied before some of its beats.
+// forgetful is a registry of an older version that is emptied before some of its beats.
 type forgetful struct {
 	pb.SessionRepoClient
 	fresh []bool // answers to the beats, in order
@@ -31,9 +33,9 @@ func (f *forgetful) PutSessions(context.Context, *pb.PutSessionsRequest, ...grpc
 	return &pb.PutSessionsResponse{}, nil
 }
 
-// A registry that is emptied between the sessions and the beat behind them gets
-// them again before it hears that all of them are in.
-func TestSessionsArePutAgainWhenTheRegistryForgets(t *testing.T) {
+// A registry of an older version, which says once that it has lost its sessions, gets them
+// again before it hears that all of them are in.
+func TestSessionsArePutAgainWhenAnOlderRegistryForgets(t *testing.T) {
 	registry := &forgetful{fresh: []bool{true, true, false, false}}
 	h := newHub(10)
 	c := &conn{g: &Gateway{id: "gw"}, id: "c", user: 7}
@@ -65,4 +67,177 @@ func TestGatewayStartsWithoutTheCache(t *testing.T) {
 	require.NoError(t, p.join(t.Context()))
 	require.Equal(t, 1, registry.beats)
 	require.ErrorIs(t, p.beat(t.Context()), errSessionsUnknown, "the log is told at each beat")
+}
+
+// ledger is a registry that loses what it holds, and whose answers get lost.
+type ledger struct {
+	pb.SessionRepoClient
+	life  int
+	ready bool            // what it takes the gateway for
+	heard []bool          // what the beats said
+	put   map[string]bool // connections
+	// sockets is how many the gateway has; misled: it was taken for ready with fewer put.
+	sockets int
+	misled  bool
+	// before is called with the number of each beat, from 1; false: its answer is lost.
+	before func(beat int) bool
+	// onPut may refuse to put.
+	onPut func() error
+}
+
+func newLedger() *ledger {
+	return &ledger{put: map[string]bool{}, before: func(int) bool { return true }, onPut: func() error { return nil }}
+}
+
+func (l *ledger) lose() { l.life, l.put, l.ready = l.life+1, map[string]bool{}, false }
+
+func (l *ledger) Beat(_ context.Context, in *pb.BeatRequest, _ ...grpc.CallOption) (*pb.BeatResponse, error) {
+	l.heard = append(l.heard, in.GetReady())
+	answered := l.before(len(l.heard))
+	at := fmt.Sprint("life ", l.life)
+	fresh := in.GetPutAt() != at
+	l.ready = in.GetReady() && !fresh
+	l.misled = l.misled || l.ready && len(l.put) < l.sockets
+	if !answered {
+		return &pb.BeatResponse{Away: true}, nil
+	}
+	return &pb.BeatResponse{Fresh: fresh, At: at}, nil
+}
+
+func (l *ledger) PutSessions(_ context.Context, in *pb.PutSessionsRequest, _ ...grpc.CallOption) (*pb.PutSessionsResponse, error) {
+	if err := l.onPut(); err != nil {
+		return nil, err
+	}
+	for _, s := range in.GetSessions() {
+		l.put[s.GetConnectionId()] = true
+	}
+	return &pb.PutSessionsResponse{}, nil
+}
+
+// crowded returns a gateway's presence with open sockets.
+func crowded(registry pb.SessionRepoClient, sockets int) *presence {
+	h := newHub(sockets)
+	for i := range sockets {
+		h.add(&conn{g: &Gateway{id: "gw"}, id: fmt.Sprint("c", i), user: int64(i + 1)})
+	}
+	return newPresence("gw", DefaultConfig(), registry, h, zap.NewNop())
+}
+
+// TestAnswersToBeatsAreLost: whichever answer is lost, and whenever the registry loses what it
+// holds, it never takes a gateway for ready whose sessions it does not have, and has them
+// after a few beats.
+func TestAnswersToBeatsAreLost(t *testing.T) {
+	const last = 7
+	for lossAt := 1; lossAt <= last; lossAt++ {
+		for lost := range 1 << last {
+			registry := newLedger()
+			registry.sockets = 3
+			p := crowded(registry, registry.sockets)
+			registry.before = func(beat int) bool {
+				if beat == lossAt {
+					registry.lose()
+				}
+				return beat > last || lost&(1<<(beat-1)) == 0
+			}
+			for range last + 3 {
+				err := p.beat(t.Context())
+				if err != nil {
+					require.ErrorIs(t, err, errSessionsUnknown)
+				}
+				require.False(t, registry.misled, "loss before beat %d, answers lost %b", lossAt, lost)
+			}
+			require.True(t, registry.ready, "loss before beat %d, answers lost %b", lossAt, lost)
+		}
+	}
+}
+
+// TestSocketsThatAreServedAndNotPut: while there are any, beats say so, and the first one does
+// before the sockets are served.
+func TestSocketsThatAreServedAndNotPut(t *testing.T) {
+	newcomer := func(i int) *pb.Session {
+		return &pb.Session{UserId: int64(i), ConnectionId: fmt.Sprint("new", i), GatewayId: "gw"}
+	}
+	joined := func(t *testing.T) (*ledger, *presence) {
+		registry := newLedger()
+		p := crowded(registry, 1)
+		require.NoError(t, p.beat(t.Context()))
+		require.True(t, registry.ready)
+		return registry, p
+	}
+	t.Run("their put failed", func(t *testing.T) {
+		registry, p := joined(t)
+		registry.onPut = func() error { return contracts.NewError(contracts.CodeUnavailable, "") }
+		served := p.changes.put(newcomer(1))
+		registry.before = func(int) bool {
+			select {
+			case <-served:
+				t.Error("it is served before the registry is told")
+			default:
+			}
+			return true
+		}
+		p.apply(t.Context())
+		<-served
+		require.False(t, registry.ready)
+		registry.before, registry.onPut = newLedger().before, newLedger().onPut
+		p.apply(t.Context())
+		require.NoError(t, p.beat(t.Context()))
+		require.True(t, registry.ready)
+	})
+	t.Run("they waited too long", func(t *testing.T) {
+		registry, p := joined(t)
+		late, cancel := context.WithCancel(t.Context())
+		cancel()
+		const waiting = 2*presenceBatch + 1
+		for i := range waiting {
+			p.put(late, newcomer(i))
+		}
+		<-p.changes.kick
+		p.apply(t.Context())
+		require.False(t, registry.ready, "some are in, and others wait")
+		<-p.changes.kick
+		p.apply(t.Context())
+		require.NoError(t, p.beat(t.Context()))
+		require.False(t, registry.ready, "one still waits")
+		<-p.changes.kick
+		p.apply(t.Context())
+		require.NoError(t, p.beat(t.Context()))
+		require.True(t, registry.ready)
+		require.Len(t, registry.put, waiting+1)
+	})
+	t.Run("they are gone", func(t *testing.T) {
+		registry, p := joined(t)
+		late, cancel := context.WithCancel(t.Context())
+		cancel()
+		p.put(late, newcomer(1))
+		require.NoError(t, p.beat(t.Context()))
+		require.False(t, registry.ready)
+		require.True(t, p.changes.remove(newcomer(1)))
+		require.NoError(t, p.beat(t.Context()))
+		require.True(t, registry.ready)
+	})
+}
+
+// TestManySessionsArePutAgain: new sockets need not wait until all old ones are put, and the
+// gateway goes on beating meanwhile.
+func TestManySessionsArePutAgain(t *testing.T) {
+	registry := newLedger()
+	p := crowded(registry, 3*presenceBatch)
+	p.cfg.BeatInterval = 0 // a beat is always due
+	var served <-chan struct{}
+	puts := 0
+	registry.onPut = func() error {
+		switch puts++; puts {
+		case 1:
+			served = p.changes.put(&pb.Session{UserId: 1, ConnectionId: "new", GatewayId: "gw"})
+		case 3:
+			<-served // or the test would stand still
+			require.True(t, registry.put["new"])
+			require.Len(t, registry.put, presenceBatch+1)
+		}
+		return nil
+	}
+	require.NoError(t, p.putAll(t.Context()))
+	require.Equal(t, 4, puts)
+	require.Len(t, registry.heard, 3)
 }

@@ -76,12 +76,12 @@ func (r sessions) Registered(ctx context.Context, in *pb.RegisteredRequest) (*pb
 // Beat implements pb.SessionRepoServer. A gateway that was heard counts as alive here,
 // with or without the cache.
 func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatResponse, error) {
-	fresh, err := r.sessions.Beat(ctx, in.GetGatewayId(), in.GetReady())
+	heard, err := r.sessions.Beat(ctx, in.GetGatewayId(), rediscache.Beat{Ready: in.GetReady(), PutAt: in.PutAt})
 	if err != nil {
 		r.missed("note a gateway's beat", err)
 		return &pb.BeatResponse{Away: true}, nil
 	}
-	return &pb.BeatResponse{Fresh: fresh}, nil
+	return &pb.BeatResponse{Fresh: heard.Fresh, At: heard.At}, nil
 }
 
 // Leave implements pb.SessionRepoServer.

@@ -58,9 +58,7 @@ func newCounty(t *testing.T) *county {
 
 func (c *county) beat(t *testing.T) (fresh bool) {
 	t.Helper()
-	fresh, err := c.own.Beat(t.Context(), c.gateway, true)
-	require.NoError(t, err)
-	return fresh
+	return beat(t, c.own, c.gateway, true)
 }
 
 func (c *county) put(t *testing.T, users ...int64) {
@@ -184,7 +182,7 @@ func TestFailOverWithoutTheNewest(t *testing.T) {
 	// The list of gateways is believed for a second.
 	require.Eventually(t, func() bool { return len(c.missed(t.Context())) == 0 }, 5*time.Second, 10*time.Millisecond)
 	require.Eventually(t, func() bool {
-		fresh, err := c.own.Beat(t.Context(), c.gateway, true)
+		fresh, err := tryBeat(t, c.own, c.gateway, true)
 		return err == nil && fresh
 	}, 10*time.Second, 10*time.Millisecond, "the gateway is to say everything again")
 	require.Eventually(t, func() bool {

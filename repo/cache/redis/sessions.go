@@ -1,6 +1,7 @@
 package rediscache
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // the scripts
 	"fmt"
@@ -156,29 +157,52 @@ func (s *Sessions) Registered(ctx context.Context, sessions []Session) ([]bool, 
 	return out, nil
 }
 
-// Beat says that a gateway lives. fresh: Redis did not know it, or a part of Redis may have
-// lost its sessions, and it counts as joining whatever ready says. Without Redis it fails,
-// and this process knows all the same that the gateway lives.
-func (s *Sessions) Beat(ctx context.Context, gateway string, ready bool) (fresh bool, err error) {
-	state := gatewayJoining
-	if ready {
+// Beat is what a gateway says of itself.
+type Beat struct {
+	// Ready says that its sessions are in.
+	Ready bool
+	// PutAt is Heard.At of an answer after which the gateway has put all its sessions, "" when
+	// there is none; nil is of a gateway of a version that does not say.
+	PutAt *string
+}
+
+// Heard is the answer to a beat.
+type Heard struct {
+	// Fresh: the gateway has to put all its sessions, and is not ready before it says that it
+	// has: Redis did not know it, or a part of Redis may have lost them.
+	Fresh bool
+	// At names all that holds sessions now.
+	At string
+}
+
+// nothingPut is what the script is told of a gateway that has put nothing.
+const nothingPut = "-"
+
+// Beat says that a gateway lives. Saying the same twice does what saying it once does. Without
+// Redis it fails, and this process knows all the same that the gateway lives.
+func (s *Sessions) Beat(ctx context.Context, gateway string, b Beat) (heard Heard, err error) {
+	state, put := gatewayJoining, ""
+	if b.Ready {
 		state = gatewayReady
+	}
+	if b.PutAt != nil {
+		put = cmp.Or(*b.PutAt, nothingPut)
 	}
 	now := s.now()
 	err = bounded(ctx, func(ctx context.Context) (err error) {
-		fresh, err = s.beat(ctx, gateway, state, now)
+		heard, err = s.beat(ctx, gateway, state, put, now)
 		return err
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.see(gateway, now)
 	if err != nil {
-		return false, fmt.Errorf("beat of gateway %s: %w", gateway, err)
+		return Heard{}, fmt.Errorf("beat of gateway %s: %w", gateway, err)
 	}
-	if fresh || s.view == nil || s.view.all[gateway] != ready {
+	if heard.Fresh || s.view == nil || s.view.all[gateway] != b.Ready {
 		s.view = nil
 	}
-	return fresh, nil
+	return heard, nil
 }
 
 // Leave says that a gateway is gone.

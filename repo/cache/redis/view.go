@@ -183,16 +183,16 @@ func (s *Sessions) readStates(ctx context.Context, now time.Time) (states []gate
 }
 
 // beat notes a gateway's sign of life in Redis.
-func (s *Sessions) beat(ctx context.Context, gateway, state string, now time.Time) (fresh bool, err error) {
+func (s *Sessions) beat(ctx context.Context, gateway, state, put string, now time.Time) (heard Heard, err error) {
 	l, err := readLayout(ctx, s.rdb)
 	if err != nil {
-		return false, err
+		return Heard{}, err
 	}
 	// The epochs come first: whoever reads a state of after a loss reads the epoch of after
 	// it, too.
 	words, err := l.words(ctx, s.rdb, rand.Text())
 	if err != nil {
-		return false, err
+		return Heard{}, err
 	}
 	pipe := s.rdb.Pipeline()
 	if l != whole {
@@ -201,11 +201,27 @@ func (s *Sessions) beat(ctx context.Context, gateway, state string, now time.Tim
 	}
 	pipe.ZAdd(ctx, gatewaysKey, redis.Z{Score: float64(now.UnixMilli()), Member: gateway})
 	if _, err := pipe.Exec(ctx); err != nil {
-		return false, err
+		return Heard{}, err
 	}
-	args := []any{state, int(gatewayTTL.Seconds()), int(epochsTTL.Seconds())}
+	args := []any{state, int(gatewayTTL.Seconds()), int(epochsTTL.Seconds()), "life:" + rand.Text(), put}
 	for _, w := range words {
 		args = append(args, w)
 	}
-	return beatScript.Run(ctx, s.rdb, []string{gatewayKey(gateway), gatewayEpochsKey(gateway)}, args...).Bool()
+	answer, err := beatScript.Run(ctx, s.rdb, []string{gatewayKey(gateway), gatewayEpochsKey(gateway)}, args...).Slice()
+	if err != nil {
+		return Heard{}, err
+	}
+	return heardFrom(answer)
+}
+
+// heardFrom reads what the script answers.
+func heardFrom(answer []any) (Heard, error) {
+	if len(answer) == 2 {
+		fresh, isNumber := answer[0].(int64)
+		at, isText := answer[1].(string)
+		if isNumber && isText {
+			return Heard{Fresh: fresh == 1, At: at}, nil
+		}
+	}
+	return Heard{}, fmt.Errorf("the script for beats answers %v, not a number and a text", answer)
 }

@@ -3062,7 +3062,10 @@ type BeatRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	GatewayId string                 `protobuf:"bytes,1,opt,name=gateway_id,json=gatewayId,proto3" json:"gateway_id,omitempty"`
 	// The gateway's sessions are all in.
-	Ready         bool `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
+	Ready bool `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
+	// The at of an answer after which the gateway has put all its sessions; empty when there is
+	// none so far. Gateways of older versions leave it out.
+	PutAt         *string `protobuf:"bytes,3,opt,name=put_at,json=putAt,proto3,oneof" json:"put_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3111,10 +3114,19 @@ func (x *BeatRequest) GetReady() bool {
 	return false
 }
 
+func (x *BeatRequest) GetPutAt() string {
+	if x != nil && x.PutAt != nil {
+		return *x.PutAt
+	}
+	return ""
+}
+
 type BeatResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Fresh         bool                   `protobuf:"varint,1,opt,name=fresh,proto3" json:"fresh,omitempty"`
-	Away          bool                   `protobuf:"varint,2,opt,name=away,proto3" json:"away,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Fresh bool                   `protobuf:"varint,1,opt,name=fresh,proto3" json:"fresh,omitempty"`
+	Away  bool                   `protobuf:"varint,2,opt,name=away,proto3" json:"away,omitempty"`
+	// Names all that holds sessions now: it is another when sessions may have been lost since.
+	At            string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3161,6 +3173,13 @@ func (x *BeatResponse) GetAway() bool {
 		return x.Away
 	}
 	return false
+}
+
+func (x *BeatResponse) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
 }
 
 type LeaveRequest struct {
@@ -3732,14 +3751,17 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x12RegisteredResponse\x12\x1e\n" +
 	"\n" +
 	"registered\x18\x01 \x03(\bR\n" +
-	"registered\"B\n" +
+	"registered\"i\n" +
 	"\vBeatRequest\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\x12\x14\n" +
-	"\x05ready\x18\x02 \x01(\bR\x05ready\"8\n" +
+	"\x05ready\x18\x02 \x01(\bR\x05ready\x12\x1a\n" +
+	"\x06put_at\x18\x03 \x01(\tH\x00R\x05putAt\x88\x01\x01B\t\n" +
+	"\a_put_at\"H\n" +
 	"\fBeatResponse\x12\x14\n" +
 	"\x05fresh\x18\x01 \x01(\bR\x05fresh\x12\x12\n" +
-	"\x04away\x18\x02 \x01(\bR\x04away\"-\n" +
+	"\x04away\x18\x02 \x01(\bR\x04away\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\tR\x02at\"-\n" +
 	"\fLeaveRequest\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\"\x0f\n" +
@@ -3994,6 +4016,7 @@ func file_gochat_v1_repo_proto_init() {
 	file_gochat_v1_pipeline_proto_init()
 	file_gochat_v1_repo_proto_msgTypes[23].OneofWrappers = []any{}
 	file_gochat_v1_repo_proto_msgTypes[37].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[56].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

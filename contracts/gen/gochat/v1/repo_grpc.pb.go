@@ -1105,9 +1105,10 @@ type SessionRepoClient interface {
 	RemoveSessions(ctx context.Context, in *RemoveSessionsRequest, opts ...grpc.CallOption) (*RemoveSessionsResponse, error)
 	// Registered tells which of the connections have their entry.
 	Registered(ctx context.Context, in *RegisteredRequest, opts ...grpc.CallOption) (*RegisteredResponse, error)
-	// Beat says that a gateway lives, for 15 s. fresh tells it that it was unknown: it must put all
-	// its sessions again and beat with ready set. away tells it that the cache does not answer, so
-	// that its sessions are not known: everything for anybody comes to it.
+	// Beat says that a gateway lives, for 15 s. fresh tells it that it must put all its sessions
+	// again, and say so with its next beats: until then it counts as not ready, so that it does no
+	// harm when an answer is lost or a beat comes twice. away tells it that the cache does not
+	// answer, so that its sessions are not known: everything for anybody comes to it.
 	Beat(ctx context.Context, in *BeatRequest, opts ...grpc.CallOption) (*BeatResponse, error)
 	// Leave says that a gateway is gone.
 	Leave(ctx context.Context, in *LeaveRequest, opts ...grpc.CallOption) (*LeaveResponse, error)
@@ -1222,9 +1223,10 @@ type SessionRepoServer interface {
 	RemoveSessions(context.Context, *RemoveSessionsRequest) (*RemoveSessionsResponse, error)
 	// Registered tells which of the connections have their entry.
 	Registered(context.Context, *RegisteredRequest) (*RegisteredResponse, error)
-	// Beat says that a gateway lives, for 15 s. fresh tells it that it was unknown: it must put all
-	// its sessions again and beat with ready set. away tells it that the cache does not answer, so
-	// that its sessions are not known: everything for anybody comes to it.
+	// Beat says that a gateway lives, for 15 s. fresh tells it that it must put all its sessions
+	// again, and say so with its next beats: until then it counts as not ready, so that it does no
+	// harm when an answer is lost or a beat comes twice. away tells it that the cache does not
+	// answer, so that its sessions are not known: everything for anybody comes to it.
 	Beat(context.Context, *BeatRequest) (*BeatResponse, error)
 	// Leave says that a gateway is gone.
 	Leave(context.Context, *LeaveRequest) (*LeaveResponse, error)
