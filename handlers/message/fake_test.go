@@ -40,23 +40,16 @@ func (f *fakeConversations) Memberships(_ context.Context, req *pb.MembershipsRe
 	for _, k := range req.GetKeys() {
 		conv := k.GetConversationId()
 		exists := conv == single || conv == group || conv == world
-		resp.Memberships = append(resp.Memberships, &pb.Membership{Exists: exists, Member: exists && in(conv, k.GetUserId())})
+		m := &pb.Membership{Exists: exists, Member: exists && in(conv, k.GetUserId())}
+		if m.GetMember() && conv != single {
+			m.JoinSeq = joinSeq // world has one as well, after which messages count as unread
+		}
+		resp.Memberships = append(resp.Memberships, m)
 	}
 	if f.facts != nil {
 		resp.Memberships = f.facts(resp.GetMemberships())
 	}
 	return resp, f.err
-}
-
-func (f *fakeConversations) GetConversation(_ context.Context, req *pb.GetConversationRequest, _ ...grpc.CallOption) (*pb.GetConversationResponse, error) {
-	f.asked++
-	if f.err != nil {
-		return nil, f.err
-	}
-	if !in(req.GetConversationId(), req.GetUserId()) {
-		return nil, contracts.NewError(contracts.CodeNotFound, "no row")
-	}
-	return &pb.GetConversationResponse{Conversation: &pb.Conversation{JoinSeq: joinSeq}}, nil
 }
 
 // fakeMessages remembers what it was asked; one send of ann's is stored.

@@ -48,6 +48,9 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*DB, error) {
 // Driver tells which SQL the database speaks.
 func (d *DB) Driver() Driver { return d.driver }
 
+// Log is where what goes wrong with the database is noted that no caller is told.
+func (d *DB) Log() *zap.Logger { return d.log }
+
 // Writer is the pool for everything that writes. With SQLite it is one
 // connection, whose transactions take the write lock when they begin.
 func (d *DB) Writer() *bun.DB { return d.writer }

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
+	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/db"
@@ -57,28 +59,57 @@ func skipsStatement(driver db.Driver) *statement {
 }
 
 // counted reads conversations as a member sees them, with what is unread. Those that have a gap
-// are counted first, once; one that an older program writes to meanwhile takes what is in the gap
-// for messages.
+// are counted first, each once; one that an older program writes to meanwhile takes what is in the
+// gap for messages. So do all where nothing can be written: what is stored can still be read.
 func (s *Store) counted(ctx context.Context, read func(context.Context) ([]seenRow, error)) ([]seenRow, error) {
 	rows, err := read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var gaps []string
-	for i := range rows {
-		if rows[i].Counted < rows[i].LastSeq {
-			gaps = append(gaps, rows[i].ID)
-		}
-	}
-	if len(gaps) > 0 {
-		if err := s.recount(ctx, gaps); err != nil {
-			return nil, err
-		}
+	if gaps := gapsIn(rows); len(gaps) > 0 && s.recountSoon(ctx, gaps) {
 		if rows, err = read(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return rows, s.skippedBefore(ctx, rows)
+}
+
+// gapsIn are the conversations that have a gap.
+func gapsIn(rows []seenRow) (ids []string) {
+	for i := range rows {
+		if rows[i].Counted < rows[i].LastSeq {
+			ids = append(ids, rows[i].ID)
+		}
+	}
+	return ids
+}
+
+const (
+	// recountWithin bounds how long a reader waits for the counts.
+	recountWithin = 2 * time.Second
+	// recountPause is how long after a failure readers do not try it again.
+	recountPause = 10 * time.Second
+)
+
+// recountSoon closes the gaps of conversations for somebody who waits, and reports whether it
+// did. It is not tried right after a failure, which would cost each reader time: the database may
+// be one that takes no writes.
+func (s *Store) recountSoon(ctx context.Context, ids []string) bool {
+	if time.Now().UnixNano() < s.uncounted.Load() {
+		return false
+	}
+	within, cancel := context.WithTimeout(ctx, recountWithin)
+	defer cancel()
+	err := s.recount(within, ids)
+	if err == nil {
+		return true
+	}
+	if ctx.Err() == nil { // else whoever asked has gone
+		s.uncounted.Store(time.Now().Add(recountPause).UnixNano())
+		s.log.Warn("system messages count as unread ones for now: messages that an older gochat stored could not be counted; it is tried again",
+			zap.Int("conversations", len(ids)), zap.Duration("in", recountPause), zap.Error(err))
+	}
+	return false
 }
 
 // seeksAQuery is how many seeks one query has.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
@@ -76,6 +77,47 @@ func TestMessagesThatNobodyCounted(t *testing.T) {
 		_, err = st.MarkRead(t.Context(), "group_1", 2, 8)
 		require.NoError(t, err)
 		check(15, 14, 3)
+	})
+}
+
+// TestWhatCannotBeCountedIsRead: where nothing can be written, conversations are read with what is
+// in the gap as messages, that is logged once and not tried by each reader, and it is counted
+// later.
+func TestWhatCannotBeCountedIsRead(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d *db.DB) {
+		_, err := Migrate(t.Context(), d)
+		require.NoError(t, err)
+		exec(t, d, "INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at) VALUES ('group_1', 2, 1, 1, 1)",
+			"INSERT INTO conversation_members (conversation_id, user_id) VALUES ('group_1', 1), ('group_1', 2)")
+		older(t, d, "group_1", "mms")
+		full := "CREATE TRIGGER no_room BEFORE UPDATE ON conversations BEGIN SELECT RAISE(ABORT, 'no room'); END"
+		if d.Driver() == db.MySQL {
+			full = "CREATE TRIGGER no_room BEFORE UPDATE ON conversations FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no room'"
+		}
+		exec(t, d, full)
+		core, logs := observer.New(zap.WarnLevel)
+		st := New(d)
+		st.log = zap.New(core)
+		check := func(message, unread uint64) {
+			t.Helper()
+			c, err := st.Conversation(t.Context(), "group_1", 2)
+			require.NoError(t, err)
+			assert.Equal(t, []uint64{3, message, unread}, []uint64{c.LastSeq, c.MessageSeq, c.Unread})
+			list, _, err := st.List(t.Context(), 2, "", 10)
+			require.NoError(t, err)
+			assert.Contains(t, list, c)
+		}
+		check(3, 3)
+		read, err := st.MarkRead(t.Context(), "group_1", 2, 1)
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, read.Unread)
+		require.Equal(t, 1, logs.Len())
+		assert.Contains(t, fmt.Sprint(logs.All()[0].ContextMap()["error"]), "no room")
+		exec(t, d, "DROP TRIGGER no_room")
+		check(3, 2)
+		st.uncounted.Store(0)
+		check(2, 1)
 	})
 }
 

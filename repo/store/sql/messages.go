@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
+	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
@@ -23,11 +25,15 @@ const messageColumns = "conversation_id, seq_id, message_id, sender_id, client_m
 // Store reads and changes everything but messages, which Saver writes. It is
 // safe for concurrent use.
 type Store struct {
-	db *db.DB
+	db  *db.DB
+	log *zap.Logger
+	// uncounted is until when gaps are left as they are, in Unix nanoseconds: to close one failed
+	// a moment ago.
+	uncounted atomic.Int64
 }
 
 // New returns a store over a migrated database.
-func New(d *db.DB) *Store { return &Store{db: d} }
+func New(d *db.DB) *Store { return &Store{db: d, log: d.Log()} }
 
 func scanMessage(rows *sql.Rows) (store.Message, error) {
 	var m store.Message
