@@ -66,7 +66,12 @@ func (s *Store) counted(ctx context.Context, read func(context.Context) ([]seenR
 	if err != nil {
 		return nil, err
 	}
-	if gaps := gapsIn(rows); len(gaps) > 0 && s.recountSoon(ctx, gaps) {
+	tried := map[string]bool{}
+	for range recountRounds {
+		gaps := gapsIn(rows, tried)
+		if len(gaps) == 0 || !s.recountSoon(ctx, gaps) {
+			break
+		}
 		if rows, err = read(ctx); err != nil {
 			return nil, err
 		}
@@ -74,17 +79,21 @@ func (s *Store) counted(ctx context.Context, read func(context.Context) ([]seenR
 	return rows, s.skippedBefore(ctx, rows)
 }
 
-// gapsIn are the conversations that have a gap.
-func gapsIn(rows []seenRow) (ids []string) {
+// gapsIn are the conversations that have a gap and were not tried before.
+func gapsIn(rows []seenRow, tried map[string]bool) (ids []string) {
 	for i := range rows {
-		if rows[i].Counted < rows[i].LastSeq {
-			ids = append(ids, rows[i].ID)
+		if r := &rows[i]; r.Counted < r.LastSeq && !tried[r.ID] {
+			tried[r.ID] = true
+			ids = append(ids, r.ID)
 		}
 	}
 	return ids
 }
 
 const (
+	// recountRounds is how often one read counts. Conversations that are counted may sink in the
+	// list, and others that nobody counted come up for them.
+	recountRounds = 3
 	// recountWithin bounds how long a reader waits for the counts.
 	recountWithin = 2 * time.Second
 	// recountPause is how long after a failure readers do not try it again.
@@ -217,8 +226,29 @@ func (s *Store) recountOne(ctx context.Context, tx bun.Tx, c *conversationRow) e
 		return err
 	}
 	c.Counted = c.LastSeq
-	_, err = tx.NewUpdate().Model(c).Column("counted_seq", "skipped", "message_seq").WherePK().Exec(ctx)
+	if err := redate(ctx, tx.Tx, c); err != nil {
+		return err
+	}
+	_, err = tx.NewUpdate().Model(c).Column("counted_seq", "skipped", "message_seq", "last_message_at", "stored_at").WherePK().Exec(ctx)
 	return err
+}
+
+// redate takes back that system messages were the last ones: an older program moves
+// last_message_at with whatever it stores.
+func redate(ctx context.Context, tx *sql.Tx, c *conversationRow) error {
+	at := c.CreatedAt
+	if c.MessageSeq > 0 {
+		seq := int64(c.MessageSeq) //nolint:gosec // as above
+		err := tx.QueryRowContext(ctx, "SELECT created_at FROM messages WHERE conversation_id = ? AND seq_id = ?", c.ID, seq).Scan(&at)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // a hole, which is for gochat verify to say
+		}
+		if err != nil {
+			return err
+		}
+	}
+	c.LastMessageAt, c.StoredAt = at, max(c.StoredAt, c.LastMessageAt)
+	return nil
 }
 
 // messageBefore finds the newest message up to a number that is no system message; 0: none.

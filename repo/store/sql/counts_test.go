@@ -17,13 +17,19 @@ import (
 // older stores messages as a program does that counts none: "m" is a message, "s" a system message.
 func older(t *testing.T, d *db.DB, conv string, kinds string) {
 	t.Helper()
+	olderAs(t, d, conv, kinds, 1000)
+}
+
+// olderAs gives the messages ids from firstID on.
+func olderAs(t *testing.T, d *db.DB, conv string, kinds string, firstID int64) {
+	t.Helper()
 	var last int64
 	require.NoError(t, d.Writer().DB.QueryRowContext(t.Context(), "SELECT last_seq FROM conversations WHERE conversation_id = ?", conv).Scan(&last))
 	for _, kind := range kinds {
 		last++
 		typ := map[rune]string{'m': "text", 's': "system"}[kind]
 		exec(t, d, fmt.Sprintf("INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at)"+
-			" VALUES ('%s', %d, %d, 1, 'old%d', 'text %d', '%s', %d)", conv, last, 1000+last, last, last, typ, last))
+			" VALUES ('%s', %d, %d, 1, 'old%d', 'text %d', '%s', %d)", conv, last, firstID+last, firstID+last, last, typ, last))
 	}
 	exec(t, d, fmt.Sprintf("UPDATE conversations SET last_seq = %d, last_message_at = %d WHERE conversation_id = '%s'", last, last, conv))
 }
@@ -118,6 +124,45 @@ func TestWhatCannotBeCountedIsRead(t *testing.T) {
 		check(3, 2)
 		st.uncounted.Store(0)
 		check(2, 1)
+	})
+}
+
+// TestSystemMessagesOfOlderProgramsMoveNoConversation: in the list a conversation is where its
+// newest message puts it, also with system messages that an older program stored after it.
+func TestSystemMessagesOfOlderProgramsMoveNoConversation(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d *db.DB) {
+		_, err := Migrate(t.Context(), d)
+		require.NoError(t, err)
+		for i, kinds := range []string{"mss", "mm", "sss", "m"} { // the number is the time
+			id := fmt.Sprint("group_", i+1)
+			exec(t, d, fmt.Sprintf("INSERT INTO conversations (conversation_id, type, group_id, last_message_at, created_at) VALUES ('%s', 2, %d, 0, 0)", id, i+1),
+				fmt.Sprintf("INSERT INTO conversation_members (conversation_id, user_id) VALUES ('%s', 2)", id))
+			olderAs(t, d, id, kinds, int64(100*i+100))
+		}
+		st := New(d)
+		check := func(want map[string]int64, order ...string) {
+			t.Helper()
+			var got []string
+			for cursor, more := "", true; more; more = cursor != "" {
+				var page []store.Conversation
+				page, cursor, err = st.List(t.Context(), 2, cursor, 1)
+				require.NoError(t, err)
+				got = append(got, page[0].ID)
+				assert.Equal(t, want[page[0].ID], page[0].LastMessageAt, page[0].ID)
+				one, err := st.Conversation(t.Context(), page[0].ID, 2)
+				require.NoError(t, err)
+				assert.Equal(t, page[0], one)
+			}
+			assert.Equal(t, order, got)
+		}
+		check(map[string]int64{"group_1": 1, "group_2": 2, "group_3": 0, "group_4": 1}, "group_2", "group_1", "group_4", "group_3")
+		olderAs(t, d, "group_4", "ssm", 500) // beside this program
+		olderAs(t, d, "group_3", "sss", 600)
+		check(map[string]int64{"group_1": 1, "group_2": 2, "group_3": 0, "group_4": 4}, "group_4", "group_2", "group_1", "group_3")
+		page, _, err := st.conversationsAfter(t.Context(), "group_2", 1)
+		require.NoError(t, err)
+		require.Equal(t, []listed{{id: "group_3", last: 6, lastAt: 6}}, page, "webhooks are told of what was stored by when it was")
 	})
 }
 
