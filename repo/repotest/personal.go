@@ -117,9 +117,11 @@ func deviceCap(t *testing.T, c *clients) {
 func online(t *testing.T, c *clients) {
 	gw, other, a, b := fmt.Sprint("gw", nextID()), fmt.Sprint("gw", nextID()), nextID(), nextID()
 	beat := func(id string) {
+		at := ""
 		for range 2 {
-			_, err := c.Beat(t.Context(), &pb.BeatRequest{GatewayId: id, Ready: true})
+			out, err := c.Beat(t.Context(), &pb.BeatRequest{GatewayId: id, Ready: true, PutAt: &at})
 			require.NoError(t, err)
+			at = out.GetAt()
 		}
 	}
 	present := func() []int64 {

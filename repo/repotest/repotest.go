@@ -296,9 +296,11 @@ func sessions(t *testing.T, c *clients) {
 	session := func(conn string, at int64) *pb.Session {
 		return &pb.Session{UserId: user, ConnectionId: conn, GatewayId: gw, DeviceId: "d", LoginAt: at}
 	}
-	beat := func(ready bool) bool {
-		out, err := c.Beat(t.Context(), &pb.BeatRequest{GatewayId: gw, Ready: ready})
+	at := ""
+	beat := func(ready bool) bool { // of a gateway that has put all its sessions since the last one
+		out, err := c.Beat(t.Context(), &pb.BeatRequest{GatewayId: gw, Ready: ready, PutAt: &at})
 		require.NoError(t, err)
+		at = out.GetAt()
 		return out.GetFresh()
 	}
 	reached := func() (precise, every bool) {

@@ -51,6 +51,7 @@ type fixture struct {
 	pb.DeviceRepoClient
 	pb.ReceiptRepoClient
 	pb.PresenceRepoClient
+	pb.SessionRepoClient
 	metrics *service.Metrics
 	store   *spied
 	db      *db.DB
@@ -106,6 +107,7 @@ func (f *fixture) connect(r *service.Repo) {
 	f.MessageRepoClient, f.ConversationRepoClient = pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn)
 	f.UserRepoClient, f.GroupRepoClient = pb.NewUserRepoClient(conn), pb.NewGroupRepoClient(conn)
 	f.DeviceRepoClient, f.ReceiptRepoClient, f.PresenceRepoClient = pb.NewDeviceRepoClient(conn), pb.NewReceiptRepoClient(conn), pb.NewPresenceRepoClient(conn)
+	f.SessionRepoClient = pb.NewSessionRepoClient(conn)
 }
 
 // group makes group 9 of users 1 and 2 with a message of each of the given ids.

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -27,7 +28,12 @@ func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*
 	for i, s := range in.GetSessions() {
 		list[i] = session(s)
 	}
-	if err := r.sessions.Put(ctx, list); err != nil {
+	err := r.sessions.Put(ctx, list)
+	if errors.Is(err, rediscache.ErrNotSwept) {
+		r.missed("put sessions", err)
+		err = nil
+	}
+	if err != nil {
 		return nil, unavailable(ctx, err)
 	}
 	return &pb.PutSessionsResponse{}, nil

@@ -12,7 +12,8 @@ const presentRun = 1000
 
 // Present tells through which devices users are connected; a socket that names none
 // is the device "". Who has no live session is left out. partial: Redis has lost
-// entries and is being told them again, so that it is not known of who is left out.
+// entries and is being told them again, or a gateway says that not all of its own are
+// in, so that it is not known of who is left out.
 // Unlike Locate it believes nothing but what Redis says.
 func (s *Sessions) Present(ctx context.Context, users []int64) (out map[int64][]string, partial bool, err error) {
 	out = map[int64][]string{}

@@ -78,6 +78,37 @@ func TestWhoIsOnlineOverALoss(t *testing.T) {
 	assert.False(t, partial)
 }
 
+// TestWhoIsOnlineOnAGatewayThatIsNotReady: who is connected to a gateway that says that not
+// all of its sessions are in may be online, and so may everybody else.
+func TestWhoIsOnlineOnAGatewayThatIsNotReady(t *testing.T) {
+	t.Parallel()
+	rdb, _ := openRedis(t)
+	at := newClock()
+	gateways, watcher := rediscache.NewSessions(rdb, at.now), rediscache.NewSessions(rdb, at.now)
+	join(t, gateways, "a", 1)
+	join(t, gateways, "b", 2)
+	for range 2 {
+		beat(t, gateways, "a", false)
+		at.move(time.Second)
+		got, partial := present(t, watcher, 1, 2, 3)
+		assert.Equal(t, map[int64][]string{2: {"d|e"}}, got)
+		assert.True(t, partial)
+
+		beat(t, gateways, "a", true)
+		beat(t, gateways, "b", true)
+		at.move(time.Second)
+		got, partial = present(t, watcher, 1, 2, 3)
+		assert.Len(t, got, 2)
+		assert.False(t, partial)
+	}
+	beat(t, gateways, "a", false)
+	at.move(13 * time.Second)
+	beat(t, gateways, "b", true)
+	got, partial := present(t, watcher, 1, 2, 3)
+	assert.Len(t, got, 1)
+	assert.False(t, partial, "it is dead")
+}
+
 func TestNobodyKnowsWhoIsOnline(t *testing.T) {
 	t.Parallel()
 	rdb, plug := openRedis(t)

@@ -16,12 +16,17 @@ const (
 	deadAfter = 2 * gatewayTTL
 	// gravesMost bounds the gateways that are remembered as unknown.
 	gravesMost = 4096
+	// sweepRest is how long nothing is taken away after it could not be: it is not worth
+	// slowing down every put.
+	sweepRest = 10 * time.Second
 )
 
 // graves remembers since when gateways are unknown that have left sessions behind.
 type graves struct {
 	mu    sync.Mutex
 	since map[string]time.Time
+	// rest is until when nothing is taken away.
+	rest time.Time
 }
 
 // remains is a session that a gateway has left behind.
@@ -52,6 +57,20 @@ func (g *graves) note(alive map[string]bool, now time.Time) map[string]bool {
 	return dead
 }
 
+// open reports whether sessions may be taken away now.
+func (g *graves) open(now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !now.Before(g.rest)
+}
+
+// close keeps sessions from being taken away for a while.
+func (g *graves) close(until time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rest = until
+}
+
 // prune takes away the sessions that dead gateways have left with users who are always
 // connected: the whole of a user's sessions expires, one of them does not.
 //
@@ -67,10 +86,10 @@ func (s *Sessions) prune(ctx context.Context, put []Session, entries []*redis.Ma
 			}
 		}
 	}
-	if len(left) == 0 {
+	if len(left) == 0 || !s.graves.open(s.now()) {
 		return nil
 	}
-	return bounded(ctx, func(ctx context.Context) error {
+	err := bounded(ctx, func(ctx context.Context) error {
 		alive, err := s.alive(ctx, maps.Keys(left))
 		if err != nil {
 			return err
@@ -90,6 +109,10 @@ func (s *Sessions) prune(ctx context.Context, put []Session, entries []*redis.Ma
 		}
 		return s.restore(ctx, dead, left)
 	})
+	if err != nil {
+		s.graves.close(s.now().Add(sweepRest))
+	}
+	return err
 }
 
 // restore puts the sessions of those gateways back that are alive again.

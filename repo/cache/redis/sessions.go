@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed" // the scripts
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -96,6 +97,10 @@ func (s *Sessions) Witness(live func() []string) { s.witness = live }
 // Close ends what runs by itself, within a second at most; the client stays open.
 func (s *Sessions) Close() { s.guard.close() }
 
+// ErrNotSwept says that sessions are registered, and what dead gateways have left beside them
+// is still there. Later puts take it away.
+var ErrNotSwept = errors.New("sessions of dead gateways were not taken away")
+
 // Put registers connections, or refreshes them, and takes away what dead gateways have left
 // beside them.
 func (s *Sessions) Put(ctx context.Context, sessions []Session) error {
@@ -116,7 +121,7 @@ func (s *Sessions) Put(ctx context.Context, sessions []Session) error {
 		return fmt.Errorf("register %d sessions: %w", len(sessions), err)
 	}
 	if err := s.prune(ctx, sessions, entries); err != nil {
-		return fmt.Errorf("forget sessions of dead gateways: %w", err)
+		return fmt.Errorf("%w: %w", ErrNotSwept, err)
 	}
 	return nil
 }

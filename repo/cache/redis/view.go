@@ -30,6 +30,8 @@ type partView struct {
 	// lost are gateways that were ready before the part lost what it held and have not
 	// said everything again since.
 	lost map[string]bool
+	// joining: Redis knows a gateway not all of whose sessions of this part are in.
+	joining bool
 }
 
 func (v *view) part(user int64) int {
@@ -53,7 +55,7 @@ func (v *view) unchanged(words []*redis.StringCmd) bool {
 // lacks reports whether sessions may be missing in a part whose word was read.
 func (v *view) lacks(words []*redis.StringCmd) bool {
 	for i, word := range words {
-		if word != nil && (v.parts[i].epoch == "" || len(v.parts[i].lost) > 0) {
+		if word != nil && (v.parts[i].epoch == "" || v.parts[i].joining || len(v.parts[i].lost) > 0) {
 			return true
 		}
 	}
@@ -141,6 +143,9 @@ func (s *Sessions) ask(ctx context.Context, now time.Time) (v *view, live []stri
 		case g.state.Val() == gatewayJoining, err != nil && !errors.Is(err, redis.Nil):
 			live = append(live, g.id)
 		}
+	}
+	for i := range v.parts {
+		v.parts[i].joining = slices.ContainsFunc(live, func(g string) bool { return !v.parts[i].ready[g] })
 	}
 	return v, live, nil
 }

@@ -1,0 +1,72 @@
+package rediscache_test
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/infra/kv"
+)
+
+// pulled is a Redis whose plug can be pulled: no command reaches it, or none is
+// answered.
+type pulled struct {
+	away, hangs atomic.Bool
+	asked       atomic.Int64 // without pings
+	pings       atomic.Int64
+}
+
+func (p *pulled) stop(ctx context.Context, what string) error {
+	if what == "ping" {
+		p.pings.Add(1)
+	} else {
+		p.asked.Add(1)
+	}
+	switch {
+	case p.away.Load():
+		return &net.OpError{Op: "dial", Err: net.ErrClosed}
+	case p.hangs.Load():
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (p *pulled) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (p *pulled) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if err := p.stop(ctx, cmd.Name()); err != nil {
+			cmd.SetErr(err)
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (p *pulled) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if err := p.stop(ctx, "pipeline"); err != nil {
+			for _, cmd := range cmds {
+				cmd.SetErr(err)
+			}
+			return err
+		}
+		return next(ctx, cmds)
+	}
+}
+
+func openRedis(t *testing.T) (redis.UniversalClient, *pulled) {
+	t.Helper()
+	c, err := kv.Open(t.Context(), kv.DefaultConfig())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, c.Close()) })
+	plug := &pulled{}
+	c.AddHook(plug)
+	return c, plug
+}
