@@ -15,9 +15,9 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/deploy/client"
 	"github.com/gochat/gochat/infra/rpc"
 	"github.com/gochat/gochat/repo"
+	"github.com/gochat/gochat/tests/client"
 )
 
 // TestAnnouncedAfterACrash: a process dies between the change of a group and its

@@ -56,11 +56,11 @@ bench *ARGS:
 # The whole server through real sockets: throughput, latency, memory per socket
 load *ARGS:
     go build -o bin/gochat .
-    bash deploy/load/run.sh bin/gochat {{ ARGS }}
+    bash tests/load/run.sh bin/gochat {{ ARGS }}
 
 # Kill -9 the server again and again under load, then judge every client's log
 chaos rounds="100":
-    GOCHAT_TEST_KILL_ROUNDS={{ rounds }} go test -count=1 -timeout 60m -run TestKillNine -v ./deploy/chaos
+    GOCHAT_TEST_KILL_ROUNDS={{ rounds }} go test -count=1 -timeout 60m -run TestKillNine -v ./tests/chaos
 
 # Real servers on this machine: just servers up | status | kill kafka | down …
 servers *ARGS:
@@ -68,11 +68,11 @@ servers *ARGS:
 
 # Every role as processes of its own on real servers, until Ctrl-C
 cluster *ARGS:
-    go run ./deploy/cluster/up {{ ARGS }}
+    go run ./tests/cluster/up {{ ARGS }}
 
 # Break each part of a cluster under load, one at a time, and judge (about 20 minutes)
 faults which="all":
-    GOCHAT_TEST_CLUSTER=1 GOCHAT_TEST_FAULTS="{{ which }}" go test -count=1 -timeout 90m -run 'TestFaults|TestPromotion' -v ./deploy/cluster
+    GOCHAT_TEST_CLUSTER=1 GOCHAT_TEST_FAULTS="{{ which }}" go test -count=1 -timeout 90m -run 'TestFaults|TestPromotion' -v ./tests/cluster
 
 # Fuzz every decoder for a while, or those that match: just fuzz 10m gateway/FuzzSend
 fuzz time="1m" only=".":

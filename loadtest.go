@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gochat/gochat/deploy/load"
+	"github.com/gochat/gochat/tests/load"
 )
 
 func loadtestCommand(stdout, stderr io.Writer) *cobra.Command {

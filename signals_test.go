@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gochat/gochat/deploy/client"
+	"github.com/gochat/gochat/tests/client"
 )
 
 // asProgram makes this test binary the program itself.

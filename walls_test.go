@@ -19,7 +19,8 @@ var rooms = map[string][]string{
 	"gateway":   {"contracts", "infra"},
 	"repo":      {"contracts", "infra"},
 	"infra":     {},
-	"deploy":    {"contracts"},
+	"deploy":    {},
+	"tests":     {"contracts"},
 }
 
 // owners says where a library may be imported, by the start of its path.
@@ -29,8 +30,8 @@ var owners = []struct {
 }{
 	{"github.com/gofiber/fiber", []string{"gateway"}},
 	{"github.com/valyala/fasthttp", []string{"gateway"}},
-	// deploy's load generator and black-box tests are WebSocket clients.
-	{"github.com/gorilla/websocket", []string{"gateway", "deploy"}},
+	// The load generator and the black-box tests are WebSocket clients.
+	{"github.com/gorilla/websocket", []string{"gateway", "tests"}},
 	{"github.com/uptrace/bun", []string{"repo/store/sql", "infra/db"}},
 	{"github.com/redis/go-redis", []string{"repo/cache/redis", "infra/kv", "infra/mq/redisstream"}},
 	{"github.com/go-redis/redis_rate", []string{"infra/kv"}},

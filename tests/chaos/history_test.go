@@ -1,0 +1,106 @@
+package chaos
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/tests/client"
+)
+
+// good is a small history in which every promise holds.
+func good() (map[string][]Event, Truth) {
+	const conv = "single_0000000000000001"
+	truth := Truth{Histories: map[string][]client.Message{}, Members: map[string][]string{conv: {"1", "2"}, "world": {"1", "2", "3"}}}
+	logs := map[string][]Event{"3": nil}
+	for c, name := range []string{conv, "world"} {
+		for i := 1; i <= 4; i++ {
+			sender := fmt.Sprint(1 + i%2)
+			m := client.Message{
+				MessageID: fmt.Sprint(100*(c+1) + i), ConversationID: name, SeqID: uint64(i), SenderID: sender,
+				Content: "hello", MessageType: "text", TempMessageID: fmt.Sprintf("t%d-%d", c, i), Timestamp: int64(i),
+			}
+			truth.Histories[name] = append(truth.Histories[name], m)
+			for _, user := range truth.Members[name] {
+				if user != sender {
+					logs[user] = append(logs[user], Event{Kind: Received, Client: user, Message: m})
+				}
+			}
+			ids := client.Message{MessageID: m.MessageID, ConversationID: name, SeqID: m.SeqID, TempMessageID: m.TempMessageID, Timestamp: m.Timestamp}
+			for _, kind := range []Kind{Invoked, Accepted, Stored} {
+				logs[sender] = append(logs[sender], Event{Kind: kind, Client: sender, TempID: m.TempMessageID, Message: ids})
+			}
+		}
+	}
+	return logs, truth
+}
+
+func TestAGoodHistoryPasses(t *testing.T) {
+	t.Parallel()
+	logs, truth := good()
+	require.Empty(t, Judge(logs, truth))
+}
+
+// A checker that cannot fail says nothing: each mutant is a history with one
+// fault, and has to be found.
+func TestEveryMutantIsFound(t *testing.T) {
+	t.Parallel()
+	const conv = "single_0000000000000001"
+	for name, c := range map[string]struct {
+		break_ func(map[string][]Event, *Truth)
+		want   string
+	}{
+		"a stored message vanishes": {func(_ map[string][]Event, tr *Truth) {
+			tr.Histories[conv] = tr.Histories[conv][:3]
+		}, KeptStore},
+		"an accepted message vanishes": {func(logs map[string][]Event, _ *Truth) {
+			logs["1"] = append(logs["1"], Event{Kind: Accepted, Client: "1", TempID: "gone"})
+		}, KeptAck},
+		"a message is stored twice": {func(_ map[string][]Event, tr *Truth) {
+			again := tr.Histories[conv][0]
+			again.SeqID, again.MessageID = 5, "999"
+			tr.Histories[conv] = append(tr.Histories[conv], again)
+		}, NoTwice},
+		"a message id is used twice": {func(_ map[string][]Event, tr *Truth) {
+			tr.Histories["world"][0].MessageID = tr.Histories[conv][0].MessageID
+		}, NoTwice},
+		"a number is skipped": {func(_ map[string][]Event, tr *Truth) {
+			tr.Histories[conv][3].SeqID = 5
+		}, NoHole},
+		"two messages change places": {func(_ map[string][]Event, tr *Truth) {
+			h := tr.Histories[conv]
+			h[1], h[2] = h[2], h[1]
+			h[1].SeqID, h[2].SeqID = 2, 3
+		}, SameForAl},
+		"the ids that were said are not those of history": {func(logs map[string][]Event, _ *Truth) {
+			for i := range logs["1"] {
+				logs["1"][i].Message.SeqID += 7
+			}
+		}, KeptStore},
+		"the content changes": {func(_ map[string][]Event, tr *Truth) {
+			tr.Histories[conv][0].Content = "changed"
+		}, SameForAl},
+		"a push is lost for ever": {func(logs map[string][]Event, _ *Truth) {
+			logs["3"] = logs["3"][1:]
+		}, Everyone},
+		"an outsider gets a message": {func(logs map[string][]Event, tr *Truth) {
+			logs["3"] = append(logs["3"], Event{Kind: Received, Client: "3", Message: tr.Histories[conv][0]})
+		}, NobodyEls},
+		"a rejected message is stored": {func(logs map[string][]Event, _ *Truth) {
+			logs["1"] = append(logs["1"], Event{Kind: Rejected, Client: "1", TempID: "t0-2"})
+		}, NotBoth},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			logs, truth := good()
+			c.break_(logs, &truth)
+			var promises []string
+			for _, v := range Judge(logs, truth) {
+				promises = append(promises, v.Promise)
+			}
+			assert.Contains(t, promises, c.want)
+		})
+	}
+}

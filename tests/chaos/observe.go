@@ -1,0 +1,99 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/gochat/gochat/tests/client"
+)
+
+// Observe reads what there is to judge, from clients that have stopped: what each of
+// them saw, and the histories of all conversations that they are in. Unread counts
+// that are wrong are violations already.
+func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, truth Truth, wrong []Violation, err error) {
+	logs = map[string][]Event{}
+	truth = Truth{Histories: map[string][]client.Message{}, Members: map[string][]string{}}
+	readers := map[string]*client.Account{}
+	var counts []count
+	for _, one := range talkers {
+		a := one.Account
+		logs[a.UserID] = one.Log.Events()
+		wrong = append(wrong, one.unformed()...)
+		truth.Members["world"] = append(truth.Members["world"], a.UserID)
+		readers["world"] = a
+		var list struct {
+			Conversations []struct {
+				ConversationID string `json:"conversationId"`
+				Type           string `json:"type"`
+				Peer           struct {
+					UserID string `json:"userId"`
+				} `json:"peer"`
+				LastSeq, ReadSeq, Unread uint64
+			} `json:"conversations"`
+		}
+		if err := a.Call(ctx, http.MethodGet, "/api/conversations?limit=100", nil, &list); err != nil {
+			return nil, truth, nil, fmt.Errorf("list the conversations of %s: %w", a.Name, err)
+		}
+		for _, conv := range list.Conversations {
+			counts = append(counts, count{conv.ConversationID, a.Name, conv.LastSeq, conv.ReadSeq, conv.Unread})
+			switch {
+			case conv.Peer.UserID != "":
+				truth.Members[conv.ConversationID] = []string{a.UserID, conv.Peer.UserID}
+			case conv.Type == "group":
+				truth.Members[conv.ConversationID] = append(truth.Members[conv.ConversationID], a.UserID)
+			default:
+				continue
+			}
+			readers[conv.ConversationID] = a
+		}
+	}
+	for conv, reader := range readers {
+		history, err := reader.History(ctx, conv)
+		if err != nil {
+			return nil, truth, nil, fmt.Errorf("read the history of %s: %w", conv, err)
+		}
+		for i := range history {
+			history[i] = brief(history[i])
+		}
+		truth.Histories[conv] = history
+	}
+	for _, c := range counts {
+		wrong = append(wrong, c.check(truth.Histories[c.conv])...)
+	}
+	return logs, truth, wrong, nil
+}
+
+// count is what a list says of a conversation.
+type count struct {
+	conv, name         string
+	last, read, unread uint64
+}
+
+// check counts the messages after the read position, which system messages are not. A history
+// that was not read whole is not judged here.
+func (c count) check(history []client.Message) []Violation {
+	if uint64(len(history)) < c.last {
+		return nil
+	}
+	want := uint64(0)
+	for _, m := range history {
+		if m.SeqID > c.read && m.SeqID <= c.last && m.MessageType != "system" {
+			want++
+		}
+	}
+	if c.unread == want {
+		return nil
+	}
+	return []Violation{{Promise: ExactUnread, Evidence: fmt.Sprintf("%d unread of %s in %s, which has %d messages after the read position %d",
+		c.unread, c.name, c.conv, want, c.read)}}
+}
+
+// Messages is how many there are in all.
+func (t Truth) Messages() int {
+	n := 0
+	for _, h := range t.Histories {
+		n += len(h)
+	}
+	return n
+}

@@ -1,0 +1,343 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/tests/chaos"
+	"github.com/gochat/gochat/tests/client"
+	"github.com/gochat/gochat/tests/cluster"
+)
+
+// complete is how long everyone may take to have everything after a fault is over.
+const complete = 30 * time.Second
+
+// town is a cluster and the people who talk on it.
+type town struct {
+	*cluster.Cluster
+	opt     cluster.Options
+	servers []*client.Server
+	people  []*chaos.Talker
+	// crowd is a group of all people and those who are absent; circles have eight each.
+	crowd   chaos.Target
+	circles []chaos.Target
+	absent  []*client.Account
+	groups  []string // their ids
+	// countsSystem: a storage role of before answers, which counts system messages as unread.
+	countsSystem bool
+	stop         context.CancelFunc
+	running      sync.WaitGroup
+}
+
+// newTown starts a cluster on which people talk to their two neighbours, to a small and a
+// large group and to the world, through whatever gateway they get.
+func newTown(t *testing.T, opt cluster.Options) *town {
+	t.Helper()
+	if os.Getenv("GOCHAT_TEST_CLUSTER") == "" {
+		t.Skip("GOCHAT_TEST_CLUSTER is not set: servers and processes are not started")
+	}
+	opt.Dir = filepath.Join(os.TempDir(), fmt.Sprintf("gochat-cluster-%d", opt.BasePort))
+	require.NoError(t, os.RemoveAll(opt.Dir))
+	require.NoError(t, os.MkdirAll(opt.Dir, 0o700))
+	if opt.Binary == "" {
+		bin, err := chaos.Build(t.Context(), opt.Dir)
+		require.NoError(t, err)
+		opt.Binary = bin
+	}
+	opt.Out = os.Stderr
+	opt.Env = []string{"GOCHAT_LIMITS_SOCKETS_PER_USER=20", "GOCHAT_ROUTER_GROUP_LIMIT=8"} // as the black-box suite has it
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	c, err := cluster.Start(ctx, opt)
+	require.NoError(t, err)
+	w := &town{Cluster: c, opt: opt}
+	t.Cleanup(func() {
+		assert.NoError(t, w.Stop())
+		if t.Failed() {
+			for _, p := range w.Processes {
+				t.Logf("%s said at the end:\n%s", p.Name, p.Tail(2500))
+			}
+			return
+		}
+		assert.NoError(t, os.RemoveAll(opt.Dir))
+	})
+	w.populate(t)
+	return w
+}
+
+func (w *town) talk(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	w.stop = cancel
+	for _, one := range w.people {
+		one.Speak()
+		w.running.Go(func() { one.Run(ctx) })
+	}
+}
+
+// settle lets every send come to its outcome and every client to everything, and
+// returns how long that took.
+func (w *town) settle(t *testing.T) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for _, one := range w.people {
+		one.Hush()
+	}
+	ok := assert.Eventually(t, func() bool {
+		for _, one := range w.people {
+			if one.Pending() > 0 {
+				return false
+			}
+		}
+		return true
+	}, complete, 20*time.Millisecond, "sends without an outcome")
+	for _, one := range w.people {
+		ctx, cancel := context.WithTimeout(t.Context(), complete)
+		assert.NoError(t, one.Sync(ctx))
+		cancel()
+	}
+	took := time.Since(begin)
+	w.stop()
+	w.running.Wait()
+	require.True(t, ok)
+	return took
+}
+
+// do is a command for the servers.
+func (w *town) do(t *testing.T, args ...string) {
+	t.Helper()
+	_, err := w.Servers.Do(t.Context(), args...)
+	require.NoError(t, err)
+}
+
+// crash kills a role's process and starts it again.
+func crash(name string) func(*testing.T, *town) {
+	return func(t *testing.T, w *town) {
+		t.Helper()
+		require.NoError(t, w.Process(name).Kill())
+		time.Sleep(2 * time.Second) // the time without it
+		require.NoError(t, w.Process(name).Start())
+	}
+}
+
+// cut kills a server and starts it again.
+func cut(name string, away time.Duration) func(*testing.T, *town) {
+	return func(t *testing.T, w *town) {
+		t.Helper()
+		w.do(t, "kill", name)
+		time.Sleep(away)
+		w.do(t, "start", name)
+	}
+}
+
+// missed kills a server that nothing goes on without, looks how that shows to those
+// who ask, and starts it again.
+func missed(name func(*town) string, ask func(context.Context, *client.Account) error) func(*testing.T, *town) {
+	return func(t *testing.T, w *town) {
+		t.Helper()
+		w.do(t, "kill", name(w))
+		ready := &http.Client{Timeout: 5 * time.Second}
+		assert.Eventually(t, func() bool {
+			resp, err := ready.Get(w.Gateways()[0] + "/readyz")
+			if err != nil {
+				return false
+			}
+			_ = resp.Body.Close()
+			return resp.StatusCode == http.StatusServiceUnavailable
+		}, 15*time.Second, 100*time.Millisecond, "readiness")
+		// It may get there all the same, once.
+		asking := w.people[0]
+		asking.Log.Add(chaos.Event{Kind: chaos.Invoked, Client: asking.Account.UserID, TempID: asked})
+		var refused *client.Error
+		if err := ask(t.Context(), asking.Account); assert.ErrorAs(t, err, &refused) {
+			assert.Equal(t, http.StatusServiceUnavailable, refused.Status)
+			assert.Equal(t, "unavailable", refused.Code)
+		}
+		w.do(t, "start", name(w))
+	}
+}
+
+func list(ctx context.Context, a *client.Account) error {
+	return a.Call(ctx, http.MethodGet, "/api/conversations?limit=100", nil, nil)
+}
+
+// asked is the idempotency key of a message that is refused.
+const asked = "asked"
+
+func say(ctx context.Context, a *client.Account) error {
+	return a.Call(ctx, http.MethodPost, "/api/messages", map[string]string{
+		"conversationId": "world", "content": "is anybody there?", "messageType": "text", "tempMessageId": asked,
+	}, nil)
+}
+
+// fault is one thing that goes wrong and is over when do returns.
+type fault struct {
+	name string
+	do   func(*testing.T, *town)
+	// quick ones are run in CI.
+	quick bool
+}
+
+var faults = []fault{
+	{"kill a gateway", crash("gateway-1"), true},
+	{"kill a logic", crash("logic-1"), false},
+	{"kill a message worker", crash("message-1"), true},
+	{"kill a fanout", crash("fanout-1"), false},
+	{"kill a repo", crash("repo-1"), true},
+	{"kill the janitor", crash("janitor-1"), false},
+	{"kill the queue", missed((*town).queue, say), true},
+	{"kill the database", missed(func(*town) string { return "mariadb-primary" }, list), true},
+	{"kill the replica", cut("mariadb-replica", 3*time.Second), false},
+	{"kill the cache", cut("redis", 3*time.Second), true},
+	{"the cache is away for 30 s", without(30 * time.Second), true},
+	{"the cache is away for 120 s", without(120 * time.Second), false},
+	{"kill etcd", cut("etcd", 3*time.Second), true},
+	{"etcd is away for a minute", cut("etcd", time.Minute), false},
+	{"empty the cache again and again", func(t *testing.T, w *town) {
+		t.Helper()
+		for range 5 {
+			w.flush(t)
+			time.Sleep(500 * time.Millisecond) // some load between
+		}
+	}, true},
+	{"a message worker stands still for 45 s", stall("message-2", 45*time.Second), false},
+	{"a repo stands still for 10 s", stall("repo-2", 10*time.Second), false},
+	{"a gateway stands still for 20 s", stall("gateway-2", 20*time.Second), false},
+	{"the queue stands still for 5 s", func(t *testing.T, w *town) {
+		t.Helper()
+		w.do(t, "pause", w.queue())
+		time.Sleep(5 * time.Second)
+		w.do(t, "resume", w.queue())
+	}, false},
+	{"large messages queue up", backlog, true},
+	{"message workers come and go", func(t *testing.T, w *town) {
+		t.Helper()
+		for range 2 {
+			p, err := w.Add("message")
+			require.NoError(t, err)
+			require.NoError(t, p.Ready(t.Context()))
+			time.Sleep(2 * time.Second) // it works
+		}
+		for _, name := range []string{"message-1", "message-4", "message-5"} {
+			require.NoError(t, w.Process(name).Term(20*time.Second))
+			time.Sleep(time.Second) // the others work
+		}
+		require.NoError(t, w.Process("message-1").Start())
+		w.Forget("message-4", "message-5")
+	}, true},
+}
+
+func (w *town) queue() string {
+	if w.opt.Queue == "redisstream" {
+		return "stream"
+	}
+	return "kafka"
+}
+
+// stall stops a process from running, and lets it go on.
+func stall(name string, d time.Duration) func(*testing.T, *town) {
+	return func(t *testing.T, w *town) {
+		t.Helper()
+		require.NoError(t, w.Process(name).Signal(syscall.SIGSTOP))
+		time.Sleep(d)
+		require.NoError(t, w.Process(name).Signal(syscall.SIGCONT))
+	}
+}
+
+func (w *town) flush(t *testing.T) {
+	t.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: w.Servers.Cache()})
+	defer func() { _ = rdb.Close() }()
+	require.NoError(t, rdb.FlushAll(t.Context()).Err())
+}
+
+// chosen says which faults are run: GOCHAT_TEST_FAULTS is "all" or words of their
+// names, with commas between; without it the quick ones, or all where CI_NIGHTLY is set.
+func chosen(f fault) bool {
+	words := os.Getenv("GOCHAT_TEST_FAULTS")
+	if words == "" {
+		return f.quick || nightly()
+	}
+	for word := range strings.SplitSeq(words, ",") {
+		if word == "all" || strings.Contains(f.name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *town) suffer(t *testing.T, f fault) {
+	t.Helper()
+	begin := time.Now()
+	w.talk(t)
+	time.Sleep(2 * time.Second) // the load before
+	f.do(t, w)
+	healed := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), complete)
+	defer cancel()
+	require.NoError(t, w.Ready(ctx), "it does not heal by itself")
+	ready := time.Since(healed)
+	time.Sleep(2 * time.Second) // the load after
+	took := w.settle(t)
+	stored := w.judge(t)
+	t.Logf("%s: %d messages so far, ready %.1f s after it was over, everyone complete %.1f s after the last send, %.0f s in all",
+		f.name, stored, ready.Seconds(), took.Seconds(), time.Since(begin).Seconds())
+}
+
+// TestFaults breaks each part under load, one at a time. Nothing that was stored or
+// accepted may be lost, nothing may be there twice, no number may be missing, the
+// order is the same for all, and everyone has everything soon after.
+func TestFaults(t *testing.T) {
+	w := newTown(t, cluster.Options{BasePort: 22000, Nameless: []string{"message-2", "message-3", "fanout-1"}})
+	w.run(t, slices.Concat(faults, kafkaFaults)...)
+}
+
+// TestFaultsOnRedisStreams is the same with the other queue.
+func TestFaultsOnRedisStreams(t *testing.T) {
+	w := newTown(t, cluster.Options{BasePort: 22100, Queue: "redisstream"})
+	w.run(t, faults...)
+}
+
+func (w *town) run(t *testing.T, all ...fault) {
+	t.Helper()
+	for _, f := range all {
+		if chosen(f) && !t.Failed() {
+			t.Run(f.name, func(t *testing.T) { w.suffer(t, f) })
+		}
+	}
+	out, err := w.Verify(t.Context())
+	require.NoError(t, err)
+	t.Log("verify:", out)
+	// Last, since the strangers of that suite talk to the world as well.
+	t.Run("contract", w.contract)
+}
+
+// TestPromotion lets a replica of Redis take over from a master that dies.
+func TestPromotion(t *testing.T) {
+	w := newTown(t, cluster.Options{BasePort: 22200, Sentinel: true})
+	w.suffer(t, fault{name: "a replica takes over", do: func(t *testing.T, w *town) {
+		t.Helper()
+		cut("sentinel-redis-1", 8*time.Second)(t, w)
+		sentinel := redis.NewSentinelClient(&redis.Options{Addr: w.Servers.Sentinel()})
+		defer func() { _ = sentinel.Close() }()
+		master, err := sentinel.GetMasterAddrByName(t.Context(), "gochat").Result()
+		require.NoError(t, err)
+		require.NotEqual(t, w.Servers.Cache(), strings.Join(master, ":"), "nobody took over")
+	}})
+	out, err := w.Verify(t.Context())
+	require.NoError(t, err)
+	t.Log("verify:", out)
+}

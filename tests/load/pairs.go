@@ -1,0 +1,350 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/gorilla/websocket"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gochat/gochat/tests/client"
+)
+
+// ringSize is how many send times a pair remembers.
+const ringSize = 1024
+
+// histogram of microseconds up to a minute.
+type histogram struct {
+	mu sync.Mutex
+	h  *hdrhistogram.Histogram
+}
+
+func newHistogram() *histogram { return &histogram{h: hdrhistogram.New(1, 60_000_000, 3)} }
+
+func (h *histogram) record(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_ = h.h.RecordValue(min(max(d.Microseconds(), 1), 60_000_000)) // within its range
+}
+
+func (h *histogram) latency() Latency {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ms := func(q float64) float64 { return float64(h.h.ValueAtQuantile(q)) / 1000 }
+	return Latency{P50: ms(50), P90: ms(90), P99: ms(99), Max: float64(h.h.Max()) / 1000}
+}
+
+// run is what the pairs share.
+type run struct {
+	cfg       Config
+	senders   map[string]*pair // by user id
+	measuring atomic.Bool
+	stopping  atomic.Bool
+	stored    atomic.Int64
+	delivered atomic.Int64
+	errors    atomic.Int64
+	storedIn  *histogram
+	reachedIn *histogram
+}
+
+// pair is one sender and one receiver.
+type pair struct {
+	run              *run
+	sender, receiver *client.Account
+	from, to         *websocket.Conn
+	// peers are those whose receivers it sends to in turn, itself first; heads are the
+	// beginnings of the frames to them, up to the number.
+	peers        []*pair
+	heads        [][]byte
+	frame        []byte
+	next         int
+	sent         [ringSize]atomic.Int64 // Unix ns by number
+	storedFirst  atomic.Int64           // of what was sent to the first peer
+	conversation string                 // with the first peer
+	// last is the number that arrived last from each sender, by its user id.
+	last map[string]int
+}
+
+var frameTail = []byte(`"}}`)
+
+func pairs(ctx context.Context, cfg Config, servers []*client.Server, r *Report, progress io.Writer) error {
+	s := servers[0]
+	p, err := setUp(ctx, cfg, servers, progress)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	loops, ctx := errgroup.WithContext(ctx)
+	for _, one := range p.pairs {
+		loops.Go(one.sendLoop)
+		loops.Go(one.receiveLoop)
+	}
+	err = p.measure(ctx, s, r, progress)
+	p.run.stopping.Store(true)
+	p.settle()
+	p.close() // ends the loops
+	if loopErr := loops.Wait(); err == nil {
+		err = loopErr
+	}
+	if err != nil {
+		return err
+	}
+	return p.check(context.WithoutCancel(ctx), r)
+}
+
+type fleet struct {
+	run   *run
+	pairs []*pair
+}
+
+// introduce tells every pair whom it sends to, and who sends.
+func (f *fleet) introduce() {
+	f.run.senders = map[string]*pair{}
+	for i, p := range f.pairs {
+		f.run.senders[p.sender.UserID] = p
+		for k := range f.run.cfg.Peers {
+			peer := f.pairs[(i+k)%len(f.pairs)]
+			p.peers = append(p.peers, peer)
+			p.heads = append(p.heads, []byte(`{"type":"send-message","data":{"receiverId":"`+peer.receiver.UserID+
+				`","messageType":"text","content":"`+strings.Repeat("x", f.run.cfg.Content)+`","tempMessageId":"n`))
+		}
+	}
+}
+
+func (f *fleet) close() {
+	for _, p := range f.pairs {
+		for _, c := range []*websocket.Conn{p.from, p.to} {
+			if c != nil {
+				_ = c.Close() // closing twice is harmless
+			}
+		}
+	}
+}
+
+// settle waits until what is in flight has arrived, for a few seconds at most.
+func (f *fleet) settle() {
+	deadline := time.Now().Add(5 * time.Second)
+	for time.Now().Before(deadline) {
+		before := f.run.delivered.Load() + f.run.stored.Load()
+		time.Sleep(300 * time.Millisecond)
+		if f.run.delivered.Load()+f.run.stored.Load() == before {
+			return
+		}
+	}
+}
+
+func setUp(ctx context.Context, cfg Config, servers []*client.Server, progress io.Writer) (*fleet, error) {
+	f := &fleet{run: &run{cfg: cfg, storedIn: newHistogram(), reachedIn: newHistogram()}, pairs: make([]*pair, cfg.Pairs)}
+	prefix := "load" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
+	_, _ = fmt.Fprintf(progress, "registering %d users…\n", 2*cfg.Pairs)
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range f.pairs {
+		group.Go(func() error {
+			p, err := newPair(gctx, f.run, servers[i%len(servers)], servers[(i+1)%len(servers)], prefix+strconv.Itoa(i))
+			f.pairs[i] = p
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	f.introduce()
+	return f, nil
+}
+
+func newPair(ctx context.Context, r *run, one, other *client.Server, name string) (p *pair, err error) {
+	p = &pair{run: r, last: map[string]int{}}
+	if p.sender, err = one.Register(ctx, name+"a", "load-password"); err != nil {
+		return nil, err
+	}
+	if p.receiver, err = other.Register(ctx, name+"b", "load-password"); err != nil {
+		return nil, err
+	}
+	d := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 4096, HandshakeTimeout: 30 * time.Second}
+	if p.from, err = p.sender.Dial(ctx, d, ""); err != nil {
+		return nil, err
+	}
+	if p.to, err = p.receiver.Dial(ctx, d, ""); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// send writes the next message.
+func (p *pair) send() error {
+	head := p.heads[p.next%len(p.heads)]
+	p.next++
+	p.frame = append(strconv.AppendInt(append(p.frame[:0], head...), int64(p.next), 10), frameTail...)
+	p.sent[p.next%ringSize].Store(time.Now().UnixNano())
+	return p.from.WriteMessage(websocket.TextMessage, p.frame)
+}
+
+var (
+	tempID  = []byte(`"tempMessageId":"n`)
+	storedT = []byte(`{"type":"message-stored"`)
+	pushT   = []byte(`{"type":"new-message"`)
+	ackT    = []byte(`{"type":"message-ack"`)
+	convKey = []byte(`"conversationId":"`)
+	fromKey = []byte(`"senderId":"`)
+)
+
+// numberOf finds the number in a frame's tempMessageId.
+func numberOf(frame []byte) (int, bool) {
+	i := bytes.Index(frame, tempID)
+	if i < 0 {
+		return 0, false
+	}
+	n, digits := 0, 0
+	for _, c := range frame[i+len(tempID):] {
+		if c < '0' || c > '9' {
+			break
+		}
+		n, digits = n*10+int(c-'0'), digits+1
+	}
+	return n, digits > 0
+}
+
+// valueOf finds the string that follows a key.
+func valueOf(frame, key []byte) []byte {
+	_, rest, _ := bytes.Cut(frame, key)
+	value, _, _ := bytes.Cut(rest, []byte(`"`))
+	return value
+}
+
+// read reads one frame into buf.
+func read(c *websocket.Conn, buf []byte) ([]byte, error) {
+	_, r, err := c.NextReader()
+	if err != nil {
+		return nil, err
+	}
+	for n := 0; ; {
+		if n == len(buf) {
+			return nil, errors.New("a frame is larger than expected")
+		}
+		m, err := r.Read(buf[n:])
+		n += m
+		if errors.Is(err, io.EOF) {
+			return buf[:n], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (p *pair) sendLoop() error {
+	for range p.run.cfg.InFlight {
+		if err := p.send(); err != nil {
+			return fmt.Errorf("send: %w", err)
+		}
+	}
+	buf := make([]byte, 16<<10)
+	for {
+		frame, err := read(p.from, buf)
+		if err != nil {
+			return p.ended(err)
+		}
+		switch {
+		case bytes.HasPrefix(frame, ackT):
+		case bytes.HasPrefix(frame, storedT):
+			if err := p.onStored(frame); err != nil {
+				return err
+			}
+		case bytes.HasPrefix(frame, []byte(`{"type":"message-rejected"`)), bytes.HasPrefix(frame, []byte(`{"type":"error"`)):
+			p.run.errors.Add(1)
+			return fmt.Errorf("%w: a send was refused: %s", ErrWrong, frame)
+		}
+	}
+}
+
+func (p *pair) onStored(frame []byte) error {
+	n, ok := numberOf(frame)
+	if !ok {
+		return fmt.Errorf("%w: no tempMessageId in %s", ErrWrong, frame)
+	}
+	if (n-1)%len(p.peers) == 0 {
+		p.storedFirst.Add(1)
+		p.conversation = string(valueOf(frame, convKey))
+	}
+	p.run.stored.Add(1)
+	if p.run.measuring.Load() {
+		p.run.storedIn.record(time.Duration(time.Now().UnixNano() - p.sent[n%ringSize].Load()))
+	}
+	if p.run.stopping.Load() {
+		return nil
+	}
+	return p.send()
+}
+
+// ended: a socket that ends while the run stops was closed by us.
+func (p *pair) ended(err error) error {
+	if p.run.stopping.Load() {
+		return nil
+	}
+	p.run.errors.Add(1)
+	return fmt.Errorf("a socket ended: %w", err)
+}
+
+func (p *pair) receiveLoop() error {
+	buf := make([]byte, 16<<10)
+	for {
+		frame, err := read(p.to, buf)
+		if err != nil {
+			return p.ended(err)
+		}
+		if !bytes.HasPrefix(frame, pushT) {
+			continue
+		}
+		n, ok := numberOf(frame)
+		if !ok {
+			continue
+		}
+		user := string(valueOf(frame, fromKey))
+		sender := p.run.senders[user]
+		if sender == nil {
+			return fmt.Errorf("%w: a stranger's message arrived: %s", ErrWrong, frame)
+		}
+		// Of each sender come its messages to this receiver, one after the other.
+		if last := p.last[user]; last != 0 && n != last+len(p.peers) || last == 0 && n > len(p.peers) {
+			return fmt.Errorf("%w: message %d arrived after %d", ErrWrong, n, last)
+		}
+		p.last[user] = n
+		p.run.delivered.Add(1)
+		if p.run.measuring.Load() {
+			p.run.reachedIn.record(time.Duration(time.Now().UnixNano() - sender.sent[n%ringSize].Load()))
+		}
+	}
+}
+
+// checked is how many pairs' histories are read after a run.
+const checked = 20
+
+func (f *fleet) check(ctx context.Context, r *Report) error {
+	for _, p := range f.pairs[:min(checked, len(f.pairs))] {
+		history, err := p.receiver.History(ctx, p.conversation)
+		if err != nil {
+			return fmt.Errorf("read the history of a pair: %w", err)
+		}
+		for i, m := range history {
+			if m.SeqID != uint64(i+1) || m.TempMessageID != "n"+strconv.Itoa(1+i*len(p.peers)) {
+				return fmt.Errorf("%w: message %d of %s has seqId %d and tempMessageId %s", ErrWrong, i+1, p.conversation, m.SeqID, m.TempMessageID)
+			}
+		}
+		if stored := p.storedFirst.Load(); int64(len(history)) < stored {
+			return fmt.Errorf("%w: %d messages were stored and %d are in history", ErrWrong, stored, len(history))
+		}
+		r.CheckedPairs++
+		r.CheckedMessages += len(history)
+	}
+	return nil
+}
