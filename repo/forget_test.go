@@ -36,7 +36,7 @@ func TestForgetCache(t *testing.T) {
 			for _, conv := range []string{"world", "group_1", "group_2", "group_3", "group_4"} {
 				gone = append(gone, "conv_seq:{"+conv+"}", "hot_messages:{"+conv+"}", "hot_mark:{"+conv+"}", "msg_dedup:{"+conv+"}:1:a")
 			}
-			gone = append(gone, "user_info:{1}", "token:{x}", "device:{1}:phone")
+			gone = append(gone, "user_info:{1}", "token:{x}", "device:{1}:phone", "device_token:{1}:1:x:phone", "signed_out:{1}")
 			for _, key := range append(kept, gone...) {
 				require.NoError(t, client.Set(t.Context(), key, "x", 0).Err())
 			}

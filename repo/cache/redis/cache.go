@@ -64,14 +64,13 @@ func New(rdb redis.UniversalClient) *Cache {
 // Close ends what runs by itself, within a second at most; the client stays open.
 func (c *Cache) Close() { c.guard.close() }
 
-// Braces are hash tags: all keys of a conversation are in one slot.
-func seqKey(conv string) string     { return "conv_seq:{" + conv + "}" }
-func hotKey(conv string) string     { return "hot_messages:{" + conv + "}" }
-func hotMarkKey(conv string) string { return "hot_mark:{" + conv + "}" }
-func userKey(id int64) string       { return "user_info:{" + strconv.FormatInt(id, 10) + "}" }
-func tokenKey(id string) string     { return "token:{" + id + "}" }
+func seqKey(conv string) string     { return seqPrefix + conv + "}" }
+func hotKey(conv string) string     { return hotPrefix + conv + "}" }
+func hotMarkKey(conv string) string { return hotMarkPrefix + conv + "}" }
+func userKey(id int64) string       { return userPrefix + strconv.FormatInt(id, 10) + "}" }
+func tokenKey(id string) string     { return tokenPrefix + id + "}" }
 func dedupKey(k store.ClientKey) string {
-	return "msg_dedup:{" + k.ConversationID + "}:" + strconv.FormatInt(k.SenderID, 10) + ":" + k.ClientID
+	return dedupPrefix + k.ConversationID + "}:" + strconv.FormatInt(k.SenderID, 10) + ":" + k.ClientID
 }
 
 // dedupValue is what is remembered of a stored message.

@@ -8,10 +8,24 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// stored are the patterns of what the cache keeps of the database. Sessions, limits and
-// marks are not of it, and the server may be another program's as well.
+// What the keys of what the cache keeps of the database begin with. A brace opens a hash tag: all
+// keys of a conversation, and those of a user, are in one slot.
+const (
+	seqPrefix       = "conv_seq:{"
+	hotPrefix       = "hot_messages:{"
+	hotMarkPrefix   = "hot_mark:{"
+	dedupPrefix     = "msg_dedup:{"
+	userPrefix      = "user_info:{"
+	tokenPrefix     = "token:{"
+	devicePrefix    = "device:{"
+	usedPrefix      = "device_token:{"
+	signedOutPrefix = "signed_out:{"
+)
+
+// stored are all of these. Sessions, limits and marks are not of the database, and the server may
+// be another program's as well.
 var stored = []string{
-	"conv_seq:{*", "hot_messages:{*", "hot_mark:{*", "msg_dedup:{*", "user_info:{*", "token:{*", "device:{*",
+	seqPrefix, hotPrefix, hotMarkPrefix, dedupPrefix, userPrefix, tokenPrefix, devicePrefix, usedPrefix, signedOutPrefix,
 }
 
 // forgetBatch is how many keys are looked at in one call.
@@ -23,8 +37,8 @@ const forgetBatch = 1000
 func Forget(ctx context.Context, client redis.UniversalClient) (int, error) {
 	var n atomic.Int64
 	each := func(ctx context.Context, node redis.Cmdable) error {
-		for _, pattern := range stored {
-			if err := forget(ctx, node, pattern, &n); err != nil {
+		for _, prefix := range stored {
+			if err := forget(ctx, node, prefix+"*", &n); err != nil {
 				return err
 			}
 		}

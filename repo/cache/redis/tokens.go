@@ -27,17 +27,17 @@ const (
 )
 
 func deviceKey(d store.DeviceKey) string {
-	return "device:{" + strconv.FormatInt(d.UserID, 10) + "}:" + d.ID
+	return devicePrefix + strconv.FormatInt(d.UserID, 10) + "}:" + d.ID
 }
 
 // signedOutKey holds before when a user's tokens are revoked. It is there only for users who
 // exist.
-func signedOutKey(user int64) string { return "signed_out:{" + strconv.FormatInt(user, 10) + "}" }
+func signedOutKey(user int64) string { return signedOutPrefix + strconv.FormatInt(user, 10) + "}" }
 
 // usedKey is there when the database knows that the device uses the token. The length tells
 // where a token's id ends.
 func usedKey(t store.UsedToken) string {
-	return "device_token:{" + strconv.FormatInt(t.UserID, 10) + "}:" + strconv.Itoa(len(t.ID)) + ":" + t.ID + ":" + t.DeviceKey.ID
+	return usedPrefix + strconv.FormatInt(t.UserID, 10) + "}:" + strconv.Itoa(len(t.ID)) + ":" + t.ID + ":" + t.DeviceKey.ID
 }
 
 // TokenChecked says what is known of a token, and of its device where one uses it, in one
