@@ -157,6 +157,25 @@ test("changes: a jump over a gap forgets what it cannot know", () => {
   assert.equal(log.current(message(1, { content: "newer" })).content, "newer");
 });
 
+test("changes: those of a history that was lost change nothing of the one in its place", () => {
+  const log = new MessageLog(0);
+  for (let seq = 1; seq <= 15; seq++) log.add(message(seq));
+  log.add(change(16, 8, "edit", "lost"));
+  log.add(change(17, 10, "recall"));
+  log.add(change(18, 15, "edit", "of another message"));
+  log.add(change(19, 9, "react", "👍"));
+  log.add(change(30, 7, "edit", "behind a gap"));
+  // The backup ends at 11.
+  log.restart([6, 7, 8, 9, 10, 11].map((seq) => message(seq)), 11);
+  for (const seq of [7, 8, 9, 10]) assert.deepEqual(log.at(seq), message(seq));
+  assert.deepEqual(log.current(message(3)), message(3));
+  for (const seq of [12, 13, 14]) log.add(message(seq));
+  log.add(message(15, { content: "new" }));
+  assert.equal(log.at(15)?.content, "new");
+  log.add(change(16, 15, "edit", "edited"));
+  assert.equal(log.at(15)?.content, "edited", "a change with a lower number than a lost one counts");
+});
+
 test("changes: marks forgotten with what was trimmed are not missed", () => {
   const marks = new Marks();
   marks.note(change(4, 1, "edit", "x"));

@@ -116,6 +116,11 @@ export class Marks {
     return out;
   }
 
+  /** Forgets all changes. */
+  clear(): void {
+    this.marks.clear();
+  }
+
   /** Forgets the changes with lower numbers: what is loaded from now on has them applied. */
   forgetBefore(first: number): void {
     for (const [target, mark] of this.marks) {

@@ -141,9 +141,10 @@ export class MessageLog {
     for (const m of page) this.add(m);
   }
 
-  /** As reset, and what waits behind a gap is forgotten too: the numbers are given anew. */
+  /** As reset, and what waits behind a gap is forgotten too, and every change: the numbers are given anew. */
   restart(page: readonly Message[], lastSeq: number): void {
     this.held.clear();
+    this.marks.clear();
     this.reset(page, lastSeq);
   }
 
