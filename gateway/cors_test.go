@@ -112,6 +112,23 @@ func TestEveryOriginMayBeAllowed(t *testing.T) {
 	}
 }
 
+// TestNoPageReadsWhatIsForOperators, however the path is written that a route takes.
+func TestNoPageReadsWhatIsForOperators(t *testing.T) {
+	h := start(t, allowing("*"))
+	for _, path := range []string{"/metrics", "/readyz"} {
+		for _, end := range []string{"", "/", "//", "?x=/", "/?x"} {
+			for _, method := range []string{"GET", "HEAD"} {
+				r := h.from("https://anything.example", method, path+end, nil)
+				require.Equal(t, 200, r.status, path+end)
+				require.Empty(t, corsOf(r), "%s %s", method, path+end)
+			}
+			r := h.from("https://anything.example", "OPTIONS", path+end, http.Header{"Access-Control-Request-Method": {"GET"}})
+			require.NotEqual(t, 204, r.status, path+end)
+			require.Empty(t, corsOf(r), path+end)
+		}
+	}
+}
+
 func TestNoOriginIsAllowedUnlessListed(t *testing.T) {
 	h := start(t)
 	r := h.from("https://elsewhere.example", "GET", "/api/users/me", http.Header{"Authorization": {"Bearer 7:a"}})

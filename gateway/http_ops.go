@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
@@ -22,8 +23,12 @@ const (
 	pathMetrics = "/metrics"
 )
 
-// operational reports whether a path is for machines that watch the gateway, and for no page.
-func operational(path string) bool { return path == pathReady || path == pathMetrics }
+// operational reports whether a path is for machines that watch the gateway, and for no page. Routes
+// take paths with slashes at their ends, too.
+func operational(path string) bool {
+	path = strings.TrimRight(path, "/")
+	return path == pathReady || path == pathMetrics
+}
 
 // operations mounts what operators and machines ask for.
 func (g *Gateway) operations(app *fiber.App) {

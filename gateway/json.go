@@ -198,6 +198,8 @@ func (s *scanner) string() (value, error) {
 			switch half := surrogate(s.text[i:]); {
 			case half == lowHalf, half == highHalf && surrogate(s.text[i+n:]) != lowHalf:
 				return value{}, errJSONUTF8
+			case half == highHalf && escapeLen(s.text[i+n:]) == 0:
+				return value{}, errJSONSyntax
 			case half == highHalf:
 				n *= 2
 			}

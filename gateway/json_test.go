@@ -152,6 +152,7 @@ func TestHalvesOfCharacters(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]error{
 		`{"a":"\ud83d\ude00"}`: nil, `{"a":"\uD83D\uDE00"}`: nil, `{"a":"\\ud83d"}`: nil, `{"a":"\ud7ff\ue000"}`: nil,
+		`{"a":"\ud83d\udcZZ"}`: errJSONSyntax, `{"a":"\ud83d\udc","b":""}`: errJSONSyntax, `{"a":["\ud83d\ude0x"]}`: errJSONSyntax,
 		`{"a":"\ud83d"}`: errJSONUTF8, `{"a":"\ude00"}`: errJSONUTF8, `{"a":"\ude00\ud83d"}`: errJSONUTF8, `{"a":"\ud83d\ud83d\ude00"}`: errJSONUTF8,
 		`{"a":"\ud83dx"}`: errJSONUTF8, `{"a":"\ud83d\\ude00"}`: errJSONUTF8, `{"\udbff":1}`: errJSONUTF8, `{"a":{"b":["x","\uDfff"]}}`: errJSONUTF8,
 		"{\"a\":\"\xff\"}": errJSONUTF8,

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -67,7 +68,10 @@ func (g *Gateway) recheckSome(run []*conn) bool {
 	ctx, cancel := g.rpc(context.Background())
 	defer cancel()
 	resp, err := g.deps.Auth.Recheck(ctx, in)
-	if err != nil || len(resp.GetRefused()) != len(run) {
+	if err == nil && len(resp.GetRefused()) != len(run) {
+		err = fmt.Errorf("the answer is about %d tokens", len(resp.GetRefused()))
+	}
+	if err != nil {
 		g.log.Warn("it was not answered whether the tokens of sockets are still good", zap.Int("sockets", len(run)), zap.Error(err))
 		return contracts.AsError(err).Code != contracts.CodeUnavailable // trying the rest again at once is useless
 	}

@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -39,4 +41,33 @@ func TestALostOrderHeals(t *testing.T) {
 	require.Equal(t, contracts.CloseReasonRevoked, end.Text)
 	require.Empty(t, stays.barrier())
 	require.Greater(t, failures.Load(), int64(1))
+}
+
+// shortOf answers first about none of the tokens that it is asked about.
+type shortOf struct {
+	pb.AuthServiceClient
+	asked atomic.Int64
+}
+
+func (s *shortOf) Recheck(ctx context.Context, in *pb.RecheckRequest, opts ...grpc.CallOption) (*pb.RecheckResponse, error) {
+	if s.asked.Add(1) == 1 {
+		return &pb.RecheckResponse{}, nil
+	}
+	return s.AuthServiceClient.Recheck(ctx, in, opts...)
+}
+
+// TestAnAnswerAboutOtherTokens closes no socket, and the next answer counts.
+func TestAnAnswerAboutOtherTokens(t *testing.T) {
+	short := &shortOf{}
+	h := start(t, func(c *Config, d *Deps) {
+		c.TokenCheckInterval = 20 * time.Millisecond
+		short.AuthServiceClient, d.Auth = d.Auth, short
+	})
+	gone, stays := h.dial("7:a", ""), h.dial("7:b", "")
+	h.eventually(func() bool { return short.asked.Load() > 1 }, "asked again")
+	h.logic.mu.Lock()
+	h.logic.revoked["a"] = true
+	h.logic.mu.Unlock()
+	require.Equal(t, contracts.CloseTokenRevoked, gone.closed().Code)
+	require.Empty(t, stays.barrier())
 }
