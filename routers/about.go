@@ -12,13 +12,15 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/persist"
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/routers/middleware"
 )
 
 // about says what a record of the upstream topic that is to be poisoned is about. A record
 // that cannot be decoded has no sender to tell. The message may have been stored before it
-// broke its handler: its unique key is looked up, and then the sender is told its ids.
+// broke its handler: then the sender is told its ids. Otherwise the store refuses it from now
+// on, whoever gets its run again, so that the sender can be told that it will never be stored.
 func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.Subject, error) {
 	it, err := decodeItem(msg)
 	if err != nil {
@@ -29,15 +31,16 @@ func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.S
 		Sender: contracts.UserID(up.GetSenderId()).String(), Conversation: up.GetConversationId(), TempMessageID: up.GetTempMessageId(),
 		Content: written(up),
 	}
-	found, err := p.Messages.FindOutcome(ctx, &pb.FindOutcomeRequest{SenderId: up.GetSenderId(), TempMessageId: up.GetTempMessageId()})
+	found, err := p.Messages.RefuseSend(ctx, &pb.RefuseSendRequest{Key: &pb.ClientKey{
+		ConversationId: up.GetConversationId(), SenderId: up.GetSenderId(), TempMessageId: up.GetTempMessageId(),
+	}})
 	if err != nil {
-		return middleware.Subject{}, fmt.Errorf("read the outcome of %d %q: %w", up.GetSenderId(), up.GetTempMessageId(), err)
+		return middleware.Subject{}, fmt.Errorf("refuse the send of %d %q: %w", up.GetSenderId(), up.GetTempMessageId(), err)
 	}
 	if found.GetStored() {
 		it.Stored, subject.Told = found.GetMessage(), contracts.ToldStored
 	} else {
-		it.Rejected = contracts.NewError(contracts.CodeInternal, "The server cannot store this message.")
-		subject.Told = contracts.ToldRejected
+		it.Rejected, subject.Told = persist.Refused, contracts.ToldRejected
 	}
 	subject.Tell = func(ctx context.Context) error {
 		return deliver.Send(ctx, p.Outbox, &handlers.Envelope{Items: []*handlers.Item{it}})

@@ -47,6 +47,9 @@ type bench struct {
 	reg *prometheus.Registry
 	// logs are what the router said.
 	logs *observer.ObservedLogs
+	// start starts a router, with the extra middleware; end ends it.
+	start func(extra message.HandlerMiddleware)
+	end   func()
 }
 
 const patience = time.Minute
@@ -79,6 +82,18 @@ func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra m
 	cfg.PoisonAfter = poisonAfter
 	cfg.Retries, cfg.RetryPause, cfg.RetryPauseMax, cfg.Lanes = 1, time.Millisecond, time.Millisecond, 2
 	deps := Deps{Transport: queue, Metrics: middleware.NewMetrics(b.reg), Log: zap.New(log), Watermill: watermill.NopLogger{}}
+	b.start = func(extra message.HandlerMiddleware) { b.run(cfg, deps, p, after, extra) }
+	b.start(extra)
+	t.Cleanup(func() {
+		b.end()
+		assert.NoError(t, queue.Close())
+	})
+	return b
+}
+
+// run starts a router; it is ended by b.end.
+func (b *bench) run(cfg Config, deps Deps, p Pipeline, after int, extra message.HandlerMiddleware) {
+	b.t.Helper()
 	inner := middlewares(deps, p.Stages(cfg))
 	if extra != nil {
 		at := after + 1 // decode comes first
@@ -88,17 +103,15 @@ func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra m
 		name: "message", topic: contracts.TopicUpstream, group: contracts.GroupMessage, about: p.about, content: contentOfSend,
 		inner: inner, last: func(*message.Message) error { return nil },
 	})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	require.NoError(b.t, err)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(b.t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
-	t.Cleanup(func() {
+	b.end = func() {
 		cancel()
-		assert.NoError(t, <-done)
-		assert.NoError(t, queue.Close())
-	})
+		assert.NoError(b.t, <-done)
+	}
 	<-r.Running()
-	return b
 }
 
 func (b *bench) tap(topic string) <-chan *message.Message {

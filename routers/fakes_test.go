@@ -15,6 +15,7 @@ import (
 type fakeRepo struct {
 	mu       sync.Mutex
 	byKey    map[string]*pb.Message
+	refused  map[string]bool
 	history  map[string][]*pb.Message
 	singles  map[string][]int64
 	users    map[int64]bool
@@ -26,7 +27,7 @@ type fakeRepo struct {
 
 func newFakeRepo(users ...int64) *fakeRepo {
 	r := &fakeRepo{
-		byKey: map[string]*pb.Message{}, history: map[string][]*pb.Message{}, singles: map[string][]int64{},
+		byKey: map[string]*pb.Message{}, refused: map[string]bool{}, history: map[string][]*pb.Message{}, singles: map[string][]int64{},
 		users: map[int64]bool{}, alloc: map[string]uint64{}, gateways: map[int64]string{},
 	}
 	for _, u := range users {
@@ -87,6 +88,10 @@ func (r *fakeRepo) SaveMessages(_ context.Context, in *pb.SaveMessagesRequest, _
 			out.Results = append(out.Results, &pb.SaveResult{Outcome: pb.SaveResult_OUTCOME_NOT_MEMBER})
 			continue
 		}
+		if r.refused[k] {
+			out.Results = append(out.Results, &pb.SaveResult{Outcome: pb.SaveResult_OUTCOME_REFUSED})
+			continue
+		}
 		m.SeqId = uint64(len(r.history[m.GetConversationId()]) + 1)
 		r.byKey[k] = m
 		r.history[m.GetConversationId()] = append(r.history[m.GetConversationId()], m)
@@ -100,6 +105,17 @@ func (r *fakeRepo) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest, _ .
 	defer r.mu.Unlock()
 	m := r.byKey[key(in.GetSenderId(), in.GetTempMessageId())]
 	return &pb.FindOutcomeResponse{Stored: m != nil, Message: m}, nil
+}
+
+func (r *fakeRepo) RefuseSend(_ context.Context, in *pb.RefuseSendRequest, _ ...grpc.CallOption) (*pb.RefuseSendResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := key(in.GetKey().GetSenderId(), in.GetKey().GetTempMessageId())
+	if m := r.byKey[k]; m != nil {
+		return &pb.RefuseSendResponse{Stored: true, Message: m}, nil
+	}
+	r.refused[k] = true
+	return &pb.RefuseSendResponse{}, nil
 }
 
 func (r *fakeRepo) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {

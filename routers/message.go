@@ -1,7 +1,10 @@
 package routers
 
 import (
+	"context"
+
 	"github.com/ThreeDotsLabs/watermill/message"
+	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -22,6 +25,7 @@ type Messages interface {
 	sequence.Allocator
 	persist.Store
 	authorize.Messages
+	RefuseSend(ctx context.Context, in *pb.RefuseSendRequest, opts ...grpc.CallOption) (*pb.RefuseSendResponse, error)
 }
 
 // Pipeline is what the message router needs beside the shared parts.

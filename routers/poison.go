@@ -22,13 +22,15 @@ const (
 	requeueEvery = time.Second
 	// requeueAtOnce bounds one look.
 	requeueAtOnce = 16
+	// forgetEvery is how often old refusals are deleted.
+	forgetEvery = time.Hour
 	// poisonRunBytes fits into a call with what metadata adds.
 	poisonRunBytes = 4 << 20
 )
 
 // PoisonKeeper takes records out of the poison topic, which keeps nothing for ever, into
-// the database, where people see them; and it puts back what people want back. One runs
-// at a time.
+// the database, where people see them; it puts back what people want back; and it forgets
+// refusals of long ago. One runs at a time.
 type PoisonKeeper struct {
 	cfg  Config
 	deps Deps
@@ -40,7 +42,7 @@ func NewPoisonKeeper(cfg Config, deps Deps, repo pb.PoisonRepoClient) *PoisonKee
 	return &PoisonKeeper{cfg: cfg, deps: deps, repo: repo}
 }
 
-// Run keeps and puts back until ctx is done.
+// Run does all three until ctx is done.
 func (k *PoisonKeeper) Run(ctx context.Context) error {
 	// Nothing is poisoned here: the record would come back, and be it again.
 	r, err := build(k.cfg, k.deps, "", work{
@@ -52,7 +54,11 @@ func (k *PoisonKeeper) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return r.Run(ctx) })
 	all.Go(func() error {
-		k.putBack(ctx)
+		k.every(ctx, requeueEvery, "poisoned records were not put back; it is tried again", k.requeue)
+		return nil
+	})
+	all.Go(func() error {
+		k.every(ctx, forgetEvery, "refusals of long ago were not forgotten; it is tried again", k.forget)
 		return nil
 	})
 	return all.Wait()
@@ -74,18 +80,31 @@ func (k *PoisonKeeper) keep(msg *message.Message) error {
 	return nil
 }
 
-// putBack looks for what people want back until ctx is done.
-func (k *PoisonKeeper) putBack(ctx context.Context) {
-	ticker := time.NewTicker(requeueEvery)
+// every does a chore at once and then again and again until ctx is done, and says when it failed.
+func (k *PoisonKeeper) every(ctx context.Context, pause time.Duration, failed string, chore func(context.Context) error) {
+	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
+		if err := chore(ctx); err != nil && ctx.Err() == nil {
+			k.deps.Log.Warn(failed, zap.Error(err))
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
 		}
-		if err := k.requeue(ctx); err != nil && ctx.Err() == nil {
-			k.deps.Log.Warn("poisoned records were not put back; it is tried again", zap.Error(err))
+	}
+}
+
+// forget deletes refusals of long ago, a few at a time.
+func (k *PoisonKeeper) forget(ctx context.Context) error {
+	for {
+		out, err := k.repo.ForgetRefusals(ctx, &pb.ForgetRefusalsRequest{})
+		if err != nil {
+			return fmt.Errorf("forget refusals: %w", err)
+		}
+		if out.GetForgotten() == 0 {
+			return nil
 		}
 	}
 }

@@ -86,6 +86,9 @@ func request(open []*handlers.Item, ids IDs) (*pb.SaveMessagesRequest, error) {
 	return req, nil
 }
 
+// Refused is what the sender of a message is told that was given up.
+var Refused = contracts.NewError(contracts.CodeInternal, "The server cannot store this message.")
+
 // refusals are what the sender is told when the store refuses.
 var refusals = map[pb.SaveResult_Outcome]*contracts.Error{
 	pb.SaveResult_OUTCOME_NOT_MEMBER:      contracts.NewError(contracts.CodeNotFound, "There is no such conversation."),
@@ -94,6 +97,7 @@ var refusals = map[pb.SaveResult_Outcome]*contracts.Error{
 	pb.SaveResult_OUTCOME_CONFLICT:        contracts.NewError(contracts.CodeConflict, "This message was recalled, or takes no more changes."),
 	pb.SaveResult_OUTCOME_REACTED_ALREADY: contracts.NewError(contracts.CodeAlreadyExists, "You have reacted so already."),
 	pb.SaveResult_OUTCOME_FORBIDDEN:       contracts.NewError(contracts.CodePermissionDenied, ""),
+	pb.SaveResult_OUTCOME_REFUSED:         Refused,
 }
 
 func settle(it *handlers.Item, res *pb.SaveResult) error {

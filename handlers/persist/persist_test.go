@@ -51,6 +51,7 @@ func TestPersist(t *testing.T) {
 		"recalled":            {store: fakeStore{results: one(pb.SaveResult_OUTCOME_CONFLICT, nil)}, rejected: contracts.CodeConflict},
 		"reacted so already":  {store: fakeStore{results: one(pb.SaveResult_OUTCOME_REACTED_ALREADY, nil)}, rejected: contracts.CodeAlreadyExists},
 		"no admin any longer": {store: fakeStore{results: one(pb.SaveResult_OUTCOME_FORBIDDEN, nil)}, rejected: contracts.CodePermissionDenied},
+		"given up before":     {store: fakeStore{results: one(pb.SaveResult_OUTCOME_REFUSED, nil)}, rejected: contracts.CodeInternal},
 		"unknown outcome":     {store: fakeStore{results: one(pb.SaveResult_OUTCOME_UNSPECIFIED, nil)}, wantErr: true},
 		"store away":          {store: fakeStore{err: away}, wantErr: true},
 		"too few results":     {store: fakeStore{}, wantErr: true},

@@ -65,6 +65,8 @@ func Run(t *testing.T, s Suite) {
 		"numbers follow each other":             numbers,
 		"a key is stored once":                  keys,
 		"refusals hurt nobody else":             refusals,
+		"what was given up is never stored":     givenUp,
+		"giving up while it is stored":          givenUpMeanwhile,
 		"history by every bound":                history,
 		"read positions":                        reads,
 		"list and sync":                         listing,

@@ -106,6 +106,7 @@ var outcomes = map[store.Outcome]pb.SaveResult_Outcome{
 	store.Conflict:       pb.SaveResult_OUTCOME_CONFLICT,
 	store.ReactedAlready: pb.SaveResult_OUTCOME_REACTED_ALREADY,
 	store.Forbidden:      pb.SaveResult_OUTCOME_FORBIDDEN,
+	store.Refused:        pb.SaveResult_OUTCOME_REFUSED,
 }
 
 // SaveMessages implements pb.MessageRepoServer.

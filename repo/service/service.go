@@ -37,6 +37,7 @@ type Store interface {
 	store.Devices
 	store.Receipts
 	store.Poison
+	store.Refusals
 }
 
 // Repo is all repository services. Their errors are *contracts.Error. Safe for

@@ -141,6 +141,8 @@ const (
 	ReactedAlready
 	// Forbidden: the sender is no owner or admin.
 	Forbidden
+	// Refused: by Refusals.Refuse, before.
+	Refused
 )
 
 // Bounds of what one message gathers.

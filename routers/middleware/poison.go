@@ -20,8 +20,8 @@ type Poison struct {
 	Topic     string
 	// Router and Group name who gives records up.
 	Router, Group string
-	// About, when set, says what a record is about and who is to be told. Its error keeps
-	// the record.
+	// About, when set, says what a record is about and who is to be told what; whatever that
+	// is stays true when the record comes again after a crash. Its error keeps the record.
 	About func(ctx context.Context, msg *message.Message) (Subject, error)
 	// After is for how long a run may fail by errors that are no dependency's until it is
 	// narrowed to the message that they are of; 0 is for ever.

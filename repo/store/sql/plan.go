@@ -26,11 +26,14 @@ type plan struct {
 	convs   map[string]*conv
 	order   []*conv
 	members map[store.MembershipKey]seat
-	changes *changes
-	known   map[sendKey]store.Message
-	taken   map[int64]sendKey
-	reads   map[store.MembershipKey]uint64
-	rows    []any
+	// refusals: somebody's send was refused before. Those of this plan are in refused.
+	refusals bool
+	refused  map[sendKey]bool
+	changes  *changes
+	known    map[sendKey]store.Message
+	taken    map[int64]sendKey
+	reads    map[store.MembershipKey]uint64
+	rows     []any
 	// skips are rows for the system messages.
 	skips []any
 }
@@ -69,7 +72,7 @@ func (s *lane) attempt(ctx context.Context, calls []*call, careful bool) ([]stor
 			do   func(context.Context) error
 		}{
 			{"load conversations", p.loadConversations}, {"load members", p.loadMembers},
-			{"look for duplicates", p.lookUp}, {"find the newest numbers", p.loadTops}, {"load what is changed", p.loadTargets},
+			{"look for refusals", p.loadRefusals}, {"look for duplicates", p.lookUp}, {"find the newest numbers", p.loadTops}, {"load what is changed", p.loadTargets},
 			{"insert messages", p.insert}, {"change messages", p.rewrite},
 			{"count system messages", p.skip}, {"advance conversations", p.advance}, {"raise read positions", p.raise},
 		} {
@@ -155,7 +158,7 @@ func (p *plan) loadMembers(ctx context.Context) error {
 	return p.stmts.members.query(ctx, p.tx, args, func(rows *sql.Rows) error {
 		var key store.MembershipKey
 		there := seat{taken: true}
-		if err := rows.Scan(&key.ConversationID, &key.UserID, &there.join); err != nil {
+		if err := rows.Scan(&key.ConversationID, &key.UserID, &there.join, &p.refusals); err != nil {
 			return err
 		}
 		p.members[key] = there
@@ -173,6 +176,8 @@ func (p *plan) refusal(m *store.Message) store.Outcome {
 		return store.Dissolved
 	case !p.members[store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}].taken:
 		return store.NotMember
+	case p.refused[sendKey{m.SenderID, m.ClientID}]:
+		return store.Refused
 	}
 	return 0
 }

@@ -168,7 +168,7 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) (err error) {
 // statements are those of the saving transaction.
 type statements struct {
 	conversations, members, known, ids, tops *statement
-	targets, roles                           *statement
+	targets, roles, refused                  *statement
 	insert, skips, advance, read             *statement
 }
 
@@ -206,10 +206,14 @@ func newStatements(driver db.Driver) *statements {
 				" counted_seq, skipped, message_seq FROM conversations" + byKey + " WHERE conversation_id IN (", row: "?",
 			tail: ") ORDER BY conversation_id" + lock},
 		members: &statement{width: 2,
-			head: "SELECT conversation_id, user_id, join_seq FROM conversation_members" + byKey + " WHERE (conversation_id, user_id) IN (" + pairs,
-			row:  "(?,?)", tail: ") AND left_seq IS NULL"},
+			head: "SELECT conversation_id, user_id, join_seq, EXISTS (SELECT 1 FROM refused_sends)" +
+				" FROM conversation_members" + byKey + " WHERE (conversation_id, user_id) IN (" + pairs,
+			row: "(?,?)", tail: ") AND left_seq IS NULL"},
 		known: &statement{width: 2,
 			head: "SELECT " + messageColumns + " FROM messages WHERE (sender_id, client_msg_id) IN (" + pairs,
+			row:  "(?,?)", tail: ")"},
+		refused: &statement{width: 2,
+			head: "SELECT sender_id, client_msg_id FROM refused_sends WHERE (sender_id, client_msg_id) IN (" + pairs,
 			row:  "(?,?)", tail: ")"},
 		targets: &statement{width: 2,
 			head: "SELECT " + messageColumns + " FROM messages" + byKey + " WHERE (conversation_id, seq_id) IN (" + pairs,
@@ -240,7 +244,7 @@ func newStatements(driver db.Driver) *statements {
 
 func (s *statements) all() []*statement {
 	return []*statement{
-		s.conversations, s.members, s.known, s.ids, s.tops, s.targets, s.roles, s.insert, s.skips, s.advance, s.read,
+		s.conversations, s.members, s.known, s.ids, s.tops, s.targets, s.roles, s.refused, s.insert, s.skips, s.advance, s.read,
 	}
 }
 

@@ -340,6 +340,86 @@ func (*ForgetPoisonResponse) Descriptor() ([]byte, []int) {
 	return file_gochat_v1_poison_proto_rawDescGZIP(), []int{6}
 }
 
+type ForgetRefusalsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetRefusalsRequest) Reset() {
+	*x = ForgetRefusalsRequest{}
+	mi := &file_gochat_v1_poison_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetRefusalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetRefusalsRequest) ProtoMessage() {}
+
+func (x *ForgetRefusalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_poison_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetRefusalsRequest.ProtoReflect.Descriptor instead.
+func (*ForgetRefusalsRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_poison_proto_rawDescGZIP(), []int{7}
+}
+
+type ForgetRefusalsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Forgotten     int64                  `protobuf:"varint,1,opt,name=forgotten,proto3" json:"forgotten,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetRefusalsResponse) Reset() {
+	*x = ForgetRefusalsResponse{}
+	mi := &file_gochat_v1_poison_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetRefusalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetRefusalsResponse) ProtoMessage() {}
+
+func (x *ForgetRefusalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_poison_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetRefusalsResponse.ProtoReflect.Descriptor instead.
+func (*ForgetRefusalsResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_poison_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ForgetRefusalsResponse) GetForgotten() int64 {
+	if x != nil {
+		return x.Forgotten
+	}
+	return 0
+}
+
 var File_gochat_v1_poison_proto protoreflect.FileDescriptor
 
 const file_gochat_v1_poison_proto_rawDesc = "" +
@@ -363,13 +443,17 @@ const file_gochat_v1_poison_proto_rawDesc = "" +
 	"\x13ForgetPoisonRequest\x12\x1d\n" +
 	"\n" +
 	"record_ids\x18\x01 \x03(\x03R\trecordIds\"\x16\n" +
-	"\x14ForgetPoisonResponse2\xf9\x01\n" +
+	"\x14ForgetPoisonResponse\"\x17\n" +
+	"\x15ForgetRefusalsRequest\"6\n" +
+	"\x16ForgetRefusalsResponse\x12\x1c\n" +
+	"\tforgotten\x18\x01 \x01(\x03R\tforgotten2\xd0\x02\n" +
 	"\n" +
 	"PoisonRepo\x12I\n" +
 	"\n" +
 	"KeepPoison\x12\x1c.gochat.v1.KeepPoisonRequest\x1a\x1d.gochat.v1.KeepPoisonResponse\x12O\n" +
 	"\fListRequeued\x12\x1e.gochat.v1.ListRequeuedRequest\x1a\x1f.gochat.v1.ListRequeuedResponse\x12O\n" +
-	"\fForgetPoison\x12\x1e.gochat.v1.ForgetPoisonRequest\x1a\x1f.gochat.v1.ForgetPoisonResponseB;Z9github.com/gochat/gochat/contracts/gen/gochat/v1;gochatv1b\x06proto3"
+	"\fForgetPoison\x12\x1e.gochat.v1.ForgetPoisonRequest\x1a\x1f.gochat.v1.ForgetPoisonResponse\x12U\n" +
+	"\x0eForgetRefusals\x12 .gochat.v1.ForgetRefusalsRequest\x1a!.gochat.v1.ForgetRefusalsResponseB;Z9github.com/gochat/gochat/contracts/gen/gochat/v1;gochatv1b\x06proto3"
 
 var (
 	file_gochat_v1_poison_proto_rawDescOnce sync.Once
@@ -383,29 +467,33 @@ func file_gochat_v1_poison_proto_rawDescGZIP() []byte {
 	return file_gochat_v1_poison_proto_rawDescData
 }
 
-var file_gochat_v1_poison_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_gochat_v1_poison_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_gochat_v1_poison_proto_goTypes = []any{
-	(*PoisonRecord)(nil),         // 0: gochat.v1.PoisonRecord
-	(*KeepPoisonRequest)(nil),    // 1: gochat.v1.KeepPoisonRequest
-	(*KeepPoisonResponse)(nil),   // 2: gochat.v1.KeepPoisonResponse
-	(*ListRequeuedRequest)(nil),  // 3: gochat.v1.ListRequeuedRequest
-	(*ListRequeuedResponse)(nil), // 4: gochat.v1.ListRequeuedResponse
-	(*ForgetPoisonRequest)(nil),  // 5: gochat.v1.ForgetPoisonRequest
-	(*ForgetPoisonResponse)(nil), // 6: gochat.v1.ForgetPoisonResponse
-	nil,                          // 7: gochat.v1.PoisonRecord.MetadataEntry
+	(*PoisonRecord)(nil),           // 0: gochat.v1.PoisonRecord
+	(*KeepPoisonRequest)(nil),      // 1: gochat.v1.KeepPoisonRequest
+	(*KeepPoisonResponse)(nil),     // 2: gochat.v1.KeepPoisonResponse
+	(*ListRequeuedRequest)(nil),    // 3: gochat.v1.ListRequeuedRequest
+	(*ListRequeuedResponse)(nil),   // 4: gochat.v1.ListRequeuedResponse
+	(*ForgetPoisonRequest)(nil),    // 5: gochat.v1.ForgetPoisonRequest
+	(*ForgetPoisonResponse)(nil),   // 6: gochat.v1.ForgetPoisonResponse
+	(*ForgetRefusalsRequest)(nil),  // 7: gochat.v1.ForgetRefusalsRequest
+	(*ForgetRefusalsResponse)(nil), // 8: gochat.v1.ForgetRefusalsResponse
+	nil,                            // 9: gochat.v1.PoisonRecord.MetadataEntry
 }
 var file_gochat_v1_poison_proto_depIdxs = []int32{
-	7, // 0: gochat.v1.PoisonRecord.metadata:type_name -> gochat.v1.PoisonRecord.MetadataEntry
+	9, // 0: gochat.v1.PoisonRecord.metadata:type_name -> gochat.v1.PoisonRecord.MetadataEntry
 	0, // 1: gochat.v1.KeepPoisonRequest.records:type_name -> gochat.v1.PoisonRecord
 	0, // 2: gochat.v1.ListRequeuedResponse.records:type_name -> gochat.v1.PoisonRecord
 	1, // 3: gochat.v1.PoisonRepo.KeepPoison:input_type -> gochat.v1.KeepPoisonRequest
 	3, // 4: gochat.v1.PoisonRepo.ListRequeued:input_type -> gochat.v1.ListRequeuedRequest
 	5, // 5: gochat.v1.PoisonRepo.ForgetPoison:input_type -> gochat.v1.ForgetPoisonRequest
-	2, // 6: gochat.v1.PoisonRepo.KeepPoison:output_type -> gochat.v1.KeepPoisonResponse
-	4, // 7: gochat.v1.PoisonRepo.ListRequeued:output_type -> gochat.v1.ListRequeuedResponse
-	6, // 8: gochat.v1.PoisonRepo.ForgetPoison:output_type -> gochat.v1.ForgetPoisonResponse
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
+	7, // 6: gochat.v1.PoisonRepo.ForgetRefusals:input_type -> gochat.v1.ForgetRefusalsRequest
+	2, // 7: gochat.v1.PoisonRepo.KeepPoison:output_type -> gochat.v1.KeepPoisonResponse
+	4, // 8: gochat.v1.PoisonRepo.ListRequeued:output_type -> gochat.v1.ListRequeuedResponse
+	6, // 9: gochat.v1.PoisonRepo.ForgetPoison:output_type -> gochat.v1.ForgetPoisonResponse
+	8, // 10: gochat.v1.PoisonRepo.ForgetRefusals:output_type -> gochat.v1.ForgetRefusalsResponse
+	7, // [7:11] is the sub-list for method output_type
+	3, // [3:7] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
 	3, // [3:3] is the sub-list for extension extendee
 	0, // [0:3] is the sub-list for field type_name
@@ -422,7 +510,7 @@ func file_gochat_v1_poison_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_poison_proto_rawDesc), len(file_gochat_v1_poison_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

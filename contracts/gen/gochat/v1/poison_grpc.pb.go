@@ -19,9 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PoisonRepo_KeepPoison_FullMethodName   = "/gochat.v1.PoisonRepo/KeepPoison"
-	PoisonRepo_ListRequeued_FullMethodName = "/gochat.v1.PoisonRepo/ListRequeued"
-	PoisonRepo_ForgetPoison_FullMethodName = "/gochat.v1.PoisonRepo/ForgetPoison"
+	PoisonRepo_KeepPoison_FullMethodName     = "/gochat.v1.PoisonRepo/KeepPoison"
+	PoisonRepo_ListRequeued_FullMethodName   = "/gochat.v1.PoisonRepo/ListRequeued"
+	PoisonRepo_ForgetPoison_FullMethodName   = "/gochat.v1.PoisonRepo/ForgetPoison"
+	PoisonRepo_ForgetRefusals_FullMethodName = "/gochat.v1.PoisonRepo/ForgetRefusals"
 )
 
 // PoisonRepoClient is the client API for PoisonRepo service.
@@ -37,6 +38,9 @@ type PoisonRepoClient interface {
 	ListRequeued(ctx context.Context, in *ListRequeuedRequest, opts ...grpc.CallOption) (*ListRequeuedResponse, error)
 	// ForgetPoison deletes records; one that is not there is no error.
 	ForgetPoison(ctx context.Context, in *ForgetPoisonRequest, opts ...grpc.CallOption) (*ForgetPoisonResponse, error)
+	// ForgetRefusals deletes some of what MessageRepo.RefuseSend noted so long ago that no queue
+	// has the send any longer, and tells how many it deleted; 0: there is no more.
+	ForgetRefusals(ctx context.Context, in *ForgetRefusalsRequest, opts ...grpc.CallOption) (*ForgetRefusalsResponse, error)
 }
 
 type poisonRepoClient struct {
@@ -77,6 +81,16 @@ func (c *poisonRepoClient) ForgetPoison(ctx context.Context, in *ForgetPoisonReq
 	return out, nil
 }
 
+func (c *poisonRepoClient) ForgetRefusals(ctx context.Context, in *ForgetRefusalsRequest, opts ...grpc.CallOption) (*ForgetRefusalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ForgetRefusalsResponse)
+	err := c.cc.Invoke(ctx, PoisonRepo_ForgetRefusals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PoisonRepoServer is the server API for PoisonRepo service.
 // All implementations must embed UnimplementedPoisonRepoServer
 // for forward compatibility.
@@ -90,6 +104,9 @@ type PoisonRepoServer interface {
 	ListRequeued(context.Context, *ListRequeuedRequest) (*ListRequeuedResponse, error)
 	// ForgetPoison deletes records; one that is not there is no error.
 	ForgetPoison(context.Context, *ForgetPoisonRequest) (*ForgetPoisonResponse, error)
+	// ForgetRefusals deletes some of what MessageRepo.RefuseSend noted so long ago that no queue
+	// has the send any longer, and tells how many it deleted; 0: there is no more.
+	ForgetRefusals(context.Context, *ForgetRefusalsRequest) (*ForgetRefusalsResponse, error)
 	mustEmbedUnimplementedPoisonRepoServer()
 }
 
@@ -108,6 +125,9 @@ func (UnimplementedPoisonRepoServer) ListRequeued(context.Context, *ListRequeued
 }
 func (UnimplementedPoisonRepoServer) ForgetPoison(context.Context, *ForgetPoisonRequest) (*ForgetPoisonResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ForgetPoison not implemented")
+}
+func (UnimplementedPoisonRepoServer) ForgetRefusals(context.Context, *ForgetRefusalsRequest) (*ForgetRefusalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ForgetRefusals not implemented")
 }
 func (UnimplementedPoisonRepoServer) mustEmbedUnimplementedPoisonRepoServer() {}
 func (UnimplementedPoisonRepoServer) testEmbeddedByValue()                    {}
@@ -184,6 +204,24 @@ func _PoisonRepo_ForgetPoison_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PoisonRepo_ForgetRefusals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ForgetRefusalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PoisonRepoServer).ForgetRefusals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PoisonRepo_ForgetRefusals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PoisonRepoServer).ForgetRefusals(ctx, req.(*ForgetRefusalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PoisonRepo_ServiceDesc is the grpc.ServiceDesc for PoisonRepo service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -202,6 +240,10 @@ var PoisonRepo_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ForgetPoison",
 			Handler:    _PoisonRepo_ForgetPoison_Handler,
+		},
+		{
+			MethodName: "ForgetRefusals",
+			Handler:    _PoisonRepo_ForgetRefusals_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

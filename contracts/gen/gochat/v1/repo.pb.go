@@ -42,6 +42,8 @@ const (
 	SaveResult_OUTCOME_REACTED_ALREADY SaveResult_Outcome = 7
 	// The sender is no owner or admin any longer. Nothing was written.
 	SaveResult_OUTCOME_FORBIDDEN SaveResult_Outcome = 8
+	// The send was refused before, by RefuseSend. Nothing was written.
+	SaveResult_OUTCOME_REFUSED SaveResult_Outcome = 9
 )
 
 // Enum value maps for SaveResult_Outcome.
@@ -56,6 +58,7 @@ var (
 		6: "OUTCOME_CONFLICT",
 		7: "OUTCOME_REACTED_ALREADY",
 		8: "OUTCOME_FORBIDDEN",
+		9: "OUTCOME_REFUSED",
 	}
 	SaveResult_Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED":     0,
@@ -67,6 +70,7 @@ var (
 		"OUTCOME_CONFLICT":        6,
 		"OUTCOME_REACTED_ALREADY": 7,
 		"OUTCOME_FORBIDDEN":       8,
+		"OUTCOME_REFUSED":         9,
 	}
 )
 
@@ -746,6 +750,103 @@ func (x *FindOutcomeResponse) GetMessage() *Message {
 	return nil
 }
 
+type RefuseSendRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           *ClientKey             `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefuseSendRequest) Reset() {
+	*x = RefuseSendRequest{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefuseSendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefuseSendRequest) ProtoMessage() {}
+
+func (x *RefuseSendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefuseSendRequest.ProtoReflect.Descriptor instead.
+func (*RefuseSendRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RefuseSendRequest) GetKey() *ClientKey {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+type RefuseSendResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The send is stored, as message says, and so it was not refused.
+	Stored        bool     `protobuf:"varint,1,opt,name=stored,proto3" json:"stored,omitempty"`
+	Message       *Message `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefuseSendResponse) Reset() {
+	*x = RefuseSendResponse{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefuseSendResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefuseSendResponse) ProtoMessage() {}
+
+func (x *RefuseSendResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefuseSendResponse.ProtoReflect.Descriptor instead.
+func (*RefuseSendResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RefuseSendResponse) GetStored() bool {
+	if x != nil {
+		return x.Stored
+	}
+	return false
+}
+
+func (x *RefuseSendResponse) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
 type MembershipsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Keys          []*MembershipKey       `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
@@ -755,7 +856,7 @@ type MembershipsRequest struct {
 
 func (x *MembershipsRequest) Reset() {
 	*x = MembershipsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[12]
+	mi := &file_gochat_v1_repo_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +868,7 @@ func (x *MembershipsRequest) String() string {
 func (*MembershipsRequest) ProtoMessage() {}
 
 func (x *MembershipsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[12]
+	mi := &file_gochat_v1_repo_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +881,7 @@ func (x *MembershipsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembershipsRequest.ProtoReflect.Descriptor instead.
 func (*MembershipsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{12}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MembershipsRequest) GetKeys() []*MembershipKey {
@@ -800,7 +901,7 @@ type MembershipKey struct {
 
 func (x *MembershipKey) Reset() {
 	*x = MembershipKey{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[13]
+	mi := &file_gochat_v1_repo_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +913,7 @@ func (x *MembershipKey) String() string {
 func (*MembershipKey) ProtoMessage() {}
 
 func (x *MembershipKey) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[13]
+	mi := &file_gochat_v1_repo_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +926,7 @@ func (x *MembershipKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembershipKey.ProtoReflect.Descriptor instead.
 func (*MembershipKey) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{13}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MembershipKey) GetConversationId() string {
@@ -851,7 +952,7 @@ type MembershipsResponse struct {
 
 func (x *MembershipsResponse) Reset() {
 	*x = MembershipsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[14]
+	mi := &file_gochat_v1_repo_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +964,7 @@ func (x *MembershipsResponse) String() string {
 func (*MembershipsResponse) ProtoMessage() {}
 
 func (x *MembershipsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[14]
+	mi := &file_gochat_v1_repo_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +977,7 @@ func (x *MembershipsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembershipsResponse.ProtoReflect.Descriptor instead.
 func (*MembershipsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{14}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MembershipsResponse) GetMemberships() []*Membership {
@@ -910,7 +1011,7 @@ type Membership struct {
 
 func (x *Membership) Reset() {
 	*x = Membership{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[15]
+	mi := &file_gochat_v1_repo_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1023,7 @@ func (x *Membership) String() string {
 func (*Membership) ProtoMessage() {}
 
 func (x *Membership) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[15]
+	mi := &file_gochat_v1_repo_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1036,7 @@ func (x *Membership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Membership.ProtoReflect.Descriptor instead.
 func (*Membership) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{15}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Membership) GetExists() bool {
@@ -1018,7 +1119,7 @@ type EnsureSingleRequest struct {
 
 func (x *EnsureSingleRequest) Reset() {
 	*x = EnsureSingleRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[16]
+	mi := &file_gochat_v1_repo_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1131,7 @@ func (x *EnsureSingleRequest) String() string {
 func (*EnsureSingleRequest) ProtoMessage() {}
 
 func (x *EnsureSingleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[16]
+	mi := &file_gochat_v1_repo_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1144,7 @@ func (x *EnsureSingleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnsureSingleRequest.ProtoReflect.Descriptor instead.
 func (*EnsureSingleRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{16}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *EnsureSingleRequest) GetUserId() int64 {
@@ -1070,7 +1171,7 @@ type EnsureSingleResponse struct {
 
 func (x *EnsureSingleResponse) Reset() {
 	*x = EnsureSingleResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[17]
+	mi := &file_gochat_v1_repo_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1183,7 @@ func (x *EnsureSingleResponse) String() string {
 func (*EnsureSingleResponse) ProtoMessage() {}
 
 func (x *EnsureSingleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[17]
+	mi := &file_gochat_v1_repo_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1196,7 @@ func (x *EnsureSingleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnsureSingleResponse.ProtoReflect.Descriptor instead.
 func (*EnsureSingleResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{17}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *EnsureSingleResponse) GetConversationId() string {
@@ -1122,7 +1223,7 @@ type GetConversationRequest struct {
 
 func (x *GetConversationRequest) Reset() {
 	*x = GetConversationRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[18]
+	mi := &file_gochat_v1_repo_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1235,7 @@ func (x *GetConversationRequest) String() string {
 func (*GetConversationRequest) ProtoMessage() {}
 
 func (x *GetConversationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[18]
+	mi := &file_gochat_v1_repo_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1248,7 @@ func (x *GetConversationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConversationRequest.ProtoReflect.Descriptor instead.
 func (*GetConversationRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{18}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetConversationRequest) GetConversationId() string {
@@ -1173,7 +1274,7 @@ type GetConversationResponse struct {
 
 func (x *GetConversationResponse) Reset() {
 	*x = GetConversationResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[19]
+	mi := &file_gochat_v1_repo_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1286,7 @@ func (x *GetConversationResponse) String() string {
 func (*GetConversationResponse) ProtoMessage() {}
 
 func (x *GetConversationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[19]
+	mi := &file_gochat_v1_repo_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1299,7 @@ func (x *GetConversationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConversationResponse.ProtoReflect.Descriptor instead.
 func (*GetConversationResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{19}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetConversationResponse) GetConversation() *Conversation {
@@ -1220,7 +1321,7 @@ type ListConversationsRequest struct {
 
 func (x *ListConversationsRequest) Reset() {
 	*x = ListConversationsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[20]
+	mi := &file_gochat_v1_repo_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1333,7 @@ func (x *ListConversationsRequest) String() string {
 func (*ListConversationsRequest) ProtoMessage() {}
 
 func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[20]
+	mi := &file_gochat_v1_repo_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1346,7 @@ func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsRequest.ProtoReflect.Descriptor instead.
 func (*ListConversationsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{20}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListConversationsRequest) GetUserId() int64 {
@@ -1279,7 +1380,7 @@ type ListConversationsResponse struct {
 
 func (x *ListConversationsResponse) Reset() {
 	*x = ListConversationsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[21]
+	mi := &file_gochat_v1_repo_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1291,7 +1392,7 @@ func (x *ListConversationsResponse) String() string {
 func (*ListConversationsResponse) ProtoMessage() {}
 
 func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[21]
+	mi := &file_gochat_v1_repo_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1304,7 +1405,7 @@ func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsResponse.ProtoReflect.Descriptor instead.
 func (*ListConversationsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{21}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListConversationsResponse) GetConversations() []*Conversation {
@@ -1332,7 +1433,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[22]
+	mi := &file_gochat_v1_repo_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1445,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[22]
+	mi := &file_gochat_v1_repo_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1458,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{22}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MarkReadRequest) GetConversationId() string {
@@ -1398,7 +1499,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[23]
+	mi := &file_gochat_v1_repo_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1511,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[23]
+	mi := &file_gochat_v1_repo_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1524,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{23}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MarkReadResponse) GetReadSeq() uint64 {
@@ -1484,7 +1585,7 @@ type SyncRequest struct {
 
 func (x *SyncRequest) Reset() {
 	*x = SyncRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[24]
+	mi := &file_gochat_v1_repo_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1597,7 @@ func (x *SyncRequest) String() string {
 func (*SyncRequest) ProtoMessage() {}
 
 func (x *SyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[24]
+	mi := &file_gochat_v1_repo_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1610,7 @@ func (x *SyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncRequest.ProtoReflect.Descriptor instead.
 func (*SyncRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{24}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SyncRequest) GetUserId() int64 {
@@ -1553,7 +1654,7 @@ type SyncResponse struct {
 
 func (x *SyncResponse) Reset() {
 	*x = SyncResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[25]
+	mi := &file_gochat_v1_repo_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1565,7 +1666,7 @@ func (x *SyncResponse) String() string {
 func (*SyncResponse) ProtoMessage() {}
 
 func (x *SyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[25]
+	mi := &file_gochat_v1_repo_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1578,7 +1679,7 @@ func (x *SyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncResponse.ProtoReflect.Descriptor instead.
 func (*SyncResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{25}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SyncResponse) GetConversations() []*SyncConversation {
@@ -1610,7 +1711,7 @@ type GetEpochRequest struct {
 
 func (x *GetEpochRequest) Reset() {
 	*x = GetEpochRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[26]
+	mi := &file_gochat_v1_repo_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +1723,7 @@ func (x *GetEpochRequest) String() string {
 func (*GetEpochRequest) ProtoMessage() {}
 
 func (x *GetEpochRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[26]
+	mi := &file_gochat_v1_repo_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +1736,7 @@ func (x *GetEpochRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEpochRequest.ProtoReflect.Descriptor instead.
 func (*GetEpochRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{26}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{28}
 }
 
 type GetEpochResponse struct {
@@ -1647,7 +1748,7 @@ type GetEpochResponse struct {
 
 func (x *GetEpochResponse) Reset() {
 	*x = GetEpochResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[27]
+	mi := &file_gochat_v1_repo_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1760,7 @@ func (x *GetEpochResponse) String() string {
 func (*GetEpochResponse) ProtoMessage() {}
 
 func (x *GetEpochResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[27]
+	mi := &file_gochat_v1_repo_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1773,7 @@ func (x *GetEpochResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEpochResponse.ProtoReflect.Descriptor instead.
 func (*GetEpochResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{27}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetEpochResponse) GetEpoch() string {
@@ -1699,7 +1800,7 @@ type SyncConversation struct {
 
 func (x *SyncConversation) Reset() {
 	*x = SyncConversation{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[28]
+	mi := &file_gochat_v1_repo_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1812,7 @@ func (x *SyncConversation) String() string {
 func (*SyncConversation) ProtoMessage() {}
 
 func (x *SyncConversation) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[28]
+	mi := &file_gochat_v1_repo_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1825,7 @@ func (x *SyncConversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConversation.ProtoReflect.Descriptor instead.
 func (*SyncConversation) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{28}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SyncConversation) GetConversationId() string {
@@ -1779,7 +1880,7 @@ type CreateUserRequest struct {
 
 func (x *CreateUserRequest) Reset() {
 	*x = CreateUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[29]
+	mi := &file_gochat_v1_repo_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1791,7 +1892,7 @@ func (x *CreateUserRequest) String() string {
 func (*CreateUserRequest) ProtoMessage() {}
 
 func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[29]
+	mi := &file_gochat_v1_repo_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1804,7 +1905,7 @@ func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserRequest.ProtoReflect.Descriptor instead.
 func (*CreateUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{29}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CreateUserRequest) GetUser() *User {
@@ -1830,7 +1931,7 @@ type CreateUserResponse struct {
 
 func (x *CreateUserResponse) Reset() {
 	*x = CreateUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[30]
+	mi := &file_gochat_v1_repo_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1842,7 +1943,7 @@ func (x *CreateUserResponse) String() string {
 func (*CreateUserResponse) ProtoMessage() {}
 
 func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[30]
+	mi := &file_gochat_v1_repo_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1855,7 +1956,7 @@ func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserResponse.ProtoReflect.Descriptor instead.
 func (*CreateUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{30}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CreateUserResponse) GetUser() *User {
@@ -1874,7 +1975,7 @@ type GetUserRequest struct {
 
 func (x *GetUserRequest) Reset() {
 	*x = GetUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[31]
+	mi := &file_gochat_v1_repo_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1886,7 +1987,7 @@ func (x *GetUserRequest) String() string {
 func (*GetUserRequest) ProtoMessage() {}
 
 func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[31]
+	mi := &file_gochat_v1_repo_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1899,7 +2000,7 @@ func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
 func (*GetUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{31}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetUserRequest) GetUserId() int64 {
@@ -1918,7 +2019,7 @@ type GetUserResponse struct {
 
 func (x *GetUserResponse) Reset() {
 	*x = GetUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[32]
+	mi := &file_gochat_v1_repo_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +2031,7 @@ func (x *GetUserResponse) String() string {
 func (*GetUserResponse) ProtoMessage() {}
 
 func (x *GetUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[32]
+	mi := &file_gochat_v1_repo_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +2044,7 @@ func (x *GetUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserResponse.ProtoReflect.Descriptor instead.
 func (*GetUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{32}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetUserResponse) GetUser() *User {
@@ -1962,7 +2063,7 @@ type FindUserRequest struct {
 
 func (x *FindUserRequest) Reset() {
 	*x = FindUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[33]
+	mi := &file_gochat_v1_repo_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2075,7 @@ func (x *FindUserRequest) String() string {
 func (*FindUserRequest) ProtoMessage() {}
 
 func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[33]
+	mi := &file_gochat_v1_repo_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2088,7 @@ func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUserRequest.ProtoReflect.Descriptor instead.
 func (*FindUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{33}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FindUserRequest) GetUsername() string {
@@ -2006,7 +2107,7 @@ type FindUserResponse struct {
 
 func (x *FindUserResponse) Reset() {
 	*x = FindUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[34]
+	mi := &file_gochat_v1_repo_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2119,7 @@ func (x *FindUserResponse) String() string {
 func (*FindUserResponse) ProtoMessage() {}
 
 func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[34]
+	mi := &file_gochat_v1_repo_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2132,7 @@ func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUserResponse.ProtoReflect.Descriptor instead.
 func (*FindUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{34}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *FindUserResponse) GetUser() *User {
@@ -2050,7 +2151,7 @@ type GetCredentialsRequest struct {
 
 func (x *GetCredentialsRequest) Reset() {
 	*x = GetCredentialsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[35]
+	mi := &file_gochat_v1_repo_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2163,7 @@ func (x *GetCredentialsRequest) String() string {
 func (*GetCredentialsRequest) ProtoMessage() {}
 
 func (x *GetCredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[35]
+	mi := &file_gochat_v1_repo_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2176,7 @@ func (x *GetCredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCredentialsRequest.ProtoReflect.Descriptor instead.
 func (*GetCredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{35}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetCredentialsRequest) GetUsername() string {
@@ -2097,7 +2198,7 @@ type GetCredentialsResponse struct {
 
 func (x *GetCredentialsResponse) Reset() {
 	*x = GetCredentialsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[36]
+	mi := &file_gochat_v1_repo_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2109,7 +2210,7 @@ func (x *GetCredentialsResponse) String() string {
 func (*GetCredentialsResponse) ProtoMessage() {}
 
 func (x *GetCredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[36]
+	mi := &file_gochat_v1_repo_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2122,7 +2223,7 @@ func (x *GetCredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCredentialsResponse.ProtoReflect.Descriptor instead.
 func (*GetCredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{36}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetCredentialsResponse) GetUser() *User {
@@ -2157,7 +2258,7 @@ type UpdateUserRequest struct {
 
 func (x *UpdateUserRequest) Reset() {
 	*x = UpdateUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[37]
+	mi := &file_gochat_v1_repo_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2270,7 @@ func (x *UpdateUserRequest) String() string {
 func (*UpdateUserRequest) ProtoMessage() {}
 
 func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[37]
+	mi := &file_gochat_v1_repo_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2283,7 @@ func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{37}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *UpdateUserRequest) GetUserId() int64 {
@@ -2215,7 +2316,7 @@ type UpdateUserResponse struct {
 
 func (x *UpdateUserResponse) Reset() {
 	*x = UpdateUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[38]
+	mi := &file_gochat_v1_repo_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2227,7 +2328,7 @@ func (x *UpdateUserResponse) String() string {
 func (*UpdateUserResponse) ProtoMessage() {}
 
 func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[38]
+	mi := &file_gochat_v1_repo_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2240,7 +2341,7 @@ func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserResponse.ProtoReflect.Descriptor instead.
 func (*UpdateUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{38}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *UpdateUserResponse) GetUser() *User {
@@ -2262,7 +2363,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[39]
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2274,7 +2375,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[39]
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2287,7 +2388,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{39}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RevokeTokenRequest) GetTokenId() string {
@@ -2319,7 +2420,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[40]
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2432,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[40]
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2445,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{40}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
 }
 
 type IsTokenRevokedRequest struct {
@@ -2360,7 +2461,7 @@ type IsTokenRevokedRequest struct {
 
 func (x *IsTokenRevokedRequest) Reset() {
 	*x = IsTokenRevokedRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2473,7 @@ func (x *IsTokenRevokedRequest) String() string {
 func (*IsTokenRevokedRequest) ProtoMessage() {}
 
 func (x *IsTokenRevokedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2486,7 @@ func (x *IsTokenRevokedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IsTokenRevokedRequest.ProtoReflect.Descriptor instead.
 func (*IsTokenRevokedRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *IsTokenRevokedRequest) GetTokenId() string {
@@ -2422,7 +2523,7 @@ type IsTokenRevokedResponse struct {
 
 func (x *IsTokenRevokedResponse) Reset() {
 	*x = IsTokenRevokedResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2434,7 +2535,7 @@ func (x *IsTokenRevokedResponse) String() string {
 func (*IsTokenRevokedResponse) ProtoMessage() {}
 
 func (x *IsTokenRevokedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2447,7 +2548,7 @@ func (x *IsTokenRevokedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IsTokenRevokedResponse.ProtoReflect.Descriptor instead.
 func (*IsTokenRevokedResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *IsTokenRevokedResponse) GetRevoked() bool {
@@ -2475,7 +2576,7 @@ type SignOutRequest struct {
 
 func (x *SignOutRequest) Reset() {
 	*x = SignOutRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +2588,7 @@ func (x *SignOutRequest) String() string {
 func (*SignOutRequest) ProtoMessage() {}
 
 func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +2601,7 @@ func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutRequest.ProtoReflect.Descriptor instead.
 func (*SignOutRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SignOutRequest) GetUserId() int64 {
@@ -2527,7 +2628,7 @@ type SignOutResponse struct {
 
 func (x *SignOutResponse) Reset() {
 	*x = SignOutResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2539,7 +2640,7 @@ func (x *SignOutResponse) String() string {
 func (*SignOutResponse) ProtoMessage() {}
 
 func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2552,7 +2653,7 @@ func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutResponse.ProtoReflect.Descriptor instead.
 func (*SignOutResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SignOutResponse) GetBefore() int64 {
@@ -2571,7 +2672,7 @@ type CheckTokensRequest struct {
 
 func (x *CheckTokensRequest) Reset() {
 	*x = CheckTokensRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2583,7 +2684,7 @@ func (x *CheckTokensRequest) String() string {
 func (*CheckTokensRequest) ProtoMessage() {}
 
 func (x *CheckTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2596,7 +2697,7 @@ func (x *CheckTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckTokensRequest.ProtoReflect.Descriptor instead.
 func (*CheckTokensRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CheckTokensRequest) GetTokens() []*UsedToken {
@@ -2616,7 +2717,7 @@ type CheckTokensResponse struct {
 
 func (x *CheckTokensResponse) Reset() {
 	*x = CheckTokensResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2729,7 @@ func (x *CheckTokensResponse) String() string {
 func (*CheckTokensResponse) ProtoMessage() {}
 
 func (x *CheckTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +2742,7 @@ func (x *CheckTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckTokensResponse.ProtoReflect.Descriptor instead.
 func (*CheckTokensResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *CheckTokensResponse) GetRefused() []bool {
@@ -2665,7 +2766,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +2778,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2690,7 +2791,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Session) GetUserId() int64 {
@@ -2737,7 +2838,7 @@ type PutSessionsRequest struct {
 
 func (x *PutSessionsRequest) Reset() {
 	*x = PutSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2749,7 +2850,7 @@ func (x *PutSessionsRequest) String() string {
 func (*PutSessionsRequest) ProtoMessage() {}
 
 func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2762,7 +2863,7 @@ func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsRequest.ProtoReflect.Descriptor instead.
 func (*PutSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PutSessionsRequest) GetSessions() []*Session {
@@ -2780,7 +2881,7 @@ type PutSessionsResponse struct {
 
 func (x *PutSessionsResponse) Reset() {
 	*x = PutSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +2893,7 @@ func (x *PutSessionsResponse) String() string {
 func (*PutSessionsResponse) ProtoMessage() {}
 
 func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +2906,7 @@ func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsResponse.ProtoReflect.Descriptor instead.
 func (*PutSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
 }
 
 type RemoveSessionRequest struct {
@@ -2817,7 +2918,7 @@ type RemoveSessionRequest struct {
 
 func (x *RemoveSessionRequest) Reset() {
 	*x = RemoveSessionRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2829,7 +2930,7 @@ func (x *RemoveSessionRequest) String() string {
 func (*RemoveSessionRequest) ProtoMessage() {}
 
 func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2842,7 +2943,7 @@ func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RemoveSessionRequest) GetSession() *Session {
@@ -2860,7 +2961,7 @@ type RemoveSessionResponse struct {
 
 func (x *RemoveSessionResponse) Reset() {
 	*x = RemoveSessionResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2872,7 +2973,7 @@ func (x *RemoveSessionResponse) String() string {
 func (*RemoveSessionResponse) ProtoMessage() {}
 
 func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2885,7 +2986,7 @@ func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
 }
 
 type RemoveSessionsRequest struct {
@@ -2897,7 +2998,7 @@ type RemoveSessionsRequest struct {
 
 func (x *RemoveSessionsRequest) Reset() {
 	*x = RemoveSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2909,7 +3010,7 @@ func (x *RemoveSessionsRequest) String() string {
 func (*RemoveSessionsRequest) ProtoMessage() {}
 
 func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2922,7 +3023,7 @@ func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionsRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RemoveSessionsRequest) GetSessions() []*Session {
@@ -2940,7 +3041,7 @@ type RemoveSessionsResponse struct {
 
 func (x *RemoveSessionsResponse) Reset() {
 	*x = RemoveSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2952,7 +3053,7 @@ func (x *RemoveSessionsResponse) String() string {
 func (*RemoveSessionsResponse) ProtoMessage() {}
 
 func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2965,7 +3066,7 @@ func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionsResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
 }
 
 // Of a session user_id and connection_id are looked at.
@@ -2978,7 +3079,7 @@ type RegisteredRequest struct {
 
 func (x *RegisteredRequest) Reset() {
 	*x = RegisteredRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2990,7 +3091,7 @@ func (x *RegisteredRequest) String() string {
 func (*RegisteredRequest) ProtoMessage() {}
 
 func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3003,7 +3104,7 @@ func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredRequest.ProtoReflect.Descriptor instead.
 func (*RegisteredRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RegisteredRequest) GetSessions() []*Session {
@@ -3023,7 +3124,7 @@ type RegisteredResponse struct {
 
 func (x *RegisteredResponse) Reset() {
 	*x = RegisteredResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3035,7 +3136,7 @@ func (x *RegisteredResponse) String() string {
 func (*RegisteredResponse) ProtoMessage() {}
 
 func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3048,7 +3149,7 @@ func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredResponse.ProtoReflect.Descriptor instead.
 func (*RegisteredResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RegisteredResponse) GetRegistered() []bool {
@@ -3072,7 +3173,7 @@ type BeatRequest struct {
 
 func (x *BeatRequest) Reset() {
 	*x = BeatRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3084,7 +3185,7 @@ func (x *BeatRequest) String() string {
 func (*BeatRequest) ProtoMessage() {}
 
 func (x *BeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3097,7 +3198,7 @@ func (x *BeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatRequest.ProtoReflect.Descriptor instead.
 func (*BeatRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *BeatRequest) GetGatewayId() string {
@@ -3133,7 +3234,7 @@ type BeatResponse struct {
 
 func (x *BeatResponse) Reset() {
 	*x = BeatResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3145,7 +3246,7 @@ func (x *BeatResponse) String() string {
 func (*BeatResponse) ProtoMessage() {}
 
 func (x *BeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3158,7 +3259,7 @@ func (x *BeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatResponse.ProtoReflect.Descriptor instead.
 func (*BeatResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *BeatResponse) GetFresh() bool {
@@ -3191,7 +3292,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3203,7 +3304,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3216,7 +3317,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *LeaveRequest) GetGatewayId() string {
@@ -3234,7 +3335,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[59]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3246,7 +3347,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[59]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3259,7 +3360,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
 }
 
 type LocateRequest struct {
@@ -3271,7 +3372,7 @@ type LocateRequest struct {
 
 func (x *LocateRequest) Reset() {
 	*x = LocateRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[60]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3283,7 +3384,7 @@ func (x *LocateRequest) String() string {
 func (*LocateRequest) ProtoMessage() {}
 
 func (x *LocateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[60]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3296,7 +3397,7 @@ func (x *LocateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateRequest.ProtoReflect.Descriptor instead.
 func (*LocateRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *LocateRequest) GetUserIds() []int64 {
@@ -3317,7 +3418,7 @@ type LocateResponse struct {
 
 func (x *LocateResponse) Reset() {
 	*x = LocateResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[61]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3329,7 +3430,7 @@ func (x *LocateResponse) String() string {
 func (*LocateResponse) ProtoMessage() {}
 
 func (x *LocateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[61]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3342,7 +3443,7 @@ func (x *LocateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateResponse.ProtoReflect.Descriptor instead.
 func (*LocateResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *LocateResponse) GetGateways() []*GatewayUsers {
@@ -3377,7 +3478,7 @@ type Doubt struct {
 
 func (x *Doubt) Reset() {
 	*x = Doubt{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[62]
+	mi := &file_gochat_v1_repo_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3389,7 +3490,7 @@ func (x *Doubt) String() string {
 func (*Doubt) ProtoMessage() {}
 
 func (x *Doubt) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[62]
+	mi := &file_gochat_v1_repo_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3402,7 +3503,7 @@ func (x *Doubt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Doubt.ProtoReflect.Descriptor instead.
 func (*Doubt) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Doubt) GetUserIds() []int64 {
@@ -3429,7 +3530,7 @@ type GatewayUsers struct {
 
 func (x *GatewayUsers) Reset() {
 	*x = GatewayUsers{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[63]
+	mi := &file_gochat_v1_repo_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3441,7 +3542,7 @@ func (x *GatewayUsers) String() string {
 func (*GatewayUsers) ProtoMessage() {}
 
 func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[63]
+	mi := &file_gochat_v1_repo_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3454,7 +3555,7 @@ func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayUsers.ProtoReflect.Descriptor instead.
 func (*GatewayUsers) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GatewayUsers) GetGatewayId() string {
@@ -3479,7 +3580,7 @@ type LiveGatewaysRequest struct {
 
 func (x *LiveGatewaysRequest) Reset() {
 	*x = LiveGatewaysRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[64]
+	mi := &file_gochat_v1_repo_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3491,7 +3592,7 @@ func (x *LiveGatewaysRequest) String() string {
 func (*LiveGatewaysRequest) ProtoMessage() {}
 
 func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[64]
+	mi := &file_gochat_v1_repo_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3504,7 +3605,7 @@ func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysRequest.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{64}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{66}
 }
 
 type LiveGatewaysResponse struct {
@@ -3516,7 +3617,7 @@ type LiveGatewaysResponse struct {
 
 func (x *LiveGatewaysResponse) Reset() {
 	*x = LiveGatewaysResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[65]
+	mi := &file_gochat_v1_repo_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3528,7 +3629,7 @@ func (x *LiveGatewaysResponse) String() string {
 func (*LiveGatewaysResponse) ProtoMessage() {}
 
 func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[65]
+	mi := &file_gochat_v1_repo_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3541,7 +3642,7 @@ func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysResponse.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{65}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *LiveGatewaysResponse) GetGatewayIds() []string {
@@ -3571,14 +3672,14 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x13SaveMessagesRequest\x12.\n" +
 	"\bmessages\x18\x01 \x03(\v2\x12.gochat.v1.MessageR\bmessages\"G\n" +
 	"\x14SaveMessagesResponse\x12/\n" +
-	"\aresults\x18\x01 \x03(\v2\x15.gochat.v1.SaveResultR\aresults\"\x9b\x03\n" +
+	"\aresults\x18\x01 \x03(\v2\x15.gochat.v1.SaveResultR\aresults\"\xb0\x03\n" +
 	"\n" +
 	"SaveResult\x127\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x1d.gochat.v1.SaveResult.OutcomeR\aoutcome\x12,\n" +
 	"\amessage\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\amessage\x12'\n" +
 	"\x0fmembers_version\x18\x03 \x01(\x03R\x0emembersVersion\x12\x1d\n" +
 	"\n" +
-	"group_size\x18\x04 \x01(\x03R\tgroupSize\"\xdd\x01\n" +
+	"group_size\x18\x04 \x01(\x03R\tgroupSize\"\xf2\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eOUTCOME_STORED\x10\x01\x12\x15\n" +
@@ -3588,7 +3689,8 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x11OUTCOME_NO_TARGET\x10\x05\x12\x14\n" +
 	"\x10OUTCOME_CONFLICT\x10\x06\x12\x1b\n" +
 	"\x17OUTCOME_REACTED_ALREADY\x10\a\x12\x15\n" +
-	"\x11OUTCOME_FORBIDDEN\x10\b\"\xc5\x01\n" +
+	"\x11OUTCOME_FORBIDDEN\x10\b\x12\x13\n" +
+	"\x0fOUTCOME_REFUSED\x10\t\"\xc5\x01\n" +
 	"\x0eHistoryRequest\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x1b\n" +
 	"\tafter_seq\x18\x02 \x01(\x04R\bafterSeq\x12\x1b\n" +
@@ -3605,6 +3707,11 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\tsender_id\x18\x01 \x01(\x03R\bsenderId\x12&\n" +
 	"\x0ftemp_message_id\x18\x02 \x01(\tR\rtempMessageId\"[\n" +
 	"\x13FindOutcomeResponse\x12\x16\n" +
+	"\x06stored\x18\x01 \x01(\bR\x06stored\x12,\n" +
+	"\amessage\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\amessage\";\n" +
+	"\x11RefuseSendRequest\x12&\n" +
+	"\x03key\x18\x01 \x01(\v2\x14.gochat.v1.ClientKeyR\x03key\"Z\n" +
+	"\x12RefuseSendResponse\x12\x16\n" +
 	"\x06stored\x18\x01 \x01(\bR\x06stored\x12,\n" +
 	"\amessage\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\amessage\"B\n" +
 	"\x12MembershipsRequest\x12,\n" +
@@ -3783,13 +3890,15 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x13LiveGatewaysRequest\"7\n" +
 	"\x14LiveGatewaysResponse\x12\x1f\n" +
 	"\vgateway_ids\x18\x01 \x03(\tR\n" +
-	"gatewayIds2\x8a\x03\n" +
+	"gatewayIds2\xd5\x03\n" +
 	"\vMessageRepo\x12L\n" +
 	"\vLookupDedup\x12\x1d.gochat.v1.LookupDedupRequest\x1a\x1e.gochat.v1.LookupDedupResponse\x12L\n" +
 	"\vAllocateSeq\x12\x1d.gochat.v1.AllocateSeqRequest\x1a\x1e.gochat.v1.AllocateSeqResponse\x12O\n" +
 	"\fSaveMessages\x12\x1e.gochat.v1.SaveMessagesRequest\x1a\x1f.gochat.v1.SaveMessagesResponse\x12@\n" +
 	"\aHistory\x12\x19.gochat.v1.HistoryRequest\x1a\x1a.gochat.v1.HistoryResponse\x12L\n" +
-	"\vFindOutcome\x12\x1d.gochat.v1.FindOutcomeRequest\x1a\x1e.gochat.v1.FindOutcomeResponse2\xae\x04\n" +
+	"\vFindOutcome\x12\x1d.gochat.v1.FindOutcomeRequest\x1a\x1e.gochat.v1.FindOutcomeResponse\x12I\n" +
+	"\n" +
+	"RefuseSend\x12\x1c.gochat.v1.RefuseSendRequest\x1a\x1d.gochat.v1.RefuseSendResponse2\xae\x04\n" +
 	"\x10ConversationRepo\x12L\n" +
 	"\vMemberships\x12\x1d.gochat.v1.MembershipsRequest\x1a\x1e.gochat.v1.MembershipsResponse\x12O\n" +
 	"\fEnsureSingle\x12\x1e.gochat.v1.EnsureSingleRequest\x1a\x1f.gochat.v1.EnsureSingleResponse\x12X\n" +
@@ -3834,7 +3943,7 @@ func file_gochat_v1_repo_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_repo_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
+var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
 var file_gochat_v1_repo_proto_goTypes = []any{
 	(SaveResult_Outcome)(0),           // 0: gochat.v1.SaveResult.Outcome
 	(*ClientKey)(nil),                 // 1: gochat.v1.ClientKey
@@ -3849,162 +3958,168 @@ var file_gochat_v1_repo_proto_goTypes = []any{
 	(*HistoryResponse)(nil),           // 10: gochat.v1.HistoryResponse
 	(*FindOutcomeRequest)(nil),        // 11: gochat.v1.FindOutcomeRequest
 	(*FindOutcomeResponse)(nil),       // 12: gochat.v1.FindOutcomeResponse
-	(*MembershipsRequest)(nil),        // 13: gochat.v1.MembershipsRequest
-	(*MembershipKey)(nil),             // 14: gochat.v1.MembershipKey
-	(*MembershipsResponse)(nil),       // 15: gochat.v1.MembershipsResponse
-	(*Membership)(nil),                // 16: gochat.v1.Membership
-	(*EnsureSingleRequest)(nil),       // 17: gochat.v1.EnsureSingleRequest
-	(*EnsureSingleResponse)(nil),      // 18: gochat.v1.EnsureSingleResponse
-	(*GetConversationRequest)(nil),    // 19: gochat.v1.GetConversationRequest
-	(*GetConversationResponse)(nil),   // 20: gochat.v1.GetConversationResponse
-	(*ListConversationsRequest)(nil),  // 21: gochat.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 22: gochat.v1.ListConversationsResponse
-	(*MarkReadRequest)(nil),           // 23: gochat.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 24: gochat.v1.MarkReadResponse
-	(*SyncRequest)(nil),               // 25: gochat.v1.SyncRequest
-	(*SyncResponse)(nil),              // 26: gochat.v1.SyncResponse
-	(*GetEpochRequest)(nil),           // 27: gochat.v1.GetEpochRequest
-	(*GetEpochResponse)(nil),          // 28: gochat.v1.GetEpochResponse
-	(*SyncConversation)(nil),          // 29: gochat.v1.SyncConversation
-	(*CreateUserRequest)(nil),         // 30: gochat.v1.CreateUserRequest
-	(*CreateUserResponse)(nil),        // 31: gochat.v1.CreateUserResponse
-	(*GetUserRequest)(nil),            // 32: gochat.v1.GetUserRequest
-	(*GetUserResponse)(nil),           // 33: gochat.v1.GetUserResponse
-	(*FindUserRequest)(nil),           // 34: gochat.v1.FindUserRequest
-	(*FindUserResponse)(nil),          // 35: gochat.v1.FindUserResponse
-	(*GetCredentialsRequest)(nil),     // 36: gochat.v1.GetCredentialsRequest
-	(*GetCredentialsResponse)(nil),    // 37: gochat.v1.GetCredentialsResponse
-	(*UpdateUserRequest)(nil),         // 38: gochat.v1.UpdateUserRequest
-	(*UpdateUserResponse)(nil),        // 39: gochat.v1.UpdateUserResponse
-	(*RevokeTokenRequest)(nil),        // 40: gochat.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),       // 41: gochat.v1.RevokeTokenResponse
-	(*IsTokenRevokedRequest)(nil),     // 42: gochat.v1.IsTokenRevokedRequest
-	(*IsTokenRevokedResponse)(nil),    // 43: gochat.v1.IsTokenRevokedResponse
-	(*SignOutRequest)(nil),            // 44: gochat.v1.SignOutRequest
-	(*SignOutResponse)(nil),           // 45: gochat.v1.SignOutResponse
-	(*CheckTokensRequest)(nil),        // 46: gochat.v1.CheckTokensRequest
-	(*CheckTokensResponse)(nil),       // 47: gochat.v1.CheckTokensResponse
-	(*Session)(nil),                   // 48: gochat.v1.Session
-	(*PutSessionsRequest)(nil),        // 49: gochat.v1.PutSessionsRequest
-	(*PutSessionsResponse)(nil),       // 50: gochat.v1.PutSessionsResponse
-	(*RemoveSessionRequest)(nil),      // 51: gochat.v1.RemoveSessionRequest
-	(*RemoveSessionResponse)(nil),     // 52: gochat.v1.RemoveSessionResponse
-	(*RemoveSessionsRequest)(nil),     // 53: gochat.v1.RemoveSessionsRequest
-	(*RemoveSessionsResponse)(nil),    // 54: gochat.v1.RemoveSessionsResponse
-	(*RegisteredRequest)(nil),         // 55: gochat.v1.RegisteredRequest
-	(*RegisteredResponse)(nil),        // 56: gochat.v1.RegisteredResponse
-	(*BeatRequest)(nil),               // 57: gochat.v1.BeatRequest
-	(*BeatResponse)(nil),              // 58: gochat.v1.BeatResponse
-	(*LeaveRequest)(nil),              // 59: gochat.v1.LeaveRequest
-	(*LeaveResponse)(nil),             // 60: gochat.v1.LeaveResponse
-	(*LocateRequest)(nil),             // 61: gochat.v1.LocateRequest
-	(*LocateResponse)(nil),            // 62: gochat.v1.LocateResponse
-	(*Doubt)(nil),                     // 63: gochat.v1.Doubt
-	(*GatewayUsers)(nil),              // 64: gochat.v1.GatewayUsers
-	(*LiveGatewaysRequest)(nil),       // 65: gochat.v1.LiveGatewaysRequest
-	(*LiveGatewaysResponse)(nil),      // 66: gochat.v1.LiveGatewaysResponse
-	nil,                               // 67: gochat.v1.SyncRequest.HaveEntry
-	(*Message)(nil),                   // 68: gochat.v1.Message
-	(ConversationType)(0),             // 69: gochat.v1.ConversationType
-	(*Conversation)(nil),              // 70: gochat.v1.Conversation
-	(*User)(nil),                      // 71: gochat.v1.User
-	(*UsedToken)(nil),                 // 72: gochat.v1.UsedToken
+	(*RefuseSendRequest)(nil),         // 13: gochat.v1.RefuseSendRequest
+	(*RefuseSendResponse)(nil),        // 14: gochat.v1.RefuseSendResponse
+	(*MembershipsRequest)(nil),        // 15: gochat.v1.MembershipsRequest
+	(*MembershipKey)(nil),             // 16: gochat.v1.MembershipKey
+	(*MembershipsResponse)(nil),       // 17: gochat.v1.MembershipsResponse
+	(*Membership)(nil),                // 18: gochat.v1.Membership
+	(*EnsureSingleRequest)(nil),       // 19: gochat.v1.EnsureSingleRequest
+	(*EnsureSingleResponse)(nil),      // 20: gochat.v1.EnsureSingleResponse
+	(*GetConversationRequest)(nil),    // 21: gochat.v1.GetConversationRequest
+	(*GetConversationResponse)(nil),   // 22: gochat.v1.GetConversationResponse
+	(*ListConversationsRequest)(nil),  // 23: gochat.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 24: gochat.v1.ListConversationsResponse
+	(*MarkReadRequest)(nil),           // 25: gochat.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 26: gochat.v1.MarkReadResponse
+	(*SyncRequest)(nil),               // 27: gochat.v1.SyncRequest
+	(*SyncResponse)(nil),              // 28: gochat.v1.SyncResponse
+	(*GetEpochRequest)(nil),           // 29: gochat.v1.GetEpochRequest
+	(*GetEpochResponse)(nil),          // 30: gochat.v1.GetEpochResponse
+	(*SyncConversation)(nil),          // 31: gochat.v1.SyncConversation
+	(*CreateUserRequest)(nil),         // 32: gochat.v1.CreateUserRequest
+	(*CreateUserResponse)(nil),        // 33: gochat.v1.CreateUserResponse
+	(*GetUserRequest)(nil),            // 34: gochat.v1.GetUserRequest
+	(*GetUserResponse)(nil),           // 35: gochat.v1.GetUserResponse
+	(*FindUserRequest)(nil),           // 36: gochat.v1.FindUserRequest
+	(*FindUserResponse)(nil),          // 37: gochat.v1.FindUserResponse
+	(*GetCredentialsRequest)(nil),     // 38: gochat.v1.GetCredentialsRequest
+	(*GetCredentialsResponse)(nil),    // 39: gochat.v1.GetCredentialsResponse
+	(*UpdateUserRequest)(nil),         // 40: gochat.v1.UpdateUserRequest
+	(*UpdateUserResponse)(nil),        // 41: gochat.v1.UpdateUserResponse
+	(*RevokeTokenRequest)(nil),        // 42: gochat.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),       // 43: gochat.v1.RevokeTokenResponse
+	(*IsTokenRevokedRequest)(nil),     // 44: gochat.v1.IsTokenRevokedRequest
+	(*IsTokenRevokedResponse)(nil),    // 45: gochat.v1.IsTokenRevokedResponse
+	(*SignOutRequest)(nil),            // 46: gochat.v1.SignOutRequest
+	(*SignOutResponse)(nil),           // 47: gochat.v1.SignOutResponse
+	(*CheckTokensRequest)(nil),        // 48: gochat.v1.CheckTokensRequest
+	(*CheckTokensResponse)(nil),       // 49: gochat.v1.CheckTokensResponse
+	(*Session)(nil),                   // 50: gochat.v1.Session
+	(*PutSessionsRequest)(nil),        // 51: gochat.v1.PutSessionsRequest
+	(*PutSessionsResponse)(nil),       // 52: gochat.v1.PutSessionsResponse
+	(*RemoveSessionRequest)(nil),      // 53: gochat.v1.RemoveSessionRequest
+	(*RemoveSessionResponse)(nil),     // 54: gochat.v1.RemoveSessionResponse
+	(*RemoveSessionsRequest)(nil),     // 55: gochat.v1.RemoveSessionsRequest
+	(*RemoveSessionsResponse)(nil),    // 56: gochat.v1.RemoveSessionsResponse
+	(*RegisteredRequest)(nil),         // 57: gochat.v1.RegisteredRequest
+	(*RegisteredResponse)(nil),        // 58: gochat.v1.RegisteredResponse
+	(*BeatRequest)(nil),               // 59: gochat.v1.BeatRequest
+	(*BeatResponse)(nil),              // 60: gochat.v1.BeatResponse
+	(*LeaveRequest)(nil),              // 61: gochat.v1.LeaveRequest
+	(*LeaveResponse)(nil),             // 62: gochat.v1.LeaveResponse
+	(*LocateRequest)(nil),             // 63: gochat.v1.LocateRequest
+	(*LocateResponse)(nil),            // 64: gochat.v1.LocateResponse
+	(*Doubt)(nil),                     // 65: gochat.v1.Doubt
+	(*GatewayUsers)(nil),              // 66: gochat.v1.GatewayUsers
+	(*LiveGatewaysRequest)(nil),       // 67: gochat.v1.LiveGatewaysRequest
+	(*LiveGatewaysResponse)(nil),      // 68: gochat.v1.LiveGatewaysResponse
+	nil,                               // 69: gochat.v1.SyncRequest.HaveEntry
+	(*Message)(nil),                   // 70: gochat.v1.Message
+	(ConversationType)(0),             // 71: gochat.v1.ConversationType
+	(*Conversation)(nil),              // 72: gochat.v1.Conversation
+	(*User)(nil),                      // 73: gochat.v1.User
+	(*UsedToken)(nil),                 // 74: gochat.v1.UsedToken
 }
 var file_gochat_v1_repo_proto_depIdxs = []int32{
 	1,  // 0: gochat.v1.LookupDedupRequest.keys:type_name -> gochat.v1.ClientKey
-	68, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
+	70, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
 	1,  // 2: gochat.v1.AllocateSeqRequest.keys:type_name -> gochat.v1.ClientKey
-	68, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
+	70, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
 	8,  // 4: gochat.v1.SaveMessagesResponse.results:type_name -> gochat.v1.SaveResult
 	0,  // 5: gochat.v1.SaveResult.outcome:type_name -> gochat.v1.SaveResult.Outcome
-	68, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
-	68, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
-	68, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
-	14, // 9: gochat.v1.MembershipsRequest.keys:type_name -> gochat.v1.MembershipKey
-	16, // 10: gochat.v1.MembershipsResponse.memberships:type_name -> gochat.v1.Membership
-	69, // 11: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
-	70, // 12: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
-	70, // 13: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
-	69, // 14: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
-	67, // 15: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
-	29, // 16: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
-	68, // 17: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
-	71, // 18: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
-	71, // 19: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
-	71, // 20: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
-	71, // 21: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
-	71, // 22: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
-	71, // 23: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
-	72, // 24: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
-	48, // 25: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
-	48, // 26: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
-	48, // 27: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
-	48, // 28: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
-	64, // 29: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
-	63, // 30: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
-	2,  // 31: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
-	4,  // 32: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
-	6,  // 33: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
-	9,  // 34: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
-	11, // 35: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
-	13, // 36: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
-	17, // 37: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
-	19, // 38: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
-	21, // 39: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
-	23, // 40: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
-	25, // 41: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
-	27, // 42: gochat.v1.ConversationRepo.GetEpoch:input_type -> gochat.v1.GetEpochRequest
-	30, // 43: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
-	32, // 44: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
-	34, // 45: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
-	36, // 46: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
-	38, // 47: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
-	40, // 48: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
-	42, // 49: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
-	44, // 50: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
-	46, // 51: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
-	49, // 52: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
-	51, // 53: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
-	53, // 54: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
-	55, // 55: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
-	57, // 56: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
-	59, // 57: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
-	61, // 58: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
-	65, // 59: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
-	3,  // 60: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
-	5,  // 61: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
-	7,  // 62: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
-	10, // 63: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
-	12, // 64: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
-	15, // 65: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
-	18, // 66: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
-	20, // 67: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
-	22, // 68: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
-	24, // 69: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
-	26, // 70: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
-	28, // 71: gochat.v1.ConversationRepo.GetEpoch:output_type -> gochat.v1.GetEpochResponse
-	31, // 72: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
-	33, // 73: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
-	35, // 74: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
-	37, // 75: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
-	39, // 76: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
-	41, // 77: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
-	43, // 78: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
-	45, // 79: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
-	47, // 80: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
-	50, // 81: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
-	52, // 82: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
-	54, // 83: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
-	56, // 84: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
-	58, // 85: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
-	60, // 86: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
-	62, // 87: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
-	66, // 88: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
-	60, // [60:89] is the sub-list for method output_type
-	31, // [31:60] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	70, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
+	70, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
+	70, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
+	1,  // 9: gochat.v1.RefuseSendRequest.key:type_name -> gochat.v1.ClientKey
+	70, // 10: gochat.v1.RefuseSendResponse.message:type_name -> gochat.v1.Message
+	16, // 11: gochat.v1.MembershipsRequest.keys:type_name -> gochat.v1.MembershipKey
+	18, // 12: gochat.v1.MembershipsResponse.memberships:type_name -> gochat.v1.Membership
+	71, // 13: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
+	72, // 14: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
+	72, // 15: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
+	71, // 16: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
+	69, // 17: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
+	31, // 18: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
+	70, // 19: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
+	73, // 20: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
+	73, // 21: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
+	73, // 22: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
+	73, // 23: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
+	73, // 24: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
+	73, // 25: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
+	74, // 26: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
+	50, // 27: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
+	50, // 28: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
+	50, // 29: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
+	50, // 30: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
+	66, // 31: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
+	65, // 32: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
+	2,  // 33: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
+	4,  // 34: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
+	6,  // 35: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
+	9,  // 36: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
+	11, // 37: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
+	13, // 38: gochat.v1.MessageRepo.RefuseSend:input_type -> gochat.v1.RefuseSendRequest
+	15, // 39: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
+	19, // 40: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
+	21, // 41: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
+	23, // 42: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
+	25, // 43: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
+	27, // 44: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
+	29, // 45: gochat.v1.ConversationRepo.GetEpoch:input_type -> gochat.v1.GetEpochRequest
+	32, // 46: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
+	34, // 47: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
+	36, // 48: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
+	38, // 49: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
+	40, // 50: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
+	42, // 51: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
+	44, // 52: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
+	46, // 53: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
+	48, // 54: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
+	51, // 55: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
+	53, // 56: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
+	55, // 57: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
+	57, // 58: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
+	59, // 59: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
+	61, // 60: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
+	63, // 61: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
+	67, // 62: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
+	3,  // 63: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
+	5,  // 64: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
+	7,  // 65: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
+	10, // 66: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
+	12, // 67: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
+	14, // 68: gochat.v1.MessageRepo.RefuseSend:output_type -> gochat.v1.RefuseSendResponse
+	17, // 69: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
+	20, // 70: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
+	22, // 71: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
+	24, // 72: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
+	26, // 73: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
+	28, // 74: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
+	30, // 75: gochat.v1.ConversationRepo.GetEpoch:output_type -> gochat.v1.GetEpochResponse
+	33, // 76: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
+	35, // 77: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
+	37, // 78: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
+	39, // 79: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
+	41, // 80: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
+	43, // 81: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
+	45, // 82: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
+	47, // 83: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
+	49, // 84: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
+	52, // 85: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
+	54, // 86: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
+	56, // 87: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
+	58, // 88: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
+	60, // 89: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
+	62, // 90: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
+	64, // 91: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
+	68, // 92: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
+	63, // [63:93] is the sub-list for method output_type
+	33, // [33:63] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_repo_proto_init() }
@@ -4014,16 +4129,16 @@ func file_gochat_v1_repo_proto_init() {
 	}
 	file_gochat_v1_model_proto_init()
 	file_gochat_v1_pipeline_proto_init()
-	file_gochat_v1_repo_proto_msgTypes[23].OneofWrappers = []any{}
-	file_gochat_v1_repo_proto_msgTypes[37].OneofWrappers = []any{}
-	file_gochat_v1_repo_proto_msgTypes[56].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[25].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[39].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[58].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_repo_proto_rawDesc), len(file_gochat_v1_repo_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   67,
+			NumMessages:   69,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

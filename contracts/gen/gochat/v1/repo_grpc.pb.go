@@ -24,6 +24,7 @@ const (
 	MessageRepo_SaveMessages_FullMethodName = "/gochat.v1.MessageRepo/SaveMessages"
 	MessageRepo_History_FullMethodName      = "/gochat.v1.MessageRepo/History"
 	MessageRepo_FindOutcome_FullMethodName  = "/gochat.v1.MessageRepo/FindOutcome"
+	MessageRepo_RefuseSend_FullMethodName   = "/gochat.v1.MessageRepo/RefuseSend"
 )
 
 // MessageRepoClient is the client API for MessageRepo service.
@@ -47,6 +48,9 @@ type MessageRepoClient interface {
 	History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error)
 	// FindOutcome reads what became of a send, from the database.
 	FindOutcome(ctx context.Context, in *FindOutcomeRequest, opts ...grpc.CallOption) (*FindOutcomeResponse, error)
+	// RefuseSend notes that a send will never be stored, unless it is stored already. When it has
+	// answered that the send is not stored, SaveMessages refuses the send, whoever calls it.
+	RefuseSend(ctx context.Context, in *RefuseSendRequest, opts ...grpc.CallOption) (*RefuseSendResponse, error)
 }
 
 type messageRepoClient struct {
@@ -107,6 +111,16 @@ func (c *messageRepoClient) FindOutcome(ctx context.Context, in *FindOutcomeRequ
 	return out, nil
 }
 
+func (c *messageRepoClient) RefuseSend(ctx context.Context, in *RefuseSendRequest, opts ...grpc.CallOption) (*RefuseSendResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RefuseSendResponse)
+	err := c.cc.Invoke(ctx, MessageRepo_RefuseSend_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // MessageRepoServer is the server API for MessageRepo service.
 // All implementations must embed UnimplementedMessageRepoServer
 // for forward compatibility.
@@ -128,6 +142,9 @@ type MessageRepoServer interface {
 	History(context.Context, *HistoryRequest) (*HistoryResponse, error)
 	// FindOutcome reads what became of a send, from the database.
 	FindOutcome(context.Context, *FindOutcomeRequest) (*FindOutcomeResponse, error)
+	// RefuseSend notes that a send will never be stored, unless it is stored already. When it has
+	// answered that the send is not stored, SaveMessages refuses the send, whoever calls it.
+	RefuseSend(context.Context, *RefuseSendRequest) (*RefuseSendResponse, error)
 	mustEmbedUnimplementedMessageRepoServer()
 }
 
@@ -152,6 +169,9 @@ func (UnimplementedMessageRepoServer) History(context.Context, *HistoryRequest) 
 }
 func (UnimplementedMessageRepoServer) FindOutcome(context.Context, *FindOutcomeRequest) (*FindOutcomeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FindOutcome not implemented")
+}
+func (UnimplementedMessageRepoServer) RefuseSend(context.Context, *RefuseSendRequest) (*RefuseSendResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RefuseSend not implemented")
 }
 func (UnimplementedMessageRepoServer) mustEmbedUnimplementedMessageRepoServer() {}
 func (UnimplementedMessageRepoServer) testEmbeddedByValue()                     {}
@@ -264,6 +284,24 @@ func _MessageRepo_FindOutcome_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MessageRepo_RefuseSend_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefuseSendRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MessageRepoServer).RefuseSend(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MessageRepo_RefuseSend_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MessageRepoServer).RefuseSend(ctx, req.(*RefuseSendRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // MessageRepo_ServiceDesc is the grpc.ServiceDesc for MessageRepo service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -290,6 +328,10 @@ var MessageRepo_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FindOutcome",
 			Handler:    _MessageRepo_FindOutcome_Handler,
+		},
+		{
+			MethodName: "RefuseSend",
+			Handler:    _MessageRepo_RefuseSend_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1,0 +1,102 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/store"
+)
+
+// refusalsAtOnce bounds one deletion of old refusals.
+const refusalsAtOnce = 500
+
+// Refuse implements store.Refusals. The saving transaction locks its conversations before it
+// looks for refusals. So one that has not seen the row, which is committed by itself, holds the
+// lock already and is waited for; what it stored is found then. A row that was written for
+// nothing does no harm: of what is stored the saver finds the message, and not the refusal.
+func (s *Store) Refuse(ctx context.Context, send store.ClientKey, now time.Time) (store.Message, bool, error) {
+	if m, found, err := s.storedAlready(ctx, send); found || err != nil {
+		return m, found, err
+	}
+	err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return s.write(ctx, tx.Tx, s.insertIgnore()+"refused_sends (sender_id, client_msg_id, refused_at) VALUES (?,?,?)",
+			[]any{send.SenderID, send.ClientID, now.UnixMilli()})
+	})
+	if err == nil {
+		err = s.awaitSavers(ctx, send.ConversationID)
+	}
+	if err != nil {
+		return store.Message{}, false, fmt.Errorf("refuse a send of user %d: %w", send.SenderID, transient(err))
+	}
+	return s.storedAlready(ctx, send)
+}
+
+func (s *Store) storedAlready(ctx context.Context, send store.ClientKey) (store.Message, bool, error) {
+	m, err := s.ByClientID(ctx, send.SenderID, send.ClientID)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Message{}, false, nil
+	}
+	return m, err == nil, err
+}
+
+// awaitSavers returns when no transaction stores messages of a conversation that began before
+// the call. On SQLite one transaction writes at a time.
+func (s *Store) awaitSavers(ctx context.Context, conversation string) error {
+	if s.db.Driver() == db.SQLite {
+		return nil
+	}
+	return s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return queryEach(ctx, tx.Tx, "SELECT 1 FROM conversations FORCE INDEX (PRIMARY) WHERE conversation_id = ? FOR UPDATE",
+			[]any{conversation}, func(*sql.Rows) error { return nil })
+	})
+}
+
+// ForgetRefusals implements store.Refusals.
+func (s *Store) ForgetRefusals(ctx context.Context, before time.Time) (n int64, err error) {
+	query := "DELETE FROM refused_sends WHERE (sender_id, client_msg_id) IN" +
+		" (SELECT sender_id, client_msg_id FROM refused_sends WHERE refused_at < ? ORDER BY refused_at LIMIT ?)"
+	if s.db.Driver() == db.MySQL {
+		query = "DELETE FROM refused_sends WHERE refused_at < ? ORDER BY refused_at LIMIT ?"
+	}
+	err = s.db.Again(ctx, func(ctx context.Context) error {
+		res, err := s.db.Writer().DB.ExecContext(ctx, query, before.UnixMilli(), refusalsAtOnce)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forget refusals from before %s: %w", before.Format(time.DateTime), transient(err))
+	}
+	return n, nil
+}
+
+// loadRefusals finds which messages were refused before. Mostly nobody's was, as loadMembers
+// has learnt by the way; of somebody who is no member nothing is stored anyway.
+func (p *plan) loadRefusals(ctx context.Context) error {
+	if !p.refusals {
+		return nil
+	}
+	var keys []any
+	for _, c := range p.calls {
+		for i := range c.run {
+			keys = append(keys, c.run[i].SenderID, c.run[i].ClientID)
+		}
+	}
+	p.refused = map[sendKey]bool{}
+	return p.stmts.refused.query(ctx, p.tx, keys, func(rows *sql.Rows) error {
+		var key sendKey
+		if err := rows.Scan(&key.sender, &key.client); err != nil {
+			return err
+		}
+		p.refused[key] = true
+		return nil
+	})
+}
