@@ -42,11 +42,15 @@ func NewPoisonKeeper(cfg Config, deps Deps, repo pb.PoisonRepoClient) *PoisonKee
 	return &PoisonKeeper{cfg: cfg, deps: deps, repo: repo}
 }
 
-// Run does all three until ctx is done.
+// Run does all three until ctx is done. A queue that is away is waited for: it is no reason
+// for the process to end, nor for the next one that leads.
 func (k *PoisonKeeper) Run(ctx context.Context) error {
 	// Nothing is poisoned here: the record would come back, and be it again.
 	r, err := build(k.cfg, k.deps, "", work{
 		name: "poison", topic: contracts.TopicPoison, group: contracts.GroupPoison, runBytes: poisonRunBytes, last: k.keep,
+		subscribe: insist(ctx, func(err error) {
+			k.deps.Log.Warn("poisoned records are not taken out of the queue; it is tried again", zap.Error(err))
+		}),
 	})
 	if err != nil {
 		return err

@@ -70,6 +70,8 @@ type work struct {
 	outer []message.HandlerMiddleware
 	// inner follows the shared middlewares, outermost first.
 	inner []message.HandlerMiddleware
+	// subscribe, when set, wraps the subscriber.
+	subscribe func(message.Subscriber) message.Subscriber
 	// runBytes bounds the payloads of a run; 0 is the queue's default.
 	runBytes int
 	// last ends the chain.
@@ -95,6 +97,9 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the subscriber of router %s: %w", w.name, err)
+	}
+	if w.subscribe != nil {
+		sub = w.subscribe(sub)
 	}
 	h := router.AddConsumerHandler(w.name, w.topic, sub, w.last)
 	h.AddMiddleware(w.outer...)
