@@ -3,6 +3,7 @@ package kubernetes_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -58,7 +59,7 @@ func workloads(t *testing.T, file string) (all []workload) {
 	for {
 		var w workload
 		err := docs.Decode(&w)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			require.NotEmpty(t, all, "%s has no workloads", file)
 			return all
 		}
