@@ -174,14 +174,14 @@ run() {
   [ "$(on_store podman exec "$container" id -u)" = 10001 ] || fail "it does not run as the user 10001"
   if on_store podman exec "$container" touch /tmp/x 2>/dev/null; then fail "the root file system can be written to"; fi
   say "tests from outside"
-  GOCHAT_TEST_URL=http://127.0.0.1:$port go test -count=1 ./deploy/blackbox
+  GOCHAT_TEST_URL=http://127.0.0.1:$port go test -count=1 ./tests/blackbox
   say "tests from outside, through the proxy"
   SITE_ADDRESS=http://localhost:$((port + 2)) GATEWAY_NAME=localhost GATEWAY_PORT=$port XDG_DATA_HOME=$work/caddy XDG_CONFIG_HOME=$work/caddy \
     caddy run --config deploy/compose/Caddyfile --adapter caddyfile >"$work/caddy.log" 2>&1 &
   proxy=$!
   curl --silent --retry 50 --retry-delay 1 --retry-connrefused --output /dev/null --write-out '%{http_code}\n' "http://localhost:$((port + 2))/metrics" |
     grep -qx 404 || fail "the proxy shows clients what is for machines: $(tail -n 5 "$work/caddy.log")"
-  GOCHAT_TEST_URL=http://localhost:$((port + 2)) go test -count=1 -run 'Messages|Closings|World|Handshake' ./deploy/blackbox
+  GOCHAT_TEST_URL=http://localhost:$((port + 2)) go test -count=1 -run 'Messages|Closings|World|Handshake' ./tests/blackbox
   say "ending it, and starting it again on its volume"
   on_store podman stop -t 30 "$container" >/dev/null
   [ "$(on_store podman inspect --format '{{.State.ExitCode}}' "$container")" = 0 ] || fail "it did not end in order: $(on_store podman logs "$container" 2>&1 | tail -n 20)"
