@@ -22,7 +22,7 @@ if [ ! -x "$tools/bin/checkov" ]; then
   "$tools/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 fi
 modules=$(go env GOMODCACHE)
-(cd "$work" && GOFLAGS= go mod download "$keda" "$prometheus" "$secrets" "$certs")
+(cd "$work" && GOFLAGS='' go mod download "$keda" "$prometheus" "$secrets" "$certs")
 crds=(
   "$modules/$keda/config/crd/bases/keda.sh_scaledobjects.yaml"
   "$modules/$prometheus"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml

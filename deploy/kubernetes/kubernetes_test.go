@@ -3,14 +3,15 @@ package kubernetes_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,13 +42,41 @@ type workload struct {
 	}
 }
 
-// program builds gochat once for a test.
-func program(t *testing.T) string {
+// program is gochat, built once for all tests.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "gochat-kubernetes")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	program = filepath.Join(dir, "gochat")
+	ctx, stop := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer stop()
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/gochat/gochat").CombinedOutput(); err != nil { // #nosec G204 -- ours
+		fmt.Fprintf(os.Stderr, "build gochat: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// settings are what the program makes of a configuration file and an environment, by variable.
+func settings(t *testing.T, file string, env ...string) map[string]string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "gochat")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "github.com/gochat/gochat").CombinedOutput()
+	cmd := exec.CommandContext(t.Context(), program, "config", "--config", file) // #nosec G204 -- built here
+	cmd.Env = append([]string{}, env...)
+	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	return bin
+	found := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^(\S+) +(.*?) +\$(GOCHAT_\w+)$`).FindAllStringSubmatch(string(out), -1) {
+		found[m[3]] = m[2]
+	}
+	require.NotEmpty(t, found)
+	return found
 }
 
 // workloads reads those of one file.
@@ -73,7 +102,8 @@ func workloads(t *testing.T, file string) (all []workload) {
 // TestPodsStartWithWhatTheyAreGiven: the program takes every configuration file that the manifests
 // have, strictly, and knows every variable and every role.
 func TestPodsStartWithWhatTheyAreGiven(t *testing.T) {
-	bin := program(t)
+	help, err := exec.CommandContext(t.Context(), program, "--help").CombinedOutput() // #nosec G204 -- built here
+	require.NoError(t, err, string(help))
 	for file, manifests := range map[string]string{
 		"kustomize/base/gochat.yaml":          "kustomize/base/deployments.yaml",
 		"kustomize/overlays/dev/gochat.yaml":  "kustomize/base/deployments.yaml",
@@ -81,11 +111,7 @@ func TestPodsStartWithWhatTheyAreGiven(t *testing.T) {
 		"kustomize/embedded/gochat.yaml":      "kustomize/embedded/embedded.yaml",
 	} {
 		t.Run(file, func(t *testing.T) {
-			out, err := exec.CommandContext(t.Context(), bin, "config", "--config", file).CombinedOutput()
-			require.NoError(t, err, string(out))
-			settings := string(out)
-			help, err := exec.CommandContext(t.Context(), bin, "--help").CombinedOutput()
-			require.NoError(t, err, string(help))
+			known := settings(t, file)
 			for _, w := range workloads(t, manifests) {
 				pod := w.Spec.Template.Spec
 				require.NotNil(t, pod.EnableServiceLinks, w.Metadata.Name)
@@ -94,11 +120,26 @@ func TestPodsStartWithWhatTheyAreGiven(t *testing.T) {
 				assert.Regexp(t, `(?m)^    `+regexp.QuoteMeta(c.Args[0])+` `, string(help), "role of %s", w.Metadata.Name)
 				for _, e := range c.Env {
 					if strings.HasPrefix(e.Name, "GOCHAT_") {
-						assert.Contains(t, settings, "$"+e.Name+"\n", "variable of %s", w.Metadata.Name)
+						assert.Contains(t, known, e.Name, "variable of %s", w.Metadata.Name)
 					}
 				}
 			}
 		})
+	}
+}
+
+// TestTheImageAgrees: what the image sets by its environment wins over the file, so it has to be the same.
+func TestTheImageAgrees(t *testing.T) {
+	image, err := os.ReadFile(filepath.Join("..", "images", "Dockerfile"))
+	require.NoError(t, err)
+	env := regexp.MustCompile(`GOCHAT_\w+=\S+`).FindAllString(string(image), -1)
+	require.NotEmpty(t, env)
+	for _, file := range []string{"kustomize/base/gochat.yaml", "kustomize/embedded/gochat.yaml"} {
+		known := settings(t, file)
+		for _, e := range env {
+			name, value, _ := strings.Cut(e, "=")
+			assert.Equal(t, known[name], value, "%s in the image and in %s", name, file)
+		}
 	}
 }
 
@@ -107,9 +148,7 @@ var variable = regexp.MustCompile(`GOCHAT_[A-Z0-9_]+`)
 
 // TestEveryVariableIsASetting: in the chart, in values, examples and pages alike.
 func TestEveryVariableIsASetting(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), program(t), "config").CombinedOutput()
-	require.NoError(t, err, string(out))
-	known := variable.FindAllString(string(out), -1)
+	known := settings(t, "kustomize/base/gochat.yaml")
 	seen := 0
 	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || filepath.Ext(path) == ".go" || path == "chart/values.schema.json" {
@@ -121,7 +160,7 @@ func TestEveryVariableIsASetting(t *testing.T) {
 		}
 		for _, name := range variable.FindAllString(string(text), -1) {
 			seen++
-			assert.True(t, slices.Contains(known, name), "%s: %s is no setting", path, name)
+			assert.Contains(t, known, name, "%s names what is no setting", path)
 		}
 		return nil
 	}))

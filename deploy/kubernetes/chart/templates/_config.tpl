@@ -2,14 +2,15 @@
 {{- define "gochat.config" -}}
 {{- $v := .Values -}}
 {{- $own := dict
-  "ops" (dict "listen" ":9100")
+  "ops" (dict "listen" ":9090")
   "gateway" (dict "listen" ":8080" "drain_timeout" (printf "%vs" $v.drain.gateway))
   "router" (dict "drain_timeout" (printf "%vs" $v.drain.router))
   "rpc" (dict "drain_timeout" (printf "%vs" $v.drain.rpc)) -}}
-{{- if eq $v.mode "embedded" -}}
-{{- $_ := set $own "data_dir" "/data/gochat" -}}
-{{- else -}}
-{{- $_ := set $own.rpc "listen" ":9090" -}}
+{{- /* Where the image has them as well, whose environment would win. */ -}}
+{{- $_ := set $own "data_dir" "/var/lib/gochat/data" -}}
+{{- $_ := set $own "log" (dict "format" "json") -}}
+{{- if eq $v.mode "cluster" -}}
+{{- $_ := set $own.rpc "listen" ":9091" -}}
 {{- $_ := set $own "db" (dict "driver" "mysql") -}}
 {{- if $v.migrate.job }}{{ $_ := set $own.db "auto_migrate" false }}{{ end -}}
 {{- if $v.rpc.insecure -}}
@@ -18,7 +19,7 @@
 {{- $_ := set $own.rpc "tls" (dict "ca" "/etc/gochat/rpc/ca.crt" "cert" "/etc/gochat/rpc/tls.crt" "key" "/etc/gochat/rpc/tls.key") -}}
 {{- end -}}
 {{- end -}}
-{{- $all := mustMergeOverwrite (dict "log" (dict "format" "json")) (deepCopy $v.config) $own -}}
+{{- $all := mustMergeOverwrite (deepCopy $v.config) $own -}}
 {{- include "gochat.check" (dict "values" $v "config" $all) -}}
 {{- toYaml $all -}}
 {{- end }}

@@ -95,7 +95,7 @@ spec:
       volumeMounts:
         - {name: config, mountPath: /etc/gochat/config, readOnly: true}
         {{- if not $cluster }}
-        - {name: data, mountPath: /data}
+        - {name: data, mountPath: /var/lib/gochat}
         - {name: tmp, mountPath: /tmp}
         {{- else if not $v.rpc.insecure }}
         - {name: rpc, mountPath: /etc/gochat/rpc, readOnly: true}
