@@ -50,7 +50,7 @@ var settingsOfRoles = []conf.Spec{
 	{Path: "gateway.allowed_origins", About: "Origins of browser applications beside the gateway's own: scheme://host[:port], scheme://*.host, or *."},
 	{Path: "gateway.trusted_proxies", About: "Addresses or CIDRs of proxies whose word on the client's address is believed."},
 	{Path: "gateway.forwarded_by", About: "How trusted proxies tell the client's address: x-forwarded-for, forwarded (RFC 7239) or proxy-protocol."},
-	{Path: "gateway.token_check_interval", Min: short, Max: long, About: "How often it is asked whether the tokens of the open sockets are still good."},
+	{Path: "gateway.token_check_interval", Min: short, Max: time.Minute, About: "How often it is asked whether the tokens of the open sockets are still good: a logout that did not reach a socket closes it after that at the latest."},
 	{Path: "gateway.ping_interval", Min: 10 * short, Max: long, About: "How often a client pings; after three intervals of silence its socket is closed."},
 	{Path: "gateway.slow_timeout", Min: short, Max: long, About: "For so long a socket's queue may stay full without any progress."},
 	{Path: "gateway.close_grace", Min: short, Max: time.Minute, About: "For so long a socket that is being closed may take to say goodbye."},

@@ -262,8 +262,10 @@ func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	was := false
+	lacks := lacks{log: a.log, since: map[string]lack{}}
 	for {
 		answers := a.checks.Run(ctx)
+		lacks.tell(answers, time.Now())
 		ready := callable(answers)
 		if ready != was {
 			a.log.Info("readiness has changed", zap.Bool("ready", ready))

@@ -74,7 +74,7 @@ type Config struct {
 	SessionRefresh time.Duration `mapstructure:"session_refresh"`
 
 	// TokenCheckInterval is how often it is asked whether the tokens of the open sockets are
-	// still good; a revocation that did not reach a socket closes it so.
+	// still good; a revocation that did not reach a socket closes it so, within a minute.
 	TokenCheckInterval time.Duration `mapstructure:"token_check_interval"`
 	// DeviceRefresh is how often the device of an open socket is noted as seen.
 	DeviceRefresh time.Duration `mapstructure:"device_refresh"`
@@ -178,6 +178,7 @@ func (c Config) Validate() error {
 	check(c.IDPrefix != "" && plainName(c.IDPrefix), "gateway.id_prefix %q: must be of a-z, A-Z, 0-9, _ -", c.IDPrefix)
 	check(c.Rates.SharedTimeout > 0 && c.Rates.SharedTimeout <= time.Second,
 		"limits.shared_timeout %v: must be more than 0 and at most 1s", c.Rates.SharedTimeout)
+	check(c.TokenCheckInterval <= time.Minute, "gateway.token_check_interval %v: must be at most 1m", c.TokenCheckInterval)
 	check(c.BeatInterval < 12*time.Second, "gateway.beat_interval %v: must be less than 12s", c.BeatInterval)
 	if _, err := parseNetworks(c.TrustedProxies); err != nil {
 		errs = append(errs, fmt.Errorf("gateway.trusted_proxies: %w", err))

@@ -20,19 +20,46 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-func TestAPI(t *testing.T) {
+// apiCall is a call and what is answered.
+type apiCall struct {
+	method, path, token, body string
+	status                    int
+	want                      string // JSON, or the error code
+	field                     string
+}
+
+func (h *harness) answers(t *testing.T, calls []apiCall) {
+	t.Helper()
+	for _, tt := range calls {
+		name := fmt.Sprintf("%s %.50s %.40s", tt.method, tt.path, tt.body)
+		t.Run(name, func(t *testing.T) {
+			r := h.call(tt.method, tt.path, tt.token, tt.body)
+			require.Equal(t, tt.status, r.status, r.body)
+			require.Len(t, r.header.Get("X-Trace-Id"), 32)
+			require.Equal(t, "nosniff", r.header.Get("X-Content-Type-Options"))
+			require.Contains(t, r.header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+			if tt.status < 400 {
+				if tt.want != "" {
+					require.JSONEq(t, tt.want, r.body)
+				}
+				return
+			}
+			require.Equal(t, contracts.Code(tt.want), r.err.Code)
+			require.NotEmpty(t, r.err.Message)
+			require.Equal(t, r.header.Get("X-Trace-Id"), r.err.TraceID)
+			if tt.field != "" {
+				require.Contains(t, r.err.Fields, tt.field)
+			} else {
+				require.Empty(t, r.err.Fields)
+			}
+		})
+	}
+}
+
+func TestAPIOfAccounts(t *testing.T) {
 	h := start(t)
 	userJSON := `{"userId":"7","username":"","nickname":"","avatarUrl":"","createdAt":0}`
-	world := `{"conversationId":"world","type":"single","peer":{"userId":"8","username":"bob","nickname":"","avatarUrl":"","createdAt":0},
-		"lastSeq":9,"readSeq":4,"unread":5,"peerReadSeq":3,"peerDeliveredSeq":6,"lastMessageAt":77,
-		"lastMessage":{"messageId":"1152921504606846976","conversationId":"world","seqId":9,"senderId":"0","content":"","messageType":"","tempMessageId":"","timestamp":0}}`
-	single := string(contracts.SingleConversation(7, 8))
-	tests := []struct {
-		method, path, token, body string
-		status                    int
-		want                      string // JSON, or the error code
-		field                     string
-	}{
+	h.answers(t, []apiCall{
 		{"POST", "/api/auth/register", "", `{"username":"ann","password":"secret-password"}`, 201, `{"token":"7:new","expiresAt":5,"user":{"userId":"7","username":"ann","nickname":"","avatarUrl":"","createdAt":0}}`, ""},
 		{"POST", "/api/auth/register", "", `{"username":"taken","password":"secret-password"}`, 409, "username_taken", ""},
 		{"POST", "/api/auth/register", "", `{"password":"secret-password"}`, 400, "invalid_argument", "username"},
@@ -58,13 +85,16 @@ func TestAPI(t *testing.T) {
 		{"GET", "/api/users?username=none", "7:a", "", 200, `{"users":[]}`, ""},
 		{"GET", "/api/users", "7:a", "", 400, "invalid_argument", "username"},
 		{"GET", "/api/users?username=%ff", "7:a", "", 400, "invalid_argument", "username"},
+	})
+}
 
-		{"GET", "/api/search?q=ab%20c&limit=3", "7:a", "", 200, `{"messages":[{"messageId":"5","conversationId":"world","seqId":1,"senderId":"0","content":"ab c","messageType":"","tempMessageId":"","timestamp":0}],"nextCursor":"c2"}`, ""},
-		{"GET", "/api/search?q=ab", "", "", 401, "unauthenticated", ""},
-		{"GET", "/api/search?q=%ff%ff", "7:a", "", 400, "invalid_argument", "q"},
-		{"GET", "/api/search?q=ab&limit=101", "7:a", "", 400, "invalid_argument", "limit"},
-		{"GET", "/api/search?q=ab&cursor=%ff", "7:a", "", 400, "invalid_argument", "cursor"},
-
+func TestAPIOfConversations(t *testing.T) {
+	h := start(t)
+	world := `{"conversationId":"world","type":"single","peer":{"userId":"8","username":"bob","nickname":"","avatarUrl":"","createdAt":0},
+		"lastSeq":9,"readSeq":4,"unread":5,"peerReadSeq":3,"peerDeliveredSeq":6,"lastMessageAt":77,
+		"lastMessage":{"messageId":"1152921504606846976","conversationId":"world","seqId":9,"senderId":"0","content":"","messageType":"","tempMessageId":"","timestamp":0}}`
+	single := string(contracts.SingleConversation(7, 8))
+	h.answers(t, []apiCall{
 		{"POST", "/api/conversations", "7:a", `{"peerId":"8"}`, 200, strings.ReplaceAll(world, `"world"`, `"`+single+`"`), ""},
 		{"POST", "/api/conversations", "7:a", `{"peerId":8}`, 400, "invalid_argument", "peerId"},
 		{"POST", "/api/conversations", "7:a", `{"peerId":"bob"}`, 400, "invalid_argument", "peerId"},
@@ -86,47 +116,39 @@ func TestAPI(t *testing.T) {
 		{"POST", "/api/sync", "7:a", `{"conversations":{},"epoch":7}`, 400, "invalid_argument", "epoch"},
 		{"POST", "/api/sync", "7:a", `{"conversations":{"world":"2"}}`, 400, "invalid_argument", "conversations"},
 		{"POST", "/api/sync", "7:a", `{"conversations":{},"limit":999}`, 400, "invalid_argument", "limit"},
+	})
+	history, _ := last[*pb.ListMessagesRequest](h.logic)
+	require.NotNil(t, history.AfterSeq, "afterSeq=0 is not the same as none")
+	require.Nil(t, history.BeforeSeq)
+}
+
+func TestAPIOfMessages(t *testing.T) {
+	h := start(t)
+	h.answers(t, []apiCall{
+		{"GET", "/api/search?q=ab%20c&limit=3", "7:a", "", 200, `{"messages":[{"messageId":"5","conversationId":"world","seqId":1,"senderId":"0","content":"ab c","messageType":"","tempMessageId":"","timestamp":0}],"nextCursor":"c2"}`, ""},
+		{"GET", "/api/search?q=ab", "", "", 401, "unauthenticated", ""},
+		{"GET", "/api/search?q=%ff%ff", "7:a", "", 400, "invalid_argument", "q"},
+		{"GET", "/api/search?q=ab&limit=101", "7:a", "", 400, "invalid_argument", "limit"},
+		{"GET", "/api/search?q=ab&cursor=%ff", "7:a", "", 400, "invalid_argument", "cursor"},
 
 		{"GET", "/api/messages/outcome?tempMessageId=known", "7:a", "", 200, `{"status":"stored","messageId":"5","conversationId":"world","seqId":6}`, ""},
 		{"GET", "/api/messages/outcome?tempMessageId=other", "7:a", "", 200, `{"status":"unknown"}`, ""},
 		{"GET", "/api/messages/outcome", "7:a", "", 400, "invalid_argument", "tempMessageId"},
 		{"POST", "/api/messages", "7:a", `{"receiverId":"7","content":"x","messageType":"text","tempMessageId":"m"}`, 400, "invalid_argument", "receiverId"},
 		{"POST", "/api/messages", "", `{}`, 401, "unauthenticated", ""},
+	})
+}
 
+func TestAPIOfNothing(t *testing.T) {
+	h := start(t)
+	h.answers(t, []apiCall{
 		{"GET", "/api/nothing", "7:a", "", 404, "not_found", ""},
 		{"GET", "/api/groups", "7:a", "", 405, "method_not_allowed", ""},
 		{"PUT", "/api/users/me", "7:a", "", 405, "method_not_allowed", ""},
 		{"BREW", "/api/users/me", "7:a", "", 405, "method_not_allowed", ""},
 		{"GET", "/nothing", "", "", 404, "not_found", ""},
 		{"GET", "/healthz", "", "", 200, `{"status":"ok"}`, ""},
-	}
-	for _, tt := range tests {
-		name := fmt.Sprintf("%s %.50s %.40s", tt.method, tt.path, tt.body)
-		t.Run(name, func(t *testing.T) {
-			r := h.call(tt.method, tt.path, tt.token, tt.body)
-			require.Equal(t, tt.status, r.status, r.body)
-			require.Len(t, r.header.Get("X-Trace-Id"), 32)
-			require.Equal(t, "nosniff", r.header.Get("X-Content-Type-Options"))
-			require.Contains(t, r.header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
-			if tt.status < 400 {
-				if tt.want != "" {
-					require.JSONEq(t, tt.want, r.body)
-				}
-				return
-			}
-			require.Equal(t, contracts.Code(tt.want), r.err.Code)
-			require.NotEmpty(t, r.err.Message)
-			require.Equal(t, r.header.Get("X-Trace-Id"), r.err.TraceID)
-			if tt.field != "" {
-				require.Contains(t, r.err.Fields, tt.field)
-			} else {
-				require.Empty(t, r.err.Fields)
-			}
-		})
-	}
-	history, _ := last[*pb.ListMessagesRequest](h.logic)
-	require.NotNil(t, history.AfterSeq, "afterSeq=0 is not the same as none")
-	require.Nil(t, history.BeforeSeq)
+	})
 }
 
 func TestErrorsDoNotLeak(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -195,11 +196,12 @@ func TestSendIsIdempotentForEver(t *testing.T) {
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, 200, call(t, "GET", "/healthz", "", nil).Status)
-	ready := call(t, "GET", "/readyz", "", nil)
-	assert.Equal(t, 200, ready.Status)
-	checks, _ := ready.Body["checks"].(map[string]any)
-	assert.Equal(t, "ok", checks["queue"])
-	assert.Contains(t, []any{checks["database"], checks["repo"]}, "ok", "in this process or in another one")
+	// A replica of the database that is behind for a moment makes it "degraded".
+	assert.Eventually(t, func() bool {
+		ready := call(t, "GET", "/readyz", "", nil)
+		checks, _ := ready.Body["checks"].(map[string]any)
+		return ready.Status == 200 && checks["queue"] == "ok" && (checks["database"] == "ok" || checks["repo"] == "ok")
+	}, 30*time.Second, 100*time.Millisecond, "the queue and the database are well, in this process or in another one")
 	assert.True(t, bytes.Contains(call(t, "GET", "/metrics", "", nil).Raw, []byte("gochat_gateway_connections")))
 	assert.Contains(t, string(call(t, "GET", "/openapi.yaml", "", nil).Raw), "openapi: 3.1")
 	assert.Contains(t, string(call(t, "GET", "/", "", nil).Raw), "<!doctype html>")

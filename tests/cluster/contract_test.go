@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -14,6 +15,10 @@ import (
 // socket on another gateway than the one before, and on each gateway alone.
 func (w *town) contract(t *testing.T) {
 	t.Helper()
+	for _, url := range w.Gateways() {
+		// What was cut off before may be behind for a while.
+		require.Eventually(t, func() bool { return readiness(t, url) == "200 ok" }, complete, 100*time.Millisecond, "%s is wholly ready", url)
+	}
 	all := strings.Join(w.Gateways(), ",")
 	for _, suite := range []string{"blackbox", "vectors"} {
 		bin := filepath.Join(w.opt.Dir, suite+".test")
