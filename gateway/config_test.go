@@ -1,0 +1,17 @@
+package gateway
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestTokensAreCheckedWithinAMinute: a logout that did not reach a socket closes it by then.
+func TestTokensAreCheckedWithinAMinute(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.TokenCheckInterval = time.Minute
+	require.NoError(t, cfg.Validate())
+	cfg.TokenCheckInterval += time.Second
+	require.ErrorContains(t, cfg.Validate(), "gateway.token_check_interval 1m1s")
+}
