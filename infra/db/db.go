@@ -76,7 +76,9 @@ func (d *DB) Patient() (pool *bun.DB, closed func() error, err error) {
 // snapshot taken before the lock would hide what was committed while waiting for it.
 func (d *DB) Tx(ctx context.Context, fn func(context.Context, bun.Tx) error) error {
 	err := d.transact(ctx, fn)
-	d.writes.note(err)
+	if err == nil || ctx.Err() == nil { // who has no time left learns nothing of the disk
+		d.writes.note(err)
+	}
 	return err
 }
 

@@ -42,7 +42,7 @@ type writes struct {
 
 	mu      sync.Mutex
 	went    time.Time // the last that went through
-	suspect bool      // one has failed since the last probe
+	suspect bool      // one has failed since the last probe was begun
 	asked   time.Time // when the last probe was begun
 	verdict error     // of the last probe
 	running chan struct{}
@@ -62,7 +62,8 @@ func (d *DB) WatchWrites(probe Probe) {
 	}
 }
 
-// note is told how each transaction ended.
+// note is told how each transaction ended. One that was refused, given up by who wanted it, or
+// in the way of another one says nothing of the disk.
 func (w *writes) note(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -70,7 +71,16 @@ func (w *writes) note(err error) {
 		w.went = time.Now()
 		return
 	}
-	w.suspect = true // a probe decides: the failure may be that of what was asked
+	if mayBeTheDisks(err) {
+		w.suspect = true // a probe decides
+	}
+}
+
+func mayBeTheDisks(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || IsConflict(err) {
+		return false
+	}
+	return IsTransient(err) || IsServers(err)
 }
 
 // check returns what is known, after a probe when it is time for one. When ctx ends
@@ -116,7 +126,7 @@ func (w *writes) begin() chan struct{} {
 		err := w.probe(ctx, fill)
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.running, w.suspect, w.verdict = nil, false, nil
+		w.running, w.verdict = nil, nil
 		if err != nil {
 			w.verdict = fmt.Errorf("%w: %w", ErrNotWritable, err)
 		}
