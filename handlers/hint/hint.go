@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ const (
 	// pause is between two rounds: whatever is said in a conversation meanwhile is one hint.
 	pause = time.Second
 	// most bounds the users who wait for hints, over all conversations. Who does not get one
-	// pulls when idle for a minute.
+	// pulls when idle for a minute. As many may be on their way at the same time.
 	most = 1 << 18
 	// gatewaysAtOnce bounds one call of the outbox.
 	gatewaysAtOnce = 16
@@ -35,6 +36,9 @@ type Hinter struct {
 	out    deliver.Outbox
 	report func(error)
 
+	// rest is what the last round did not hand over; only Run uses it.
+	rest *batch
+
 	mu       sync.Mutex
 	waiting  map[string]*waiting // by conversation
 	gateways map[string]struct{}
@@ -48,6 +52,12 @@ type waiting struct {
 	seq   uint64
 	users map[int64]struct{}
 	last  []int64 // the list that was added last, which is often the next one, too
+}
+
+// batch is hints on their way, to those gateways that have not got them.
+type batch struct {
+	hints    map[string]*waiting
+	gateways []string
 }
 
 // New returns a hinter, which works while Run does. report is told of failures.
@@ -91,10 +101,7 @@ func (h *Hinter) Hint(conversation string, seq uint64, users []int64, gateways [
 			}
 		}
 	}
-	select {
-	case h.kick <- struct{}{}:
-	default: // it is awake
-	}
+	h.wake()
 }
 
 // Run hands hints over until ctx is done, and what waits then.
@@ -117,40 +124,56 @@ func (h *Hinter) Run(ctx context.Context) error {
 	}
 }
 
-// flush hands over what waits. What was not handed over waits again.
+// flush hands over what an earlier round has left, and then what waits. A gateway that has got a
+// hint does not get it again because another one has not: while the queue is slow each round goes
+// on where the one before it ended.
 func (h *Hinter) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+	defer cancel()
+	for {
+		if h.rest == nil {
+			h.rest = h.take()
+		}
+		if h.rest == nil {
+			return
+		}
+		if err := h.publish(ctx, h.rest); err != nil {
+			h.report(err)
+			h.wake()
+			return
+		}
+		h.rest = nil
+	}
+}
+
+// take empties what waits; nil when nothing does.
+func (h *Hinter) take() *batch {
 	h.mu.Lock()
-	batch, gateways, dropped := h.waiting, h.gateways, h.dropped
+	hints, gateways, dropped := h.waiting, h.gateways, h.dropped
 	h.waiting, h.gateways, h.users, h.dropped = map[string]*waiting{}, map[string]struct{}{}, 0, false
 	h.mu.Unlock()
 	if dropped {
 		h.report(ErrTooMany)
 	}
-	if len(batch) == 0 {
-		return
+	if len(hints) == 0 {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
-	defer cancel()
-	list := make([]string, 0, len(gateways))
-	for g := range gateways {
-		list = append(list, g)
-	}
-	slices.Sort(list)
-	if err := h.publish(ctx, batch, list); err != nil {
-		h.report(err)
-		for conv, w := range batch {
-			users := make([]int64, 0, len(w.users))
-			for u := range w.users {
-				users = append(users, u)
-			}
-			h.Hint(conv, w.seq, users, list)
-		}
+	return &batch{hints: hints, gateways: slices.Sorted(maps.Keys(gateways))}
+}
+
+// wake begins another round, in a while.
+func (h *Hinter) wake() {
+	select {
+	case h.kick <- struct{}{}:
+	default: // it is awake
 	}
 }
 
-func (h *Hinter) publish(ctx context.Context, batch map[string]*waiting, gateways []string) error {
-	list := deliveries(batch)
-	for some := range slices.Chunk(gateways, gatewaysAtOnce) {
+// publish hands a batch to its gateways, some at a time; those that have it are taken out.
+func (h *Hinter) publish(ctx context.Context, b *batch) error {
+	list := deliveries(b.hints)
+	for len(b.gateways) > 0 {
+		some := b.gateways[:min(gatewaysAtOnce, len(b.gateways))]
 		w := deliver.NewWriter(h.out)
 		var err error
 		for _, gw := range some {
@@ -159,8 +182,9 @@ func (h *Hinter) publish(ctx context.Context, batch map[string]*waiting, gateway
 			}
 		}
 		if err = errors.Join(err, w.Flush(ctx)); err != nil {
-			return fmt.Errorf("hint at news in %d conversations to %d gateways: %w", len(batch), len(gateways), err)
+			return fmt.Errorf("hint at news in %d conversations to %d gateways: %w", len(b.hints), len(b.gateways), err)
 		}
+		b.gateways = b.gateways[len(some):]
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ import (
 type fakeQueue struct {
 	mu      sync.Mutex
 	fail    int
+	calls   int // bounds the calls that go through before each that fails; 0: none fails
+	went    int
 	records int
 	largest int
 	told    map[string][]string // "gateway user" → "conversation/seq"
@@ -33,6 +35,10 @@ func (f *fakeQueue) Publish(_ context.Context, records ...deliver.Record) error 
 	if f.fail > 0 {
 		f.fail--
 		return errors.New("the queue is away")
+	}
+	if f.went++; f.calls > 0 && f.went > f.calls {
+		f.went = 0
+		return context.DeadlineExceeded
 	}
 	for _, r := range records {
 		f.records++
@@ -118,6 +124,33 @@ func TestHintsOutliveAQueueThatIsAway(t *testing.T) {
 		}
 		if got := q.told["a 1"]; !slices.Equal(got, []string{"sync-hint c/1"}) {
 			t.Errorf("told %v", got)
+		}
+	})
+}
+
+// TestASlowQueueStarvesNoGateway: where only some gateways can be told in a round, the next round
+// goes on behind them; nobody is told twice.
+func TestASlowQueueStarvesNoGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &fakeQueue{told: map[string][]string{}, calls: 1}
+		gateways := make([]string, 5*gatewaysAtOnce)
+		for i := range gateways {
+			gateways[i] = fmt.Sprintf("gw-%03d", i)
+		}
+		with(t, q, func(h *Hinter) {
+			h.Hint("c", 1, []int64{1}, gateways)
+			time.Sleep(6 * pause) // of the bubble's clock
+			h.Hint("c", 2, []int64{1}, gateways[:1])
+			time.Sleep(2 * pause)
+		})
+		for i, gw := range gateways {
+			want := []string{"sync-hint c/1"}
+			if i == 0 {
+				want = append(want, "sync-hint c/2")
+			}
+			if got := q.told[gw+" 1"]; !slices.Equal(got, want) {
+				t.Errorf("%s was told %v, want %v", gw, got, want)
+			}
 		}
 	})
 }
