@@ -3,6 +3,7 @@ package largegroup
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -46,8 +47,9 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 	}
 	w := deliver.NewWriter(h.out)
 	for _, gw := range at.order {
+		of := newAudience(at.users[gw], members)
 		for i, task := range run {
-			users := addressed(task, at.users[gw], members)
+			users := of.addressed(task)
 			if len(users) == 0 {
 				continue
 			}
@@ -118,17 +120,44 @@ func (h *Handler) hint(run []*pb.FanoutTask, users []int64, members []roster.Mem
 		}
 	}
 	m := newest.GetMessage()
-	h.hints.Hint(m.GetConversationId(), m.GetSeqId(), addressed(newest, users, members), gateways)
+	h.hints.Hint(m.GetConversationId(), m.GetSeqId(), newAudience(users, members).addressed(newest), gateways)
 }
 
-// addressed returns those of the users whom a task is for.
-func addressed(task *pb.FanoutTask, users []int64, members []roster.Member) []int64 {
-	out := make([]int64, 0, len(users))
-	for _, id := range users {
-		m, member := roster.Find(members, id)
+// audience is who gets what goes to one gateway. While it is not known who is connected where
+// that is the whole shard, for each of many gateways and each task of a run: so the members are
+// looked up once for all tasks.
+type audience struct {
+	users  []int64
+	joined []uint64 // after which number each of the users is a member; strangers are none
+	latest uint64   // of joined
+}
+
+// stranger is what joined says of somebody who is no member.
+const stranger = math.MaxUint64
+
+func newAudience(users []int64, members []roster.Member) audience {
+	a := audience{users: users, joined: make([]uint64, len(users))}
+	for i, id := range users {
+		a.joined[i] = stranger
+		if m, member := roster.Find(members, id); member {
+			a.joined[i] = m.JoinSeq
+		}
+		a.latest = max(a.latest, a.joined[i])
+	}
+	return a
+}
+
+// addressed returns those of the users whom a task is for. It must not be changed.
+func (a audience) addressed(task *pb.FanoutTask) []int64 {
+	if m := task.GetMessage(); m != nil && a.latest < m.GetSeqId() {
+		return a.users // all of them, which is the rule
+	}
+	out := make([]int64, 0, len(a.users))
+	for i, id := range a.users {
+		member := a.joined[i] != stranger
 		switch {
 		case task.GetMessage() == nil && (member || slices.Contains(task.GetExtraUserIds(), id)),
-			task.GetMessage() != nil && member && m.JoinSeq < task.GetMessage().GetSeqId():
+			task.GetMessage() != nil && a.joined[i] < task.GetMessage().GetSeqId():
 			out = append(out, id)
 		}
 	}
