@@ -17,6 +17,7 @@ import (
 	"github.com/gochat/gochat/handlers/recipients"
 	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/handlers/sequence"
+	"github.com/gochat/gochat/routers/middleware"
 )
 
 // Messages is what the pipeline needs of the message store.
@@ -53,7 +54,7 @@ func (p Pipeline) Stages(cfg Config) []NamedStage {
 		{"authorize", authorize.New(cfg.Message, p.Conversations, p.Messages, p.Messages)},
 		{"sequence", sequence.New(p.Messages)},
 		{"persist", persist.New(p.Messages, p.IDs)},
-		{"inorder", inorder.New(p.Messages)},
+		{"inorder", inorder.New(p.Messages, middleware.IsPermanent)},
 		{"recipients", recipients.New(p.Sessions, p.Groups, p.Hints, cfg.GroupLimit)},
 		{"deliver", deliver.New(p.Outbox)},
 	}

@@ -58,14 +58,15 @@ func (p pushed) with(seq uint64) pushed {
 }
 
 type stage struct {
-	messages Messages
-	last     *lru.Cache[string, pushed]
+	messages  Messages
+	permanent func(error) bool
+	last      *lru.Cache[string, pushed]
 }
 
 // New returns the stage. It comes after persist; a conversation is handled by one goroutine at a
-// time.
-func New(messages Messages) handlers.Stage {
-	s := &stage{messages: messages}
+// time. permanent says of an error that trying again is useless.
+func New(messages Messages, permanent func(error) bool) handlers.Stage {
+	s := &stage{messages: messages, permanent: permanent}
 	s.last, _ = lru.New[string, pushed](groups) // fails only for sizes below 1
 	return func(next handlers.Handler) handlers.Handler {
 		return func(ctx context.Context, env *handlers.Envelope) error {
@@ -74,9 +75,17 @@ func New(messages Messages) handlers.Stage {
 				return err
 			}
 			before := env.Items
-			env.Items = all
-			err = next(ctx, env)
-			env.Items = before // a retry begins with what came
+			defer func() { env.Items = before }() // a retry begins with what came
+			alone := len(all) == len(before)
+			if !alone {
+				env.Items = all
+				if err, alone = s.attempt(ctx, next, env); alone {
+					env.Items, ranges = before, s.ranges(before)
+				}
+			}
+			if alone {
+				err = next(ctx, env)
+			}
 			if err != nil {
 				return err
 			}
@@ -87,6 +96,36 @@ func New(messages Messages) handlers.Stage {
 			return nil
 		}
 	}
+}
+
+// attempt goes on with messages that were filled in. alone: what came is to go on without them,
+// since one of them may be what can never be pushed, for which nobody else is to blame: it fails
+// by itself when it comes by itself, and clients see the gap and pull.
+func (s *stage) attempt(ctx context.Context, next handlers.Handler, env *handlers.Envelope) (err error, alone bool) { //nolint:revive // alone explains the error
+	defer func() {
+		if recover() != nil { // what came panics once more when it is at fault itself
+			alone = true
+		}
+	}()
+	err = next(ctx, env)
+	return err, err != nil && s.permanent(err)
+}
+
+// ranges is what the members of each group have when nothing was filled in.
+func (s *stage) ranges(items []*handlers.Item) map[string]pushed {
+	out := map[string]pushed{}
+	for _, it := range items {
+		if !ofGroup(it) || it.Pushed {
+			continue
+		}
+		conv, seq := it.Stored.GetConversationId(), it.Stored.GetSeqId()
+		have, known := out[conv]
+		if !known {
+			have = pushed{first: seq, top: seq}
+		}
+		out[conv] = have.with(seq)
+	}
+	return out
 }
 
 // arrange returns the items with what is missing between them, and what each group's members have

@@ -48,12 +48,13 @@ type bench struct {
 	history history
 	handle  handlers.Handler
 	fail    error
+	check   func(*handlers.Item) error // of each item; nil: none fails
 	got     []string
 }
 
 func newBench(t *testing.T) *bench {
 	b := &bench{t: t}
-	b.handle = New(&b.history)(func(_ context.Context, env *handlers.Envelope) error {
+	b.handle = New(&b.history, func(err error) bool { return err.Error() == "it can never be pushed" })(func(_ context.Context, env *handlers.Envelope) error {
 		b.got = nil
 		for _, it := range env.Items {
 			word := fmt.Sprint(it.Stored.GetSeqId())
@@ -64,6 +65,11 @@ func newBench(t *testing.T) *bench {
 				word = "(" + word + ")"
 			}
 			b.got = append(b.got, word)
+			if b.check != nil {
+				if err := b.check(it); err != nil {
+					return err
+				}
+			}
 		}
 		return b.fail
 	})
@@ -104,6 +110,43 @@ func TestOrder(t *testing.T) {
 	env := &handlers.Envelope{Items: []*handlers.Item{g(504)}}
 	if err := b.handle(t.Context(), env); !errors.Is(err, b.history.err) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestAFillerIsNobodysFault: a message that can never be pushed does not take those behind it with
+// it, though they would be pushed after it; by itself it fails.
+func TestAFillerIsNobodysFault(t *testing.T) {
+	bad := errors.New("it can never be pushed")
+	for name, fail := range map[string]func() error{"an error": func() error { return bad }, "a panic": func() error { panic(bad) }} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			g := func(seq uint64) *handlers.Item { return item("group_1", group, seq) }
+			b.run([]string{"25"}, g(25))
+			guilty := func(seq uint64) {
+				b.check = func(it *handlers.Item) error {
+					if it.Stored.GetSeqId() == seq {
+						return fail()
+					}
+					return nil
+				}
+			}
+			guilty(26)
+			b.run([]string{"27"}, g(27)) // 26 was filled in, and is left out
+			b.run([]string{"28"}, g(28)) // and is not filled in again
+			func() {
+				defer func() { _ = recover() }()
+				if err := b.handle(t.Context(), &handlers.Envelope{Items: []*handlers.Item{g(26)}}); !errors.Is(err, bad) {
+					t.Errorf("error %v: nobody learns what is wrong with it", err)
+				}
+			}()
+			guilty(30)
+			func() {
+				defer func() { _ = recover() }()
+				if err := b.handle(t.Context(), &handlers.Envelope{Items: []*handlers.Item{g(30)}}); !errors.Is(err, bad) {
+					t.Errorf("error %v: its own fault is passed over", err)
+				}
+			}()
+		})
 	}
 }
 
