@@ -51,7 +51,7 @@ func Dir(path string, ours ...string) error {
 	if stranger != "" {
 		return refuse(path, info, fmt.Sprintf("it holds %s, which is not GoChat's; name a directory of its own, or set this one's mode to 0700", stranger))
 	}
-	return narrow(path, info, directory, others)
+	return narrow(path, info, directory, others, os.Chmod)
 }
 
 // foreign returns the name of a directory in path that is none of ours.
@@ -89,14 +89,24 @@ func File(path string) error {
 // Existing narrows each of the files that is there and wider than 0600; one that is
 // not there is left out. ErrOpen when one belongs to another user.
 func Existing(paths ...string) error {
-	return each(paths, others)
+	return each(paths, others, os.Chmod)
 }
 
 // Key narrows a key's file that its operator has put there: a group may read it,
-// everybody else may not. One that is not there is left to its reader. ErrOpen when
-// it belongs to another user or to a file system that cannot be written to.
+// everybody else may not. One that is not there is left to its reader, and so is one on
+// a file system that cannot be written to: it was mounted so for this process, as the
+// secrets of Kubernetes are, whose files are 0644. ErrOpen when it belongs to another user.
 func Key(paths ...string) error {
-	return each(paths, beyondGroup)
+	return keys(os.Chmod, paths)
+}
+
+func keys(chmod func(string, fs.FileMode) error, paths []string) error {
+	return each(paths, beyondGroup, func(path string, mode fs.FileMode) error {
+		if err := chmod(path, mode); !errors.Is(err, syscall.EROFS) {
+			return err
+		}
+		return nil
+	})
 }
 
 // Files narrows every file right in a directory, as Existing does.
@@ -114,7 +124,7 @@ func Files(dir string) error {
 	return Existing(paths...)
 }
 
-func each(paths []string, tooWide fs.FileMode) error {
+func each(paths []string, tooWide fs.FileMode, chmod func(string, fs.FileMode) error) error {
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if path == "" || errors.Is(err, fs.ErrNotExist) {
@@ -126,15 +136,15 @@ func each(paths []string, tooWide fs.FileMode) error {
 		if hasNoOwnMode || !info.Mode().IsRegular() || info.Mode()&tooWide == 0 {
 			continue
 		}
-		if err := narrow(path, info, info.Mode().Perm()&^tooWide, tooWide); err != nil {
+		if err := narrow(path, info, info.Mode().Perm()&^tooWide, tooWide, chmod); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func narrow(path string, info fs.FileInfo, mode, tooWide fs.FileMode) error {
-	err := os.Chmod(path, mode)
+func narrow(path string, info fs.FileInfo, mode, tooWide fs.FileMode, chmod func(string, fs.FileMode) error) error {
+	err := chmod(path, mode)
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist): // whoever removed it needs no mode
 		return nil
