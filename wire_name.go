@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -47,15 +48,20 @@ func (a *app) claimNames(ctx context.Context) error {
 			continue
 		}
 		name, err := a.registry.ClaimName(ctx, a.replica(role))
-		if errors.Is(err, registry.ErrNameTaken) {
-			return fmt.Errorf("%w; end that one, or give this one a name of its own (setting name, GOCHAT_NAME)", err)
-		}
 		if err != nil {
-			return err
+			return nameTaken(err)
 		}
 		a.holdName(name)
 	}
 	return nil
+}
+
+// nameTaken says what to do when a name is another process's.
+func nameTaken(err error) error {
+	if !errors.Is(err, registry.ErrNameTaken) {
+		return err
+	}
+	return fmt.Errorf("%w; end that one, or give this one a name of its own (setting name, GOCHAT_NAME)", err)
 }
 
 // publishes reports whether this process opens outboxes.
@@ -76,16 +82,32 @@ func (a *app) holdName(name *registry.Name) {
 }
 
 // nameAlone is for a process that has no registry to ask: on its host it is the first,
-// the second, … that lives on the same queue.
-func (a *app) nameAlone() {
+// the second, … that lives on the same queue, or the only one of its own name.
+func (a *app) nameAlone() error {
 	a.slot = a.name
-	if a.cfg.Name != "" || a.cfg.MQ.Driver != driverKafka {
-		return
+	if a.cfg.MQ.Driver != driverKafka {
+		return nil
 	}
-	number, seat, ok := registry.Slot(strings.Join(a.cfg.MQ.Kafka.Brokers, ","))
-	if !ok {
-		return
+	brokers := strings.Join(a.cfg.MQ.Kafka.Brokers, ",")
+	if a.cfg.Name != "" {
+		seat, err := registry.Seat(brokers + " " + a.cfg.Name)
+		if err != nil {
+			return nameTaken(fmt.Errorf("take the name %s on this host: %w", a.cfg.Name, err))
+		}
+		a.leaveSeat(seat)
+		return nil
 	}
-	a.slot = strings.TrimSuffix(a.name, "-"+strconv.Itoa(os.Getpid())) + "-slot-" + strconv.Itoa(number)
-	a.stack.Push("name "+a.slot, func(context.Context) error { return seat.Close() })
+	number, seat, ok := registry.Slot(brokers)
+	if ok {
+		a.slot = strings.TrimSuffix(a.name, "-"+strconv.Itoa(os.Getpid())) + "-slot-" + strconv.Itoa(number)
+		a.leaveSeat(seat)
+	}
+	return nil
+}
+
+// leaveSeat gives a seat to others at the process's end; nil: there is none.
+func (a *app) leaveSeat(seat io.Closer) {
+	if seat != nil {
+		a.stack.Push("name "+a.slot, func(context.Context) error { return seat.Close() })
+	}
 }

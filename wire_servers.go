@@ -68,7 +68,9 @@ func (a *app) openRegistry(ctx context.Context) (err error) {
 		a.name = host + "-" + strconv.Itoa(os.Getpid())
 	}
 	if !a.cfg.Registry.Enabled() {
-		a.nameAlone()
+		if err := a.nameAlone(); err != nil {
+			return err
+		}
 		a.ids, err = idgen.New(idgen.Config{Worker: a.cfg.WorkerID})
 		return err
 	}

@@ -33,6 +33,17 @@ func Slot(kind string) (number int, seat io.Closer, ok bool) {
 	return 0, nil, false
 }
 
+// Seat takes a name among the processes of this place, and keeps it until it is closed. It is for
+// systems without a registry. ErrNameTaken when a process that lives has it; nil, without an
+// error, where that cannot be known.
+func Seat(name string) (io.Closer, error) {
+	seat := takeSeat("own name " + name)
+	if seat == nil && place() != "" {
+		return nil, ErrNameTaken
+	}
+	return seat, nil
+}
+
 // ClaimSlot claims a numbered name, kind-slot-0 or the next that is free. First comes
 // one whose holder died in this place: its successor then ends at once what it left
 // open under that name.
@@ -70,7 +81,11 @@ func (r *Registry) trySlot(ctx context.Context, start string) (*Name, error) {
 		if n.seat == nil && place() != "" {
 			continue // a process of this place lives by that name
 		}
-		other, err := n.take(ctx)
+		var other *occupant
+		err = r.insist(ctx, func() (err error) {
+			other, err = n.take(ctx)
+			return err
+		})
 		if err == nil && other == nil {
 			return n, nil
 		}
