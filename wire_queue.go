@@ -135,6 +135,7 @@ var readers = []mq.Reader{
 	{Topic: contracts.TopicFanout, Group: contracts.GroupFanout},
 	{Topic: contracts.TopicStored, Group: contracts.GroupWebhook},
 	{Topic: contracts.TopicStored, Group: contracts.GroupSearch},
+	{Topic: contracts.TopicPoison, Group: contracts.GroupPoison},
 }
 
 // lagCollector shows how far each group is behind. Of several janitors the one that

@@ -46,6 +46,7 @@ func TestOnlyTheLeaderShowsTheLag(t *testing.T) {
 	assert.Empty(t, q.of, "a follower asks nobody")
 	leads.Store(true)
 	assert.Equal(t, []string{"gochat_queue_lag gochat-message im-upstream-topic 7"}, figures())
+	assert.Contains(t, q.of, mq.Reader{Topic: contracts.TopicPoison, Group: contracts.GroupPoison}, "what is not read there is lost in the end")
 	for _, r := range q.of {
 		assert.True(t, strings.HasPrefix(r.Group, "gochat-"), "%s is not ours", r.Group)
 	}
