@@ -25,7 +25,7 @@ type Config struct {
 	Lanes int `mapstructure:"lanes"`
 	// Run is how many queued messages of a lane go through together.
 	Run int `mapstructure:"run"`
-	// Retries before a run goes back to its lane, which tries again for ever.
+	// Retries before a run goes back to its lane, which tries again.
 	Retries int `mapstructure:"retries"`
 	// RetryPause is before the first retry; it doubles up to RetryPauseMax.
 	RetryPause    time.Duration `mapstructure:"retry_pause"`

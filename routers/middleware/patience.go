@@ -99,11 +99,13 @@ func (p *patience) buried(uuid, reason string) {
 	}
 }
 
-// ended forgets a run that is acknowledged.
+// ended forgets a run that is acknowledged, with what of it is in the poison topic.
 func (p *patience) ended(run []*message.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.since.Remove(run[0].UUID)
+	for _, m := range run { // it began with another one when that was living
+		p.since.Remove(m.UUID)
+	}
 	if p.gone.Len() > 0 {
 		for _, m := range run {
 			p.gone.Remove(m.UUID)

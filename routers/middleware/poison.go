@@ -62,11 +62,13 @@ type burial struct {
 }
 
 func (b *burial) handle(msg *message.Message) ([]*message.Message, error) {
-	run := b.patience.living(mq.Run(msg))
+	whole := mq.Run(msg)
+	run := b.patience.living(whole)
 	if len(run) == 0 {
+		b.patience.ended(whole)
 		return nil, nil
 	}
-	if len(run) < len(mq.Run(msg)) {
+	if len(run) < len(whole) {
 		msg = together(run, msg.Context())
 	}
 	err := b.attempt(msg)
@@ -81,7 +83,7 @@ func (b *burial) handle(msg *message.Message) ([]*message.Message, error) {
 		err = b.narrow(run, msg.Context(), ripe)
 	}
 	if err == nil {
-		b.patience.ended(run)
+		b.patience.ended(whole)
 	}
 	return nil, err
 }
@@ -132,7 +134,8 @@ func (b *burial) bury(msg *message.Message, why error) error {
 	if b.About != nil {
 		var err error
 		if about, err = b.About(msg.Context(), msg); err != nil {
-			return fmt.Errorf("look at record %s, which is to be poisoned (%w): %w", msg.UUID, why, err)
+			// The record is held for this error; that it is to be poisoned is only told.
+			return fmt.Errorf("look at record %s, which is to be poisoned (%s): %w", msg.UUID, why.Error(), err)
 		}
 	}
 	reason, text := Reason(why), describe(why, about.Content)

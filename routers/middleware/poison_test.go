@@ -131,5 +131,22 @@ func TestWhatIsBuriedIsNotHandledAgain(t *testing.T) {
 	require.NoError(t, r.deliver("a", "bad", "c"))
 	assert.Equal(t, []string{"a", "c"}, r.handled)
 	assert.Equal(t, []string{"bad"}, r.grave.uuids)
-	require.NoError(t, r.deliver("bad"), "acknowledged: the memory of it ends")
+	assert.Zero(t, r.patience.gone.Len(), "acknowledged: the memory of it ends")
+	errs["d"], errs["e"] = ErrUndecodable, errAway
+	require.ErrorIs(t, r.deliver("d", "e"), errAway)
+	require.NoError(t, r.deliver("d"))
+	assert.Zero(t, r.patience.gone.Len(), "of a run of nothing else, too")
+}
+
+// TestABurialThatCannotBeDoneIsHeldForItsOwnReason: the record waits for the store, and is no
+// permanent failure until it is buried.
+func TestABurialThatCannotBeDoneIsHeldForItsOwnReason(t *testing.T) {
+	t.Parallel()
+	r := newRig(func(string) error { return ErrUndecodable })
+	r.About = func(context.Context, *message.Message) (Subject, error) { return Subject{}, errAway }
+	err := r.deliver("bad")
+	require.ErrorIs(t, err, errAway)
+	assert.False(t, IsPermanent(err))
+	assert.ErrorContains(t, err, ErrUndecodable.Error(), "what is wrong with it is told")
+	assert.Empty(t, r.grave.uuids)
 }

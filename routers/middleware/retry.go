@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -29,8 +30,9 @@ type Retry struct {
 func (r Retry) Middleware(h message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		return wmiddleware.Retry{
-			MaxRetries: r.Times, InitialInterval: r.Pause, MaxInterval: r.PauseMax,
-			Multiplier: 2, RandomizationFactor: 0.3, ResetContextOnRetry: true,
+			// With ShouldRetry, Watermill takes two steps for each pause.
+			MaxRetries: r.Times, InitialInterval: time.Duration(float64(r.Pause) / math.Sqrt2), MaxInterval: r.PauseMax,
+			Multiplier: math.Sqrt2, RandomizationFactor: 0.3, ResetContextOnRetry: true,
 			ShouldRetry: func(p wmiddleware.RetryParams) bool {
 				if IsPermanent(p.Err) && !IsPanic(p.Err) {
 					return false
@@ -52,7 +54,7 @@ func Failed(router string, content Content, log *zap.Logger) message.HandlerMidd
 		return func(msg *message.Message) ([]*message.Message, error) {
 			out, err := h(msg)
 			if err != nil && !errors.Is(err, context.Canceled) {
-				log.Error("a run failed; its lane tries it again for ever", append(AboutRun(msg),
+				log.Error("a run failed; its lane tries it again", append(AboutRun(msg),
 					zap.String("router", router), zap.String("error", content.describe(msg, err)))...)
 			}
 			return out, err
