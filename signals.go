@@ -20,16 +20,25 @@ type tuning struct {
 	file, shared string
 }
 
+// hearSignals keeps SIGHUP and SIGUSR1, which would end the process, until it has started: that
+// may take minutes, and whoever turns the configuration over signals all processes.
+func (a *app) hearSignals(context.Context) error {
+	a.heard = make(chan os.Signal, 4)
+	signal.Notify(a.heard, syscall.SIGHUP, syscall.SIGUSR1)
+	a.stack.Push("signals heard", func(context.Context) error {
+		signal.Stop(a.heard)
+		return nil
+	})
+	return nil
+}
+
 // listenToSignals follows SIGHUP (read the configuration file again) and SIGUSR1 (step
 // the log's level) until the process stops.
 func (a *app) listenToSignals(context.Context) error {
-	heard := make(chan os.Signal, 4)
-	signal.Notify(heard, syscall.SIGHUP, syscall.SIGUSR1)
 	a.stack.Go("signals", func(ctx context.Context) error {
-		defer signal.Stop(heard)
 		for {
 			select {
-			case s := <-heard:
+			case s := <-a.heard:
 				if s == syscall.SIGUSR1 {
 					a.stepLevel()
 				} else {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,7 @@ type app struct {
 
 	reload  func() (*Config, error)
 	tuning  tuning
+	heard   chan os.Signal
 	tracing *obs.Tracing
 
 	started  atomic.Bool
@@ -62,7 +64,7 @@ type app struct {
 // before it is.
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue,
+		a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue,
 		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startFeed, a.startGateway, a.watchSettings, a.listenToSignals,
 	} {
 		if err := step(ctx); err != nil {
