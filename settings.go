@@ -24,7 +24,7 @@ var settings = append(settingsOfRoles, settingsOfServers...)
 
 var settingsOfRoles = []conf.Spec{
 	{Path: "data_dir", About: "Directory of the embedded database, the message log and the secrets."},
-	{Path: "name", About: "This replica's own name, the same after a restart; empty: the host's name and the process's number."},
+	{Path: "name", About: "This replica's own name, the same after a restart; empty: a free number, that of a dead process of this place before others."},
 	{Path: "worker_id", Min: 0, Max: 1023, About: "Makes this process's ids differ from those of others; with a registry one is claimed there instead."},
 
 	{Path: "auth.account_attempts", Min: 1, Max: many, About: "Wrong passwords that an account takes at once from all addresses that have not logged in to it lately."},
@@ -122,10 +122,10 @@ var settingsOfRoles = []conf.Spec{
 	{Path: "router.group_limit", Min: 1, Max: 1 << 16, About: "Members of a group up to which the message pipeline delivers by itself."},
 	{Path: "router.lanes", Min: 1, Max: 1 << 10, About: "Conversations that are worked on at the same time."},
 	{Path: "router.poison_after", Min: time.Duration(0), Max: year, About: "For so long a run may fail by errors that are no dependency's until the message at fault goes to the poison topic; 0: for ever."},
-	{Path: "router.retries", Min: 0, Max: 1000, About: "Retries before a run goes back to its lane, which tries again for ever."},
+	{Path: "router.retries", Min: 0, Max: 1000, About: "Retries before a run goes back to its lane, which tries again."},
 	{Path: "router.retry_pause", Min: short, Max: time.Minute, About: "Pause before the first retry; it doubles."},
 	{Path: "router.retry_pause_max", Min: short, Max: long, About: "The longest pause between two retries."},
-	{Path: "router.run", Min: 1, Max: 1 << 16, About: "Queued messages of a lane that go through together."},
+	{Path: "router.run", Min: 1, Max: 8192, About: "Queued messages of a lane that go through together."},
 
 	{Path: "webhook.hooks", About: "Receivers of stored messages: name=url, several with commas between them."},
 	{Path: "webhook.secrets", About: "Secrets that sign what a hook is sent, by its name, each of at least 32 bytes."},

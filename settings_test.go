@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/infra/conf"
+	"github.com/gochat/gochat/infra/mq"
 )
 
 // TestEverySettingIsDescribed: the table and the configuration name the same settings,
@@ -16,6 +17,15 @@ import (
 func TestEverySettingIsDescribed(t *testing.T) {
 	require.NoError(t, conf.Complete(defaultConfig(), settings))
 	require.NoError(t, conf.Check(defaultConfig(), settings))
+}
+
+// TestAWorkerTakesTheLongestRun: a setting that is within its range is no reason for a start to fail.
+func TestAWorkerTakesTheLongestRun(t *testing.T) {
+	for _, s := range settings {
+		if s.Path == "router.run" {
+			require.NoError(t, mq.SubscriberConfig{Run: s.Max.(int), Lanes: 1}.WithDefaults().Validate())
+		}
+	}
 }
 
 // TestSettingsOutOfRange: a number below or above its range ends the start with a

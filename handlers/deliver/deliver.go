@@ -1,6 +1,6 @@
 // Package deliver is the last pipeline stage: it hands every stored message to
 // the gateways of its recipients, tells the senders what became of their
-// sends, and publishes the stored events, all or none.
+// sends, and publishes the stored events. When a call fails, a part may be published.
 package deliver
 
 import (

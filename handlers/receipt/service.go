@@ -78,11 +78,7 @@ func (s *Service) Deliver(ctx context.Context, in *pb.DeliverRequest) (*pb.Deliv
 		// failure of the call.
 		trace.SpanFromContext(ctx).RecordError(err)
 	}
-	out := &pb.DeliverResponse{}
-	for _, m := range resp.GetMoved() {
-		out.Moved = append(out.Moved, &pb.DeliveredTo{UserId: m.GetUserId(), ConversationId: m.GetConversationId(), SeqId: m.GetDeliveredSeq()})
-	}
-	return out, nil
+	return &pb.DeliverResponse{}, nil
 }
 
 // tell tells the peers of single chats.
