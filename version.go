@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
@@ -10,15 +11,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker for a release: -X main.version=1.2.3.
-var version = ""
+// version and revision are set by the linker for a release, and where the program is built
+// without its repository: -X main.version=1.2.3 -X main.revision=0123abc.
+var version, revision = "", ""
 
 // build is what is known of how this program was made.
 type build struct{ version, revision, goVersion string }
 
 // thisBuild reads what the Go tools left in the program.
 func thisBuild() build {
-	b := build{version: version, revision: "unknown", goVersion: runtime.Version()}
+	b := build{version: version, revision: cmp.Or(revision, "unknown"), goVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if ok {
 		if b.version == "" {

@@ -111,3 +111,25 @@ func TestAsyncAPIKnowsEveryFrame(t *testing.T) {
 	}
 	assert.Equal(t, strings.Count(text, "      payload:\n"), strings.Count(text, "      examples:\n"), "an example for each message")
 }
+
+// TestTheEpochMayBeMissing: an answer that a gateway makes of what a storage role of the version
+// before says is within the contract, in HTTP and in hello.
+func TestTheEpochMayBeMissing(t *testing.T) {
+	t.Parallel()
+	doc, err := openapi3.NewLoader().LoadFromData(contracts.OpenAPI)
+	require.NoError(t, err)
+	page := map[string]any{"conversations": []any{}, "more": false}
+	require.NoError(t, doc.Components.Schemas["SyncAnswer"].Value.VisitJSON(page))
+	page["epoch"] = ""
+	require.Error(t, doc.Components.Schemas["SyncAnswer"].Value.VisitJSON(page), "it is left out then")
+	var frames struct {
+		Components struct {
+			Schemas map[string]struct {
+				Required []string `yaml:"required"`
+			} `yaml:"schemas"`
+		} `yaml:"components"`
+	}
+	require.NoError(t, yaml.Unmarshal(contracts.AsyncAPI, &frames))
+	require.NotEmpty(t, frames.Components.Schemas["Hello"].Required)
+	assert.NotContains(t, frames.Components.Schemas["Hello"].Required, "epoch")
+}

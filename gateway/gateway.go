@@ -162,7 +162,10 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.replacing = make(chan replacement, replaceMost)
 	g.hub.replaced = g.queueReplaced
 	g.presence = newPresence(id, cfg, deps.Sessions, g.hub, g.log)
-	g.devices, g.receipts, g.watch = g.newDeviceNotes(), g.newReceipts(), newWatch(g)
+	if g.receipts, err = g.newReceipts(); err != nil {
+		return nil, err
+	}
+	g.devices, g.watch = g.newDeviceNotes(), newWatch(g)
 	if g.app, err = g.routes(); err != nil {
 		return nil, err
 	}

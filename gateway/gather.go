@@ -12,11 +12,15 @@ import (
 )
 
 const (
-	// gatherMost bounds the things of one kind that wait to be handed over.
+	// gatherMost bounds the things of one kind that wait to be handed over and are known to be
+	// true.
 	gatherMost = 1 << 16
 	// gatherShare is how many of them may be of one user, so that nobody takes the places of
 	// others.
 	gatherShare = 1 << 10
+	// gatherUnsure is how many others may be of one user that are not known to be true, of as
+	// many places again.
+	gatherUnsure = 1 << 8
 	// gatherRun is how many one call hands over.
 	gatherRun = contracts.DeliveredBatch
 	// gatherRetry is the pause after a call that failed.
@@ -33,12 +37,16 @@ type gather[K comparable, V any] struct {
 	timeout time.Duration
 	merge   func(old, newer V) V
 	owner   func(K) int64 // whose thing it is
-	send    func(ctx context.Context, run []V) error
-	log     *zap.Logger
+	// sure reports whether there is such a thing; nil: there is. What may be made up has places
+	// of its own, so that it takes none of the others.
+	sure func(K) bool
+	send func(ctx context.Context, run []V) error
+	log  *zap.Logger
 
 	mu      sync.Mutex
 	waiting map[K]V
-	owned   map[int64]int // how many of those that wait are each user's
+	certain places
+	unsure  places
 	tried   chan struct{} // closed when a call with what waits now has ended
 	kick    chan struct{}
 	quit    chan struct{}
@@ -46,9 +54,32 @@ type gather[K comparable, V any] struct {
 
 // start completes a gather; run is to be started after it.
 func (g *gather[K, V]) start() *gather[K, V] {
-	g.waiting, g.owned, g.tried = map[K]V{}, map[int64]int{}, make(chan struct{})
+	g.reset()
 	g.kick, g.quit = make(chan struct{}, 1), make(chan struct{})
 	return g
+}
+
+// reset begins with nothing that waits.
+func (g *gather[K, V]) reset() {
+	g.waiting, g.tried = map[K]V{}, make(chan struct{})
+	g.certain, g.unsure = places{share: gatherShare, owned: map[int64]int{}}, places{share: gatherUnsure, owned: map[int64]int{}}
+}
+
+// places are what things take while they wait.
+type places struct {
+	share int // of one user
+	taken int
+	owned map[int64]int // by user
+}
+
+// take reports whether there was a place.
+func (p *places) take(owner int64) bool {
+	if p.taken >= gatherMost || p.owned[owner] >= p.share {
+		return false
+	}
+	p.taken++
+	p.owned[owner]++
+	return true
 }
 
 // add takes a word, unless too many wait, of all or of its user. tried is closed when it was handed over, or
@@ -71,10 +102,14 @@ func (g *gather[K, V]) put(k K, v V, older bool) bool {
 		v = g.merge(v, there)
 	case known:
 		v = g.merge(there, v)
-	case len(g.waiting) >= gatherMost || g.owned[g.owner(k)] >= gatherShare:
-		return false
 	default:
-		g.owned[g.owner(k)]++
+		from := &g.certain
+		if g.sure != nil && !g.sure(k) {
+			from = &g.unsure
+		}
+		if !from.take(g.owner(k)) {
+			return false
+		}
 	}
 	g.waiting[k] = v
 	return true
@@ -130,7 +165,7 @@ func (g *gather[K, V]) rest(d time.Duration) bool {
 func (g *gather[K, V]) flush() bool {
 	g.mu.Lock()
 	batch, tried := g.waiting, g.tried
-	g.waiting, g.owned, g.tried = map[K]V{}, map[int64]int{}, make(chan struct{})
+	g.reset()
 	g.mu.Unlock()
 	defer close(tried)
 	for len(batch) > 0 {

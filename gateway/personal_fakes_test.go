@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -82,7 +83,13 @@ func (f *fakePersonal) Deliver(_ context.Context, in *pb.DeliverRequest, _ ...gr
 		return nil, f.fail
 	}
 	f.batches = append(f.batches, in.GetDelivered())
-	return &pb.DeliverResponse{}, nil
+	out := &pb.DeliverResponse{}
+	for _, d := range in.GetDelivered() {
+		if !strings.HasPrefix(d.GetConversationId(), "group_no") {
+			out.Moved = append(out.Moved, d)
+		}
+	}
+	return out, nil
 }
 
 func (f *fakePersonal) delivered() (out []*pb.DeliveredTo) {

@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -15,9 +18,17 @@ type deliveredKey struct {
 
 type receipts = gather[deliveredKey, *pb.DeliveredTo]
 
+// receiversKnown is of how many it is remembered that they are in a conversation.
+const receiversKnown = 1 << 16
+
 // newReceipts gathers what clients have received: of many frames about one
-// conversation only the highest position goes on.
-func (g *Gateway) newReceipts() *receipts {
+// conversation only the highest position goes on. Who is in which conversation it learns from
+// the answers: a frame is not worth a question.
+func (g *Gateway) newReceipts() (*receipts, error) {
+	members, err := lru.New[deliveredKey, struct{}](receiversKnown)
+	if err != nil {
+		return nil, fmt.Errorf("remember who is in which conversation: %w", err)
+	}
 	r := &receipts{
 		what: "delivered positions", pause: g.cfg.ReceiptInterval, timeout: g.cfg.RPCTimeout, log: g.log,
 		merge: func(old, newer *pb.DeliveredTo) *pb.DeliveredTo {
@@ -27,12 +38,19 @@ func (g *Gateway) newReceipts() *receipts {
 			return newer
 		},
 		owner: func(k deliveredKey) int64 { return k.user },
+		sure: func(k deliveredKey) bool {
+			_, known := members.Get(k)
+			return known || k.conv == string(contracts.World)
+		},
 		send: func(ctx context.Context, run []*pb.DeliveredTo) error {
-			_, err := g.deps.Receipts.Deliver(ctx, &pb.DeliverRequest{Delivered: run})
+			resp, err := g.deps.Receipts.Deliver(ctx, &pb.DeliverRequest{Delivered: run})
+			for _, d := range resp.GetMoved() {
+				members.Add(deliveredKey{d.GetUserId(), d.GetConversationId()}, struct{}{})
+			}
 			return err
 		},
 	}
-	return r.start()
+	return r.start(), nil
 }
 
 // delivered takes what the client says that it has received.

@@ -73,18 +73,3 @@ func TestTypingThatIsRefusedTakesNoPlace(t *testing.T) {
 	in, _ := last[*pb.TypingRequest](h.logic)
 	require.Equal(t, "world", in.GetConversationId())
 }
-
-// TestOneUserHasAShareOfReceipts: who has received everything everywhere keeps nobody from
-// saying so.
-func TestOneUserHasAShareOfReceipts(t *testing.T) {
-	h := start(t, func(c *Config, _ *Deps) { c.ReceiptInterval = time.Hour })
-	taken := 0
-	for i := range 2 * gatherMost {
-		if _, ok := h.gw.receipts.add(deliveredKey{1, fmt.Sprint("group_", i)}, &pb.DeliveredTo{}); ok {
-			taken++
-		}
-	}
-	require.Equal(t, gatherShare, taken)
-	_, ok := h.gw.receipts.add(deliveredKey{2, "world"}, &pb.DeliveredTo{})
-	require.True(t, ok)
-}

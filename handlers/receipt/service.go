@@ -78,7 +78,11 @@ func (s *Service) Deliver(ctx context.Context, in *pb.DeliverRequest) (*pb.Deliv
 		// failure of the call.
 		trace.SpanFromContext(ctx).RecordError(err)
 	}
-	return &pb.DeliverResponse{}, nil
+	out := &pb.DeliverResponse{}
+	for _, m := range resp.GetMoved() {
+		out.Moved = append(out.Moved, &pb.DeliveredTo{UserId: m.GetUserId(), ConversationId: m.GetConversationId(), SeqId: m.GetDeliveredSeq()})
+	}
+	return out, nil
 }
 
 // tell tells the peers of single chats.

@@ -74,12 +74,15 @@ func TestDeliverTellsPeersOfSingleChats(t *testing.T) {
 		{UserId: 1, ConversationId: "group_9", DeliveredSeq: 5, Type: pb.ConversationType_CONVERSATION_TYPE_GROUP, PeerId: 2},
 		{UserId: 1, ConversationId: single, DeliveredSeq: 5, Type: pb.ConversationType_CONVERSATION_TYPE_SINGLE},
 	}
-	_, err := s.Deliver(t.Context(), &pb.DeliverRequest{Delivered: []*pb.DeliveredTo{
+	resp, err := s.Deliver(t.Context(), &pb.DeliverRequest{Delivered: []*pb.DeliveredTo{
 		to(1, single, math.MaxUint64), to(1, "group_9", 3),
 		to(0, single, 1), to(1, "nonsense", 1), to(1, "world", 1), to(1, single, 0), // nothing to keep
 	}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := resp.GetMoved(); len(got) != 3 || got[1].GetUserId() != 1 || got[1].GetConversationId() != "group_9" || got[1].GetSeqId() != 5 {
+		t.Errorf("said that %v moved", got)
 	}
 	if len(f.marked) != 2 || f.marked[0].GetSeqId() != math.MaxInt64 || f.marked[1].GetConversationId() != "group_9" {
 		t.Errorf("marked %v", f.marked)

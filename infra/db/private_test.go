@@ -24,7 +24,46 @@ func TestPrivateErrorsQuoteNothing(t *testing.T) {
 		},
 		"a part of a statement, which is cut off": {
 			mysql.MySQLError{Number: 1064, Message: `You have an error in your SQL syntax near 'it\'s a secret, 'text') at line 1`},
-			`save: Error 1064: You have an error in your SQL syntax near ?text?`,
+			`save: Error 1064: You have an error in your SQL syntax near ?`,
+		},
+		"a table": {
+			mysql.MySQLError{Number: 1146, Message: "Table 'gochat.store_epoch' doesn't exist"},
+			"save: Error 1146: Table 'gochat.store_epoch' doesn't exist",
+		},
+		"a column": {
+			mysql.MySQLError{Number: 1054, Message: "Unknown column 'c.counted_seq' in 'SELECT'"},
+			"save: Error 1054: Unknown column 'c.counted_seq' in 'SELECT'",
+		},
+		"a name in backquotes": {
+			mysql.MySQLError{Number: 1091, Message: "Can't DROP COLUMN `stored_at`; check that it exists"},
+			"save: Error 1091: Can't DROP COLUMN `stored_at`; check that it exists",
+		},
+		"an account": {
+			mysql.MySQLError{Number: 1142, Message: "SELECT command denied to user 'gochat'@'10.0.0.%' for table `gochat`.`users`"},
+			"save: Error 1142: SELECT command denied to user 'gochat'@'10.0.0.%' for table `gochat`.`users`",
+		},
+		"a name that is none": {
+			mysql.MySQLError{Number: 1054, Message: "Unknown column 'my secret' in 'WHERE'"},
+			"save: Error 1054: Unknown column ?",
+		},
+		"a name that is none, cut off": {
+			mysql.MySQLError{Number: 1054, Message: "Unknown column 'isn't a secret"},
+			"save: Error 1054: Unknown column ?",
+		},
+		"a value that looks like a name": {
+			mysql.MySQLError{Number: 1062, Message: "Duplicate entry 'secret' for key 'users.username_key'"},
+			"save: Error 1062: Duplicate entry ? for key 'users.username_key'",
+		},
+		"a value that has a quote": {
+			mysql.MySQLError{Number: 1062, Message: "Duplicate entry 'it's a secret' for key 'users.username_key'"},
+			"save: Error 1062: Duplicate entry ? for key 'users.username_key'",
+		},
+		"a value that has a quote and is cut off": {
+			mysql.MySQLError{Number: 1062, Message: "Duplicate entry 'it's a secret"}, "save: Error 1062: Duplicate entry ?",
+		},
+		"a statement": {
+			mysql.MySQLError{Number: 1064, Message: "You have an error near 'it's a secret' at line 3"},
+			"save: Error 1064: You have an error near ? at line 3",
 		},
 		"nothing": {mysql.MySQLError{Number: 1213, Message: "Deadlock found"}, "save: Error 1213: Deadlock found"},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -79,6 +80,44 @@ func (s *Store) endSome(ctx context.Context, tx bun.Tx, key store.DeviceKey, now
 	return ended, nil
 }
 
+// forgottenTokensMax is how many tokens are kept of those of a user's devices that are forgotten.
+const forgottenTokensMax = 1000
+
+// forgetTokens forgets the expired tokens of a user's devices, and those of forgotten devices
+// beyond forgottenTokensMax that expire first.
+func (s *Store) forgetTokens(ctx context.Context, tx bun.Tx, user, now int64) error {
+	const query = "SELECT t.device_id, t.token_id, t.expires_at, d.device_id IS NOT NULL FROM device_tokens t" +
+		" LEFT JOIN devices d ON d.user_id = t.user_id AND d.device_id = t.device_id WHERE t.user_id = ? ORDER BY t.expires_at DESC, t.device_id, t.token_id"
+	var args []any
+	kept := 0
+	err := queryEach(ctx, tx.Tx, query, []any{user}, func(rows *sql.Rows) error {
+		var device, token string
+		var expires int64
+		var there bool
+		if err := rows.Scan(&device, &token, &expires, &there); err != nil {
+			return err
+		}
+		switch {
+		case expires < now-sweepGrace.Milliseconds(), !there && kept == forgottenTokensMax:
+			args = append(args, user, device, token)
+		case !there:
+			kept++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(args, 3*maxIn) {
+		err := s.write(ctx, tx.Tx, "DELETE FROM device_tokens WHERE (user_id, device_id, token_id) IN ("+pairsOf(s.db.Driver())+
+			rowMarks(len(chunk)/3, "(?,?,?)")+")", chunk)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func tokens(ctx context.Context, tx bun.Tx, query string, args ...any) (out []store.Token, err error) {
 	return out, queryEach(ctx, tx.Tx, query, args, func(rows *sql.Rows) error {
 		var t store.Token
@@ -127,7 +166,7 @@ func (s *Store) forbid(ctx context.Context, tx bun.Tx, device store.DeviceKey, a
 }
 
 // usedAmong tells when the devices were revoked, and which of the tokens they are known to
-// use.
+// use, where the device itself is known.
 func (s *Store) usedAmong(ctx context.Context, list []store.UsedToken) (revokedAt map[store.DeviceKey]int64, used map[usedKey]bool, err error) {
 	var devices, uses []any
 	for _, t := range list {
@@ -155,7 +194,8 @@ func (s *Store) usedAmong(ctx context.Context, list []store.UsedToken) (revokedA
 		func(rows *sql.Rows) error {
 			var key usedKey
 			err := rows.Scan(&key.UserID, &key.ID, &key.token)
-			used[key] = true
+			_, there := revokedAt[key.DeviceKey]
+			used[key] = there // a device that was forgotten is to be noted anew
 			return err
 		})
 	return revokedAt, used, err

@@ -118,7 +118,8 @@ func deviceRows(ctx context.Context, tx bun.Tx, query string, args []any, take f
 }
 
 // forget takes away what each of the users has beyond store.DevicesMax. A device that comes
-// back is noted anew, with the token that it uses.
+// back is noted anew. It may come back by the end of a socket, which says nothing of tokens: what
+// it used before is kept, so that whoever revokes it then finds that.
 func (s *Store) forget(ctx context.Context, tx bun.Tx, owners []int64) error {
 	for _, user := range owners {
 		var rows []deviceRow
@@ -136,11 +137,12 @@ func (s *Store) forget(ctx context.Context, tx bun.Tx, owners []int64) error {
 		for _, r := range rows[store.DevicesMax:] {
 			args = append(args, r.ID)
 		}
-		for _, table := range []string{"devices", "device_tokens"} {
-			err = s.write(ctx, tx.Tx, "DELETE FROM "+table+" WHERE user_id = ? AND device_id IN ("+marks(len(args)-1)+")", args)
-			if err != nil {
-				return err
-			}
+		err = s.write(ctx, tx.Tx, "DELETE FROM devices WHERE user_id = ? AND device_id IN ("+marks(len(args)-1)+")", args)
+		if err == nil {
+			err = s.forgetTokens(ctx, tx, user, time.Now().UnixMilli())
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -127,7 +127,9 @@ func (x *DeliverRequest) GetDelivered() []*DeliveredTo {
 }
 
 type DeliverResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those whose position was moved, so that they are in the conversation.
+	Moved         []*DeliveredTo `protobuf:"bytes,1,rep,name=moved,proto3" json:"moved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,6 +162,13 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
 	return file_gochat_v1_receipt_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *DeliverResponse) GetMoved() []*DeliveredTo {
+	if x != nil {
+		return x.Moved
+	}
+	return nil
 }
 
 type ListReadersRequest struct {
@@ -696,8 +705,9 @@ const file_gochat_v1_receipt_proto_rawDesc = "" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12\x15\n" +
 	"\x06seq_id\x18\x03 \x01(\x04R\x05seqId\"F\n" +
 	"\x0eDeliverRequest\x124\n" +
-	"\tdelivered\x18\x01 \x03(\v2\x16.gochat.v1.DeliveredToR\tdelivered\"\x11\n" +
-	"\x0fDeliverResponse\"\x9f\x01\n" +
+	"\tdelivered\x18\x01 \x03(\v2\x16.gochat.v1.DeliveredToR\tdelivered\"?\n" +
+	"\x0fDeliverResponse\x12,\n" +
+	"\x05moved\x18\x01 \x03(\v2\x16.gochat.v1.DeliveredToR\x05moved\"\x9f\x01\n" +
 	"\x12ListReadersRequest\x12\x1b\n" +
 	"\tcaller_id\x18\x01 \x01(\x03R\bcallerId\x12'\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12\x15\n" +
@@ -774,24 +784,25 @@ var file_gochat_v1_receipt_proto_goTypes = []any{
 }
 var file_gochat_v1_receipt_proto_depIdxs = []int32{
 	0,  // 0: gochat.v1.DeliverRequest.delivered:type_name -> gochat.v1.DeliveredTo
-	5,  // 1: gochat.v1.ListReadersResponse.readers:type_name -> gochat.v1.Reader
-	0,  // 2: gochat.v1.MarkDeliveredRequest.delivered:type_name -> gochat.v1.DeliveredTo
-	8,  // 3: gochat.v1.MarkDeliveredResponse.moved:type_name -> gochat.v1.MovedDelivery
-	11, // 4: gochat.v1.MovedDelivery.type:type_name -> gochat.v1.ConversationType
-	5,  // 5: gochat.v1.ReadersResponse.readers:type_name -> gochat.v1.Reader
-	1,  // 6: gochat.v1.ReceiptService.Deliver:input_type -> gochat.v1.DeliverRequest
-	3,  // 7: gochat.v1.ReceiptService.ListReaders:input_type -> gochat.v1.ListReadersRequest
-	6,  // 8: gochat.v1.ReceiptRepo.MarkDelivered:input_type -> gochat.v1.MarkDeliveredRequest
-	9,  // 9: gochat.v1.ReceiptRepo.Readers:input_type -> gochat.v1.ReadersRequest
-	2,  // 10: gochat.v1.ReceiptService.Deliver:output_type -> gochat.v1.DeliverResponse
-	4,  // 11: gochat.v1.ReceiptService.ListReaders:output_type -> gochat.v1.ListReadersResponse
-	7,  // 12: gochat.v1.ReceiptRepo.MarkDelivered:output_type -> gochat.v1.MarkDeliveredResponse
-	10, // 13: gochat.v1.ReceiptRepo.Readers:output_type -> gochat.v1.ReadersResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	0,  // 1: gochat.v1.DeliverResponse.moved:type_name -> gochat.v1.DeliveredTo
+	5,  // 2: gochat.v1.ListReadersResponse.readers:type_name -> gochat.v1.Reader
+	0,  // 3: gochat.v1.MarkDeliveredRequest.delivered:type_name -> gochat.v1.DeliveredTo
+	8,  // 4: gochat.v1.MarkDeliveredResponse.moved:type_name -> gochat.v1.MovedDelivery
+	11, // 5: gochat.v1.MovedDelivery.type:type_name -> gochat.v1.ConversationType
+	5,  // 6: gochat.v1.ReadersResponse.readers:type_name -> gochat.v1.Reader
+	1,  // 7: gochat.v1.ReceiptService.Deliver:input_type -> gochat.v1.DeliverRequest
+	3,  // 8: gochat.v1.ReceiptService.ListReaders:input_type -> gochat.v1.ListReadersRequest
+	6,  // 9: gochat.v1.ReceiptRepo.MarkDelivered:input_type -> gochat.v1.MarkDeliveredRequest
+	9,  // 10: gochat.v1.ReceiptRepo.Readers:input_type -> gochat.v1.ReadersRequest
+	2,  // 11: gochat.v1.ReceiptService.Deliver:output_type -> gochat.v1.DeliverResponse
+	4,  // 12: gochat.v1.ReceiptService.ListReaders:output_type -> gochat.v1.ListReadersResponse
+	7,  // 13: gochat.v1.ReceiptRepo.MarkDelivered:output_type -> gochat.v1.MarkDeliveredResponse
+	10, // 14: gochat.v1.ReceiptRepo.Readers:output_type -> gochat.v1.ReadersResponse
+	11, // [11:15] is the sub-list for method output_type
+	7,  // [7:11] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_receipt_proto_init() }
