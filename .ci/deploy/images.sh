@@ -11,6 +11,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/gochat
 port=${GOCHAT_IMAGE_PORT:-24960} # this one and the two after it
 work=$(mktemp -d)
 container=gochat-ci-$$
+revision=$(git rev-parse --short HEAD)
 proxy=
 
 say() { printf -- '-- %s\n' "$*"; }
@@ -132,7 +133,7 @@ build() {
   on_store buildah bud --format docker --pull-never --isolation chroot --platform "$1" --file deploy/images/Dockerfile \
     --volume "$(go env GOMODCACHE):/cache/mod" --volume "$(go env GOCACHE):/cache/build" \
     --build-arg BUILDPLATFORM="linux/$(go env GOHOSTARCH)" --build-arg BUILD_IMAGE="localhost/golang:$(go env GOVERSION)" --build-arg BASE_IMAGE="$2" \
-    --build-arg VERSION=0.0.0-ci --build-arg REVISION="$(git rev-parse --short HEAD)" \
+    --build-arg VERSION=0.0.0-ci --build-arg REVISION="$revision" \
     --tag "localhost/gochat:$3" . >"$work/build.log" 2>&1 || fail "building $3: $(tail -n 30 "$work/build.log")"
 }
 
@@ -170,7 +171,7 @@ run() {
   say "running it read-only, as a user without rights"
   start
   on_store podman healthcheck run "$container"
-  on_store podman exec "$container" gochat version | grep -F "gochat 0.0.0-ci (revision $(git rev-parse --short HEAD)," || fail "the version is not stamped"
+  on_store podman exec "$container" gochat version | grep -F "gochat 0.0.0-ci (revision $revision," || fail "the version is not stamped"
   [ "$(on_store podman exec "$container" id -u)" = 10001 ] || fail "it does not run as the user 10001"
   if on_store podman exec "$container" touch /tmp/x 2>/dev/null; then fail "the root file system can be written to"; fi
   say "tests from outside"
