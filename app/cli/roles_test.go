@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/app"
+)
+
+// TestWhichRolesMayRunTogether: a part that is embedded is in one process, and
+// one that is elsewhere is found through the registry.
+func TestWhichRolesMayRunTogether(t *testing.T) {
+	for name, c := range map[string]struct {
+		roles    string
+		driver   string
+		registry bool
+		want     []string // of the refusal; none: it may run
+	}{
+		"everything, embedded":                      {"all", app.DriverLog, false, nil},
+		"everything, on Kafka":                      {"all", app.DriverKafka, false, nil},
+		"everything but the chores":                 {"repo,logic,message,fanout,gateway", app.DriverLog, false, nil},
+		"one role, found by nobody":                 {"gateway", app.DriverKafka, false, []string{"role repo", "registry.endpoints"}},
+		"one role, found by others":                 {"gateway", app.DriverKafka, true, nil},
+		"two roles of a pipeline that they share":   {"message,fanout", app.DriverKafka, true, nil},
+		"one end of an embedded pipeline":           {"message", app.DriverLog, true, []string{"mq.driver", "role logic"}},
+		"storage has nothing to do with the queue":  {"repo", app.DriverLog, true, nil},
+		"the chores alone":                          {"janitor", app.DriverKafka, true, nil},
+		"everything but the feed":                   {"repo,logic,message,fanout,janitor,gateway", app.DriverLog, false, nil},
+		"the feed alone":                            {"feed", app.DriverRedisStream, true, nil},
+		"the feed of an embedded queue elsewhere":   {"feed", app.DriverLog, true, []string{"mq.driver"}},
+		"the chores of an embedded queue elsewhere": {"janitor", app.DriverLog, true, []string{"mq.driver"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			names, err := app.ParseRoles([]string{c.roles})
+			require.NoError(t, err)
+			cfg := app.DefaultConfig()
+			cfg.MQ.Driver = c.driver
+			if c.registry {
+				cfg.Registry.Endpoints = []string{"127.0.0.1:2379"}
+			}
+			err = app.CheckRoles(names, cfg)
+			if c.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.Error(t, err)
+			for _, w := range c.want {
+				assert.Contains(t, err.Error(), w)
+			}
+		})
+	}
+}
+
+func TestRolesStartInOneOrder(t *testing.T) {
+	names, err := app.ParseRoles([]string{"gateway,repo,message"})
+	require.NoError(t, err)
+	assert.Equal(t, "repo,message,gateway", strings.Join(names, ","))
+	_, err = app.ParseRoles([]string{"gateway,nonsense"})
+	require.ErrorContains(t, err, "nonsense")
+}

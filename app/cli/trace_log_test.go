@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestLogsCarryTheTraceThatTheClientSaw: also where traces are not kept, and in the
+// workers, whose retries say why.
+func TestLogsCarryTheTraceThatTheClientSaw(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	p := launch(t, "--data-dir", dir, "--gateway-listen", "127.0.0.1:0", "--gateway-send-timeout", "1s",
+		"--db-busy-timeout", "100ms", "--router-retry-pause", "1ms", "--router-retry-pause-max", "1ms")
+	token := register(t, p.address(t))
+	unlock := lockDatabase(t, dir)
+	id, err := send(t.Context(), p.address(t), token)
+	require.NoError(t, err)
+	require.Regexp(t, `^[0-9a-f]{32}$`, id)
+	for _, line := range []string{"retrying a run", "a run failed", "an HTTP request failed", "a call failed"} {
+		p.waitFor(t, &p.stderr, line)
+		said := regexp.MustCompile(`(?m)^.*` + line + `.*$`).FindString(p.stderr.String())
+		assert.Contains(t, said, `"trace_id": "`+id+`"`)
+		assert.Regexp(t, "database|not stored yet", said, "why")
+	}
+	for _, line := range strings.Split(p.stderr.String(), "\n") {
+		if strings.Contains(line, "retrying") || strings.Contains(line, "a run failed") {
+			assert.Contains(t, line, id)
+		}
+	}
+	unlock()
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gochat/gochat/app"
+	"github.com/gochat/gochat/repo/store"
+	sqlstore "github.com/gochat/gochat/repo/store/sql"
+)
+
+// errDeclined ends a command whose question was not answered with yes.
+var errDeclined = errors.New("nothing was changed")
+
+func webhookReplay(cfg *app.Config, stdout io.Writer) *cobra.Command {
+	var (
+		r     store.Replay
+		since string
+		yes   bool
+	)
+	cmd := &cobra.Command{
+		Use: "replay NAME --since TIME | --conversation ID --from-seq N", Args: cobra.ExactArgs(1),
+		Short: "Send a hook again what it has taken",
+		Long: "Moves a hook's cursors back, never forward. A running server goes on from there within a\n" +
+			"second. TIME is a time (2026-01-31T12:00:00Z), a day (2026-01-31) or how long ago (36h);\n" +
+			"what was sent up to a minute before it may come, too.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.Hook = args[0]
+			if err := readReplay(&r, since, time.Now()); err != nil {
+				return usageError{err}
+			}
+			return withHooks(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
+				return runReplay(ctx, s, r, question{yes: yes, in: cmd.InOrStdin(), out: stdout})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&r.ConversationID, "conversation", "", "only this conversation")
+	cmd.Flags().Uint64Var(&r.FromSeq, "from-seq", 0, "the first seqId to send again, of --conversation")
+	cmd.Flags().StringVar(&since, "since", "", "send again what is newer than this")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func readReplay(r *store.Replay, since string, now time.Time) error {
+	const seqMax = 1 << 62
+	switch {
+	case (since == "") == (r.FromSeq == 0):
+		return errors.New("say either --since TIME or --from-seq N")
+	case r.FromSeq > 0 && r.ConversationID == "":
+		return errors.New("--from-seq is a number of one conversation: say which by --conversation")
+	case r.FromSeq > seqMax:
+		return fmt.Errorf("--from-seq %d: there is no such number", r.FromSeq)
+	case since == "":
+		return nil
+	}
+	if ago, err := time.ParseDuration(since); err == nil && ago > 0 {
+		r.Since = now.Add(-ago)
+		return nil
+	}
+	for _, form := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.ParseInLocation(form, since, time.Local); err == nil {
+			r.Since = at
+			return nil
+		}
+	}
+	return fmt.Errorf("--since %q: say 2026-01-31T12:00:00Z, 2026-01-31 or 36h", since)
+}
+
+func runReplay(ctx context.Context, s *sqlstore.Store, r store.Replay, q question) error {
+	r.Try = true
+	plan, err := s.ReplayHook(ctx, r)
+	if err != nil {
+		return explainHook(err)
+	}
+	if plan.Conversations == 0 {
+		return q.tell("There is nothing to send again.\n")
+	}
+	if err := q.ask(fmt.Sprintf("Hook %s is to get about %d messages of %d conversations again.", r.Hook, plan.Messages, plan.Conversations)); err != nil {
+		return err
+	}
+	r.Try = false
+	done, err := s.ReplayHook(ctx, r)
+	if err != nil {
+		return explainHook(err)
+	}
+	return q.tell(fmt.Sprintf("%d conversations were moved back, by %d messages.\n", done.Conversations, done.Messages))
+}
+
+func webhookForget(cfg *app.Config, stdout io.Writer) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "forget NAME", Args: cobra.ExactArgs(1),
+		Short: "Forget how far a hook has got; one of this name begins anew with the next start",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withHooks(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
+				q := question{yes: yes, in: cmd.InOrStdin(), out: stdout}
+				if err := q.ask(fmt.Sprintf("How far hook %s has got in every conversation is to be forgotten.", args[0])); err != nil {
+					return err
+				}
+				if err := s.ForgetHook(ctx, args[0]); err != nil {
+					return explainHook(err)
+				}
+				return q.tell("It is forgotten.\n")
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func explainHook(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w; \"gochat webhook list\" names the hooks that were started", err)
+	}
+	return err
+}
+
+// question asks a person before something is done.
+type question struct {
+	yes bool
+	in  io.Reader
+	out io.Writer
+}
+
+func (q question) tell(text string) error {
+	if _, err := io.WriteString(q.out, text); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// ask returns nil when the answer is yes.
+func (q question) ask(what string) error {
+	if q.yes {
+		return q.tell(what + "\n")
+	}
+	if err := q.tell(what + " Go on? [y/N] "); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(io.LimitReader(q.in, 100)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return nil
+	}
+	return errDeclined
+}

@@ -1,0 +1,139 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/gateway"
+	"github.com/gochat/gochat/handlers/auth"
+	"github.com/gochat/gochat/handlers/authorize"
+	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/group"
+	"github.com/gochat/gochat/handlers/janitor"
+	"github.com/gochat/gochat/handlers/webhook"
+	"github.com/gochat/gochat/infra/conf"
+	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/mq/kafka"
+	"github.com/gochat/gochat/infra/mq/redisstream"
+	"github.com/gochat/gochat/infra/obs"
+	"github.com/gochat/gochat/infra/registry"
+	"github.com/gochat/gochat/infra/rpc"
+	"github.com/gochat/gochat/repo"
+	"github.com/gochat/gochat/routers"
+)
+
+// EnvPrefix starts the names of the settings in the environment.
+const EnvPrefix = "GOCHAT"
+
+// Config is every setting of every role.
+type Config struct {
+	// DataDir holds the embedded database, the message log and the secrets.
+	DataDir string `mapstructure:"data_dir"`
+	// Name is this replica's own and stays over a restart, so that it fences what its
+	// predecessor left open; a second living process of the same name is refused. Empty:
+	// the process gets a free number, that of a dead one of its place before others.
+	Name string `mapstructure:"name"`
+	// WorkerID makes this process's ids differ from those of others, 0 to 1023. With a
+	// registry one is claimed there instead.
+	WorkerID int64 `mapstructure:"worker_id"`
+
+	Gateway struct {
+		// Listen is host:port of the HTTP API, the WebSocket and the web client.
+		Listen         string `mapstructure:"listen"`
+		gateway.Config `mapstructure:",squash"`
+	} `mapstructure:"gateway"`
+	Limits struct {
+		contracts.Limits `mapstructure:",squash"`
+		gateway.Rates    `mapstructure:",squash"`
+	} `mapstructure:"limits"`
+
+	Auth         auth.Config         `mapstructure:"auth"`
+	Conversation conversation.Config `mapstructure:"conversation"`
+	Group        group.Config        `mapstructure:"group"`
+	Message      authorize.Config    `mapstructure:"message"`
+	Router       routers.Config      `mapstructure:"router"`
+	Janitor      janitor.Config      `mapstructure:"janitor"`
+	Webhook      webhook.Config      `mapstructure:"webhook"`
+	repo.Config  `mapstructure:",squash"`
+	MQ           MQConfig        `mapstructure:"mq"`
+	Registry     registry.Config `mapstructure:"registry"`
+	RPC          rpc.Config      `mapstructure:"rpc"`
+
+	Log   obs.LogConfig   `mapstructure:"log"`
+	Trace obs.TraceConfig `mapstructure:"trace"`
+	Ops   OpsConfig       `mapstructure:"ops"`
+	Debug DebugConfig     `mapstructure:"debug"`
+}
+
+// The message queues.
+const (
+	DriverLog         = "log"
+	DriverKafka       = "kafka"
+	DriverRedisStream = "redisstream"
+)
+
+// MQConfig says which message queue is between the roles.
+type MQConfig struct {
+	// Driver is log (embedded, for everything in one process), kafka or redisstream.
+	Driver      string             `mapstructure:"driver"`
+	Kafka       kafka.Config       `mapstructure:"kafka"`
+	RedisStream redisstream.Config `mapstructure:"redisstream"`
+}
+
+func (c MQConfig) validate() error {
+	switch c.Driver {
+	case DriverLog:
+		return nil
+	case DriverKafka:
+		return c.Kafka.Validate()
+	case DriverRedisStream:
+		return c.RedisStream.Validate()
+	}
+	return fmt.Errorf("mq.driver %q: must be log, kafka or redisstream", c.Driver)
+}
+
+func DefaultConfig() *Config {
+	c := &Config{
+		DataDir: "data",
+		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(), Group: group.DefaultConfig(),
+		Message: authorize.DefaultConfig(),
+		Router:  routers.DefaultConfig(), Config: repo.DefaultConfig(), Janitor: janitor.DefaultConfig(),
+		Webhook:  webhook.DefaultConfig(),
+		MQ:       MQConfig{Driver: DriverLog, Kafka: kafka.DefaultConfig(), RedisStream: redisstream.DefaultConfig()},
+		Registry: registry.DefaultConfig(), RPC: rpc.DefaultConfig(),
+		Log: obs.DefaultLogConfig(), Trace: obs.DefaultTraceConfig(),
+	}
+	c.Gateway.Listen = "127.0.0.1:8080"
+	c.Gateway.Config = gateway.DefaultConfig()
+	c.Limits.Limits = contracts.DefaultLimits()
+	c.Limits.Rates = gateway.DefaultRates()
+	return c
+}
+
+// Validate looks at what needs no server, and hands shared settings to those
+// who share them.
+func (c *Config) Validate() error {
+	c.Gateway.Rates = c.Limits.Rates
+	c.Auth.Limits = c.Limits.Limits
+	c.Conversation.Limits = c.Limits.Limits
+	c.Group.Limits = c.Limits.Limits
+	c.Router.Message = c.Message
+	if err := conf.Check(c, Settings); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	var errs []error
+	if c.DataDir == "" {
+		errs = append(errs, errors.New("data_dir: must name a directory"))
+	}
+	if c.Gateway.Listen == "" {
+		errs = append(errs, errors.New("gateway.listen: must be host:port"))
+	}
+	errs = append(errs, c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
+		c.Janitor.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
+		repo.CheckListMax(c.Conversation.ListMax))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"github.com/gochat/gochat/infra/private"
+)
+
+// QueueDir is the message log's folder in the data directory.
+const QueueDir = "queue"
+
+// dataDir is the folder that belongs to one running process.
+type dataDir struct {
+	path string
+	lock *flock.Flock
+}
+
+// OpenDataDir makes the folder when it is missing and takes it for this
+// process. It changes nothing in a folder that it cannot have.
+func OpenDataDir(path string) (*dataDir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", path, err)
+	}
+	err = private.Dir(abs, QueueDir, "certs")
+	if errors.Is(err, private.ErrOpen) {
+		return nil, fmt.Errorf("the data directory cannot be used: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the data directory %s (%w); name another one by --data-dir or GOCHAT_DATA_DIR", abs, Cause(err))
+	}
+	if err := private.Existing(filepath.Join(abs, "LOCK")); err != nil {
+		return nil, fmt.Errorf("the data directory cannot be used: %w", err)
+	}
+	lock := flock.New(filepath.Join(abs, "LOCK"), flock.SetPermissions(0o600))
+	got, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("cannot write to the data directory %s (%w); name another one by --data-dir or GOCHAT_DATA_DIR", abs, Cause(err))
+	}
+	if !got {
+		return nil, fmt.Errorf("the data directory %s is in use by another gochat; stop it, or name another one by --data-dir or GOCHAT_DATA_DIR", abs)
+	}
+	return &dataDir{path: abs, lock: lock}, nil
+}
+
+// Cause leaves the path out of a file error that the sentence names already.
+func Cause(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+func (d *dataDir) File(name string) string { return filepath.Join(d.path, name) }
+
+func (d *dataDir) Close() error {
+	if err := d.lock.Unlock(); err != nil {
+		return fmt.Errorf("unlock the data directory: %w", err)
+	}
+	return nil
+}
+
+// secrets are what a laptop's process makes for itself.
+type secrets struct {
+	// TokenKeys sign and check tokens, by key id; ActiveKey signs.
+	TokenKeys map[string]string `json:"tokenKeys"`
+	ActiveKey string            `json:"activeKey"`
+}
+
+// secrets reads the generated secrets, or makes them on the first start.
+func (d *dataDir) secrets() (secrets, error) {
+	file := d.File("secrets.json")
+	if err := private.Existing(file); err != nil {
+		return secrets{}, fmt.Errorf("the generated secrets cannot be used: %w", err)
+	}
+	raw, err := os.ReadFile(file) //nolint:gosec // our own data directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.makeSecrets(file)
+	}
+	var s secrets
+	if err == nil {
+		err = json.Unmarshal(raw, &s)
+	}
+	if err == nil && s.TokenKeys[s.ActiveKey] == "" {
+		err = errors.New("it names no active key")
+	}
+	if err != nil {
+		return s, fmt.Errorf("read the generated secrets in %s (%w); when the file is damaged, remove it: everybody has to log in again", file, Cause(err))
+	}
+	return s, nil
+}
+
+func (d *dataDir) makeSecrets(file string) (secrets, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // crypto/rand.Read never fails
+	s := secrets{TokenKeys: map[string]string{"k1": base64.RawURLEncoding.EncodeToString(key)}, ActiveKey: "k1"}
+	raw, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return s, fmt.Errorf("encode the secrets: %w", err)
+	}
+	if err := writeDurably(file, raw); err != nil {
+		return s, fmt.Errorf("write the generated secrets to %s: %w", file, err)
+	}
+	return s, nil
+}
+
+// writeDurably leaves either the whole file or none, whenever it is killed.
+func writeDurably(file string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already after the rename
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if closeErr := tmp.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), file)
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/infra/lifecycle"
+	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/infra/obs"
+	"github.com/gochat/gochat/repo/store"
+)
+
+// StopTimeout is what a stop may take altogether: the gateway's drain, the workers' and
+// the calls', one after the other as far as they are in this process, and a rest for what
+// is closed after them.
+func (c *Config) StopTimeout() time.Duration {
+	const rest = 5 * time.Second
+	return c.Gateway.DrainTimeout + c.Router.DrainTimeout + c.RPC.DrainTimeout + rest
+}
+
+// gcPercent trades memory for CPU: what lives on the heap is small and bounded,
+// and at Go's default of 100 a quarter of the CPU went to the collector under
+// load. GOGC overrides it.
+const gcPercent = 300
+
+// Serve runs roles until ctx is done or one of them fails.
+func Serve(ctx context.Context, cfg *Config, names, unknown []string, reload func() (*Config, error), stdout, stderr io.Writer) (err error) {
+	log, level, closeLog, err := obs.NewLogger(cfg.Log, stderr)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	if len(unknown) > 0 {
+		log.Warn("these environment variables name no setting; \"gochat config\" lists them all",
+			zap.String("variables", strings.Join(unknown, " ")))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	a := &app{
+		cfg: cfg, roles: names, log: log, level: level, stack: lifecycle.New(ctx),
+		reload: reload, tuning: tuning{file: cfg.Log.Level},
+	}
+	defer func() {
+		if stopErr := a.stack.Stop(cfg.StopTimeout()); stopErr != nil {
+			err = errors.Join(err, stopErr)
+		}
+	}()
+	started := time.Now()
+	if err := a.start(ctx); err != nil {
+		return Explain(err)
+	}
+	if err := a.greet(stdout, time.Since(started)); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: what is accepted is finished first")
+		return nil
+	case err := <-a.stack.Failed():
+		return err
+	}
+}
+
+// greet prints what a person wants to know first.
+func (a *app) greet(stdout io.Writer, took time.Duration) error {
+	_, err := fmt.Fprintf(stdout, "GoChat runs (%s, started in %d ms).\n", strings.Join(a.roles, ", "), took.Milliseconds())
+	if err == nil && a.dir != nil {
+		_, err = fmt.Fprintf(stdout, "  data  %s\n", a.dir.path)
+	}
+	if err == nil && a.calling != nil {
+		_, err = fmt.Fprintf(stdout, "  calls %s\n", a.calling.Addr())
+	}
+	if err == nil && a.listener != nil {
+		_, err = fmt.Fprintf(stdout, "  open  %s\n", a.url())
+	}
+	if err != nil {
+		return fmt.Errorf("print the address: %w", err)
+	}
+	return nil
+}
+
+// url is the web client's address; a wildcard address is shown as localhost.
+func (a *app) url() string {
+	host, port, err := net.SplitHostPort(a.listener.Addr().String())
+	if err != nil {
+		return a.listener.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// listen takes an address before anything else is touched, so that a taken port
+// changes nothing.
+func listen(ctx context.Context, address, setting string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("the address %s is taken by another program; stop it, or choose another one by %s", address, setting)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (%w); choose another address by %s", address, err, setting)
+	}
+	return ln, nil
+}
+
+// Explain makes one sentence of what can go wrong with the data at a start.
+func Explain(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNewerSchema):
+		return fmt.Errorf("the database is of a newer gochat, which this one cannot work with; use that version, or another data directory (%w)", err)
+	case errors.Is(err, db.ErrDamaged), errors.Is(err, walog.ErrDamaged):
+		return fmt.Errorf("the data is damaged and was left as it is; restore it from a backup, or start with another data directory (%w)", err)
+	}
+	return err
+}
+
+// has reports whether this process runs a role.
+func (a *app) has(role string) bool { return slices.Contains(a.roles, role) }
+
+// whole reports whether this process runs every role.
+func (a *app) whole() bool { return len(a.roles) == len(roles) }
+
+// DBPath is the embedded database's file.
+func (c *Config) DBPath(dir string) string {
+	if c.DB.Path != "" {
+		return c.DB.Path
+	}
+	return filepath.Join(dir, "gochat.db")
+}

@@ -1,0 +1,140 @@
+// Package app makes a process of the rooms of the house: it has the settings, opens the servers
+// that the settings name, and starts the roles that are asked for.
+package app
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/health"
+	"github.com/gochat/gochat/infra/idgen"
+	"github.com/gochat/gochat/infra/lifecycle"
+	"github.com/gochat/gochat/infra/obs"
+	"github.com/gochat/gochat/infra/registry"
+	"github.com/gochat/gochat/infra/rpc"
+	"github.com/gochat/gochat/repo"
+	"github.com/gochat/gochat/routers"
+)
+
+// app is a process while it starts: the one place that knows all rooms.
+type app struct {
+	cfg   *Config
+	roles []string
+	name  string // for people, and what its services are registered by
+	slot  string // the name that its outboxes have, and that no other process has
+	log   *zap.Logger
+	level zap.AtomicLevel
+	stack *lifecycle.Stack
+
+	reload  func() (*Config, error)
+	tuning  tuning
+	heard   chan os.Signal
+	tracing *obs.Tracing
+
+	started  atomic.Bool
+	leads    atomic.Bool  // this process does the chores that one does for all
+	listener net.Listener // of the gateway
+	calling  net.Listener // of the services
+	dir      *dataDir     // nil: nothing is embedded
+	secrets  secrets
+	metrics  *prometheus.Registry
+	checks   *health.Checks
+	registry *registry.Registry // nil: every role is in this process
+	ids      *idgen.Generator
+
+	// local are the services of this process; calls reaches those of others as well.
+	local   *rpc.Local
+	calls   grpc.ClientConnInterface
+	limits  pb.LimitRepoClient
+	queue   queue
+	routing routers.Deps
+	repo    *repo.Repo
+	logic   *routers.Logic
+}
+
+// start brings everything up, in the order in which it is needed. Nothing on the
+// disk is touched before the address is ours, nothing in the data directory
+// before it is.
+func (a *app) start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue,
+		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startFeed, a.startGateway, a.watchSettings, a.listenToSignals,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	a.started.Store(true)
+	return nil
+}
+
+// openAddresses takes the addresses, so that a taken one changes nothing.
+func (a *app) openAddresses(ctx context.Context) (err error) {
+	take := func(address, setting, env string) (net.Listener, error) {
+		ln, err := listen(ctx, address, "--"+setting+" or "+env)
+		if err == nil {
+			a.stack.Push("address "+address, func(context.Context) error { return ignoreClosed(ln.Close()) })
+		}
+		return ln, err
+	}
+	if a.has(RoleGateway) {
+		if a.listener, err = take(a.cfg.Gateway.Listen, "gateway-listen", "GOCHAT_GATEWAY_LISTEN"); err != nil {
+			return err
+		}
+	}
+	if a.serves() {
+		if a.calling, err = take(a.cfg.RPC.Listen, "rpc-listen", "GOCHAT_RPC_LISTEN"); err != nil {
+			return err
+		}
+	}
+	a.metrics = obs.NewMetrics()
+	a.metrics.MustRegister(buildMetric())
+	a.checks = health.New(2 * time.Second)
+	a.checks.Add("start", func(context.Context) error {
+		if !a.started.Load() {
+			return errors.New("the process is still starting")
+		}
+		return nil
+	})
+	if a.cfg.Ops.Listen != "" {
+		ln, err := take(a.cfg.Ops.Listen, "ops-listen", "GOCHAT_OPS_LISTEN")
+		if err != nil {
+			return err
+		}
+		a.stack.Go("operations", func(ctx context.Context) error { return serveOps(ctx, ln, a.checks, a.metrics, a.log) })
+	}
+	if a.cfg.Debug.Listen != "" {
+		ln, err := take(a.cfg.Debug.Listen, "debug-listen", "GOCHAT_DEBUG_LISTEN")
+		if err != nil {
+			return err
+		}
+		a.stack.Go("profiles", func(ctx context.Context) error { return serveDebug(ctx, ln) })
+	}
+	return nil
+}
+
+// ignoreClosed: whoever serves a listener closes it when it ends.
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (a *app) openObservation(ctx context.Context) error {
+	var err error
+	if a.tracing, err = obs.StartTracing(ctx, a.cfg.Trace, "gochat"); err != nil {
+		return err
+	}
+	a.stack.Push("tracing", a.tracing.Stop)
+	return nil
+}

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/webhook"
+	"github.com/gochat/gochat/routers"
+)
+
+// startFeed starts what follows stored messages.
+func (a *app) startFeed(context.Context) error {
+	if !a.has(RoleFeed) {
+		return nil
+	}
+	if err := a.startSearch(); err != nil {
+		return err
+	}
+	return a.startWebhooks()
+}
+
+// startWebhooks follows the events also when there are no hooks: a consumer group
+// that was there once and reads no more holds up what the queue may drop.
+func (a *app) startWebhooks() error {
+	news := pb.NewFeedRepoClient(a.calls)
+	feed, err := webhook.New(a.cfg.Webhook, webhook.Deps{
+		News: news, Cursors: news, Messages: pb.NewMessageRepoClient(a.calls),
+		Observer: routers.NewWebhookObserver(a.metrics, a.log), ContentMax: a.cfg.Limits.ContentMax,
+	})
+	if err != nil {
+		return err
+	}
+	router, err := routers.NewWebhookRouter(a.cfg.Router, a.routing, feed)
+	if err != nil {
+		return err
+	}
+	for _, name := range a.cfg.Webhook.Names() {
+		a.checks.AddSoft("webhook-"+name, func(context.Context) error { return feed.Down(name) })
+	}
+	a.stack.Go("webhooks", feed.Run)
+	a.stack.Go("webhook router", router.Run)
+	return nil
+}

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gochat/gochat/infra/registry"
+)
+
+// named are the roles in which a process must have its name to itself: those that
+// publish, since whoever opens an outbox ends the one of that name before it, and those
+// that answer calls under it.
+var named = []string{roleRepo, roleLogic, roleMessage, roleFanout, roleJanitor}
+
+// replica is the name of this process's part of a role, which no other replica
+// has at the same time.
+func (a *app) replica(role string) string { return role + "-" + a.slot }
+
+// claimNames claims what this process is known by. A name of its own is refused when
+// another process that lives has it. Without one it gets a number, of a dead process of
+// the same roles first: what that left open is then ended at once.
+func (a *app) claimNames(ctx context.Context) error {
+	a.slot = a.name
+	if a.cfg.Name == "" {
+		if a.cfg.MQ.Driver != DriverKafka || !a.publishes() {
+			return nil
+		}
+		kind := strings.Join(a.roles, "+")
+		if a.whole() {
+			kind = roleAll
+		}
+		name, err := a.registry.ClaimSlot(ctx, kind)
+		if err != nil {
+			return err
+		}
+		a.slot = name.String()
+		a.holdName(name)
+		return nil
+	}
+	for _, role := range named {
+		if !a.has(role) {
+			continue
+		}
+		name, err := a.registry.ClaimName(ctx, a.replica(role))
+		if err != nil {
+			return nameTaken(err)
+		}
+		a.holdName(name)
+	}
+	return nil
+}
+
+// nameTaken says what to do when a name is another process's.
+func nameTaken(err error) error {
+	if !errors.Is(err, registry.ErrNameTaken) {
+		return err
+	}
+	return fmt.Errorf("%w; end that one, or give this one a name of its own (setting name, GOCHAT_NAME)", err)
+}
+
+// publishes reports whether this process opens outboxes.
+func (a *app) publishes() bool {
+	return slices.ContainsFunc(named, func(role string) bool { return role != roleRepo && a.has(role) })
+}
+
+// holdName keeps a name until the process ends, and ends the process when it is lost.
+func (a *app) holdName(name *registry.Name) {
+	a.stack.Go("name "+name.String(), func(ctx context.Context) error {
+		select {
+		case err := <-name.Lost():
+			return errors.Join(fmt.Errorf("%w; each process needs a name of its own (setting name, GOCHAT_NAME)", err), name.Close())
+		case <-ctx.Done():
+			return name.Close()
+		}
+	})
+}
+
+// nameAlone is for a process that has no registry to ask: on its host it is the first,
+// the second, … that lives on the same queue, or the only one of its own name.
+func (a *app) nameAlone() error {
+	a.slot = a.name
+	if a.cfg.MQ.Driver != DriverKafka {
+		return nil
+	}
+	brokers := strings.Join(a.cfg.MQ.Kafka.Brokers, ",")
+	if a.cfg.Name != "" {
+		seat, err := registry.Seat(brokers + " " + a.cfg.Name)
+		if err != nil {
+			return nameTaken(fmt.Errorf("take the name %s on this host: %w", a.cfg.Name, err))
+		}
+		a.leaveSeat(seat)
+		return nil
+	}
+	number, seat, ok := registry.Slot(brokers)
+	if ok {
+		a.slot = strings.TrimSuffix(a.name, "-"+strconv.Itoa(os.Getpid())) + "-slot-" + strconv.Itoa(number)
+		a.leaveSeat(seat)
+	}
+	return nil
+}
+
+// leaveSeat gives a seat to others at the process's end; nil: there is none.
+func (a *app) leaveSeat(seat io.Closer) {
+	if seat != nil {
+		a.stack.Push("name "+a.slot, func(context.Context) error { return seat.Close() })
+	}
+}

@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/infra/lifecycle"
+	"github.com/gochat/gochat/infra/registry"
+)
+
+// TestANameIsOneProcess: also where no registry is there to ask, a second process of this host by
+// the same name is refused, on the same queue and as long as the first lives.
+func TestANameIsOneProcess(t *testing.T) {
+	t.Parallel()
+	start := func(name, broker string) (*app, error) {
+		cfg := DefaultConfig()
+		cfg.Name, cfg.MQ.Driver, cfg.MQ.Kafka.Brokers = name, DriverKafka, []string{broker}
+		a := &app{cfg: cfg, name: name, stack: lifecycle.New(context.WithoutCancel(t.Context()))}
+		return a, a.nameAlone()
+	}
+	end := func(a *app) { assert.NoError(t, a.stack.Stop(time.Minute)) }
+	queue := strings.ReplaceAll(t.TempDir(), "/", "-")
+	first, err := start("x", queue)
+	require.NoError(t, err)
+	assert.Equal(t, "x", first.slot)
+	second, err := start("x", queue)
+	require.ErrorIs(t, err, registry.ErrNameTaken)
+	require.ErrorContains(t, err, "GOCHAT_NAME")
+	end(second)
+	for _, other := range [][2]string{{"y", queue}, {"x", queue + "2"}} {
+		a, err := start(other[0], other[1])
+		require.NoError(t, err)
+		end(a)
+	}
+	end(first)
+	again, err := start("x", queue)
+	require.NoError(t, err)
+	end(again)
+}

@@ -1,0 +1,248 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"runtime"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/gateway"
+	"github.com/gochat/gochat/gateway/web"
+	"github.com/gochat/gochat/handlers/announce"
+	"github.com/gochat/gochat/handlers/auth"
+	"github.com/gochat/gochat/handlers/conversation"
+	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers/device"
+	"github.com/gochat/gochat/handlers/group"
+	"github.com/gochat/gochat/handlers/hint"
+	"github.com/gochat/gochat/handlers/janitor"
+	"github.com/gochat/gochat/handlers/largegroup"
+	"github.com/gochat/gochat/handlers/message"
+	"github.com/gochat/gochat/handlers/presence"
+	"github.com/gochat/gochat/handlers/receipt"
+	"github.com/gochat/gochat/handlers/roster"
+	"github.com/gochat/gochat/handlers/search"
+	"github.com/gochat/gochat/handlers/user"
+	"github.com/gochat/gochat/infra/registry"
+	"github.com/gochat/gochat/routers"
+)
+
+func (a *app) startLogic(context.Context) error {
+	if !a.has(roleLogic) {
+		return nil
+	}
+	out, err := routers.NewOutbox(a.queue, a.replica(roleLogic))
+	if err != nil {
+		return err
+	}
+	notifier := routers.NewNotifier(pb.NewSessionRepoClient(a.calls), out)
+	users, convs := pb.NewUserRepoClient(a.calls), pb.NewConversationRepoClient(a.calls)
+	authCfg := a.cfg.Auth
+	if len(authCfg.Keys) == 0 {
+		authCfg.Keys, authCfg.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
+	}
+	a.logic = &routers.Logic{}
+	a.logic.Auth, err = auth.New(authCfg, auth.Deps{
+		Accounts: users, Revocations: users, Devices: pb.NewDeviceRepoClient(a.calls), Notifier: notifier, IDs: a.ids, Limits: a.limits,
+	})
+	if err != nil {
+		return err
+	}
+	if a.logic.Users, err = user.New(user.Config{Limits: a.cfg.Limits.Limits}, users); err != nil {
+		return err
+	}
+	a.logic.Conversations, err = conversation.New(a.cfg.Conversation, conversation.Deps{
+		Conversations: convs, Directory: convs, Members: pb.NewGroupRepoClient(a.calls), Notifier: notifier,
+	})
+	if err != nil {
+		return err
+	}
+	if a.logic.Messages, err = message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls)); err != nil {
+		return err
+	}
+	groups := pb.NewGroupRepoClient(a.calls)
+	a.logic.Groups, err = group.New(a.cfg.Group, group.Deps{Groups: groups, Changes: groups, Announcer: announce.New(out), IDs: a.ids})
+	if err != nil {
+		return err
+	}
+	if a.logic.Search, err = search.New(convs, pb.NewSearchRepoClient(a.calls)); err != nil {
+		return err
+	}
+	if err := a.startPersonal(notifier); err != nil {
+		return err
+	}
+	a.logic.Mount(a.local)
+	return nil
+}
+
+// startPersonal makes the services of devices, receipts and presence.
+func (a *app) startPersonal(notifier *routers.Notifier) (err error) {
+	if a.logic.Devices, err = device.New(pb.NewDeviceRepoClient(a.calls), notifier); err != nil {
+		return err
+	}
+	if a.logic.Receipts, err = receipt.New(pb.NewReceiptRepoClient(a.calls), notifier); err != nil {
+		return err
+	}
+	a.logic.Presence, err = presence.New(pb.NewPresenceRepoClient(a.calls), pb.NewConversationRepoClient(a.calls))
+	return err
+}
+
+func (a *app) startRouters(context.Context) error {
+	sessions, groups := pb.NewSessionRepoClient(a.calls), roster.New(pb.NewGroupRepoClient(a.calls))
+	if a.has(roleFanout) {
+		out, err := routers.NewOutbox(a.queue, a.replica(roleFanout))
+		if err != nil {
+			return err
+		}
+		cfg := a.cfg.Router
+		if a.has(roleMessage) {
+			// Small chats of this process need cores at once; a large group's members do not
+			// notice that their shards wait for each other.
+			cfg.Lanes = min(cfg.Lanes, max(1, runtime.GOMAXPROCS(0)/2))
+		}
+		r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(groups, sessions, out, a.startHints(out)))
+		if err != nil {
+			return err
+		}
+		a.stack.Go("fanout router", r.Run)
+	}
+	if !a.has(roleMessage) {
+		return nil
+	}
+	out, err := routers.NewOutbox(a.queue, a.replica(roleMessage))
+	if err != nil {
+		return err
+	}
+	r, err := routers.NewMessageRouter(a.cfg.Router, a.routing, routers.Pipeline{
+		Messages: pb.NewMessageRepoClient(a.calls), Conversations: pb.NewConversationRepoClient(a.calls),
+		Groups: groups, Sessions: sessions, Hints: a.startHints(out), IDs: a.ids, Outbox: out,
+	})
+	if err != nil {
+		return err
+	}
+	a.stack.Go("message router", r.Run)
+	return nil
+}
+
+// startHints starts what tells sockets of messages that are not pushed to them. It stops
+// after the router that uses it.
+func (a *app) startHints(out deliver.Outbox) *hint.Hinter {
+	h := hint.New(out, func(err error) {
+		a.log.Warn("sockets were not told to pull messages that could not be pushed", zap.Error(err))
+	})
+	a.stack.Go("hints", h.Run)
+	return h
+}
+
+// startJanitor does the chores: as the elected one, or alone where there is no
+// registry and so nobody else.
+func (a *app) startJanitor(context.Context) error {
+	if !a.has(roleJanitor) {
+		return nil
+	}
+	j, err := janitor.New(a.cfg.Janitor, janitor.Deps{
+		Topics: a.queue, Gateways: pb.NewSessionRepoClient(a.calls), Report: a.reportChores,
+	})
+	if err != nil {
+		return err
+	}
+	out, err := routers.NewOutbox(a.queue, a.replica(roleJanitor))
+	if err != nil {
+		return err
+	}
+	crier, err := janitor.NewCrier(pb.NewGroupRepoClient(a.calls), announce.New(out), a.cfg.Janitor.Timeout, func(err error) {
+		a.log.Warn("changes of groups were not announced; it is tried again", zap.Error(err))
+	})
+	if err != nil {
+		return err
+	}
+	keeper := routers.NewPoisonKeeper(a.cfg.Router, a.routing, pb.NewPoisonRepoClient(a.calls))
+	chores := func(ctx context.Context) error {
+		a.leads.Store(true)
+		defer a.leads.Store(false)
+		all, ctx := errgroup.WithContext(ctx)
+		all.Go(func() error { return j.Run(ctx) })
+		all.Go(func() error { return crier.Run(ctx) })
+		all.Go(func() error { return keeper.Run(ctx) })
+		return all.Wait()
+	}
+	run := chores
+	if a.registry != nil {
+		run = func(ctx context.Context) error { return a.registry.Campaign(ctx, roleJanitor, chores) }
+	}
+	a.stack.Go("janitor", run)
+	return nil
+}
+
+func (a *app) reportChores(deleted []string, err error) {
+	if err != nil {
+		a.log.Warn("the janitor could not finish its round; it tries again", zap.Error(err))
+	}
+	if len(deleted) > 0 {
+		a.log.Info("topics of dead gateways were deleted", zap.Strings("topics", deleted))
+	}
+}
+
+func (a *app) startGateway(ctx context.Context) error {
+	if !a.has(RoleGateway) {
+		return nil
+	}
+	g, err := gateway.New(a.cfg.Gateway.Config, gateway.Deps{
+		Auth: pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
+		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
+		Groups:   pb.NewGroupServiceClient(a.calls),
+		Search:   pb.NewSearchServiceClient(a.calls),
+		Sessions: pb.NewSessionRepoClient(a.calls), Store: pb.NewConversationRepoClient(a.calls), Shared: a.limits, Transport: a.queue,
+		Devices: pb.NewDeviceServiceClient(a.calls), DeviceNotes: pb.NewDeviceRepoClient(a.calls),
+		Receipts: pb.NewReceiptServiceClient(a.calls),
+		Presence: pb.NewPresenceServiceClient(a.calls), Present: pb.NewPresenceRepoClient(a.calls),
+		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
+		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,
+	})
+	if err != nil {
+		return err
+	}
+	a.checks.Add("gateway", g.Check)
+	if a.cfg.Ops.Listen == "" && !a.cfg.Gateway.ServesOps(a.listener.Addr()) {
+		a.log.Warn("nobody can ask this process for /readyz and /metrics: the gateway serves them on loopback only; "+
+			"set ops.listen (GOCHAT_OPS_LISTEN) to an address inside your network", zap.Stringer("address", a.listener.Addr()))
+	}
+	a.stack.Go("gateway", func(ctx context.Context) error { return g.Serve(ctx, a.listener) })
+	select {
+	case <-g.Ready():
+		return a.listGateway(ctx, g.ID())
+	case err := <-a.stack.Failed():
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// listGateway makes the gateway known beside the session registry, which may be away or
+// lose what it holds.
+func (a *app) listGateway(ctx context.Context, id string) error {
+	if a.registry == nil {
+		return nil // whoever asks is in this process, and hears the gateway itself
+	}
+	reg, err := a.registry.Register(ctx, RoleGateway, registry.Instance{ID: id, Address: a.listener.Addr().String()})
+	if err != nil {
+		return err
+	}
+	a.stack.Push("registration of "+RoleGateway, func(context.Context) error { return reg.Close() })
+	return nil
+}
+
+// watchSettings follows what may change while the process runs.
+func (a *app) watchSettings(context.Context) error {
+	if a.registry == nil {
+		return nil
+	}
+	a.stack.Go("settings", func(ctx context.Context) error {
+		return a.registry.WatchConfig(ctx, a.applySettings)
+	})
+	return nil
+}
