@@ -182,7 +182,8 @@ run() {
   proxy=$!
   curl --silent --retry 50 --retry-delay 1 --retry-connrefused --output /dev/null --write-out '%{http_code}\n' "http://localhost:$((port + 2))/metrics" |
     grep -qx 404 || fail "the proxy shows clients what is for machines: $(tail -n 5 "$work/caddy.log")"
-  GOCHAT_TEST_URL=http://localhost:$((port + 2)) go test -count=1 -run 'Messages|Closings|World|Handshake' ./tests/blackbox
+  # Not TestClosings: a proxy may cut a client that floods before it has passed the close code on.
+  GOCHAT_TEST_URL=http://localhost:$((port + 2)) go test -count=1 -run 'Handshake|Messages|World|Resends|Outsiders' ./tests/blackbox
   say "ending it, and starting it again on its volume"
   on_store podman stop -t 30 "$container" >/dev/null
   [ "$(on_store podman inspect --format '{{.State.ExitCode}}' "$container")" = 0 ] || fail "it did not end in order: $(on_store podman logs "$container" 2>&1 | tail -n 20)"
