@@ -93,6 +93,7 @@ func (c MQConfig) validate() error {
 	return fmt.Errorf("mq.driver %q: must be log, kafka or redisstream", c.Driver)
 }
 
+// DefaultConfig returns the settings of a process that is told none: every role, on embedded parts.
 func DefaultConfig() *Config {
 	c := &Config{
 		DataDir: "data",

@@ -40,6 +40,7 @@ var roles = []role{
 	{name: RoleGateway, does: "HTTP and WebSocket for clients, and the web client", pipeline: true},
 }
 
+// RoleHelp returns a line for each role, for the help of the command line.
 func RoleHelp() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "    %-9s every role in this process\n", roleAll)
