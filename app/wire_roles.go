@@ -35,7 +35,7 @@ func (a *app) startLogic(context.Context) error {
 	if !a.has(roleLogic) {
 		return nil
 	}
-	out, err := routers.NewOutbox(a.queue, a.replica(roleLogic))
+	out, err := routers.NewOutbox(a.routing, a.replica(roleLogic))
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (a *app) startPersonal(notifier *routers.Notifier) (err error) {
 func (a *app) startRouters(context.Context) error {
 	sessions, groups := pb.NewSessionRepoClient(a.calls), roster.New(pb.NewGroupRepoClient(a.calls))
 	if a.has(roleFanout) {
-		out, err := routers.NewOutbox(a.queue, a.replica(roleFanout))
+		out, err := routers.NewOutbox(a.routing, a.replica(roleFanout))
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (a *app) startRouters(context.Context) error {
 	if !a.has(roleMessage) {
 		return nil
 	}
-	out, err := routers.NewOutbox(a.queue, a.replica(roleMessage))
+	out, err := routers.NewOutbox(a.routing, a.replica(roleMessage))
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (a *app) startJanitor(context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := routers.NewOutbox(a.queue, a.replica(roleJanitor))
+	out, err := routers.NewOutbox(a.routing, a.replica(roleJanitor))
 	if err != nil {
 		return err
 	}

@@ -151,7 +151,7 @@ func (h *hub) deliver(d *pb.Delivery, kick *kicks) (n int) {
 	if len(d.GetFrame()) == 0 {
 		return 0
 	}
-	f := frame{class: classOf(d), conv: d.GetConversationId(), seq: d.GetSeqId()}
+	f := frame{class: classOf(d), conv: d.GetConversationId(), seq: d.GetSeqId(), since: d.GetAcceptedAt()}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if only := d.GetOnlyConnectionId(); only != "" {

@@ -28,6 +28,7 @@ type metrics struct {
 	closes    *prometheus.CounterVec
 	limited   *prometheus.CounterVec
 	leases    *prometheus.CounterVec
+	written   prometheus.Histogram
 
 	// by type, made once: the label look-up would cost more than the counting
 	framesIn, framesOut map[string]prometheus.Counter
@@ -64,6 +65,11 @@ func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, er
 				"away: the gateway counts by itself.",
 		}, []string{"limit", "outcome"}),
 	}
+	m.written = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gochat_gateway_accepted_to_written_seconds", Help: "From the acceptance of a message until it was written to a socket: " +
+			"at most one message a write is measured. Clocks of gateways differ by a little.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+	})
 	frames := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gochat_gateway_frames_total", Help: "Frames by type and direction.",
 	}, []string{"type", "direction"})
@@ -77,7 +83,7 @@ func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, er
 		contracts.FrameGroup, contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError,
 		contracts.FrameDelivered, contracts.FramePresence)
 	for _, c := range []prometheus.Collector{
-		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, m.limited, m.leases, frames, gauge,
+		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, m.limited, m.leases, m.written, frames, gauge,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the gateway's metrics: %w", err)
@@ -145,6 +151,9 @@ func (m *metrics) late(took time.Duration, err error) {
 	}
 	m.publishes.WithLabelValues(outcome).Observe(took.Seconds())
 }
+
+// wrote measures the milliseconds from the acceptance of a message to its write.
+func (m *metrics) wrote(ms int64) { m.written.Observe(float64(max(ms, 0)) / 1000) }
 
 func (m *metrics) request(method, route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())

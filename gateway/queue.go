@@ -52,6 +52,7 @@ type frame struct {
 	class class
 	conv  string // of a push
 	seq   uint64 // of a push
+	since int64  // when the message of a push was accepted, Unix milliseconds; 0 is not known
 }
 
 // queue holds what waits for one socket. A writer exists only while it is not
@@ -62,6 +63,10 @@ type queue struct {
 	head   int
 	bytes  int
 	hints  map[string]uint64
+	// One of the pushes that wait is measured: measured is its place, counted from 1, and since
+	// when its message was accepted, Unix milliseconds; 0: none is.
+	measured int
+	since    int64
 	// starved is when the first frame did not fit, 0 once there is room again.
 	starved int64
 	// writing: a writer is at work, or the queue is corked before hello.
@@ -94,6 +99,9 @@ func (q *queue) put(f frame, maxFrames, maxBytes int) (v verdict, start bool) {
 	}
 	if q.len() < maxFrames && q.bytes+len(f.raw) <= maxBytes {
 		q.push(f.raw)
+		if q.measured == 0 && f.since != 0 {
+			q.measured, q.since = q.len(), f.since
+		}
 		start = !q.writing
 		q.writing = true
 		return queued, start
@@ -144,7 +152,8 @@ var gatherPool = sync.Pool{New: func() any { b := make([]byte, 0, gatherBytes); 
 type chunk struct {
 	raw    []byte
 	pooled *[]byte
-	last   bool // the close frame
+	last   bool  // the close frame
+	since  int64 // when the message that is measured in it was accepted; 0: none is
 }
 
 func (c chunk) free() {
@@ -170,17 +179,23 @@ func (q *queue) next(maxFrames, maxBytes int) (c chunk, hinted int, ok bool) {
 		return c, hinted, false
 	}
 	if q.len() == 1 || len(q.frames[q.head])+len(q.frames[q.head+1]) > gatherBytes {
-		return chunk{raw: q.pop()}, hinted, true
+		c.raw = q.pop(&c)
+		return c, hinted, true
 	}
 	c.pooled = gatherPool.Get().(*[]byte)
 	c.raw = (*c.pooled)[:0]
 	for q.len() > 0 && len(c.raw)+len(q.frames[q.head]) <= gatherBytes {
-		c.raw = append(c.raw, q.pop()...)
+		c.raw = append(c.raw, q.pop(&c)...)
 	}
 	return c, hinted, true
 }
 
-func (q *queue) pop() []byte {
+func (q *queue) pop(into *chunk) []byte {
+	if q.measured > 0 {
+		if q.measured--; q.measured == 0 {
+			into.since = q.since
+		}
+	}
 	raw := q.frames[q.head]
 	q.frames[q.head] = nil
 	q.head++
@@ -219,7 +234,7 @@ func (q *queue) abandon() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed, q.last, q.hints = true, nil, nil
-	q.frames, q.head, q.bytes = nil, 0, 0
+	q.frames, q.head, q.bytes, q.measured = nil, 0, 0, 0
 	q.stopWriting()
 }
 
@@ -230,6 +245,9 @@ func (q *queue) uncork(first []byte) {
 	defer q.mu.Unlock()
 	q.frames = append([][]byte{first}, q.frames[q.head:]...)
 	q.head = 0
+	if q.measured > 0 {
+		q.measured++
+	}
 	q.bytes += len(first)
 }
 
@@ -265,7 +283,7 @@ func (q *queue) close(last []byte, discard bool) (first, start bool) {
 	}
 	q.closed, q.last, q.hints = true, last, nil
 	if discard {
-		q.frames, q.head, q.bytes = nil, 0, 0
+		q.frames, q.head, q.bytes, q.measured = nil, 0, 0, 0
 	}
 	if q.writing {
 		return true, false

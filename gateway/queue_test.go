@@ -216,3 +216,42 @@ func TestNothingOvertakesHint(t *testing.T) {
 	require.Equal(t, collapsed, put("a"))
 	require.Equal(t, queued, put("b"))
 }
+
+// TestQueueMeasures one push at a time, when it is in what is written.
+func TestQueueMeasures(t *testing.T) {
+	var q queue
+	put := func(s string, since int64) {
+		f := item(s, classPush)
+		f.since = since
+		q.put(f, 4, 1<<20)
+	}
+	next := func() (string, int64) {
+		ch, _, _ := q.next(4, 1<<20)
+		defer ch.free()
+		return string(ch.raw[:1]), ch.since
+	}
+	large := strings.Repeat("l", gatherBytes)
+	put(large, 0)
+	put("m"+large, 7)
+	put("n"+large, 8)
+	q.uncork([]byte("hello"))
+	for _, want := range []struct {
+		frame string
+		since int64
+	}{{"h", 0}, {"l", 0}, {"m", 7}, {"n", 0}} {
+		frame, since := next()
+		require.Equal(t, want.frame, frame)
+		require.Equal(t, want.since, since, frame)
+	}
+	put("a", 0)
+	put("b", 9)
+	put("c", 10)
+	frame, since := next()
+	require.Equal(t, "a", frame, "gathered")
+	require.EqualValues(t, 9, since)
+	put("d", 11)
+	q.close([]byte("x"), true)
+	frame, since = next()
+	require.Equal(t, "x", frame)
+	require.Zero(t, since, "thrown away")
+}

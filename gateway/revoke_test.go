@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 
@@ -12,6 +13,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/device"
 	"github.com/gochat/gochat/routers"
+	"github.com/gochat/gochat/routers/middleware"
 )
 
 // registryOf finds users on the gateways of a test.
@@ -36,7 +38,7 @@ func (forbidding) ForbidDevice(_ context.Context, in *pb.ForbidDeviceRequest, _ 
 func TestRevocationReachesEveryGateway(t *testing.T) {
 	one := start(t)
 	two := start(t, func(_ *Config, d *Deps) { d.Transport = one.queue })
-	out, err := routers.NewOutbox(one.queue, "test")
+	out, err := routers.NewOutbox(routers.Deps{Transport: one.queue, Metrics: middleware.NewMetrics(prometheus.NewRegistry())}, "test")
 	require.NoError(t, err)
 	notifier := routers.NewNotifier(registryOf{one, two}, out)
 	devices, err := device.New(forbidding{}, notifier)

@@ -106,11 +106,11 @@ func TestPresenceOfASlowSocket(t *testing.T) {
 	w.subscribe(c, []*pb.Presence{{UserId: 8, Online: true}, {UserId: 9, Online: true}})
 	require.Equal(t, 1, c.q.len())
 	w.apply(map[int64]standing{8: standingOnline, 9: standingOnline}, nil) // there is no room yet
-	c.q.pop()
+	c.q.pop(&chunk{})
 	w.apply(map[int64]standing{8: standingOnline, 9: standingOnline}, nil)
 	require.Equal(t, 1, c.q.len())
 	require.Contains(t, string(c.q.frames[c.q.head]), `"9"`)
-	c.q.pop()
+	c.q.pop(&chunk{})
 	w.apply(map[int64]standing{8: standingOnline, 9: standingOnline}, nil)
 	require.Zero(t, c.q.len(), "once")
 	w.drop(c)

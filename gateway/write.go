@@ -28,6 +28,9 @@ func (c *conn) write() {
 			_ = c.tcp.SetReadDeadline(time.Now()) // fails only where reading does
 			return
 		}
+		if ch.since != 0 {
+			c.g.metrics.wrote(c.progress.Load() - ch.since)
+		}
 		if half, ok := c.tcp.(interface{ CloseWrite() error }); ch.last && ok {
 			_ = half.CloseWrite() // the client may be gone already
 		}

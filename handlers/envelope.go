@@ -24,6 +24,8 @@ type Item struct {
 	SeqID uint64
 	// Stored is set once the message is known to be in the database.
 	Stored *pb.Message
+	// Fresh: it was stored in this pass, and not found to be stored already.
+	Fresh bool
 	// Rejected says why the message will never be stored.
 	Rejected *contracts.Error
 	// Routes and Fanout are set by recipients.

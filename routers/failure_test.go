@@ -73,7 +73,8 @@ func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra m
 	}
 	b.toGW, b.poisoned = b.tap(contracts.TopicDownstream("gw")), b.tap(contracts.TopicPoison)
 
-	out, err := NewOutbox(queue, "message")
+	deps := Deps{Transport: queue, Metrics: middleware.NewMetrics(b.reg), Log: zap.New(log), Watermill: watermill.NopLogger{}}
+	out, err := NewOutbox(deps, "message")
 	require.NoError(t, err)
 	p := Pipeline{
 		Messages: b.repo, Conversations: b.repo, Groups: roster.New(b.repo), Sessions: b.repo, IDs: &counterIDs{}, Outbox: out,
@@ -81,7 +82,6 @@ func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra m
 	cfg := DefaultConfig()
 	cfg.PoisonAfter = poisonAfter
 	cfg.Retries, cfg.RetryPause, cfg.RetryPauseMax, cfg.Lanes = 1, time.Millisecond, time.Millisecond, 2
-	deps := Deps{Transport: queue, Metrics: middleware.NewMetrics(b.reg), Log: zap.New(log), Watermill: watermill.NopLogger{}}
 	b.start = func(extra message.HandlerMiddleware) { b.run(cfg, deps, p, after, extra) }
 	b.start(extra)
 	t.Cleanup(func() {

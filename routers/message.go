@@ -74,8 +74,9 @@ func NewMessageRouter(cfg Config, deps Deps, p Pipeline) (*Router, error) {
 
 func middlewares(deps Deps, stages []NamedStage) []message.HandlerMiddleware {
 	out := []message.HandlerMiddleware{decode}
+	passed := map[string]func(*handlers.Envelope){"persist": deps.Metrics.Stored, "recipients": deps.Metrics.Routed}
 	for _, s := range stages {
-		out = append(out, lift(s.Stage, deps.Metrics.Stage(s.Name)))
+		out = append(out, lift(s.Stage, deps.Metrics.Stage(s.Name), passed[s.Name]))
 	}
 	return out
 }

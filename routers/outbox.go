@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -14,23 +15,25 @@ import (
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/routers/middleware"
 )
 
 // outbox gives handlers the transport's outbox without Watermill's types.
 type outbox struct {
-	out    mq.Outbox
-	prefix string
-	count  atomic.Uint64
+	out     mq.Outbox
+	metrics *middleware.Metrics
+	prefix  string
+	count   atomic.Uint64
 }
 
-// NewOutbox returns a [deliver.Outbox] on a transport; id is stable for one
+// NewOutbox returns a [deliver.Outbox] on the transport; id is stable for one
 // replica of one router.
-func NewOutbox(t mq.Transport, id string) (deliver.Outbox, error) {
-	out, err := t.Outbox(id)
+func NewOutbox(deps Deps, id string) (deliver.Outbox, error) {
+	out, err := deps.Transport.Outbox(id)
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox of %s: %w", id, err)
 	}
-	return &outbox{out: out, prefix: id + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}, nil
+	return &outbox{out: out, metrics: deps.Metrics, prefix: id + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}, nil
 }
 
 // Publish publishes all records or none. When a gateway's topic is gone, its
@@ -40,15 +43,27 @@ func (o *outbox) Publish(ctx context.Context, records ...deliver.Record) error {
 	for i, r := range records {
 		msgs[i] = mq.Outbound{Topic: r.Topic, Message: o.message(ctx, r)}
 	}
+	start := time.Now()
 	err := o.out.Publish(ctx, msgs...)
 	if errors.Is(err, mq.ErrUnknownTopic) {
 		err = o.publishKnown(ctx, msgs)
 	}
+	o.metrics.Published(topics(records), time.Since(start), err)
 	if err == nil || errors.Is(err, mq.ErrTooLarge) {
 		return err
 	}
 	// Whatever else a queue says, it is not the records' fault.
 	return contracts.NewError(contracts.CodeUnavailable, "The message queue does not take this right now.").WithCause(err)
+}
+
+func topics(records []deliver.Record) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range records {
+			if !yield(records[i].Topic) {
+				return
+			}
+		}
+	}
 }
 
 func (o *outbox) publishKnown(ctx context.Context, msgs []mq.Outbound) error {

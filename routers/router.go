@@ -116,7 +116,8 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	}
 	h.AddMiddleware(
 		middleware.Retry{
-			Times: cfg.Retries, Pause: cfg.RetryPause, PauseMax: cfg.RetryPauseMax, Router: w.name, Content: w.content, Log: deps.Log,
+			Times: cfg.Retries, Pause: cfg.RetryPause, PauseMax: cfg.RetryPauseMax, Router: w.name, Content: w.content,
+			Count: deps.Metrics.Retried, Log: deps.Log,
 		}.Middleware,
 		wmiddleware.Recoverer,
 	)

@@ -82,11 +82,15 @@ func decodePayload(m *message.Message, into proto.Message) error {
 	return nil
 }
 
-// lift makes a stage a router middleware, measured without the stages below it.
-func lift(stage handlers.Stage, observe func(time.Duration, error)) message.HandlerMiddleware {
+// lift makes a stage a router middleware, measured without the stages below it. passed, when
+// set, sees the envelope when the stage is done with it.
+func lift(stage handlers.Stage, observe func(time.Duration, error), passed func(*handlers.Envelope)) message.HandlerMiddleware {
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		run := stage(func(ctx context.Context, _ *handlers.Envelope) error {
 			c := carrierOf(ctx)
+			if passed != nil {
+				passed(c.env)
+			}
 			start := time.Now()
 			c.msg.SetContext(ctx)
 			_, err := h(c.msg)

@@ -79,7 +79,7 @@ func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 }
 
 func push(ctx context.Context, w *Writer, it *handlers.Item) error {
-	p := NewPush(it.Stored, it.Origin.ConnectionID)
+	p := NewPush(it.Stored, it.Origin.ConnectionID, it.Fresh)
 	for _, r := range it.Routes {
 		if err := p.To(ctx, w, r.GatewayID, r.Everyone, r.Users, r.Bare); err != nil {
 			return err

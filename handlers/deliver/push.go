@@ -13,12 +13,21 @@ type Push struct {
 	message *pb.Message
 	// except is the sending socket.
 	except string
+	// accepted is when it was accepted, Unix milliseconds; 0: nobody measures.
+	accepted int64
 	// forms are the frame with all of it and the one without the text of an edit.
 	forms [2][]byte
 }
 
-// NewPush returns the push of a message to all sockets but one.
-func NewPush(m *pb.Message, except string) *Push { return &Push{message: m, except: except} }
+// NewPush returns the push of a message to all sockets but one. fresh: it was stored just now,
+// so that its way to the sockets is measured; what is pushed once more is not.
+func NewPush(m *pb.Message, except string, fresh bool) *Push {
+	p := &Push{message: m, except: except}
+	if fresh {
+		p.accepted = m.GetTimestamp()
+	}
+	return p
+}
 
 // To writes what one gateway gets: everybody on it, or some users, and those who get an edit
 // without its text.
@@ -47,6 +56,7 @@ func (p *Push) delivery(form int, users []int64) *pb.Delivery {
 	}
 	d := &pb.Delivery{
 		UserIds: users, ExceptConnectionId: p.except, Frame: p.forms[form], ConversationId: m.GetConversationId(), SeqId: m.GetSeqId(),
+		AcceptedAt: p.accepted,
 	}
 	// Who sends has read: the sender's other sockets are told. System messages move no position.
 	if m.GetMessageType() != contracts.TypeSystem {

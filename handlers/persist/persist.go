@@ -104,6 +104,7 @@ func settle(it *handlers.Item, res *pb.SaveResult) error {
 	switch res.GetOutcome() {
 	case pb.SaveResult_OUTCOME_STORED, pb.SaveResult_OUTCOME_DUPLICATE:
 		it.Stored = res.GetMessage()
+		it.Fresh = res.GetOutcome() == pb.SaveResult_OUTCOME_STORED
 		// Who is in the group was looked at again.
 		if m := it.Membership; m != nil && res.GetMembersVersion() > 0 {
 			m.MembersVersion, m.MemberCount = res.GetMembersVersion(), res.GetGroupSize()

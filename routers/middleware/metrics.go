@@ -2,11 +2,14 @@ package middleware
 
 import (
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/infra/mq"
 )
 
@@ -17,6 +20,13 @@ type Metrics struct {
 	messages *prometheus.CounterVec
 	stages   *prometheus.HistogramVec
 	poisoned *prometheus.CounterVec
+	retries  *prometheus.CounterVec
+
+	stored     prometheus.Histogram
+	recipients prometheus.Histogram
+
+	publishes *prometheus.HistogramVec
+	records   *prometheus.CounterVec
 }
 
 // NewMetrics registers the routers' metrics; it panics when they are registered
@@ -42,8 +52,83 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.poisoned = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gochat_router_poisoned_total", Help: "Records that went to the poison topic, by reason.",
 	}, []string{"router", "reason"})
-	reg.MustRegister(m.runs, m.length, m.messages, m.stages, m.poisoned)
+	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gochat_router_retries_total", Help: "Runs that were tried again in place, by the reason: transient (a dependency is away), unforeseen, newer, panic.",
+	}, []string{"router", "reason"})
+	m.stored = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gochat_pipeline_accepted_to_stored_seconds", Help: "From the acceptance of a message by a gateway until it was stored. Clocks of processes differ by a little.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+	})
+	m.recipients = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gochat_pipeline_recipients", Help: "Connected users that a message was pushed to, of single chats and of groups that the fan-out does not do.",
+		Buckets: append([]float64{0}, prometheus.ExponentialBuckets(1, 2, 10)...),
+	})
+	m.outbox(latency)
+	reg.MustRegister(m.runs, m.length, m.messages, m.stages, m.poisoned, m.retries, m.stored, m.recipients, m.publishes, m.records)
 	return m
+}
+
+func (m *Metrics) outbox(latency []float64) {
+	m.publishes = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "gochat_outbox_publish_seconds", Help: "Time until the queue confirmed what a handler published, by outcome.", Buckets: latency,
+	}, []string{"outcome"})
+	m.records = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gochat_outbox_records_total", Help: "Records that handlers published, by topic; those for gateways are one.",
+	}, []string{"topic"})
+}
+
+// Retried counts a run that is tried again in place.
+func (m *Metrics) Retried(router string, err error) {
+	reason := outcome(err)
+	if IsPanic(err) {
+		reason = "panic"
+	}
+	m.retries.WithLabelValues(router, reason).Inc()
+}
+
+// Stored measures how long those messages of an envelope took that were stored just now.
+func (m *Metrics) Stored(env *handlers.Envelope) {
+	now := time.Now().UnixMilli()
+	for _, it := range env.Items {
+		if it.Fresh {
+			m.stored.Observe(float64(max(now-it.Stored.GetTimestamp(), 0)) / 1000)
+		}
+	}
+}
+
+// Routed counts to how many users each message of an envelope goes.
+func (m *Metrics) Routed(env *handlers.Envelope) {
+	for _, it := range env.Items {
+		if !it.Fresh || it.Fanout {
+			continue
+		}
+		n, everyone := 0, false
+		for i := range it.Routes {
+			n += len(it.Routes[i].Users) + len(it.Routes[i].Bare)
+			everyone = everyone || it.Routes[i].Everyone
+		}
+		if !everyone {
+			m.recipients.Observe(float64(n))
+		}
+	}
+}
+
+// forGateways stands for the topics of all gateways.
+const forGateways = "im-downstream-topic"
+
+// Published measures a call of an outbox with records for topics.
+func (m *Metrics) Published(topics iter.Seq[string], took time.Duration, err error) {
+	if err != nil {
+		m.publishes.WithLabelValues("error").Observe(took.Seconds())
+		return
+	}
+	m.publishes.WithLabelValues("ok").Observe(took.Seconds())
+	for topic := range topics {
+		if _, of := contracts.GatewayOfTopic(topic); of {
+			topic = forGateways
+		}
+		m.records.WithLabelValues(topic).Inc()
+	}
 }
 
 // Router measures every run of one router.

@@ -23,7 +23,9 @@ type Retry struct {
 	Router          string
 	// Content is cut out of what is logged.
 	Content Content
-	Log     *zap.Logger
+	// Count counts a run that is tried again.
+	Count func(router string, err error)
+	Log   *zap.Logger
 }
 
 // Middleware implements message.HandlerMiddleware, by Watermill's own.
@@ -38,6 +40,7 @@ func (r Retry) Middleware(h message.HandlerFunc) message.HandlerFunc {
 					return false
 				}
 				if p.RetryNum < r.Times {
+					r.Count(r.Router, p.Err)
 					r.Log.Warn("retrying a run", append(AboutRun(msg), zap.String("router", r.Router),
 						zap.Int("retry", p.RetryNum+1), zap.String("error", r.Content.describe(msg, p.Err)))...)
 				}

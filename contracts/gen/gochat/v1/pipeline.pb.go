@@ -680,7 +680,10 @@ type Delivery struct {
 	Close *Close `protobuf:"bytes,8,opt,name=close,proto3" json:"close,omitempty"`
 	// Who sent the message that is pushed: this user's sockets that get the frame are told after it,
 	// by a read frame, that the user has read up to seq_id. 0: nobody is told.
-	ReadBy        int64 `protobuf:"varint,20,opt,name=read_by,json=readBy,proto3" json:"read_by,omitempty"`
+	ReadBy int64 `protobuf:"varint,20,opt,name=read_by,json=readBy,proto3" json:"read_by,omitempty"`
+	// When the gateway accepted the message that is pushed, Unix milliseconds, so that the way to
+	// the socket can be measured. 0: it is not measured.
+	AcceptedAt    int64 `protobuf:"varint,21,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -774,6 +777,13 @@ func (x *Delivery) GetClose() *Close {
 func (x *Delivery) GetReadBy() int64 {
 	if x != nil {
 		return x.ReadBy
+	}
+	return 0
+}
+
+func (x *Delivery) GetAcceptedAt() int64 {
+	if x != nil {
+		return x.AcceptedAt
 	}
 	return 0
 }
@@ -1192,7 +1202,7 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"Downstream\x123\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x13.gochat.v1.DeliveryR\n" +
-	"deliveries\"\xb8\x02\n" +
+	"deliveries\"\xd9\x02\n" +
 	"\bDelivery\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x1a\n" +
 	"\beveryone\x18\x02 \x01(\bR\beveryone\x120\n" +
@@ -1202,7 +1212,9 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\x0fconversation_id\x18\x06 \x01(\tR\x0econversationId\x12\x15\n" +
 	"\x06seq_id\x18\a \x01(\x04R\x05seqId\x12&\n" +
 	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\x12\x17\n" +
-	"\aread_by\x18\x14 \x01(\x03R\x06readBy\"\xff\x01\n" +
+	"\aread_by\x18\x14 \x01(\x03R\x06readBy\x12\x1f\n" +
+	"\vaccepted_at\x18\x15 \x01(\x03R\n" +
+	"acceptedAt\"\xff\x01\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +
