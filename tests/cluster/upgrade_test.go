@@ -32,9 +32,7 @@ func former(t *testing.T) string {
 		t.Skip("GOCHAT_TEST_CLUSTER is not set: servers and processes are not started")
 	}
 	top := filepath.Join("..", "..")
-	if err := exec.CommandContext(t.Context(), "git", "-C", top, "cat-file", "-e", formerCommit+"^{commit}").Run(); err != nil {
-		t.Skipf("the history has no commit %s, as in a shallow clone: the program of before cannot be built (%v)", formerCommit, err)
-	}
+	require.NoError(t, haveFormer(t.Context(), top))
 	cache, err := os.UserCacheDir()
 	require.NoError(t, err)
 	bin := filepath.Join(cache, "gochat", "gochat-"+formerCommit[:12]) // beside what deploy/local built
@@ -55,6 +53,25 @@ func former(t *testing.T) string {
 	}
 	require.NoError(t, os.Rename(made, bin)) // whole, or not there
 	return bin
+}
+
+// haveFormer says what to do where the history lacks the commit of the program of before: without
+// it nothing would be tested, and that must not look like a success.
+func haveFormer(ctx context.Context, repository string) error {
+	out, err := exec.CommandContext(ctx, "git", "-C", repository, "cat-file", "-e", formerCommit+"^{commit}").CombinedOutput() //nolint:gosec // ours
+	if err != nil {
+		return fmt.Errorf("the history here has no commit %s, from which the program of before is built: "+
+			"this is a shallow clone; fetch the whole history (git fetch --unshallow; in a pipeline, a checkout of depth 0): %w: %s",
+			formerCommit, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// A checkout without the history is told of, since the upgrade cannot be tried there.
+func TestUpgradeNeedsTheHistory(t *testing.T) {
+	shallow := t.TempDir()
+	require.NoError(t, exec.CommandContext(t.Context(), "git", "init", "-q", shallow).Run())
+	require.ErrorContains(t, haveFormer(t.Context(), shallow), "fetch the whole history")
 }
 
 // TestUpgrade takes a cluster from the program of before to this one, process by process,
