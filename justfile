@@ -32,6 +32,10 @@ lint:
 lint-contracts:
     bash .ci/contracts/lint.sh
 
+# Licenses of all Go modules, held to those that are allowed
+licenses *ARGS:
+    bash .ci/licenses/run.sh {{ ARGS }}
+
 # Calls made up from openapi.yaml against a server, all answers held to the file (needs Python)
 made-up:
     bash .ci/schemathesis/run.sh
