@@ -36,6 +36,14 @@ lint-contracts:
 licenses *ARGS:
     bash .ci/licenses/run.sh {{ ARGS }}
 
+# Known vulnerabilities that the program can reach (needs the network)
+vulnerabilities:
+    bash .ci/vulnerabilities/run.sh
+
+# The pipelines' files, held to their schemas and to these recipes (needs Python)
+pipelines:
+    bash .ci/deploy/pipelines.sh
+
 # Calls made up from openapi.yaml against a server, all answers held to the file (needs Python)
 made-up:
     bash .ci/schemathesis/run.sh
@@ -81,3 +89,19 @@ faults which="all":
 # Fuzz every decoder for a while, or those that match: just fuzz 10m gateway/FuzzSend
 fuzz time="1m" only=".":
     bash .ci/fuzz {{ time }} "{{ only }}"
+
+# Archives, deb and rpm, bills of materials, signatures: just packages --snapshot publishes nothing
+packages *ARGS:
+    bash .ci/release/packages.sh {{ ARGS }}
+
+# The image for two platforms, pushed and signed (IMAGE=…)
+images:
+    bash .ci/release/images.sh
+
+# The Helm chart as a package, pushed and signed where CHART=… says
+chart:
+    bash .ci/release/chart.sh
+
+# Bring this version to a test environment and look at it from outside (IMAGE=…, GOCHAT_TEST_URL=…)
+deploy:
+    bash .ci/release/deploy.sh

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The pipelines' files and the release's: held to their schemas, to the recipes that they call, and to
+# each other. With CI_NIGHTLY=1 a release is made, too, and thrown away: see .ci/release/try.sh.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD
+here=$root/.ci/deploy
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tools=${XDG_CACHE_HOME:-$HOME/.cache}/gochat/deploy-$(sha256sum "$here/requirements.txt" | cut -c1-12)
+if [ ! -x "$tools/bin/check-jsonschema" ]; then
+  rm -rf "$tools"
+  python3 -m venv "$tools"
+  "$tools/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+fi
+
+echo "-- workflows"
+go tool -modfile="$here/pipelines/go.mod" actionlint -shellcheck "$tools/bin/shellcheck" -pyflakes=
+"$tools/bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+echo "-- .gitlab-ci.yml"
+"$tools/bin/check-jsonschema" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
+echo "-- recipes"
+"$tools/bin/python" "$here/pipelines/recipes.py"
+echo "-- scripts"
+"$tools/bin/shellcheck" .ci/setup .ci/deploy/pipelines.sh .ci/licenses/run.sh .ci/vulnerabilities/run.sh .ci/release/*.sh deploy/packages/*.sh
+echo "-- .goreleaser.yaml"
+# In a repository whose origin is where releases go; a checkout may have another one, or none.
+git init -q "$work/released"
+git -C "$work/released" remote add origin https://github.com/gochat/gochat.git
+# shellcheck source=/dev/null
+. .ci/release/tools
+release_tools goreleaser
+(cd "$work/released" && goreleaser check "$root/.goreleaser.yaml") >"$work/said" 2>&1 || { cat "$work/said"; exit 1; }
+echo "-- changelog"
+bash .ci/release/notes.sh >/dev/null
+
+[ -z "${CI_NIGHTLY:-}" ] || bash .ci/release/try.sh

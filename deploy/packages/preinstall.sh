@@ -1,0 +1,7 @@
+#!/bin/sh
+# The user whose the service and its files are, before these are unpacked.
+set -e
+if ! getent group gochat >/dev/null; then groupadd --system gochat; fi
+if ! getent passwd gochat >/dev/null; then
+  useradd --system --gid gochat --home-dir /var/lib/gochat --no-create-home --shell /usr/sbin/nologin gochat
+fi
