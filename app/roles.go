@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,6 +80,14 @@ func CheckRoles(names []string, cfg *Config) error {
 			return fmt.Errorf("configuration: %w", err)
 		}
 	}
+	if err := checkPlaces(names, cfg); err != nil {
+		return err
+	}
+	return checkServers(names, cfg)
+}
+
+// checkPlaces refuses roles that would not find those of other processes.
+func checkPlaces(names []string, cfg *Config) error {
 	ends := 0
 	for _, r := range roles {
 		if r.pipeline && slices.Contains(names, r.name) {
@@ -97,6 +106,27 @@ func CheckRoles(names []string, cfg *Config) error {
 			return fmt.Errorf("the embedded message log (mq.driver: log) reaches one process only, and role %s is not in this one: "+
 				"set mq.driver (GOCHAT_MQ_DRIVER) to kafka or redisstream, or run %q, which is everything in one process", r.name, "gochat")
 		}
+	}
+	return nil
+}
+
+// checkServers refuses roles without what they share with others of their kind.
+func checkServers(names []string, cfg *Config) error {
+	whole := len(names) == len(roles)
+	if slices.Contains(names, roleLogic) && !whole && len(cfg.Auth.Keys) == 0 {
+		return errors.New("role logic signs tokens and needs keys that all of its replicas share: set auth.keys and auth.active_key " +
+			"(GOCHAT_AUTH_KEYS=k1=…, at least 32 bytes; GOCHAT_AUTH_ACTIVE_KEY=k1)")
+	}
+	if !slices.Contains(names, roleRepo) {
+		return nil
+	}
+	if !whole && len(cfg.KV.Addrs) == 0 {
+		return errors.New("role repo in a process of its own shares its cache with others: set kv.addrs (GOCHAT_KV_ADDRS) to a Redis")
+	}
+	base := cfg.DB
+	base.Path = cfg.DBPath(cfg.DataDir)
+	if err := errors.Join(base.Validate(), cfg.KV.Validate()); err != nil {
+		return fmt.Errorf("configuration: %w", err)
 	}
 	return nil
 }

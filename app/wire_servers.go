@@ -40,10 +40,6 @@ var services = map[string]string{
 // openDir takes the data directory when something in this process is embedded.
 func (a *app) openDir(context.Context) (err error) {
 	keys := a.has(roleLogic) && len(a.cfg.Auth.Keys) == 0
-	if keys && !a.whole() {
-		return errors.New("role logic signs tokens and needs keys that all of its replicas share: set auth.keys and auth.active_key " +
-			"(GOCHAT_AUTH_KEYS=k1=…, at least 32 bytes; GOCHAT_AUTH_ACTIVE_KEY=k1)")
-	}
 	if !keys && a.cfg.MQ.Driver != DriverLog && (!a.has(roleRepo) || a.cfg.DB.Driver == db.MySQL) {
 		return nil
 	}
@@ -163,9 +159,6 @@ func (a *app) openRepo(ctx context.Context) error {
 		return nil
 	}
 	cfg := a.cfg.Config
-	if !a.whole() && len(cfg.KV.Addrs) == 0 {
-		return errors.New("role repo in a process of its own shares its cache with others: set kv.addrs (GOCHAT_KV_ADDRS) to a Redis")
-	}
 	if cfg.DB.Driver != db.MySQL {
 		cfg.DB.Path = a.cfg.DBPath(a.dir.path)
 	}

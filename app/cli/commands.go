@@ -32,8 +32,9 @@ work on Kafka (or Redis streams), MySQL or MariaDB, and Redis:
     gochat repo                  with GOCHAT_REGISTRY_ENDPOINTS, GOCHAT_DB_DRIVER=mysql, GOCHAT_DB_DSN,
     gochat gateway               GOCHAT_KV_ADDRS, GOCHAT_MQ_DRIVER=kafka, GOCHAT_MQ_KAFKA_BROKERS, …
 
-Settings come from a file (--config), the environment (GOCHAT_…) and flags, the
-later ones win. "gochat config" prints every one of them with its present value.
+Settings come from a file (--config), etcd, the environment (GOCHAT_…) and flags, the
+later ones win. "gochat config" prints every one of them with its present value and
+where that comes from.
 
 A running process reads the file again at SIGHUP, takes what it can and tells what needs
 a restart. SIGUSR1 steps the log's level. The first SIGINT (Ctrl-C) or SIGTERM finishes
@@ -54,7 +55,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			unknown, err := loadConfig(cmd, cfg)
+			loaded, err := loadConfig(cmd, cfg)
 			if err != nil {
 				return err
 			}
@@ -68,7 +69,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 				}
 				return next, app.CheckRoles(roles, next)
 			}
-			return app.Serve(cmd.Context(), cfg, roles, unknown, reload, stdout, stderr)
+			return app.Serve(cmd.Context(), cfg, roles, loaded.Unknown, reload, stdout, stderr)
 		},
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -80,7 +81,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	conf.AddFlags(root.PersistentFlags(), app.EnvPrefix, cfg)
 	hideAllBut(root, "config", "data-dir", "gateway-listen", "log-level", "log-format")
 	root.AddCommand(
-		configCommand(cfg, stdout), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), epochCommand(cfg, stdout), searchCommand(cfg, stdout),
+		configCommand(cfg, stdout, stderr), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), epochCommand(cfg, stdout), searchCommand(cfg, stdout),
 		webhookCommand(cfg, stdout), poisonCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr), healthcheckCommand(cfg, stdout), versionCommand(stdout),
 	)
 	return root
@@ -97,53 +98,29 @@ func hideAllBut(cmd *cobra.Command, shown ...string) {
 	}
 }
 
-func loadConfig(cmd *cobra.Command, cfg *app.Config) (unknown []string, err error) {
+// sources are where this command line's settings come from, without etcd.
+func sources(cmd *cobra.Command) (conf.Source, error) {
 	file, err := cmd.Flags().GetString("config")
 	if err != nil {
-		return nil, fmt.Errorf("read --config: %w", err)
+		return conf.Source{}, fmt.Errorf("read --config: %w", err)
 	}
-	unknown, err = conf.Load(conf.Source{EnvPrefix: app.EnvPrefix, File: file, Flags: cmd.Flags()}, cfg)
+	return conf.Source{EnvPrefix: app.EnvPrefix, File: file, Flags: cmd.Flags()}, nil
+}
+
+// loadConfig reads the settings from all sources.
+func loadConfig(cmd *cobra.Command, cfg *app.Config) (*conf.Loaded, error) {
+	src, err := sources(cmd)
 	if err != nil {
 		return nil, err
 	}
-	return unknown, cfg.Validate()
+	return app.Load(cmd.Context(), src, cfg)
 }
 
-func configCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
-		Use:   "config",
-		Short: "Print every setting: its value, its name in the environment, what it is for and may be",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := loadConfig(cmd, cfg); err != nil {
-				return err
-			}
-			specs := make(map[string]conf.Spec, len(app.Settings))
-			for _, s := range app.Settings {
-				specs[s.Path] = s
-			}
-			for _, k := range conf.Keys(app.EnvPrefix, cfg) {
-				value := conf.Format(k.Default)
-				if k.Secret && value != "" && value != "map[]" {
-					value = "(set)"
-				}
-				if _, err := fmt.Fprintf(stdout, "%-40s %-24s $%s\n    %s\n", k.Path, value, k.Env, describe(specs[k.Path])); err != nil {
-					return fmt.Errorf("print the configuration: %w", err)
-				}
-			}
-			return nil
-		},
+// loadLocal leaves etcd out.
+func loadLocal(cmd *cobra.Command, cfg *app.Config) (*conf.Loaded, error) {
+	src, err := sources(cmd)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// describe is what "gochat config" tells of a setting beside its value.
-func describe(s conf.Spec) string {
-	text := s.About
-	if bounds := s.Range(); bounds != "" {
-		text += " [" + bounds + "]"
-	}
-	if s.Reloads {
-		text += " [read again at SIGHUP]"
-	}
-	return text
+	return app.LoadWith(src, cfg)
 }

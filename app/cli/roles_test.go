@@ -38,6 +38,8 @@ func TestWhichRolesMayRunTogether(t *testing.T) {
 			require.NoError(t, err)
 			cfg := app.DefaultConfig()
 			cfg.MQ.Driver = c.driver
+			cfg.Auth.Keys, cfg.Auth.ActiveKey = map[string]string{"k1": strings.Repeat("k", 32)}, "k1"
+			cfg.KV.Addrs = []string{"127.0.0.1:6379"}
 			if c.registry {
 				cfg.Registry.Endpoints = []string{"127.0.0.1:2379"}
 			}
@@ -51,6 +53,21 @@ func TestWhichRolesMayRunTogether(t *testing.T) {
 				assert.Contains(t, err.Error(), w)
 			}
 		})
+	}
+}
+
+// TestRolesNeedWhatTheyShare with others of their kind; a process that is everything makes it itself.
+func TestRolesNeedWhatTheyShare(t *testing.T) {
+	for roles, want := range map[string]string{"all": "", "logic": "GOCHAT_AUTH_KEYS", "repo": "GOCHAT_KV_ADDRS", "message": ""} {
+		names, err := app.ParseRoles([]string{roles})
+		require.NoError(t, err)
+		cfg := app.DefaultConfig()
+		cfg.MQ.Driver, cfg.Registry.Endpoints = app.DriverKafka, []string{"127.0.0.1:2379"}
+		if err = app.CheckRoles(names, cfg); want == "" {
+			require.NoError(t, err, roles)
+		} else {
+			require.ErrorContains(t, err, want, roles)
+		}
 	}
 }
 

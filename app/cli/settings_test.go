@@ -71,5 +71,5 @@ func TestConfigDescribesEverySetting(t *testing.T) {
 		assert.Contains(t, stdout.String(), s.About)
 	}
 	assert.Contains(t, stdout.String(), "100ms to 1h0m0s")
-	assert.Contains(t, stdout.String(), "read again at SIGHUP")
+	assert.Contains(t, stdout.String(), "[reloads]")
 }

@@ -113,7 +113,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func (c Config) validate() error {
+// Validate says what is wrong, naming the setting. Without keys it leaves them to New.
+func (c Config) Validate() error {
 	positive := []struct {
 		name  string
 		value int64
@@ -123,28 +124,33 @@ func (c Config) validate() error {
 	}
 	for _, p := range positive {
 		if p.value < 1 {
-			return fmt.Errorf("%s is %d: it must be positive", p.name, p.value)
+			return fmt.Errorf("auth.%s is %d: it must be positive", p.name, p.value)
 		}
 	}
 	for name, d := range map[string]time.Duration{"login_window": c.LoginWindow, "account_window": c.AccountWindow, "known_for": c.KnownFor} {
 		if d < time.Second || d > longest {
-			return fmt.Errorf("%s is %s: it must be a second to a year", name, d)
+			return fmt.Errorf("auth.%s is %s: it must be a second to a year", name, d)
 		}
 	}
 	if c.TokenTTL < time.Second {
-		return fmt.Errorf("token_ttl is %s: it must be at least 1s", c.TokenTTL)
+		return fmt.Errorf("auth.token_ttl is %s: it must be at least 1s", c.TokenTTL)
 	}
 	// bcrypt reads no more: a longer password would be cut without a word.
 	if c.Limits.PasswordMax > bcryptMax || c.Limits.PasswordMin < 1 {
-		return fmt.Errorf("password limits are %d to %d bytes: they must be within 1 to %d",
+		return fmt.Errorf("limits.password_min and limits.password_max are %d and %d bytes: they must be within 1 to %d",
 			c.Limits.PasswordMin, c.Limits.PasswordMax, bcryptMax)
 	}
 	// Nothing would fit: nobody could register, and no start would say why.
 	if l := c.Limits; l.PasswordMin > l.PasswordMax || l.UsernameMin < 1 || l.UsernameMin > l.UsernameMax || l.NicknameMax < 1 {
-		return fmt.Errorf("limits take passwords of %d to %d bytes, names of %d to %d and nicknames of 1 to %d characters: each must take something",
+		return fmt.Errorf("limits.password_*, limits.username_* and limits.nickname_max take passwords of %d to %d bytes, names of %d to %d and nicknames of 1 to %d characters: "+
+			"each must take something",
 			l.PasswordMin, l.PasswordMax, l.UsernameMin, l.UsernameMax, l.NicknameMax)
 	}
-	return nil
+	if len(c.Keys) == 0 {
+		return nil
+	}
+	_, err := newKeyring(c.Keys, c.ActiveKey, c.TokenTTL)
+	return err
 }
 
 // Deps is what the service works with. Hasher may be nil: bcrypt at
@@ -181,7 +187,7 @@ var _ pb.AuthServiceServer = (*Service)(nil)
 // login.
 func New(cfg Config, deps Deps) (*Service, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configure auth: %w", err)
 	}
 	if deps.Accounts == nil || deps.Revocations == nil || deps.Devices == nil || deps.Notifier == nil || deps.IDs == nil {

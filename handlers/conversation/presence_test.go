@@ -281,7 +281,7 @@ func TestNewRefusesAConfiguration(t *testing.T) {
 			t.Errorf("%s: it is taken", what)
 		}
 	}
-	if c := (Config{ListMax: 10}).withDefaults(); c.ListDefault != 10 || c.validate() != nil {
-		t.Errorf("a small list_max gets the default %d, %v", c.ListDefault, c.validate())
+	if c := (Config{ListMax: 10}).withDefaults(); c.ListDefault != 10 || c.Validate() != nil {
+		t.Errorf("a small list_max gets the default %d, %v", c.ListDefault, c.Validate())
 	}
 }

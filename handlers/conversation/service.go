@@ -76,22 +76,23 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func (c Config) validate() error {
+// Validate says what is wrong, naming the setting.
+func (c Config) Validate() error {
 	switch {
 	case c.ListMax < 1 || c.ListMax > math.MaxInt32:
-		return fmt.Errorf("list_max is %d: it must be positive", c.ListMax)
+		return fmt.Errorf("conversation.list_max is %d: it must be positive", c.ListMax)
 	case c.ListDefault < 1 || c.ListDefault > c.ListMax:
-		return fmt.Errorf("list_default is %d: it must be within 1 to list_max (%d)", c.ListDefault, c.ListMax)
+		return fmt.Errorf("conversation.list_default is %d: it must be within 1 to conversation.list_max (%d)", c.ListDefault, c.ListMax)
 	case c.TypingGroupMax < 1 || c.TypingGroupMax > math.MaxInt32:
-		return fmt.Errorf("typing_group_max is %d: it must be positive", c.TypingGroupMax)
+		return fmt.Errorf("conversation.typing_group_max is %d: it must be positive", c.TypingGroupMax)
 	case c.NotifyTimeout < 0:
-		return fmt.Errorf("notify_timeout is %s: it must be positive", c.NotifyTimeout)
+		return fmt.Errorf("conversation.notify_timeout is %s: it must be positive", c.NotifyTimeout)
 	case c.Limits.HistoryMax < 1 || c.Limits.HistoryMax > math.MaxInt32:
-		return fmt.Errorf("history_max is %d: it must be positive", c.Limits.HistoryMax)
+		return fmt.Errorf("limits.history_max is %d: it must be positive", c.Limits.HistoryMax)
 	case c.Limits.HistoryDefault < 1 || c.Limits.HistoryDefault > c.Limits.HistoryMax:
-		return fmt.Errorf("history_default is %d: it must be within 1 to history_max (%d)", c.Limits.HistoryDefault, c.Limits.HistoryMax)
+		return fmt.Errorf("limits.history_default is %d: it must be within 1 to limits.history_max (%d)", c.Limits.HistoryDefault, c.Limits.HistoryMax)
 	case c.Limits.SyncConversations < 1:
-		return fmt.Errorf("sync_conversations is %d: it must be positive", c.Limits.SyncConversations)
+		return fmt.Errorf("limits.sync_conversations is %d: it must be positive", c.Limits.SyncConversations)
 	}
 	return nil
 }
@@ -119,7 +120,7 @@ var _ pb.ConversationServiceServer = (*Service)(nil)
 // New returns the service.
 func New(cfg Config, deps Deps) (*Service, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configure conversation: %w", err)
 	}
 	if deps.Conversations == nil || deps.Directory == nil || deps.Members == nil || deps.Notifier == nil {

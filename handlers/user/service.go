@@ -49,8 +49,8 @@ func New(cfg Config, profiles Profiles) (*Service, error) {
 	if cfg.Limits == (contracts.Limits{}) {
 		cfg.Limits = contracts.DefaultLimits()
 	}
-	if l := cfg.Limits; l.NicknameMax < 1 || l.AvatarURLMax < 1 {
-		return nil, fmt.Errorf("configure user: nickname_max is %d and avatar_url_max %d: they must be positive",
+	if l := cfg.Limits; l.NicknameMax < 1 || l.AvatarURLMax < 0 {
+		return nil, fmt.Errorf("configure user: nickname_max is %d and avatar_url_max %d: the one must be positive, the other not negative",
 			l.NicknameMax, l.AvatarURLMax)
 	}
 	return &Service{limits: cfg.Limits, profiles: profiles}, nil

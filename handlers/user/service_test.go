@@ -23,13 +23,18 @@ func TestNewNeedsProfiles(t *testing.T) {
 func TestNewRefusesLimitsThatNothingFits(t *testing.T) {
 	for what, breakIt := range map[string]func(*contracts.Limits){
 		"nickname_max":   func(l *contracts.Limits) { l.NicknameMax = 0 },
-		"avatar_url_max": func(l *contracts.Limits) { l.AvatarURLMax = 0 },
+		"avatar_url_max": func(l *contracts.Limits) { l.AvatarURLMax = -1 },
 	} {
 		limits := contracts.DefaultLimits()
 		breakIt(&limits)
 		if _, err := New(Config{Limits: limits}, &fakeProfiles{}); err == nil {
-			t.Errorf("%s of 0 is taken", what)
+			t.Errorf("a wrong %s is taken", what)
 		}
+	}
+	none := contracts.DefaultLimits()
+	none.AvatarURLMax = 0
+	if _, err := New(Config{Limits: none}, &fakeProfiles{}); err != nil {
+		t.Errorf("a service without avatars: %v", err)
 	}
 }
 

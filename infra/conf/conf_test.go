@@ -45,7 +45,7 @@ func TestPrecedence(t *testing.T) {
 	if err := flags.Parse([]string{"--count=9"}); err != nil {
 		t.Fatal(err)
 	}
-	unknown, err := Load(Source{EnvPrefix: "APP", File: file, Flags: flags}, cfg)
+	loaded, err := Load(Source{EnvPrefix: "APP", File: file, Flags: flags}, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +56,8 @@ func TestPrecedence(t *testing.T) {
 		cfg.Gateway.Timeout != want.Gateway.Timeout || !slices.Equal(cfg.Gateway.Origins, want.Gateway.Origins) {
 		t.Errorf("got %+v, want %+v", *cfg, want)
 	}
-	if !slices.Equal(unknown, []string{"APP_TYPO"}) {
-		t.Errorf("unknown variables %v, want APP_TYPO", unknown)
+	if !slices.Equal(loaded.Unknown, []string{"APP_TYPO"}) {
+		t.Errorf("unknown variables %v, want APP_TYPO", loaded.Unknown)
 	}
 	if flags.Lookup("secret") != nil {
 		t.Error("a secret has a flag")

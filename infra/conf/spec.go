@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // Spec says of one setting what people must know of it.
@@ -18,8 +19,13 @@ type Spec struct {
 	Min, Max any
 	// NoZero refuses 0 between the bounds.
 	NoZero bool
+	// Unit is what a number counts, in the plural. Times have none: they carry it.
+	Unit string
 	// Reloads says that a change is taken up while the process runs.
 	Reloads bool
+	// Local says that the setting is one process's own, or needed before shared values
+	// can be read: it is not taken from there.
+	Local bool
 }
 
 // Range prints the bounds, empty when there are none.
@@ -32,6 +38,17 @@ func (s Spec) Range() string {
 		text += ", not 0"
 	}
 	return text
+}
+
+// CheckShared refuses shared values of settings that are one process's own.
+func CheckShared(shared map[string]string, specs []Spec) error {
+	var errs []error
+	for _, s := range specs {
+		if _, there := shared[s.Path]; there && s.Local {
+			errs = append(errs, fmt.Errorf("%w: %s is each process's own; set it by its flag, environment or file", ErrShared, s.Path))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Check holds the values of a configuration struct (a pointer to it) against the
@@ -69,6 +86,8 @@ func Complete(cfg any, specs []Spec) error {
 			errs = append(errs, fmt.Errorf("%s: has no specification", k.Path))
 		case (s.Min != nil) != isNumber(k.Default) || s.About == "":
 			errs = append(errs, fmt.Errorf("%s: its specification has no description, or bounds of another kind", k.Path))
+		case (s.Unit != "") != (isNumber(k.Default) && !isTime(k.Default)):
+			errs = append(errs, fmt.Errorf("%s: a number needs a unit, and nothing else has one", k.Path))
 		}
 	}
 	for path := range byPath {
@@ -98,6 +117,8 @@ func isNumber(v any) bool {
 	_, isFloat := v.(float64)
 	return isFloat || reflect.ValueOf(v).CanInt()
 }
+
+func isTime(v any) bool { _, is := v.(time.Duration); return is }
 
 func whole(v any) int64 { return reflect.ValueOf(v).Int() }
 

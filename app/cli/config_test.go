@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// line returns the line of an output that begins with a word.
+func line(t *testing.T, out, word string) string {
+	t.Helper()
+	for l := range strings.Lines(out) {
+		if strings.HasPrefix(l, word+" ") {
+			return l
+		}
+	}
+	t.Fatalf("no line begins with %q in %s", word, out)
+	return ""
+}
+
+// TestConfigShowsWhereValuesComeFrom, and never what a secret is.
+func TestConfigShowsWhereValuesComeFrom(t *testing.T) {
+	dir := t.TempDir()
+	file, secret := filepath.Join(dir, "gochat.yaml"), filepath.Join(dir, "dsn")
+	require.NoError(t, os.WriteFile(file, []byte("log:\n  level: warn\n  format: json\nkv:\n  db: 3\n"), 0o600))
+	require.NoError(t, os.WriteFile(secret, []byte("user:hidden@tcp(h)/db\n"), 0o600))
+	t.Setenv("GOCHAT_LOG_FORMAT", "console")
+	t.Setenv("GOCHAT_KV_DB", "4")
+	t.Setenv("GOCHAT_DB_DSN_FILE", secret)
+	for _, words := range [][]string{{"config"}, {"config", "show"}} {
+		var stdout, stderr syncBuffer
+		require.Zero(t, run(t.Context(), append(words, "--config", file, "--kv-db", "5"), &stdout, &stderr), stderr.String())
+		for setting, want := range map[string][]string{
+			"log.level": {"warn", "file"}, "log.format": {"console", "environment"}, "kv.db": {"5", "flag"},
+			"log.max_files": {"default"}, "db.dsn": {"(set)", "environment", "$GOCHAT_DB_DSN_FILE"},
+		} {
+			for _, word := range want {
+				assert.Contains(t, strings.Fields(line(t, stdout.String(), setting)), word, setting)
+			}
+		}
+		assert.NotContains(t, stdout.String(), "hidden")
+	}
+}
+
+// TestConfigCheck says what a start would say, and starts nothing.
+func TestConfigCheck(t *testing.T) {
+	dir := t.TempDir()
+	for name, tc := range map[string]struct {
+		file  string
+		words []string
+		env   map[string]string
+		code  int
+		want  string
+	}{
+		"good":                        {file: "log:\n  level: warn\n", want: "good for repo, logic, message"},
+		"out of its range":            {file: "kv:\n  db: -1\n", code: 1, want: "kv.db -1"},
+		"not together":                {file: "limits:\n  password_min: 60\n  password_max: 50\n", code: 1, want: "password"},
+		"no such setting":             {file: "kv:\n  dbb: 1\n", code: 1, want: "dbb"},
+		"a role that finds no others": {words: []string{"gateway"}, code: 1, want: "GOCHAT_REGISTRY_ENDPOINTS"},
+		"no such role":                {words: []string{"gate"}, code: 2, want: `no role or command "gate"`},
+		"a variable without setting":  {env: map[string]string{"GOCHAT_KV_DBB": "1"}, want: "GOCHAT_KV_DBB"},
+		"a secret twice":              {env: map[string]string{"GOCHAT_DB_DSN": "x", "GOCHAT_DB_DSN_FILE": "y"}, code: 1, want: "both GOCHAT_DB_DSN and GOCHAT_DB_DSN_FILE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for k, v := range tc.env {
+				t.Setenv(k, v)
+			}
+			data := filepath.Join(dir, "data")
+			words := append([]string{"config", "check", "--data-dir", data}, tc.words...)
+			if tc.file != "" {
+				file := filepath.Join(dir, "gochat.yaml")
+				require.NoError(t, os.WriteFile(file, []byte(tc.file), 0o600))
+				words = append(words, "--config", file)
+			}
+			var stdout, stderr syncBuffer
+			assert.Equal(t, tc.code, run(t.Context(), words, &stdout, &stderr), stderr.String())
+			assert.Contains(t, stdout.String()+stderr.String(), tc.want)
+			assert.NoDirExists(t, data)
+		})
+	}
+}
+
+// TestSettingsAreDocumented: what is in the repository is what the program says of itself.
+func TestSettingsAreDocumented(t *testing.T) {
+	const file = "docs/settings.md"
+	committed, err := os.ReadFile(filepath.Join("..", "..", file))
+	require.NoError(t, err)
+	made := filepath.Join(t.TempDir(), "settings.md")
+	var stdout, stderr syncBuffer
+	require.Zero(t, run(t.Context(), []string{"config", "doc", made}, &stdout, &stderr), stderr.String())
+	written, err := os.ReadFile(made)
+	require.NoError(t, err)
+	assert.Equal(t, string(written), string(committed), "run: go run . config doc %s", file)
+	require.Zero(t, run(t.Context(), []string{"config", "doc"}, &stdout, &stderr), stderr.String())
+	assert.Equal(t, string(written), stdout.String())
+}

@@ -1,0 +1,38 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gochat/gochat/infra/conf"
+	"github.com/gochat/gochat/infra/registry"
+)
+
+// Load fills cfg, which holds the defaults, from all sources, and validates it. Flags, the
+// environment and the file say where etcd is; etcd is then asked for what processes share.
+func Load(ctx context.Context, src conf.Source, cfg *Config) (*conf.Loaded, error) {
+	first := DefaultConfig()
+	if _, err := conf.Load(src, first); err != nil { // not validated: what is missing may be at etcd
+		return nil, err
+	}
+	if first.Registry.Enabled() {
+		shared, err := registry.ReadSettings(ctx, first.Registry)
+		if err != nil {
+			return nil, fmt.Errorf("read the settings that processes share: %w", err)
+		}
+		src.Shared = shared
+	}
+	return LoadWith(src, cfg)
+}
+
+// LoadWith is Load with shared values that are known already, or without any.
+func LoadWith(src conf.Source, cfg *Config) (*conf.Loaded, error) {
+	if err := conf.CheckShared(src.Shared, Settings); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	loaded, err := conf.Load(src, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return loaded, cfg.Validate()
+}
