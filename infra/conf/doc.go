@@ -57,6 +57,9 @@ func row(k Key, s Spec) string {
 	if text := Format(k.Default); text != "" && !k.Secret {
 		value = "`" + text + "`"
 	}
+	if s.Default != "" {
+		value = s.Default
+	}
 	bounds := strings.TrimSpace(s.Range())
 	if bounds == "" {
 		bounds = "–"

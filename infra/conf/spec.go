@@ -21,6 +21,8 @@ type Spec struct {
 	NoZero bool
 	// Unit is what a number counts, in the plural. Times have none: they carry it.
 	Unit string
+	// Default describes a default that depends on the machine; empty: it does not.
+	Default string
 	// Reloads says that a change is taken up while the process runs.
 	Reloads bool
 	// Local says that the setting is one process's own, or needed before shared values
