@@ -66,7 +66,7 @@ configurations() {
   local compose=(go tool -modfile="$here/compose/go.mod" cmd --project-directory "$work/deploy/compose")
   say "configurations of Prometheus, Alertmanager and the proxy"
   promtool check config --syntax-only deploy/compose/prometheus.yml
-  amtool check-config deploy/compose/alertmanager.yml
+  amtool check-config deploy/monitoring/alertmanager.yaml
   caddy validate --config deploy/compose/Caddyfile --adapter caddyfile >"$work/caddy.log" 2>&1 || fail "$(cat "$work/caddy.log")"
   say "docker compose config"
   mkdir -p "$work/deploy"

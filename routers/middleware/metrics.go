@@ -131,8 +131,16 @@ func (m *Metrics) Published(topics iter.Seq[string], took time.Duration, err err
 	}
 }
 
+// reasons are why records are poisoned.
+var reasons = []string{
+	contracts.PoisonUndecodable, contracts.PoisonPanic, contracts.PoisonTooLarge, contracts.PoisonRefused, contracts.PoisonUnforeseen,
+}
+
 // Router measures every run of one router.
 func (m *Metrics) Router(name string) message.HandlerMiddleware {
+	for _, reason := range reasons {
+		m.poisoned.WithLabelValues(name, reason) // at 0, so that the first one is seen to be more
+	}
 	length := m.length.WithLabelValues(name)
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
