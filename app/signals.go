@@ -59,6 +59,7 @@ func (a *app) reread() {
 	next, err := a.reload()
 	if err != nil {
 		a.log.Error("the configuration makes no sense any more; everything stays as it was", zap.Error(err))
+		a.reloads.WithLabelValues("file", "refused").Inc()
 		return
 	}
 	reloads := map[string]bool{}
@@ -77,12 +78,15 @@ func (a *app) reread() {
 	a.tuning.mu.Lock()
 	a.tuning.file = next.Log.Level
 	a.tuning.mu.Unlock()
-	a.setLevel()
+	a.setLevel() // the file's own makes sense
 	a.tracing.SetSampling(next.Trace.Sampling)
 	a.log.Info("the configuration was read again", zap.Strings("changed", taken))
+	outcome := "taken"
 	if len(waiting) > 0 {
+		outcome = "restart"
 		a.log.Warn("these settings have changed and need a restart", zap.Strings("settings", waiting))
 	}
+	a.reloads.WithLabelValues("file", outcome).Inc()
 }
 
 // applySettings takes what the registry says of settings.
@@ -90,11 +94,16 @@ func (a *app) applySettings(values map[string]string) {
 	a.tuning.mu.Lock()
 	a.tuning.shared = values["log.level"]
 	a.tuning.mu.Unlock()
-	a.setLevel()
+	outcome := "taken"
+	if !a.setLevel() {
+		outcome = "refused"
+	}
+	a.reloads.WithLabelValues("registry", outcome).Inc()
 }
 
-// setLevel sets the log's level to the registry's, and without one to the configuration's.
-func (a *app) setLevel() {
+// setLevel sets the log's level to the registry's, and without one to the configuration's. False:
+// it makes no sense, and nothing has changed.
+func (a *app) setLevel() bool {
 	a.tuning.mu.Lock()
 	defer a.tuning.mu.Unlock()
 	word := a.tuning.file
@@ -104,9 +113,10 @@ func (a *app) setLevel() {
 	level, err := zapcore.ParseLevel(word)
 	if err != nil {
 		a.log.Warn("a setting makes no sense and is left as it was", zap.String("log.level", word))
-		return
+		return false
 	}
 	a.changeLevel(level)
+	return true
 }
 
 // levels in the order of SIGUSR1: each step tells more, and after the last comes the first.

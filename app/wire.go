@@ -47,6 +47,7 @@ type app struct {
 	dir      *dataDir     // nil: nothing is embedded
 	secrets  secrets
 	metrics  *prometheus.Registry
+	reloads  *prometheus.CounterVec
 	checks   *health.Checks
 	registry *registry.Registry // nil: every role is in this process
 	ids      *idgen.Generator
@@ -97,8 +98,9 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 		}
 	}
 	a.metrics = obs.NewMetrics()
-	a.metrics.MustRegister(buildMetric())
 	a.checks = health.New(2 * time.Second)
+	a.reloads = newReloads()
+	a.metrics.MustRegister(buildMetric(), states{a.checks}, a.reloads)
 	a.checks.Add("start", func(context.Context) error {
 		if !a.started.Load() {
 			return errors.New("the process is still starting")

@@ -144,6 +144,7 @@ func (a *app) startJanitor(context.Context) error {
 	if !a.has(roleJanitor) {
 		return nil
 	}
+	a.metrics.MustRegister(leadsMetric(&a.leads))
 	j, err := janitor.New(a.cfg.Janitor, janitor.Deps{
 		Topics: a.queue, Gateways: pb.NewSessionRepoClient(a.calls), Report: a.reportChores,
 	})

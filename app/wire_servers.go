@@ -47,6 +47,11 @@ func (a *app) openDir(context.Context) (err error) {
 		return err
 	}
 	a.stack.Push("data directory", func(context.Context) error { return a.dir.Close() })
+	database := ""
+	if a.has(roleRepo) && a.cfg.DB.Driver != db.MySQL {
+		database = a.cfg.DBPath(a.dir.path)
+	}
+	a.metrics.MustRegister(newDataSizes(a.dir.path, database))
 	if keys {
 		a.secrets, err = a.dir.secrets()
 	}
@@ -67,7 +72,9 @@ func (a *app) openRegistry(ctx context.Context) (err error) {
 		if err := a.nameAlone(); err != nil {
 			return err
 		}
-		a.ids, err = idgen.New(idgen.Config{Worker: a.cfg.WorkerID})
+		if a.ids, err = idgen.New(idgen.Config{Worker: a.cfg.WorkerID}); err == nil {
+			a.metrics.MustRegister(idMetrics(a.ids)...)
+		}
 		return err
 	}
 	if a.registry, err = registry.Open(ctx, a.cfg.Registry, a.log); err != nil {
@@ -86,8 +93,11 @@ func (a *app) openRegistry(ctx context.Context) (err error) {
 		return err
 	}
 	a.stack.Push("worker id", func(context.Context) error { return worker.Close() })
-	a.ids, err = idgen.New(idgen.Config{Lease: worker.Current})
-	return err
+	if a.ids, err = idgen.New(idgen.Config{Lease: worker.Current}); err != nil {
+		return err
+	}
+	a.metrics.MustRegister(append(idMetrics(a.ids), leaseMetric(worker.Deadline))...)
+	return nil
 }
 
 // openCalls makes the way to the services: to those of this process, and by the

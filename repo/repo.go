@@ -133,33 +133,18 @@ func (r *Repo) Health(ctx context.Context) map[string]error {
 	return out
 }
 
-var (
-	connectionsDesc = prometheus.NewDesc("gochat_repo_database_connections", "Connections to the database.", []string{"pool", "state"}, nil)
-	replicaDesc     = prometheus.NewDesc("gochat_repo_replica_reads_total", "Reads of a database's replica, by how they went.", []string{"replica", "outcome"}, nil)
-	waitedDesc      = prometheus.NewDesc("gochat_repo_database_wait_seconds_total", "Time spent waiting for a connection.", []string{"pool"}, nil)
-)
-
 // Describe implements prometheus.Collector, as Collect does: what the storage role
-// counts, and its pools.
+// counts, its pools, and what the cache holds.
 func (r *Repo) Describe(ch chan<- *prometheus.Desc) {
-	r.metrics.Describe(ch)
-	ch <- connectionsDesc
-	ch <- waitedDesc
-	ch <- replicaDesc
+	for _, c := range []prometheus.Collector{r.metrics, r.db, r.kv} {
+		c.Describe(ch)
+	}
 }
 
 // Collect implements prometheus.Collector.
 func (r *Repo) Collect(ch chan<- prometheus.Metric) {
-	r.metrics.Collect(ch)
-	for pool, s := range r.db.Stats() {
-		ch <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(s.InUse), pool, "used")
-		ch <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(s.Idle), pool, "idle")
-		ch <- prometheus.MustNewConstMetric(waitedDesc, prometheus.CounterValue, s.WaitDuration.Seconds(), pool)
-	}
-	for name, n := range r.db.ReplicaReads() {
-		for outcome, count := range map[string]int64{"served": n.Served, "late": n.Late, "failed": n.Failed} {
-			ch <- prometheus.MustNewConstMetric(replicaDesc, prometheus.CounterValue, float64(count), name, outcome)
-		}
+	for _, c := range []prometheus.Collector{r.metrics, r.db, r.kv} {
+		c.Collect(ch)
 	}
 }
 

@@ -34,7 +34,7 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*DB, error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	d := &DB{driver: cfg.Driver, log: log, hook: &slowHook{threshold: cfg.SlowQuery, backslash: cfg.Driver == MySQL, log: log}}
+	d := &DB{driver: cfg.Driver, log: log, hook: &slowHook{threshold: cfg.SlowQuery, backslash: cfg.Driver == MySQL, log: log, queries: newQueries()}}
 	open := d.openSQLite
 	if cfg.Driver == MySQL {
 		open = d.openMySQL
@@ -99,9 +99,12 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context, bun.Tx) erro
 	return nil
 }
 
-// Observe logs a raw statement that was slow; what names it, without values.
-func (d *DB) Observe(what string, start time.Time) {
-	d.hook.observe(what, time.Since(start))
+// Observe measures a raw statement, and logs it when it was slow; what names it, without
+// values. err is what it ended with.
+func (d *DB) Observe(what string, start time.Time, err error) {
+	took := time.Since(start)
+	d.hook.measure(what, took, err)
+	d.hook.observe(what, took)
 }
 
 // Check asks each pool for an answer; the keys are "database" and

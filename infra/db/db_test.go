@@ -200,7 +200,7 @@ func TestSlowQueriesAreLoggedWithoutWhatPeopleWrote(t *testing.T) {
 		require.NoError(t, d.Primary().NewRaw("SELECT ? AS a", secret).Scan(t.Context(), &back))
 		require.Equal(t, secret, back)
 	}
-	d.Observe("save messages", time.Now().Add(-time.Hour))
+	d.Observe("save messages", time.Now().Add(-time.Hour), nil)
 	require.GreaterOrEqual(t, logs.Len(), 6)
 	for _, e := range logs.All() {
 		assert.NotContains(t, fmt.Sprint(e.ContextMap()), "SECRET")
@@ -209,6 +209,6 @@ func TestSlowQueriesAreLoggedWithoutWhatPeopleWrote(t *testing.T) {
 
 	quiet, none := observer.New(zap.WarnLevel)
 	q := open(t, db.Config{Path: filepath.Join(t.TempDir(), "test.db"), SlowQuery: -1}, zap.New(quiet))
-	q.Observe("save messages", time.Now().Add(-time.Hour))
+	q.Observe("save messages", time.Now().Add(-time.Hour), nil)
 	assert.Zero(t, none.Len())
 }

@@ -5,17 +5,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
 	"go.uber.org/zap"
 )
 
-// slowHook logs queries that take longer than the threshold. Literals are
+// slowHook measures queries and logs those that take longer than the threshold. Literals are
 // taken out first: they may hold what people wrote.
 type slowHook struct {
 	threshold time.Duration
 	// backslash: this database takes \' inside a literal as a quote.
 	backslash bool
 	log       *zap.Logger
+	queries   *prometheus.HistogramVec
 }
 
 // BeforeQuery implements bun.QueryHook.
@@ -24,6 +26,7 @@ func (h *slowHook) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.C
 // AfterQuery implements bun.QueryHook.
 func (h *slowHook) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	took := time.Since(e.StartTime)
+	h.measure(e.Query, took, e.Err)
 	if h.threshold > 0 && took >= h.threshold {
 		h.observe(withoutLiterals(e.Query, h.backslash), took)
 	}

@@ -70,6 +70,18 @@ type Generator struct {
 	last  int64 // milliseconds since the epoch of the newest id
 	seq   int64
 	held  int64 // the worker id of the newest id
+	stats Stats
+}
+
+// Stats counts what a generator did: ids that were made, waits for the clock since a
+// millisecond's numbers were used up, and calls that failed.
+type Stats struct{ Made, Waits, Failures uint64 }
+
+// Stats returns the counts so far.
+func (g *Generator) Stats() Stats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stats
 }
 
 // New returns a generator, or an error that names the setting which is wrong.
@@ -101,6 +113,16 @@ func (g *Generator) After(id int64) time.Duration {
 func (g *Generator) Next() (int64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	id, err := g.next()
+	if err != nil {
+		g.stats.Failures++
+	} else {
+		g.stats.Made++
+	}
+	return id, err
+}
+
+func (g *Generator) next() (int64, error) {
 	for {
 		now, err := g.tick()
 		if err != nil {
@@ -129,6 +151,7 @@ func (g *Generator) tick() (int64, error) {
 		if g.seq == 0 && behind {
 			now++ // there is nothing to wait for
 		} else if g.seq == 0 {
+			g.stats.Waits++
 			now = g.waitUntil(g.last + 1)
 		}
 	} else {

@@ -21,6 +21,10 @@ import (
 type Client struct {
 	redis.UniversalClient
 	server *embedded.Server
+
+	measuring measuring
+	name      string // of what it is connected to
+	poolSize  int    // for each node
 }
 
 // clusterReload is how soon a client sees that a cluster's slots have moved without
@@ -50,7 +54,11 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, explain(cfg, err)
 	}
-	return c, nil
+	name := cfg.MasterName
+	if name == "" {
+		name = cfg.Addrs[0]
+	}
+	return c.measured(name, cfg.PoolSize), nil
 }
 
 // silent takes what go-redis logs: all of it comes back as errors too, and a start
@@ -84,7 +92,8 @@ func openEmbedded(cfg Config, opts *redis.UniversalOptions) *Client {
 	if opts.PoolSize == 0 {
 		opts.PoolSize = 2 * runtime.GOMAXPROCS(0)
 	}
-	return &Client{UniversalClient: redis.NewClient(opts.Simple()), server: server}
+	c := &Client{UniversalClient: redis.NewClient(opts.Simple()), server: server}
+	return c.measured("embedded", opts.PoolSize)
 }
 
 // connect makes the client that the configuration asks for and looks at the server.

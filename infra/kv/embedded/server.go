@@ -211,3 +211,10 @@ func write(c redcon.Conn, r reply) {
 		}
 	}
 }
+
+// Usage is about how much memory keys take, how much they may, and how many there are.
+func (s *Server) Usage() (bytes, limit, keys int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ks.bytes, s.ks.limit, len(s.ks.items)
+}

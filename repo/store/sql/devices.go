@@ -192,8 +192,8 @@ func (s *Store) LastSeen(ctx context.Context, userIDs []int64) (map[int64]int64,
 func (s *Store) write(ctx context.Context, on interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }, query string, args []any,
-) error {
-	defer s.db.Observe(query, time.Now())
-	_, err := on.ExecContext(ctx, query, args...)
+) (err error) {
+	defer func(start time.Time) { s.db.Observe(query, start, err) }(time.Now())
+	_, err = on.ExecContext(ctx, query, args...)
 	return err
 }

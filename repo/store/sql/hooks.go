@@ -98,7 +98,7 @@ func (s *Store) raiseMarks(ctx context.Context, marks []mark) error {
 			_, err := s.db.Writer().DB.ExecContext(ctx, query, args...)
 			return err
 		})
-		s.db.Observe("raise news for webhooks", start)
+		s.db.Observe(query, start, err)
 		if err != nil {
 			return fmt.Errorf("note news of %d conversations for webhooks: %w", len(chunk), transient(err))
 		}

@@ -178,7 +178,7 @@ func (s *lane) transact(calls []*call) ([]store.Committed, error) {
 	for try := 1; ; try++ {
 		start := time.Now()
 		effects, err := s.attempt(ctx, calls, careful)
-		s.db.Observe("save messages", start)
+		s.db.Observe("save messages", start, err)
 		if err == nil {
 			return effects, nil
 		}

@@ -70,9 +70,8 @@ func formatExtra(e *store.Extra) (any, error) {
 }
 
 // read runs a raw query, with bound values, and logs it when it is slow.
-func (s *Store) read(ctx context.Context, pool *sql.DB, query string, args []any, scan func(*sql.Rows) error) error {
-	start := time.Now()
-	defer s.db.Observe(query, start)
+func (s *Store) read(ctx context.Context, pool *sql.DB, query string, args []any, scan func(*sql.Rows) error) (err error) {
+	defer func(start time.Time) { s.db.Observe(query, start, err) }(time.Now())
 	rows, err := pool.QueryContext(ctx, query, args...)
 	if err != nil {
 		return transient(err)

@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"io/fs"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gochat/gochat/infra/health"
+	"github.com/gochat/gochat/infra/idgen"
+)
+
+// leadsMetric shows whether this process does the chores that one does for all.
+func leadsMetric(leads *atomic.Bool) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gochat_janitor_leads", Help: "1 while this process does the chores that one does for all.",
+	}, func() float64 {
+		if leads.Load() {
+			return 1
+		}
+		return 0
+	})
+}
+
+// idMetrics are those of the generator of ids.
+func idMetrics(ids *idgen.Generator) []prometheus.Collector {
+	counter := func(name, help string, of func(idgen.Stats) uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of(ids.Stats())) })
+	}
+	return []prometheus.Collector{
+		counter("gochat_ids_made_total", "Ids that were made.", func(s idgen.Stats) uint64 { return s.Made }),
+		counter("gochat_ids_clock_waits_total", "Waits for the clock, since the numbers of a millisecond were used up.", func(s idgen.Stats) uint64 { return s.Waits }),
+		counter("gochat_ids_failures_total", "Ids that were not made, since there was no worker id for sure.", func(s idgen.Stats) uint64 { return s.Failures }),
+	}
+}
+
+// leaseMetric shows for how long a claimed worker id is ours without another word of the registry.
+func leaseMetric(deadline func() time.Time) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gochat_registry_worker_id_lease_seconds",
+		Help: "For how long this process's worker id is certainly its own without another answer of the registry; 0: it makes no ids.",
+	}, func() float64 {
+		end := deadline()
+		if end.IsZero() {
+			return 0
+		}
+		return max(time.Until(end).Seconds(), 0)
+	})
+}
+
+// newReloads counts configurations that were read again, by where they came from.
+func newReloads() *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gochat_config_reloads_total",
+		Help: "Configurations that were read again, by source and outcome: taken, refused (nothing has changed), restart (some settings wait for one).",
+	}, []string{"source", "outcome"})
+	for _, outcome := range []string{"taken", "refused", "restart"} {
+		c.WithLabelValues("file", outcome)
+	}
+	for _, outcome := range []string{"taken", "refused"} {
+		c.WithLabelValues("registry", outcome)
+	}
+	return c
+}
+
+// states shows how each dependency is, asked when the metrics are.
+type states struct{ checks *health.Checks }
+
+var stateDesc = prometheus.NewDesc("gochat_dependency_state",
+	"1 for the state that a dependency is in: ok, degraded (this process goes on without it), down.", []string{"dependency", "state"}, nil)
+
+// Describe implements prometheus.Collector, as Collect does.
+func (states) Describe(ch chan<- *prometheus.Desc) { ch <- stateDesc }
+
+// Collect asks all dependencies, which has a bound of its own.
+func (s states) Collect(ch chan<- prometheus.Metric) {
+	for name, word := range health.Summarize(s.checks.Run(context.Background())).Checks {
+		for _, state := range []string{health.WordOK, health.WordDegraded, health.WordDown} {
+			value := 0.0
+			if state == word {
+				value = 1
+			}
+			ch <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, value, name, state)
+		}
+	}
+}
+
+// dataSizes shows what embedded stores take, and how much room there is.
+type dataSizes struct {
+	dir string
+	// stores are files and folders by the names of the stores that they are of.
+	stores map[string][]string
+}
+
+// newDataSizes is of a data directory; database is SQLite's file, and empty where there is none.
+func newDataSizes(dir, database string) dataSizes {
+	stores := map[string][]string{"queue": {filepath.Join(dir, QueueDir)}}
+	if database != "" {
+		stores["database"] = []string{database, database + "-wal", database + "-shm"}
+	}
+	return dataSizes{dir: dir, stores: stores}
+}
+
+var (
+	storeDesc = prometheus.NewDesc("gochat_data_store_bytes", "What an embedded store takes on the disk.", []string{"store"}, nil)
+	freeDesc  = prometheus.NewDesc("gochat_data_disk_free_bytes", "Room that is left for this process on the disk of the data directory.", nil, nil)
+	diskDesc  = prometheus.NewDesc("gochat_data_disk_size_bytes", "Size of the disk of the data directory.", nil, nil)
+)
+
+// Describe implements prometheus.Collector, as Collect does.
+func (dataSizes) Describe(ch chan<- *prometheus.Desc) {
+	ch <- storeDesc
+	ch <- freeDesc
+	ch <- diskDesc
+}
+
+// Collect looks at the files; a file that goes meanwhile counts nothing.
+func (d dataSizes) Collect(ch chan<- prometheus.Metric) {
+	for store, paths := range d.stores {
+		total := int64(0)
+		for _, p := range paths {
+			total += bytesBelow(p)
+		}
+		ch <- prometheus.MustNewConstMetric(storeDesc, prometheus.GaugeValue, float64(total), store)
+	}
+	if free, size, ok := room(d.dir); ok {
+		ch <- prometheus.MustNewConstMetric(freeDesc, prometheus.GaugeValue, float64(free))
+		ch <- prometheus.MustNewConstMetric(diskDesc, prometheus.GaugeValue, float64(size))
+	}
+}
+
+// bytesBelow is the size of a file, or of all files below a folder, as far as they can be seen.
+func bytesBelow(path string) (total int64) {
+	_ = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // it is gone, and counts nothing
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return nil //nolint:nilerr // as above
+	})
+	return total
+}

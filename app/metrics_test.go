@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/health"
+	"github.com/gochat/gochat/infra/idgen"
+)
+
+// figures are the values of collectors, by name and labels.
+func figures(t *testing.T, of ...prometheus.Collector) map[string]float64 {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(of...)
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	out := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			out[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return out
+}
+
+func TestStatesOfDependenciesAreShown(t *testing.T) {
+	checks := health.New(time.Minute)
+	checks.Add("queue", func(context.Context) error { return nil })
+	checks.Add("repo", func(context.Context) error { return errors.New("away") })
+	checks.AddSoft("registry", func(context.Context) error { return errors.New("away") })
+	got := figures(t, states{checks})
+	for _, want := range []string{"queue ok", "repo down", "registry degraded"} {
+		assert.InDelta(t, 1, got["gochat_dependency_state "+want], 0, want)
+	}
+	sum := 0.0
+	for _, v := range got {
+		sum += v
+	}
+	assert.InDelta(t, 3, sum, 0, "each is in one state")
+}
+
+func TestWhoLeadsIsShown(t *testing.T) {
+	var leads atomic.Bool
+	assert.Zero(t, figures(t, leadsMetric(&leads))["gochat_janitor_leads"])
+	leads.Store(true)
+	assert.InDelta(t, 1, figures(t, leadsMetric(&leads))["gochat_janitor_leads"], 0)
+}
+
+func TestIDsAreCounted(t *testing.T) {
+	holds := true
+	clock := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	reads := 0
+	ids, err := idgen.New(idgen.Config{
+		SequenceBits: 1,
+		Lease: func() (int64, error) {
+			if !holds {
+				return 0, errors.New("the lease has ended")
+			}
+			return 1, nil
+		},
+		Now: func() time.Time { // goes on a millisecond at every tenth look
+			reads++
+			return clock.Add(time.Duration(reads/10) * time.Millisecond)
+		},
+	})
+	require.NoError(t, err)
+	for range 3 {
+		_, err := ids.Next()
+		require.NoError(t, err)
+	}
+	holds = false
+	_, err = ids.Next()
+	require.ErrorIs(t, err, idgen.ErrNoWorker)
+	got := figures(t, idMetrics(ids)...)
+	assert.InDelta(t, 3, got["gochat_ids_made_total"], 0)
+	assert.InDelta(t, 1, got["gochat_ids_failures_total"], 0)
+	assert.GreaterOrEqual(t, got["gochat_ids_clock_waits_total"], 1.0)
+}
+
+func TestTheLeaseRunsOut(t *testing.T) {
+	name := "gochat_registry_worker_id_lease_seconds"
+	assert.InDelta(t, 3600, figures(t, leaseMetric(func() time.Time { return time.Now().Add(time.Hour) }))[name], 60)
+	assert.Zero(t, figures(t, leaseMetric(func() time.Time { return time.Now().Add(-time.Hour) }))[name])
+	assert.Zero(t, figures(t, leaseMetric(func() time.Time { return time.Time{} }))[name], "there is none")
+}
+
+func TestSizesOfStoresAreShown(t *testing.T) {
+	dir := t.TempDir()
+	database := filepath.Join(dir, "gochat.db")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, QueueDir), 0o700))
+	for file, size := range map[string]int{database: 1000, database + "-wal": 200, filepath.Join(dir, QueueDir, "1.wal"): 30, filepath.Join(dir, "secrets.json"): 4} {
+		require.NoError(t, os.WriteFile(file, make([]byte, size), 0o600))
+	}
+	got := figures(t, newDataSizes(dir, database))
+	assert.InDelta(t, 1200, got["gochat_data_store_bytes database"], 0)
+	assert.InDelta(t, 30, got["gochat_data_store_bytes queue"], 0)
+	assert.Positive(t, got["gochat_data_disk_free_bytes"])
+	assert.GreaterOrEqual(t, got["gochat_data_disk_size_bytes"], got["gochat_data_disk_free_bytes"])
+	assert.NotContains(t, fmt.Sprint(figures(t, newDataSizes(dir, ""))), "database", "it is on a server")
+}
+
+func TestReloadsAreCounted(t *testing.T) {
+	a := &app{log: zap.NewNop(), level: zap.NewAtomicLevel(), reloads: newReloads(), cfg: DefaultConfig()}
+	a.tuning.file = "info"
+	a.applySettings(map[string]string{"log.level": "debug"})
+	a.applySettings(map[string]string{"log.level": "loud"})
+	a.reload = func() (*Config, error) { return nil, errors.New("no such file") }
+	a.reread()
+	got := figures(t, a.reloads)
+	assert.InDelta(t, 1, got["gochat_config_reloads_total taken registry"], 0, got)
+	assert.InDelta(t, 1, got["gochat_config_reloads_total refused registry"], 0)
+	assert.InDelta(t, 1, got["gochat_config_reloads_total refused file"], 0)
+}
