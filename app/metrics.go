@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/idgen"
 )
@@ -49,6 +50,20 @@ func leaseMetric(deadline func() time.Time) prometheus.Collector {
 		}
 		return max(time.Until(end).Seconds(), 0)
 	})
+}
+
+// rosterMetrics count lists of groups' members, by whether they were remembered.
+func rosterMetrics(of *roster.Roster) []prometheus.Collector {
+	counter := func(outcome string, count func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "gochat_pipeline_members_cache_total", Help: "Lists of a group's members that deliveries asked for, by whether they were remembered.",
+			ConstLabels: prometheus.Labels{"outcome": outcome},
+		}, func() float64 { return float64(count()) })
+	}
+	return []prometheus.Collector{
+		counter("hit", func() uint64 { known, _ := of.Counts(); return known }),
+		counter("miss", func() uint64 { _, loaded := of.Counts(); return loaded }),
+	}
 }
 
 // newReloads counts configurations that were read again, by where they came from.

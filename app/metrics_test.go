@@ -14,7 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/idgen"
 )
@@ -126,4 +129,22 @@ func TestReloadsAreCounted(t *testing.T) {
 	assert.InDelta(t, 1, got["gochat_config_reloads_total taken registry"], 0, got)
 	assert.InDelta(t, 1, got["gochat_config_reloads_total refused registry"], 0)
 	assert.InDelta(t, 1, got["gochat_config_reloads_total refused file"], 0)
+}
+
+// noMembers has only empty groups.
+type noMembers struct{ roster.Members }
+
+func (noMembers) ListMemberIDs(context.Context, *pb.ListMemberIDsRequest, ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+	return &pb.ListMemberIDsResponse{}, nil
+}
+
+func TestListsOfMembersAreCounted(t *testing.T) {
+	r := roster.New(noMembers{})
+	for range 3 {
+		_, err := r.Of(t.Context(), 1, 1)
+		require.NoError(t, err)
+	}
+	got := figures(t, rosterMetrics(r)...)
+	assert.InDelta(t, 2, got["gochat_pipeline_members_cache_total hit"], 0)
+	assert.InDelta(t, 1, got["gochat_pipeline_members_cache_total miss"], 0)
 }

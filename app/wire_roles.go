@@ -93,6 +93,9 @@ func (a *app) startPersonal(notifier *routers.Notifier) (err error) {
 
 func (a *app) startRouters(context.Context) error {
 	sessions, groups := pb.NewSessionRepoClient(a.calls), roster.New(pb.NewGroupRepoClient(a.calls))
+	if a.has(roleFanout) || a.has(roleMessage) {
+		a.metrics.MustRegister(rosterMetrics(groups)...)
+	}
 	if a.has(roleFanout) {
 		out, err := routers.NewOutbox(a.routing, a.replica(roleFanout))
 		if err != nil {

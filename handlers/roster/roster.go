@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -49,7 +50,12 @@ type Roster struct {
 	flights singleflight.Group
 	usual   *lru.Cache[key, *List]
 	large   *lru.Cache[key, *List]
+	// known and loaded count lists by whether they were remembered.
+	known, loaded atomic.Uint64
 }
+
+// Counts says how many lists were remembered, and how many had to be loaded.
+func (r *Roster) Counts() (known, loaded uint64) { return r.known.Load(), r.loaded.Load() }
 
 // List is who is in a group, ascending by user id. It is shared and must not be changed.
 type List struct {
@@ -116,9 +122,11 @@ func (r *Roster) Of(ctx context.Context, group, version int64) (*List, error) {
 	k := key{group, version}
 	for _, kept := range []*lru.Cache[key, *List]{r.usual, r.large} {
 		if list, ok := kept.Get(k); ok && (version != 0 || time.Since(list.at) <= unversionedFor) {
+			r.known.Add(1)
 			return list, nil
 		}
 	}
+	r.loaded.Add(1)
 	flight := r.flights.DoChan(fmt.Sprint(k), func() (any, error) {
 		// It does not end with the first of those who wait for it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)

@@ -180,3 +180,15 @@ func TestOneLoadForAll(t *testing.T) {
 		})
 	}
 }
+
+func TestListsAreCounted(t *testing.T) {
+	r := New(&fakeMembers{n: 5})
+	for range 3 {
+		if _, err := r.Of(t.Context(), 1, 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if known, loaded := r.Counts(); known != 2 || loaded != 1 {
+		t.Fatalf("%d remembered, %d loaded", known, loaded)
+	}
+}

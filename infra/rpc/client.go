@@ -85,7 +85,7 @@ func dialOptions(cfg Config, o options) ([]grpc.DialOption, error) {
 	creds := insecure.NewCredentials()
 	if cfg.TLS.Enabled() {
 		var err error
-		if creds, err = newCredentials(cfg.TLS, o.log); err != nil {
+		if creds, err = newCredentials(cfg.TLS, o.log, o.metrics); err != nil {
 			return nil, err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
+
+	"github.com/gochat/gochat/infra/certs"
 )
 
 var callBuckets = []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
@@ -43,6 +45,21 @@ func newClientMetrics(reg prometheus.Registerer) (*clientMetrics, error) {
 
 func (m *clientMetrics) observe(method string, began time.Time, err error) {
 	m.seconds.WithLabelValues(method, status.Code(err).String()).Observe(time.Since(began).Seconds())
+}
+
+// showExpiry shows when the certificate of this process ends. All connections have the same one.
+func showExpiry(reg prometheus.Registerer, src *certs.Source) error {
+	if reg == nil {
+		return nil
+	}
+	err := reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gochat_rpc_certificate_expires_timestamp_seconds", Help: "When the certificate for calls between processes ends, in Unix time.",
+	}, func() float64 { return float64(src.Expires().Unix()) }))
+	var already prometheus.AlreadyRegisteredError
+	if err != nil && !errors.As(err, &already) {
+		return fmt.Errorf("register the metric of the certificate: %w", err)
+	}
+	return nil
 }
 
 // register makes a histogram or finds the one that is registered already: all

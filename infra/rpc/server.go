@@ -49,7 +49,7 @@ func NewServer(cfg Config, log *zap.Logger, opts ...Option) (*Server, error) {
 	creds := insecure.NewCredentials()
 	if cfg.TLS.Enabled() {
 		var err error
-		if creds, err = newCredentials(cfg.TLS, log); err != nil {
+		if creds, err = newCredentials(cfg.TLS, log, o.metrics); err != nil {
 			return nil, err
 		}
 	}

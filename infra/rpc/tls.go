@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 	"google.golang.org/grpc/credentials"
@@ -16,12 +17,15 @@ import (
 )
 
 // newCredentials makes mutual TLS from files that may change while it is used.
-func newCredentials(cfg TLSConfig, log *zap.Logger) (credentials.TransportCredentials, error) {
+func newCredentials(cfg TLSConfig, log *zap.Logger, reg prometheus.Registerer) (credentials.TransportCredentials, error) {
 	src, err := certs.Open(certs.Files{CA: cfg.CA, Cert: cfg.Cert, Key: cfg.Key}, func(err error) {
 		log.Warn("rpc.tls", zap.Error(err))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("rpc.tls.%w", err)
+	}
+	if err := showExpiry(reg, src); err != nil {
+		return nil, err
 	}
 	return &mutualTLS{src: src, serverName: cfg.ServerName, log: log, sometimes: &rate.Sometimes{Interval: time.Second}}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
@@ -236,4 +237,34 @@ func write(t testing.TB, file, text string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestEndOfTheCertificateIsShown once, whatever this process serves and calls.
+func TestEndOfTheCertificateIsShown(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.TLS = newTLS(t)
+	reg := prometheus.NewRegistry()
+	if _, err := NewServer(cfg, zap.NewNop(), WithMetrics(reg)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Dial("passthrough:///127.0.0.1:1", cfg, WithMetrics(reg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "gochat_rpc_certificate_expires_timestamp_seconds" {
+			continue
+		}
+		end := time.Unix(int64(f.GetMetric()[0].GetGauge().GetValue()), 0)
+		if left := time.Until(end); left < 47*time.Hour || left > 49*time.Hour {
+			t.Fatalf("it ends in %s", left)
+		}
+		return
+	}
+	t.Fatal("nothing is shown")
 }

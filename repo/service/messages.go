@@ -188,7 +188,11 @@ func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Mes
 		r.metrics.cached("hot_messages", 1, 0)
 		return hot, nil
 	}
-	r.metrics.cached("hot_messages", 0, 1)
+	if s.From+rediscache.HotMessages < last {
+		r.metrics.old("hot_messages")
+	} else {
+		r.metrics.cached("hot_messages", 0, 1)
+	}
 	lists, err := r.store.Spans(ctx, []store.Span{s})
 	if err != nil {
 		return nil, err

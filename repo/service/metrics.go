@@ -30,7 +30,7 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}),
 		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "gochat_repo_cache_total", Help: "Items that a cache was asked for, by hit and miss. What it could not answer is a miss.",
+			Name: "gochat_repo_cache_total", Help: "Items that a cache was asked for, by hit and miss. What it could not answer is a miss; old: history beyond what it keeps.",
 		}, []string{"cache", "outcome"}),
 	}
 	return m
@@ -63,6 +63,9 @@ func (m *Metrics) committed(done []store.Committed) {
 	m.outcomes.WithLabelValues("refused").Add(float64(refused))
 	m.transacted.Observe(float64(stored + known + refused))
 }
+
+// old counts an item that the cache does not keep by nature.
+func (m *Metrics) old(cache string) { m.asked.WithLabelValues(cache, "old").Inc() }
 
 // cached counts what a cache had and what not.
 func (m *Metrics) cached(cache string, hits, misses int) {

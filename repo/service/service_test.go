@@ -291,3 +291,37 @@ func TestMetricsCount(t *testing.T) {
 		"gochat_repo_save_seconds": 4, "gochat_repo_transaction_messages": 4,
 	}, got)
 }
+
+// TestOldHistoryIsNoMiss of the cache, which keeps the newest only.
+func TestOldHistoryIsNoMiss(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.group(t, 0)
+	many := make([]*pb.Message, rediscache.HotMessages+2)
+	for i := range many {
+		many[i] = &pb.Message{MessageId: int64(i + 1), ConversationId: "group_9", SenderId: 1, TempMessageId: fmt.Sprint(i)}
+	}
+	_, err := f.SaveMessages(t.Context(), &pb.SaveMessagesRequest{Messages: many})
+	require.NoError(t, err)
+	page := func(before uint64) {
+		_, err := f.History(t.Context(), &pb.HistoryRequest{ConversationId: "group_9", BeforeSeq: before, Limit: 2})
+		require.NoError(t, err)
+	}
+	page(uint64(len(many)))
+	page(3)
+	reg := prometheus.NewPedanticRegistry()
+	require.NoError(t, reg.Register(f.metrics))
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	got := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if family.GetName() == "gochat_repo_cache_total" && l.GetName() == "outcome" {
+					got[l.GetValue()] += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	assert.Equal(t, map[string]float64{"hit": 1, "miss": 0, "old": 1}, got)
+}

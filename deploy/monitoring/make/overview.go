@@ -34,6 +34,10 @@ var overview = board{
 				title: "Processes down", about: "Processes of GoChat that Prometheus does not reach.", unit: "short", figure: true, above: []float64{1, 2},
 				queries: []query{{`sum(up{@} == bool 0)`, "down"}},
 			},
+			{
+				title: "Dependencies down", about: "As processes see them: what they cannot work without.", unit: "short", figure: true, above: []float64{1, 2},
+				queries: []query{{`sum(gochat_dependency_state{@,state="down",dependency!="start"})`, "down"}},
+			},
 		}},
 		{"Traffic", []view{
 			{title: "Messages", about: "New messages a second, those that came again, and those that were refused.", unit: "ops", queries: []query{

@@ -37,6 +37,28 @@ var servers = board{
 				{`max by (role, instance) (go_gc_duration_seconds{@,quantile="1"})`, "{{role}} {{instance}}"},
 			}},
 		}},
+		{"What they depend on", []view{
+			{title: "Dependencies that are missing", about: "1 while a process is without one: degraded, it goes on without; down, it cannot.", unit: "short", queries: []query{
+				{`max by (role, dependency, state) (gochat_dependency_state{@,state!="ok"}) > 0`, "{{role}}: {{dependency}} is {{state}}"},
+			}},
+			{title: "Who leads", about: "The janitor that does the chores; there must be one, and not two.", unit: "short", queries: []query{
+				{`sum by (instance) (gochat_janitor_leads{@})`, "{{instance}}"},
+			}},
+			{title: "Leases of worker ids", about: "For how long each process may make ids without another answer of etcd. 0: it makes none, and what needs one waits.", unit: "s", queries: []query{
+				{`min by (role, instance) (gochat_registry_worker_id_lease_seconds{@})`, "{{role}} {{instance}}"},
+			}},
+			{title: "Ids", about: "Made; waits for the clock, where a millisecond's numbers were used up; failures, where there was no worker id for sure.", unit: "ops", queries: []query{
+				{`sum by (role) (rate(gochat_ids_made_total{@}[$__rate_interval]))`, "{{role}}: made"},
+				{`sum by (role) (rate(gochat_ids_clock_waits_total{@}[$__rate_interval]))`, "{{role}}: waits"},
+				{`sum by (role) (rate(gochat_ids_failures_total{@}[$__rate_interval]))`, "{{role}}: failures"},
+			}},
+			{title: "Configuration read again", about: "By source and outcome. refused: it makes no sense, and nothing has changed; restart: some settings wait for one.", unit: "short", queries: []query{
+				{`sum by (source, outcome) (increase(gochat_config_reloads_total{@}[$__rate_interval]))`, "{{source}}: {{outcome}}"},
+			}},
+			{title: "Certificates end in", about: "Those for calls between processes.", unit: "s", below: []float64{1209600, 259200}, queries: []query{
+				{`min by (role, instance) (gochat_rpc_certificate_expires_timestamp_seconds{@} - time())`, "{{role}} {{instance}}"},
+			}},
+		}},
 		{"Calls between roles", []view{
 			{title: "Calls", about: "Answered a second, by who called.", unit: "reqps", stacked: true, queries: []query{
 				{`sum by (role, caller) (rate(gochat_rpc_server_seconds_count{@}[$__rate_interval]))`, "{{caller}} to {{role}}"},

@@ -42,8 +42,8 @@ const (
 	userTTL   = 24 * time.Hour
 	tokenTTL  = time.Minute
 
-	// hotMessages is how many of a conversation's newest messages are kept.
-	hotMessages = 300
+	// HotMessages is how many of a conversation's newest messages the cache keeps.
+	HotMessages = 300
 )
 
 // Cache is safe for concurrent use.

@@ -28,7 +28,7 @@ func encode(m *store.Message) []byte {
 // Hot returns the messages of a span when all of them are there, as they are after the
 // span's newest change.
 func (c *Cache) Hot(ctx context.Context, s store.Span) ([]store.Message, bool) {
-	if s.To-s.From > hotMessages {
+	if s.To-s.From > HotMessages {
 		return nil, false
 	}
 	list := c.HotMany(ctx, []store.Span{s})[0]
@@ -44,7 +44,7 @@ func (c *Cache) HotMany(ctx context.Context, spans []store.Span) [][]store.Messa
 	_ = c.guard.do(ctx, func(ctx context.Context) error {
 		pipe := c.rdb.Pipeline()
 		for i, s := range spans {
-			if s.To-s.From <= hotMessages {
+			if s.To-s.From <= HotMessages {
 				asked[i] = askHot(ctx, pipe, s)
 			}
 		}
@@ -102,9 +102,9 @@ func (c *Cache) Warm(ctx context.Context, s store.Span, newest []store.Message) 
 	if len(newest) == 0 {
 		return nil
 	}
-	newest = newest[max(0, len(newest)-hotMessages):]
+	newest = newest[max(0, len(newest)-HotMessages):]
 	args := make([]any, 0, 3+2*len(newest))
-	args = append(args, s.Changed, int(hotTTL.Seconds()), hotMessages)
+	args = append(args, s.Changed, int(hotTTL.Seconds()), HotMessages)
 	for i := range newest {
 		args = append(args, newest[i].Seq, encode(&newest[i]))
 	}

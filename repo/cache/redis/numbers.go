@@ -119,7 +119,7 @@ func (c *Cache) Follow(ctx context.Context, done []store.Committed) error {
 	calls := make([]scriptCall, len(groups))
 	for g, group := range groups {
 		call := scriptCall{keys: make([]string, 0, 9*len(group)), args: make([]any, 0, 3+20*len(group))}
-		call.args = append(call.args, int(storedTTL.Seconds()), int(hotTTL.Seconds()), hotMessages)
+		call.args = append(call.args, int(storedTTL.Seconds()), int(hotTTL.Seconds()), HotMessages)
 		for _, i := range group {
 			call.follow(&done[i])
 		}
@@ -137,7 +137,7 @@ func (c *Cache) Follow(ctx context.Context, done []store.Committed) error {
 // follow adds a conversation in the form that the script reads.
 func (s *scriptCall) follow(d *store.Committed) {
 	s.keys = append(s.keys, seqKey(d.ConversationID), hotKey(d.ConversationID), hotMarkKey(d.ConversationID))
-	hot := d.Stored[max(0, len(d.Stored)-hotMessages):]
+	hot := d.Stored[max(0, len(d.Stored)-HotMessages):]
 	s.args = append(s.args, d.LastSeq, d.TopProposed, len(d.Stored)+len(d.Known), len(d.Refused), len(hot),
 		d.Changed, d.ChangedBefore, len(d.Updated), len(d.Dropped))
 	for _, list := range [][]store.Message{d.Stored, d.Known} {
