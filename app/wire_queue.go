@@ -36,9 +36,7 @@ func (e embedded) Topics(context.Context) ([]string, error) { return e.Stream.To
 func (e embedded) Lag(_ context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
 	lag, out := e.Stream.Lag(), map[mq.Reader]uint64{}
 	for _, r := range of {
-		if n, ok := lag[r.Topic][r.Group]; ok {
-			out[r] = n
-		}
+		out[r] = lag[r.Topic][r.Group] // those who are not behind are not in it
 	}
 	return out, nil
 }

@@ -10,9 +10,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
+	walog "github.com/gochat/gochat/infra/mq/log"
 )
 
 // asked is a queue that is only asked for its lag.
@@ -52,4 +54,18 @@ func TestOnlyTheLeaderShowsTheLag(t *testing.T) {
 	}
 	leads.Store(false)
 	assert.Empty(t, figures())
+}
+
+// Who is not behind is shown as well: a line that comes and goes says nothing.
+func TestTheEmbeddedLogShowsEachReader(t *testing.T) {
+	log, err := walog.Open(walog.Config{Dir: t.TempDir()}, zap.NewNop())
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, log.Close()) }()
+	lag, err := embedded{log}.Lag(t.Context(), readers...)
+	require.NoError(t, err)
+	for _, r := range readers {
+		n, shown := lag[r]
+		assert.True(t, shown, r)
+		assert.Zero(t, n, r)
+	}
 }

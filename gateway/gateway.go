@@ -152,7 +152,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		hub:    newHub(cfg.Rates.SocketsPerUser), forced: make(chan struct{}), serving: make(chan struct{}),
 	}
 	g.upgrader = newUpgrader()
-	if g.metrics, err = newMetrics(deps.Metrics, g.hub.len); err != nil {
+	if g.metrics, err = newMetrics(deps.Metrics, g.hub); err != nil {
 		return nil, err
 	}
 	if g.limits, err = newLimits(cfg.Rates, deps.Shared, g.metrics); err != nil {

@@ -111,6 +111,13 @@ func (h *hub) len() int {
 	return len(h.byID)
 }
 
+// users returns the number of users who have an open socket.
+func (h *hub) users() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.byUser)
+}
+
 // absent returns those of the users who have no socket here.
 func (h *hub) absent(users []int64) (out []int64) {
 	h.mu.RLock()

@@ -87,7 +87,7 @@ func tokensLeft(t *testing.T) *fakeShared {
 // testLimit is one of some users' that holds 200 tokens, 10 a lease, and gets one back in a second.
 func testLimit(t testing.TB, shared pb.LimitRepoClient) *limit[int64] {
 	t.Helper()
-	m, err := newMetrics(prometheusNone(), func() int { return 0 })
+	m, err := newMetrics(prometheusNone(), newHub(1))
 	require.NoError(t, err)
 	l, err := newLimit[int64]("test", fill{tokens: 1, per: time.Second, burst: 200}, shared, m)
 	require.NoError(t, err)
@@ -170,7 +170,7 @@ func BenchmarkLimit(b *testing.B) {
 	away := newFakeShared()
 	away.set(errors.New("away"))
 	for name, shared := range map[string]pb.LimitRepoClient{"endless": endless{}, "embedded": &fakeShared{store: kv.NewBuckets(c)}, "away": away} {
-		m, err := newMetrics(prometheusNone(), func() int { return 0 })
+		m, err := newMetrics(prometheusNone(), newHub(1))
 		require.NoError(b, err)
 		l, err := newLimit[int64]("sends", fill{tokens: 1e9, per: time.Second, burst: 1e9}, shared, m)
 		require.NoError(b, err)

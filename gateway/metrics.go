@@ -34,7 +34,7 @@ type metrics struct {
 	framesIn, framesOut map[string]prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, sockets *hub) (*metrics, error) {
 	m := &metrics{
 		queueFull: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gochat_gateway_queue_full_total", Help: "Frames that a socket's queue had no room for.",
@@ -75,7 +75,10 @@ func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, er
 	}, []string{"type", "direction"})
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gochat_gateway_connections", Help: "Open sockets.",
-	}, func() float64 { return float64(connections()) })
+	}, func() float64 { return float64(sockets.len()) })
+	online := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gochat_gateway_users", Help: "Users who have an open socket here; with sockets on two gateways a user is one on each.",
+	}, func() float64 { return float64(sockets.users()) })
 	m.framesIn = counters(frames, in, contracts.FrameSend, contracts.FramePing, contracts.FrameRead, contracts.FrameTyping, contracts.FrameChange,
 		contracts.FrameDelivered, contracts.FramePresenceSubscribe)
 	m.framesOut = counters(frames, out, contracts.FrameHello, contracts.FrameAck, contracts.FrameStored,
@@ -83,7 +86,7 @@ func newMetrics(reg prometheus.Registerer, connections func() int) (*metrics, er
 		contracts.FrameGroup, contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError,
 		contracts.FrameDelivered, contracts.FramePresence)
 	for _, c := range []prometheus.Collector{
-		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, m.limited, m.leases, m.written, frames, gauge,
+		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, m.limited, m.leases, m.written, frames, gauge, online,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the gateway's metrics: %w", err)

@@ -137,7 +137,7 @@ func TestRetrySpread(t *testing.T) {
 }
 
 func TestBuckets(t *testing.T) {
-	m, err := newMetrics(prometheusNone(), func() int { return 0 })
+	m, err := newMetrics(prometheusNone(), newHub(1))
 	require.NoError(t, err)
 	b, err := newLimit[netip.Addr]("auth", fill{1, time.Minute, 2}, nil, m)
 	require.NoError(t, err)

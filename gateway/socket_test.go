@@ -326,3 +326,23 @@ func TestWayToTheSocketIsMeasured(t *testing.T) {
 	_, sum := written()
 	require.InDelta(t, 3600, sum, 60)
 }
+
+// TestSocketsAndUsersAreCounted: two sockets of one user are one user.
+func TestSocketsAndUsersAreCounted(t *testing.T) {
+	h := start(t)
+	count := func(name string) float64 {
+		families, err := h.gw.deps.Gatherer.Gather()
+		require.NoError(t, err)
+		for _, f := range families {
+			if f.GetName() == name {
+				return f.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		return -1
+	}
+	h.dial("7:a", "")
+	h.dial("7:b", "")
+	h.dial("8:a", "")
+	h.eventually(func() bool { return count("gochat_gateway_connections") == 3 }, "three sockets")
+	require.InDelta(t, 2, count("gochat_gateway_users"), 0)
+}
