@@ -12,20 +12,23 @@ import (
 )
 
 // contract runs the whole of the black-box suite, and the vectors, with each call and each
-// socket on another gateway than the one before, and on each gateway alone.
+// socket on another gateway than the one before; with CI_NIGHTLY also on each gateway alone.
 func (w *town) contract(t *testing.T) {
 	t.Helper()
 	for _, url := range w.Gateways() {
 		// What was cut off before may be behind for a while.
 		require.Eventually(t, func() bool { return readiness(t, url) == "200 ok" }, complete, 100*time.Millisecond, "%s is wholly ready", url)
 	}
-	all := strings.Join(w.Gateways(), ",")
+	addresses := []string{strings.Join(w.Gateways(), ",")}
+	if nightly() {
+		addresses = append(w.Gateways(), addresses...)
+	}
 	for _, suite := range []string{"blackbox", "vectors"} {
 		bin := filepath.Join(w.opt.Dir, suite+".test")
 		build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", bin, "../"+suite) //nolint:gosec // ours
 		out, err := build.CombinedOutput()
 		require.NoError(t, err, string(out))
-		for _, urls := range append(w.Gateways(), all) {
+		for _, urls := range addresses {
 			t.Run(suite+" "+strings.ReplaceAll(urls, "http://", ""), func(t *testing.T) {
 				cmd := exec.CommandContext(t.Context(), bin, "-test.failfast")
 				cmd.Dir, cmd.Env = "../"+suite, append(os.Environ(), "GOCHAT_TEST_URL="+urls)
