@@ -119,7 +119,6 @@ func (c *Config) Validate() error {
 	c.Auth.Limits = c.Limits.Limits
 	c.Conversation.Limits = c.Limits.Limits
 	c.Group.Limits = c.Limits.Limits
-	c.Router.Message = c.Message
 	if err := conf.Check(c, Settings); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -131,7 +130,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("gateway.listen: must be host:port"))
 	}
 	errs = append(errs, c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
-		c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
+		c.Log.Validate(), c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
 		repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/lifecycle"
 	"github.com/gochat/gochat/infra/mq"
@@ -83,7 +84,12 @@ func newLargeGroup(b *testing.B) *largeGroup {
 	require.NoError(b, cfg.Validate())
 	names, err := ParseRoles(nil)
 	require.NoError(b, err)
-	a := &app{cfg: cfg, roles: names, log: zap.NewNop(), level: zap.NewAtomicLevel(), stack: lifecycle.New(b.Context())}
+	load := func(map[string]string) (*Config, *conf.Loaded, error) { return cfg, &conf.Loaded{}, nil }
+	a := &app{
+		cfg: cfg, roles: names, log: zap.NewNop(), stack: lifecycle.New(b.Context()),
+		settings: newReloader(cfg, &conf.Loaded{}, names, load, zap.NewNop()),
+		loudness: &loudness{log: zap.NewNop(), level: zap.NewAtomicLevel(), configured: cfg.Log.Level},
+	}
 	require.NoError(b, a.start(b.Context()))
 	b.Cleanup(func() { require.NoError(b, a.stack.Stop(a.cfg.StopTimeout())) })
 	g := &largeGroup{b: b, a: a, conv: string(contracts.GroupConversation(benchGroup))}

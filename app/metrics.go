@@ -66,17 +66,16 @@ func rosterMetrics(of *roster.Roster) []prometheus.Collector {
 	}
 }
 
-// newReloads counts configurations that were read again, by where they came from.
+// newReloads counts configurations that were read again, by what caused it.
 func newReloads() *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gochat_config_reloads_total",
-		Help: "Configurations that were read again, by source and outcome: taken, refused (nothing has changed), restart (some settings wait for one).",
+		Help: "Configurations that were read again, by source (file, etcd, signal) and outcome: taken, refused (nothing has changed), restart (some settings wait for one).",
 	}, []string{"source", "outcome"})
-	for _, outcome := range []string{"taken", "refused", "restart"} {
-		c.WithLabelValues("file", outcome)
-	}
-	for _, outcome := range []string{"taken", "refused"} {
-		c.WithLabelValues("registry", outcome)
+	for _, source := range []string{reloadByFile, reloadByEtcd, reloadBySignal} {
+		for _, outcome := range []string{reloadTaken, reloadRestart, reloadRefused} {
+			c.WithLabelValues(source, outcome)
+		}
 	}
 	return c
 }

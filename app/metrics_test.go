@@ -18,6 +18,7 @@ import (
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/roster"
+	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/idgen"
 )
@@ -118,17 +119,34 @@ func TestSizesOfStoresAreShown(t *testing.T) {
 	assert.NotContains(t, fmt.Sprint(figures(t, newDataSizes(dir, ""))), "database", "it is on a server")
 }
 
+// TestReloadsAreCounted: what is refused by one of those who are tuned is taken by none.
 func TestReloadsAreCounted(t *testing.T) {
-	a := &app{log: zap.NewNop(), level: zap.NewAtomicLevel(), reloads: newReloads(), cfg: DefaultConfig()}
-	a.tuning.file = "info"
-	a.applySettings(map[string]string{"log.level": "debug"})
-	a.applySettings(map[string]string{"log.level": "loud"})
-	a.reload = func() (*Config, error) { return nil, errors.New("no such file") }
-	a.reread()
-	got := figures(t, a.reloads)
-	assert.InDelta(t, 1, got["gochat_config_reloads_total taken registry"], 0, got)
-	assert.InDelta(t, 1, got["gochat_config_reloads_total refused registry"], 0)
-	assert.InDelta(t, 1, got["gochat_config_reloads_total refused file"], 0)
+	var failing error
+	next, loaded := DefaultConfig(), &conf.Loaded{}
+	roles, err := ParseRoles(nil)
+	require.NoError(t, err)
+	held := DefaultConfig().Limits.ContentMax
+	r := newReloader(DefaultConfig(), loaded, roles, func(map[string]string) (*Config, *conf.Loaded, error) { return next, loaded, failing }, zap.NewNop())
+	var refuse error
+	r.tunes = append(r.tunes, func(c *Config) error { held = c.Limits.ContentMax; return nil }, func(*Config) error { return refuse })
+	r.fromFile()
+	r.fromEtcd(nil)
+	assert.Zero(t, figures(t, r.count)["gochat_config_reloads_total taken file"], "nothing has changed")
+
+	next.Limits.ContentMax, next.WorkerID = 100, 7
+	r.fromFile()
+	assert.Equal(t, 100, held)
+	next.Limits.ContentMax = 200
+	refuse = errors.New("no")
+	r.fromEtcd(map[string]string{"limits.content_max": "200"})
+	assert.Equal(t, 100, held, "it was taken back")
+	failing = errors.New("no such file")
+	r.fromSignal()
+	got := figures(t, r.count)
+	for _, want := range []string{"taken file", "restart file", "refused etcd", "refused signal"} {
+		assert.InDelta(t, 1, got["gochat_config_reloads_total "+want], 0, want)
+	}
+	assert.Zero(t, r.now.WorkerID, "it needs a restart")
 }
 
 // noMembers has only empty groups.

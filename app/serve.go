@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/lifecycle"
 	walog "github.com/gochat/gochat/infra/mq/log"
@@ -36,23 +37,25 @@ func (c *Config) StopTimeout() time.Duration {
 // load. GOGC overrides it.
 const gcPercent = 300
 
-// Serve runs roles until ctx is done or one of them fails.
-func Serve(ctx context.Context, cfg *Config, names, unknown []string, reload func() (*Config, error), stdout, stderr io.Writer) (err error) {
+// Serve runs roles until ctx is done or one of them fails. The configuration was loaded and
+// is read again by load when something of it may have changed.
+func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string, load Loader, stdout, stderr io.Writer) (err error) {
 	log, level, closeLog, err := obs.NewLogger(cfg.Log, stderr)
 	if err != nil {
 		return err
 	}
 	defer closeLog()
-	if len(unknown) > 0 {
+	if len(loaded.Unknown) > 0 {
 		log.Warn("these environment variables name no setting; \"gochat config\" lists them all",
-			zap.String("variables", strings.Join(unknown, " ")))
+			zap.String("variables", strings.Join(loaded.Unknown, " ")))
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	a := &app{
-		cfg: cfg, roles: names, log: log, level: level, stack: lifecycle.New(ctx),
-		reload: reload, tuning: tuning{file: cfg.Log.Level},
+		cfg: cfg, roles: names, log: log, stack: lifecycle.New(ctx),
+		settings: newReloader(cfg, loaded, names, load, log),
+		loudness: &loudness{log: log, level: level, configured: cfg.Log.Level},
 	}
 	defer func() {
 		if stopErr := a.stack.Stop(cfg.StopTimeout()); stopErr != nil {

@@ -18,7 +18,7 @@ var settingsOfServers = []conf.Spec{
 	{Path: "db.max_idle", Min: 1, Max: 1 << 14, Unit: "connections", About: "Connections of each MySQL pool that are kept while nobody needs them."},
 	{Path: "db.readers", Min: 1, Max: 1 << 10, Unit: "connections", About: "SQLite connections that read."},
 	{Path: "db.conn_max_lifetime", Min: time.Second, Max: 24 * time.Hour, About: "For so long a MySQL connection is used."},
-	{Path: "db.slow_query", Min: time.Duration(-1), Max: long, NoZero: true, About: "From when on a query is logged; negative (-1ns): never."},
+	{Path: "db.slow_query", Reloads: true, Min: time.Duration(-1), Max: long, NoZero: true, About: "From when on a query is logged; negative (-1ns): never."},
 	{Path: "db.statement_timeout", Min: time.Duration(-1), Max: long, NoZero: true, About: "When a MySQL server gives a statement up by itself; negative (-1ns): never."},
 	{Path: "db.lock_timeout", Min: time.Second, Max: long, About: "For so long a MySQL transaction waits for another's row locks, in whole seconds."},
 	{Path: "db.replica_timeout", Min: short, Max: long, About: "For so long a read waits for a replica before it asks the primary."},

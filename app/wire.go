@@ -32,13 +32,12 @@ type app struct {
 	name  string // for people, and what its services are registered by
 	slot  string // the name that its outboxes have, and that no other process has
 	log   *zap.Logger
-	level zap.AtomicLevel
 	stack *lifecycle.Stack
 
-	reload  func() (*Config, error)
-	tuning  tuning
-	heard   chan os.Signal
-	tracing *obs.Tracing
+	settings *reloader
+	loudness *loudness
+	heard    chan os.Signal
+	tracing  *obs.Tracing
 
 	started  atomic.Bool
 	leads    atomic.Bool  // this process does the chores that one does for all
@@ -47,7 +46,6 @@ type app struct {
 	dir      *dataDir     // nil: nothing is embedded
 	secrets  secrets
 	metrics  *prometheus.Registry
-	reloads  *prometheus.CounterVec
 	checks   *health.Checks
 	registry *registry.Registry // nil: every role is in this process
 	ids      *idgen.Generator
@@ -99,8 +97,7 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 	}
 	a.metrics = obs.NewMetrics()
 	a.checks = health.New(2 * time.Second)
-	a.reloads = newReloads()
-	a.metrics.MustRegister(buildMetric(), states{a.checks}, a.reloads)
+	a.metrics.MustRegister(buildMetric(), states{a.checks}, a.settings.count)
 	a.checks.Add("start", func(context.Context) error {
 		if !a.started.Load() {
 			return errors.New("the process is still starting")
@@ -138,5 +135,9 @@ func (a *app) openObservation(ctx context.Context) error {
 		return err
 	}
 	a.stack.Push("tracing", a.tracing.Stop)
+	a.tune(func(c *Config) error {
+		a.tracing.SetSampling(c.Trace.Sampling)
+		return a.loudness.configure(c.Log.Level)
+	})
 	return nil
 }

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"fmt"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/webhook"
+	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -23,7 +25,7 @@ func (a *app) startFeed(context.Context) error {
 // that was there once and reads no more holds up what the queue may drop.
 func (a *app) startWebhooks() error {
 	news := pb.NewFeedRepoClient(a.calls)
-	feed, err := webhook.New(a.cfg.Webhook, webhook.Deps{
+	feed, err := webhook.NewLive(a.cfg.Webhook, webhook.Deps{
 		News: news, Cursors: news, Messages: pb.NewMessageRepoClient(a.calls),
 		Observer: routers.NewWebhookObserver(a.metrics, a.log), ContentMax: a.cfg.Limits.ContentMax,
 	})
@@ -34,9 +36,17 @@ func (a *app) startWebhooks() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range a.cfg.Webhook.Names() {
-		a.checks.AddSoft("webhook-"+name, func(context.Context) error { return feed.Down(name) })
-	}
+	a.tune(func(c *Config) error { return feed.Configure(c.Webhook, c.Limits.ContentMax) })
+	a.checks.AddGroup(func(context.Context) map[string]error {
+		out := map[string]error{}
+		for name, err := range feed.Down() {
+			if err != nil {
+				err = fmt.Errorf("%w: %w", health.ErrDegraded, err)
+			}
+			out["webhook-"+name] = err
+		}
+		return out
+	})
 	a.stack.Go("webhooks", feed.Run)
 	a.stack.Go("webhook router", router.Run)
 	return nil

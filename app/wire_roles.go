@@ -14,6 +14,7 @@ import (
 	"github.com/gochat/gochat/gateway/web"
 	"github.com/gochat/gochat/handlers/announce"
 	"github.com/gochat/gochat/handlers/auth"
+	"github.com/gochat/gochat/handlers/authorize"
 	"github.com/gochat/gochat/handlers/conversation"
 	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/handlers/device"
@@ -41,34 +42,40 @@ func (a *app) startLogic(context.Context) error {
 	}
 	notifier := routers.NewNotifier(pb.NewSessionRepoClient(a.calls), out)
 	users, convs := pb.NewUserRepoClient(a.calls), pb.NewConversationRepoClient(a.calls)
-	authCfg := a.cfg.Auth
-	if len(authCfg.Keys) == 0 {
-		authCfg.Keys, authCfg.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
-	}
 	a.logic = &routers.Logic{}
-	a.logic.Auth, err = auth.New(authCfg, auth.Deps{
+	authentication, err := auth.New(a.withKeys(a.cfg.Auth), auth.Deps{
 		Accounts: users, Revocations: users, Devices: pb.NewDeviceRepoClient(a.calls), Notifier: notifier, IDs: a.ids, Limits: a.limits,
 	})
 	if err != nil {
 		return err
 	}
-	if a.logic.Users, err = user.New(user.Config{Limits: a.cfg.Limits.Limits}, users); err != nil {
+	people, err := user.New(user.Config{Limits: a.cfg.Limits.Limits}, users)
+	if err != nil {
 		return err
 	}
-	a.logic.Conversations, err = conversation.New(a.cfg.Conversation, conversation.Deps{
+	conversations, err := conversation.New(a.cfg.Conversation, conversation.Deps{
 		Conversations: convs, Directory: convs, Members: pb.NewGroupRepoClient(a.calls), Notifier: notifier,
 	})
 	if err != nil {
 		return err
 	}
-	if a.logic.Messages, err = message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls)); err != nil {
-		return err
-	}
-	groups := pb.NewGroupRepoClient(a.calls)
-	a.logic.Groups, err = group.New(a.cfg.Group, group.Deps{Groups: groups, Changes: groups, Announcer: announce.New(out), IDs: a.ids})
+	messages, err := message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls))
 	if err != nil {
 		return err
 	}
+	groups := pb.NewGroupRepoClient(a.calls)
+	grouping, err := group.New(a.cfg.Group, group.Deps{Groups: groups, Changes: groups, Announcer: announce.New(out), IDs: a.ids})
+	if err != nil {
+		return err
+	}
+	a.logic.Auth, a.logic.Users, a.logic.Conversations, a.logic.Messages, a.logic.Groups = authentication, people, conversations, messages, grouping
+	a.tune(func(c *Config) error {
+		people.SetLimits(c.Limits.Limits)
+		messages.SetLimits(c.Limits.Limits)
+		conversations.Configure(c.Conversation)
+		grouping.Configure(c.Group)
+		return authentication.Configure(a.withKeys(c.Auth))
+	})
 	if a.logic.Search, err = search.New(convs, pb.NewSearchRepoClient(a.calls)); err != nil {
 		return err
 	}
@@ -77,6 +84,14 @@ func (a *app) startLogic(context.Context) error {
 	}
 	a.logic.Mount(a.local)
 	return nil
+}
+
+// withKeys gives a configuration without keys those of the data directory.
+func (a *app) withKeys(c auth.Config) auth.Config {
+	if len(c.Keys) == 0 {
+		c.Keys, c.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
+	}
+	return c
 }
 
 // startPersonal makes the services of devices, receipts and presence.
@@ -120,9 +135,11 @@ func (a *app) startRouters(context.Context) error {
 	if err != nil {
 		return err
 	}
+	windows := authorize.NewWindows(a.cfg.Message)
+	a.tune(func(c *Config) error { windows.Set(c.Message); return nil })
 	r, err := routers.NewMessageRouter(a.cfg.Router, a.routing, routers.Pipeline{
 		Messages: pb.NewMessageRepoClient(a.calls), Conversations: pb.NewConversationRepoClient(a.calls),
-		Groups: groups, Sessions: sessions, Hints: a.startHints(out), IDs: a.ids, Outbox: out,
+		Groups: groups, Sessions: sessions, Hints: a.startHints(out), IDs: a.ids, Outbox: out, Windows: windows,
 	})
 	if err != nil {
 		return err
@@ -210,6 +227,7 @@ func (a *app) startGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.tune(func(c *Config) error { return g.Retune(c.Limits.Rates, c.Limits.Limits, c.Gateway.AllowedOrigins) })
 	a.checks.Add("gateway", g.Check)
 	if a.cfg.Ops.Listen == "" && !a.cfg.Gateway.ServesOps(a.listener.Addr()) {
 		a.log.Warn("nobody can ask this process for /readyz and /metrics: the gateway serves them on loopback only; "+
@@ -237,16 +255,5 @@ func (a *app) listGateway(ctx context.Context, id string) error {
 		return err
 	}
 	a.stack.Push("registration of "+RoleGateway, func(context.Context) error { return reg.Close() })
-	return nil
-}
-
-// watchSettings follows what may change while the process runs.
-func (a *app) watchSettings(context.Context) error {
-	if a.registry == nil {
-		return nil
-	}
-	a.stack.Go("settings", func(ctx context.Context) error {
-		return a.registry.WatchConfig(ctx, a.applySettings)
-	})
 	return nil
 }

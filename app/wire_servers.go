@@ -155,6 +155,7 @@ func (a *app) guardLimits() error {
 		return err
 	}
 	a.stack.Push("limits", func(context.Context) error { return guard.Close() })
+	a.tune(func(c *Config) error { guard.SetTimeout(c.Limits.SharedTimeout); return nil })
 	a.limits = pb.NewLimitRepoClient(guard)
 	return nil
 }
@@ -186,6 +187,7 @@ func (a *app) openRepo(ctx context.Context) error {
 	}
 	a.repo = r
 	a.stack.Push("store", r.Close)
+	a.tune(func(c *Config) error { r.SetSlowQuery(c.DB.SlowQuery); return nil })
 	if err := a.followIDs(ctx); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (c *conn) changeMessage(data value) {
 		c.fail(contracts.AsError(err), contracts.FrameChange)
 		return
 	}
-	up, err := changeOf(b, c.g.deps.Limits, c.user, "", 0)
+	up, err := changeOf(b, c.g.tuned().limits, c.user, "", 0)
 	if err != nil {
 		c.rejectOrFail(contracts.AsError(err), b.plain("tempMessageId"))
 		return
@@ -79,7 +79,7 @@ func (g *Gateway) changeOverHTTP(r *caller) error {
 	if err != nil {
 		return err
 	}
-	up, err := changeOf(b, g.deps.Limits, r.user, conv, seq)
+	up, err := changeOf(b, g.tuned().limits, r.user, conv, seq)
 	if err != nil {
 		return err
 	}

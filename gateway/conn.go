@@ -41,7 +41,8 @@ type conn struct {
 	// unacked holds a token for each send that waits for its ack.
 	unacked chan struct{}
 	limiter *rate.Limiter
-	refused int // frames since refusedAt, of the reader
+	tuned   *tuning // that the limiter is set to
+	refused int     // frames since refusedAt, of the reader
 	// refusedAt begins the window in which refused frames are counted, Unix ms.
 	refusedAt int64
 	stopped   bool // the drain ended the reading, of the reader
@@ -67,8 +68,9 @@ func (g *Gateway) newConn(ws *websocket.Conn, tcp net.Conn, who grantee, device 
 		g: g, id: g.next(), user: who.user, device: device, token: who.token, tokenID: who.tokenID, expires: who.expires,
 		issued: who.issued, opened: now, since: since, noted: now, shard: uint32(g.counter.Load()), ws: ws, tcp: tcp, //nolint:gosec // wraps around as it should
 		unacked: make(chan struct{}, g.cfg.UnackedSends),
-		limiter: rate.NewLimiter(rate.Limit(g.cfg.Rates.FramesPerSecond), g.cfg.Rates.FramesBurst),
+		tuned:   g.tuned(),
 	}
+	c.limiter = newFrameLimiter(c.tuned)
 	c.seen.Store(now)
 	c.progress.Store(now)
 	// Nothing goes out before hello.

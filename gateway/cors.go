@@ -23,15 +23,15 @@ const (
 // share lets a page of a listed origin read the answer, whatever the answer is. A page of another origin
 // gets the same answer, which its browser keeps from it.
 func (g *Gateway) share(c *fiber.Ctx) {
-	if g.origins.empty() || operational(c.Path()) {
+	if g.tuned().origins.empty() || operational(c.Path()) {
 		return
 	}
 	c.Vary(fiber.HeaderOrigin)
 	from := c.Get(fiber.HeaderOrigin)
 	switch {
-	case g.origins.any:
+	case g.tuned().origins.any:
 		c.Set(fiber.HeaderAccessControlAllowOrigin, anyOrigin)
-	case g.origins.lists(from):
+	case g.tuned().origins.lists(from):
 		c.Set(fiber.HeaderAccessControlAllowOrigin, strings.Clone(from))
 	default:
 		return
@@ -55,7 +55,7 @@ func (g *Gateway) preflight(c *fiber.Ctx) error {
 
 // checkOrigin refuses a socket to a page that may not use it: a browser opens it for any page.
 func (g *Gateway) checkOrigin(c *fiber.Ctx) error {
-	if g.origins.mayConnect(c.Get(fiber.HeaderOrigin), string(c.Request().Host())) {
+	if g.tuned().origins.mayConnect(c.Get(fiber.HeaderOrigin), string(c.Request().Host())) {
 		return nil
 	}
 	return contracts.NewError(contracts.CodePermissionDenied, "Web pages from elsewhere may not connect here.")

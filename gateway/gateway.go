@@ -92,7 +92,7 @@ type Gateway struct {
 
 	app      *fiber.App
 	upgrader websocket.Upgrader
-	origins  originList
+	tuning   atomic.Pointer[tuning]
 	proxies  []netip.Prefix
 	metrics  *metrics
 	tracer   trace.Tracer
@@ -132,10 +132,6 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	if deps.Limits == (contracts.Limits{}) {
 		deps.Limits = contracts.DefaultLimits()
 	}
-	origins, err := parseOrigins(cfg.AllowedOrigins)
-	if err != nil {
-		return nil, err
-	}
 	proxies, err := parseNetworks(cfg.TrustedProxies)
 	if err != nil {
 		return nil, err
@@ -146,8 +142,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	}
 	g := &Gateway{
 		cfg: cfg, deps: deps, id: id, log: deps.Log.With(zap.String("gateway", id)),
-		origins: origins, proxies: proxies,
-		retry: newRetrySpread(cfg.RetrySpread), tracer: newTracer(),
+		proxies: proxies,
+		retry:   newRetrySpread(cfg.RetrySpread), tracer: newTracer(),
 		epochs: epochs{source: deps.Store},
 		hub:    newHub(cfg.Rates.SocketsPerUser), forced: make(chan struct{}), serving: make(chan struct{}),
 	}
@@ -156,6 +152,9 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		return nil, err
 	}
 	if g.limits, err = newLimits(cfg.Rates, deps.Shared, g.metrics); err != nil {
+		return nil, err
+	}
+	if err := g.Retune(cfg.Rates, deps.Limits, cfg.AllowedOrigins); err != nil {
 		return nil, err
 	}
 	g.upstream = newUpstream(deps.Transport.Publisher(), cfg, g.metrics)

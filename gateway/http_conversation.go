@@ -67,7 +67,7 @@ func (g *Gateway) listConversations(r *caller) error {
 	}
 	q := query{get: func(name string) string { return r.Query(name) }}
 	req := &pb.ConversationServiceListRequest{
-		CallerId: r.user, Cursor: cursor, Limit: q.limit("limit", g.deps.Limits.HistoryMax),
+		CallerId: r.user, Cursor: cursor, Limit: q.limit("limit", g.tuned().limits.HistoryMax),
 	}
 	if err := q.err(); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (g *Gateway) history(r *caller) error {
 	q := query{get: func(name string) string { return r.Query(name) }}
 	req := &pb.ListMessagesRequest{
 		CallerId: r.user, ConversationId: id, AfterSeq: q.count("afterSeq"), BeforeSeq: q.count("beforeSeq"),
-		Limit: q.limit("limit", g.deps.Limits.HistoryMax),
+		Limit: q.limit("limit", g.tuned().limits.HistoryMax),
 	}
 	if err := q.err(); err != nil {
 		return err
@@ -154,8 +154,8 @@ func (g *Gateway) sync(r *caller) error {
 		return err
 	}
 	req := &pb.SyncAllRequest{
-		CallerId: r.user, Have: b.counts("conversations", g.deps.Limits.SyncConversations),
-		Limit: b.limit("limit", g.deps.Limits.HistoryMax), Epoch: b.plain("epoch"),
+		CallerId: r.user, Have: b.counts("conversations", g.tuned().limits.SyncConversations),
+		Limit: b.limit("limit", g.tuned().limits.HistoryMax), Epoch: b.plain("epoch"),
 	}
 	if len(req.GetEpoch()) > contracts.EpochMax {
 		b.bad("epoch", fmt.Sprintf("the epoch of a former answer, at most %d characters", contracts.EpochMax))

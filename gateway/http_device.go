@@ -33,7 +33,7 @@ func (g *Gateway) listDevices(r *caller) error {
 
 func (g *Gateway) revokeDevice(r *caller) error {
 	id := r.Params("deviceId")
-	if id == "" || utf8.RuneCountInString(id) > g.deps.Limits.DeviceIDMax {
+	if id == "" || utf8.RuneCountInString(id) > g.tuned().limits.DeviceIDMax {
 		return contracts.NewError(contracts.CodeNotFound, "There is no such device.")
 	}
 	if _, err := g.deps.Devices.RevokeDevice(r.ctx, &pb.RevokeDeviceRequest{CallerId: r.user, DeviceId: id}); err != nil {

@@ -47,7 +47,7 @@ func (g *Gateway) createGroup(r *caller) error {
 		return err
 	}
 	req := &pb.CreateGroupRequest{
-		CallerId: r.user, Name: b.required("name"), MemberIds: b.userIDs("memberIds", g.deps.Limits.GroupAddMax),
+		CallerId: r.user, Name: b.required("name"), MemberIds: b.userIDs("memberIds", g.tuned().limits.GroupAddMax),
 	}
 	if err := b.err(); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (g *Gateway) groupMembers(r *caller) error {
 		return err
 	}
 	q := query{get: func(name string) string { return r.Query(name) }}
-	req := &pb.ListMembersRequest{CallerId: r.user, GroupId: id, Cursor: cursor, Limit: q.limit("limit", g.deps.Limits.HistoryMax)}
+	req := &pb.ListMembersRequest{CallerId: r.user, GroupId: id, Cursor: cursor, Limit: q.limit("limit", g.tuned().limits.HistoryMax)}
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (g *Gateway) addMembers(r *caller) error {
 	if err != nil {
 		return err
 	}
-	req := &pb.AddMembersRequest{CallerId: r.user, GroupId: id, UserIds: b.requiredUserIDs("userIds", 1, g.deps.Limits.GroupAddMax)}
+	req := &pb.AddMembersRequest{CallerId: r.user, GroupId: id, UserIds: b.requiredUserIDs("userIds", 1, g.tuned().limits.GroupAddMax)}
 	if err := b.err(); err != nil {
 		return err
 	}

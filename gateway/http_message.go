@@ -42,7 +42,7 @@ func (g *Gateway) sendOverHTTP(r *caller) error {
 	if err := walkText(r.Body(), in.member); err != nil {
 		return contracts.NewError(contracts.CodeInvalidArgument, "The body must be one JSON object: "+err.Error()+".")
 	}
-	up, bad := in.check(g.deps.Limits, contracts.UserID(r.user))
+	up, bad := in.check(g.tuned().limits, contracts.UserID(r.user))
 	if bad != nil {
 		return bad
 	}
@@ -103,7 +103,7 @@ func (g *Gateway) outcomeOf(r *caller, text []byte) error {
 
 func (g *Gateway) outcome(r *caller) error {
 	id := strings.Clone(r.Query("tempMessageId"))
-	if must := g.deps.Limits.CheckTempMessageID(id); must != "" {
+	if must := g.tuned().limits.CheckTempMessageID(id); must != "" {
 		return contracts.Invalid("tempMessageId", must)
 	}
 	resp, err := g.deps.Messages.GetOutcome(r.ctx, &pb.GetOutcomeRequest{CallerId: r.user, TempMessageId: id})

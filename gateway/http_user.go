@@ -17,7 +17,7 @@ func (g *Gateway) register(c *fiber.Ctx) error {
 	}
 	req := &pb.RegisterRequest{Username: b.required("username"), Password: b.required("password"), Nickname: b.plain("nickname"), Address: addressText(g.address(c))}
 	if given := b.optional("nickname"); given != nil && *given == "" { // to the service that is none
-		b.bad("nickname", g.deps.Limits.CheckNickname(""))
+		b.bad("nickname", g.tuned().limits.CheckNickname(""))
 	}
 	if err := b.err(); err != nil {
 		return err

@@ -21,11 +21,11 @@ const (
 // hub knows every open socket, and every HTTP request that waits for an outcome.
 // Safe for concurrent use.
 type hub struct {
-	perUser int
 	// replaced takes a socket that another gateway's is to replace.
 	replaced func(c *conn, o *pb.Close)
 
 	mu      sync.RWMutex
+	perUser int
 	byID    map[string]*conn
 	byUser  map[int64][]*conn
 	slots   map[int64]int // open sockets and handshakes under way
@@ -38,6 +38,12 @@ func newHub(perUser int) *hub {
 		perUser: perUser, byID: map[string]*conn{}, byUser: map[int64][]*conn{}, slots: map[int64]int{},
 		waiters: map[string]chan<- []byte{},
 	}
+}
+
+func (h *hub) setPerUser(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.perUser = n
 }
 
 // reserve takes a slot for a socket that is about to open. admit is called for an

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -45,12 +46,24 @@ func newLimits(r Rates, shared pb.LimitRepoClient, m *metrics) (*limits, error) 
 	return l, errors.Join(err[:]...)
 }
 
+// retune takes other rates. What a client has used up stays used up, and what it has left
+// is at most what it may have now.
+func (l *limits) retune(r Rates) {
+	l.auth.fill.Store(&fill{r.AuthPerMinute, time.Minute, r.AuthPerMinute})
+	l.handshakes.fill.Store(&fill{r.HandshakesPerSecond, time.Second, r.HandshakesPerSecond})
+	l.calls.fill.Store(&fill{r.CallsPerSecond, time.Second, r.CallsBurst})
+	l.sends.fill.Store(&fill{r.SendsPerSecond, time.Second, r.SendsBurst})
+}
+
 // fill is how a token bucket fills: tokens come back in each per, up to burst.
 type fill struct {
 	tokens int
 	per    time.Duration
 	burst  int
 }
+
+// limit is the rate as the library takes it.
+func (f fill) limit() rate.Limit { return rate.Every(f.per / time.Duration(f.tokens)) }
 
 // lease is how many tokens are taken ahead; 1: none.
 func (f fill) lease() int { return min(max(f.burst/leaseParts, 1), maxLease) }
@@ -67,7 +80,7 @@ func (f fill) lease() int { return min(max(f.burst/leaseParts, 1), maxLease) }
 // the shared buckets are away.
 type limit[K netip.Addr | int64] struct {
 	name   string
-	fill   fill
+	fill   atomic.Pointer[fill]
 	known  *lru.Cache[K, *bucket]
 	shared pb.LimitRepoClient // nil: there is one gateway only
 	m      *limitMetrics
@@ -77,6 +90,7 @@ type limit[K netip.Addr | int64] struct {
 type bucket struct {
 	mu     sync.Mutex
 	own    *rate.Limiter
+	fill   *fill // that own is set to
 	leased int
 	until  time.Time // the lease's end
 	empty  time.Time // the shared bucket has nothing before
@@ -87,15 +101,18 @@ func newLimit[K netip.Addr | int64](name string, f fill, shared pb.LimitRepoClie
 	if err != nil {
 		return nil, fmt.Errorf("make the limit on %s: %w", name, err)
 	}
-	return &limit[K]{name: name, fill: f, known: known, shared: shared, m: m.limit(name)}, nil
+	l := &limit[K]{name: name, known: known, shared: shared, m: m.limit(name)}
+	l.fill.Store(&f)
+	return l, nil
 }
 
 // take counts one attempt. It returns the whole seconds to wait when there were too
 // many; such an attempt is not counted.
 func (l *limit[K]) take(k K) (retryAfter int) {
+	by := l.fill.Load()
 	b, ok := l.known.Get(k)
 	if !ok {
-		b = &bucket{own: rate.NewLimiter(rate.Every(l.fill.per/time.Duration(l.fill.tokens)), l.fill.burst)}
+		b = &bucket{own: rate.NewLimiter(by.limit(), by.burst), fill: by}
 		if was, there, _ := l.known.PeekOrAdd(k, b); there {
 			b = was
 		}
@@ -105,10 +122,11 @@ func (l *limit[K]) take(k K) (retryAfter int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
+	b.retune(now, by)
 	r := b.own.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
 	if wait <= 0 && l.shared != nil {
-		wait = l.takeShared(b, k, now)
+		wait = l.takeShared(b, k, by, now)
 	}
 	if wait <= 0 {
 		return 0
@@ -118,9 +136,20 @@ func (l *limit[K]) take(k K) (retryAfter int) {
 	return int(math.Ceil(wait.Seconds()))
 }
 
+// retune sets the bucket to what holds now. A lease of before is given up: it may be more
+// than there is to have.
+func (b *bucket) retune(now time.Time, by *fill) {
+	if b.fill == by {
+		return
+	}
+	b.own.SetLimitAt(now, by.limit())
+	b.own.SetBurstAt(now, by.burst)
+	b.fill, b.leased, b.empty = by, 0, time.Time{}
+}
+
 // takeShared hands out a token of the lease, or gets a new one. It returns how long
 // the shared bucket is empty.
-func (l *limit[K]) takeShared(b *bucket, k K, now time.Time) time.Duration {
+func (l *limit[K]) takeShared(b *bucket, k K, by *fill, now time.Time) time.Duration {
 	if b.leased > 0 && now.Before(b.until) {
 		b.leased--
 		return 0
@@ -129,8 +158,8 @@ func (l *limit[K]) takeShared(b *bucket, k K, now time.Time) time.Duration {
 		return wait
 	}
 	resp, err := l.shared.TakeTokens(context.Background(), &pb.TakeTokensRequest{Buckets: []*pb.Bucket{{
-		Key: l.name + ":" + keyText(k), Burst: int64(l.fill.burst), Rate: int64(l.fill.tokens),
-		PeriodMs: l.fill.per.Milliseconds(), Tokens: int64(l.fill.lease()), AtMost: true,
+		Key: l.name + ":" + keyText(k), Burst: int64(by.burst), Rate: int64(by.tokens),
+		PeriodMs: by.per.Milliseconds(), Tokens: int64(by.lease()), AtMost: true,
 	}}})
 	switch {
 	case err != nil: // what the gateway counts by itself is what holds

@@ -182,7 +182,7 @@ func (c *conn) reject(e *contracts.Error, tempID string) {
 // allowFrame applies the socket's rate limit. Refused frames are answered by an
 // error, and too many in a row close the socket.
 func (c *conn) allowFrame(ref string) bool {
-	if c.limiter.Allow() {
+	if c.mayRead() {
 		return true
 	}
 	c.refuse(ref)
@@ -206,7 +206,7 @@ func (c *conn) refuse(ref string) {
 	if now := time.Now().UnixMilli(); now-c.refusedAt > floodWindow.Milliseconds() {
 		c.refused, c.refusedAt = 0, now
 	}
-	if c.refused++; c.refused > c.g.cfg.Rates.FloodFrames {
+	if c.refused++; c.refused > c.g.tuned().rates.FloodFrames {
 		c.closeRetry(contracts.CloseFlooding, contracts.CloseReasonFlooding)
 		return
 	}

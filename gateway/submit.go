@@ -37,7 +37,7 @@ func (c *conn) sendMessage(data value) {
 		c.fail(contracts.NewError(contracts.CodeInvalidArgument, "The data is not valid: "+malformed.Error()+"."), printable(r.TempMessageID))
 		return
 	}
-	up, bad := r.check(c.g.deps.Limits, contracts.UserID(c.user))
+	up, bad := r.check(c.g.tuned().limits, contracts.UserID(c.user))
 	if bad != nil {
 		c.rejectOrFail(bad, r.TempMessageID)
 		return
@@ -47,7 +47,7 @@ func (c *conn) sendMessage(data value) {
 
 // rejectOrFail answers a send that is wrong: by its tempMessageId, when that at least is right.
 func (c *conn) rejectOrFail(bad *contracts.Error, tempID string) {
-	if c.g.deps.Limits.CheckTempMessageID(tempID) == "" {
+	if c.g.tuned().limits.CheckTempMessageID(tempID) == "" {
 		c.reject(bad, tempID)
 	} else {
 		c.fail(bad, printable(tempID))

@@ -91,7 +91,7 @@ func (g *Gateway) websocketRoute(c *fiber.Ctx) error {
 		return err
 	}
 	if device != "" {
-		if must := g.deps.Limits.CheckDeviceID(device); must != "" {
+		if must := g.tuned().limits.CheckDeviceID(device); must != "" {
 			return contracts.Invalid("deviceId", must)
 		}
 	}

@@ -118,6 +118,9 @@ func (r *Repo) NewestID(ctx context.Context) (int64, error) { return r.store.New
 // Register mounts the services on a gRPC server or an in-process channel.
 func (r *Repo) Register(on grpc.ServiceRegistrar) { r.service.Register(on) }
 
+// SetSlowQuery logs the database's queries from another duration on; negative: none.
+func (r *Repo) SetSlowQuery(from time.Duration) { r.db.SetSlowQuery(from) }
+
 // Health asks the database, whether it takes writes, its replicas and the cache, and
 // answers by name. The role goes on without a replica and without the cache: their
 // errors wrap health.ErrDegraded. Where writes fail the error wraps db.ErrNotWritable:

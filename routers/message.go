@@ -38,6 +38,8 @@ type Pipeline struct {
 	Hints         recipients.Hinter
 	IDs           persist.IDs
 	Outbox        deliver.Outbox
+	// Windows say for how long messages may be changed; nil: the defaults.
+	Windows *authorize.Windows
 }
 
 // NamedStage is a stage with the name that metrics know it by.
@@ -51,7 +53,7 @@ type NamedStage struct {
 func (p Pipeline) Stages(cfg Config) []NamedStage {
 	return []NamedStage{
 		{"dedup", dedup.New(p.Messages)},
-		{"authorize", authorize.New(cfg.Message, p.Conversations, p.Messages, p.Messages)},
+		{"authorize", authorize.New(p.Windows, p.Conversations, p.Messages, p.Messages)},
 		{"sequence", sequence.New(p.Messages)},
 		{"persist", persist.New(p.Messages, p.IDs)},
 		{"inorder", inorder.New(p.Messages, middleware.IsPermanent)},

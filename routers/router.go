@@ -12,7 +12,6 @@ import (
 	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
 	"go.uber.org/zap"
 
-	"github.com/gochat/gochat/handlers/authorize"
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/routers/middleware"
 )
@@ -38,15 +37,13 @@ type Config struct {
 	PoisonAfter time.Duration `mapstructure:"poison_after"`
 	// GroupLimit is the group size up to which the message router delivers itself.
 	GroupLimit int `mapstructure:"group_limit"`
-	// Message are the rules of the message pipeline.
-	Message authorize.Config `mapstructure:"-"`
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
 		Lanes: 3, Run: 1024, Retries: 5, RetryPause: 20 * time.Millisecond, RetryPauseMax: time.Second,
-		DrainTimeout: 5 * time.Second, PoisonAfter: 5 * time.Minute, GroupLimit: 500, Message: authorize.DefaultConfig(),
+		DrainTimeout: 5 * time.Second, PoisonAfter: 5 * time.Minute, GroupLimit: 500,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // NewWebhookRouter returns the router that tells webhooks of stored messages. Its one
 // lane gathers what comes in while a run is noted, so that there are few, long runs.
-func NewWebhookRouter(cfg Config, deps Deps, feed *webhook.Feed) (*Router, error) {
+func NewWebhookRouter(cfg Config, deps Deps, feed *webhook.Live) (*Router, error) {
 	cfg.Lanes = 1
 	return build(cfg, deps, contracts.TopicPoison, work{
 		name:  "webhook",
@@ -100,6 +100,14 @@ func (o *webhookObserver) State(hook string, down bool, why error) {
 	}
 	o.down.WithLabelValues(hook).Set(0)
 	o.log.Info("a webhook's receiver is well again", zap.String("hook", hook))
+}
+
+// Gone implements webhook.Observer.
+func (o *webhookObserver) Gone(hook string) {
+	of := prometheus.Labels{"hook": hook}
+	for _, figures := range []interface{ DeletePartialMatch(prometheus.Labels) int }{o.posts, o.messages, o.conversations, o.behind, o.waiting, o.down} {
+		figures.DeletePartialMatch(of)
+	}
 }
 
 // Failed implements webhook.Observer.

@@ -36,8 +36,8 @@ Settings come from a file (--config), etcd, the environment (GOCHAT_…) and fla
 later ones win. "gochat config" prints every one of them with its present value and
 where that comes from.
 
-A running process reads the file again at SIGHUP, takes what it can and tells what needs
-a restart. SIGUSR1 steps the log's level. The first SIGINT (Ctrl-C) or SIGTERM finishes
+A running process takes what has changed in the file and at etcd by itself, and at SIGHUP,
+and tells what needs a restart. SIGUSR1 steps the log's level. The first SIGINT (Ctrl-C) or SIGTERM finishes
 what is accepted, a second one ends at once.`
 
 func newCommand(stdout, stderr io.Writer) *cobra.Command {
@@ -62,14 +62,20 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 			if err := app.CheckRoles(roles, cfg); err != nil {
 				return err
 			}
-			reload := func() (*app.Config, error) {
-				next := app.DefaultConfig()
-				if _, err := loadConfig(cmd, next); err != nil {
-					return nil, err
-				}
-				return next, app.CheckRoles(roles, next)
+			src, err := sources(cmd)
+			if err != nil {
+				return err
 			}
-			return app.Serve(cmd.Context(), cfg, roles, loaded.Unknown, reload, stdout, stderr)
+			load := func(shared map[string]string) (*app.Config, *conf.Loaded, error) {
+				next, src := app.DefaultConfig(), src
+				src.Shared = shared
+				loaded, err := app.LoadWith(src, next)
+				if err != nil {
+					return nil, nil, err
+				}
+				return next, loaded, app.CheckRoles(roles, next)
+			}
+			return app.Serve(cmd.Context(), cfg, loaded, roles, load, stdout, stderr)
 		},
 	}
 	root.SetVersionTemplate("{{.Version}}\n")

@@ -149,9 +149,9 @@ func TestConfigurationIsReadAgain(t *testing.T) {
 
 	write("log:\n  level: debug\ntrace:\n  sampling: 0.5\ngateway:\n  ping_interval: 20s\n")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
-	p.waitFor(t, &p.stderr, `{"changed": ["log.level", "trace.sampling"]}`)
+	p.waitFor(t, &p.stderr, `"changed": ["log.level", "trace.sampling"]}`)
 	p.waitFor(t, &p.stderr, `{"from": "warn", "to": "debug"}`)
-	p.waitFor(t, &p.stderr, `{"settings": ["gateway.ping_interval"]}`)
+	p.waitFor(t, &p.stderr, `"settings": ["gateway.ping_interval"]}`)
 
 	write("log:\n  level: error\ngateway:\n  ping_interval: -1s\n")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))

@@ -17,7 +17,7 @@ import (
 // fields, username_taken, unavailable.
 func (s *Service) Register(ctx context.Context, in *pb.RegisterRequest) (*pb.RegisterResponse, error) {
 	form := registerForm{Username: in.GetUsername(), Password: in.GetPassword(), Nickname: in.GetNickname()}
-	if err := s.forms.check(form); err != nil {
+	if err := s.rules.Load().forms.check(form); err != nil {
 		return nil, err
 	}
 	nickname := cmp.Or(form.Nickname, form.Username)
@@ -52,7 +52,7 @@ func (s *Service) Register(ctx context.Context, in *pb.RegisterRequest) (*pb.Reg
 // fields, invalid_credentials (the same, after the same work, for a wrong name
 // and a wrong password), rate_limited, unavailable.
 func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResponse, error) {
-	if err := s.forms.check(loginForm{Username: in.GetUsername(), Password: in.GetPassword()}); err != nil {
+	if err := s.rules.Load().forms.check(loginForm{Username: in.GetUsername(), Password: in.GetPassword()}); err != nil {
 		return nil, err
 	}
 	// Names are unique without regard to case, so they are throttled that way.
@@ -132,7 +132,7 @@ func (s *Service) grant(user *pb.User, signedOutBefore int64) (*pb.Grant, error)
 	if user.GetUserId() <= 0 {
 		return nil, contracts.NewError(contracts.CodeInternal, "").WithCause(errors.New("make a token: the store named no user"))
 	}
-	signed, expires, err := s.keys.issue(contracts.UserID(user.GetUserId()), time.Now(), signedOutBefore)
+	signed, expires, err := s.rules.Load().keys.issue(contracts.UserID(user.GetUserId()), time.Now(), signedOutBefore)
 	if err != nil {
 		return nil, contracts.NewError(contracts.CodeInternal, "").
 			WithCause(fmt.Errorf("make a token for user %d: %w", user.GetUserId(), err))

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -170,10 +171,8 @@ type Deps struct {
 // is safe for concurrent use.
 type Service struct {
 	pb.UnimplementedAuthServiceServer
-	cfg      Config
+	rules    atomic.Pointer[rules]
 	deps     Deps
-	keys     *keyring
-	forms    *forms
 	pool     *hashPool
 	throttle *throttle
 	// dummy is compared with when there is no such account, so that a wrong
@@ -200,14 +199,6 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		}
 		deps.Hasher = hasher
 	}
-	keys, err := newKeyring(cfg.Keys, cfg.ActiveKey, cfg.TokenTTL)
-	if err != nil {
-		return nil, fmt.Errorf("configure auth: %w", err)
-	}
-	forms, err := newForms(cfg.Limits)
-	if err != nil {
-		return nil, fmt.Errorf("configure auth: %w", err)
-	}
 	throttle, err := newThrottle(cfg, deps.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("configure auth: %w", err)
@@ -216,8 +207,35 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure auth: make the stand-in hash: %w", err)
 	}
-	return &Service{
-		cfg: cfg, deps: deps, keys: keys, forms: forms, throttle: throttle, dummy: dummy,
-		pool: newHashPool(cfg.HashWorkers, cfg.HashQueue),
-	}, nil
+	s := &Service{deps: deps, throttle: throttle, dummy: dummy}
+	if err := s.Configure(cfg); err != nil {
+		return nil, err
+	}
+	s.pool = newHashPool(cfg.HashWorkers, cfg.HashQueue)
+	return s, nil
+}
+
+// rules are what may change while the service runs. They never change; others take their
+// place.
+type rules struct {
+	keys          *keyring
+	forms         *forms
+	notifyTimeout time.Duration
+}
+
+// Configure takes another configuration for all calls from now on: its keys, limits, attempts
+// and times, but not how passwords are hashed. An error changes nothing.
+func (s *Service) Configure(cfg Config) error {
+	cfg = cfg.withDefaults()
+	keys, err := newKeyring(cfg.Keys, cfg.ActiveKey, cfg.TokenTTL)
+	if err != nil {
+		return fmt.Errorf("configure auth: %w", err)
+	}
+	forms, err := newForms(cfg.Limits)
+	if err != nil {
+		return fmt.Errorf("configure auth: %w", err)
+	}
+	s.throttle.configure(cfg)
+	s.rules.Store(&rules{keys: keys, forms: forms, notifyTimeout: cfg.NotifyTimeout})
+	return nil
 }

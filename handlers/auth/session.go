@@ -65,7 +65,7 @@ func (s *Service) end(ctx context.Context, tok token, everywhere bool, ended *pb
 // closeSockets goes on when the caller has gone: what they were opened with is revoked by
 // now, and they must not stay open.
 func (s *Service) closeSockets(ctx context.Context, user contracts.UserID, ended *pb.Close) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.NotifyTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.rules.Load().notifyTimeout)
 	defer cancel()
 	if err := s.deps.Notifier.Notify(ctx, []contracts.UserID{user}, &pb.Delivery{Close: ended}); err != nil {
 		return contracts.NewError(contracts.CodeUnavailable, "").
@@ -124,7 +124,7 @@ func (s *Service) refused(ctx context.Context, tok token, device string) (bool, 
 }
 
 func (s *Service) parse(signed string) (token, error) {
-	tok, err := s.keys.parse(signed)
+	tok, err := s.rules.Load().keys.parse(signed)
 	if err != nil {
 		return token{}, contracts.NewError(contracts.CodeUnauthenticated, "").WithCause(fmt.Errorf("check a token: %w", err))
 	}

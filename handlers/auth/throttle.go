@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -42,10 +43,8 @@ type Limits interface {
 // Each process counts for itself besides; that is what holds, and what is
 // remembered, while the shared counts are away.
 type throttle struct {
-	shared   Limits // nil: this process is alone
-	perPair  allowance
-	perName  allowance
-	knownFor time.Duration
+	shared Limits // nil: this process is alone
+	may    atomic.Pointer[allowances]
 
 	pairs, names *ownBuckets
 	mu           sync.Mutex
@@ -58,16 +57,28 @@ type allowance struct {
 	window   time.Duration
 }
 
-func newThrottle(cfg Config, shared Limits) (*throttle, error) {
-	t := &throttle{
-		shared: shared, knownFor: cfg.KnownFor,
+// allowances are what holds at present.
+type allowances struct {
+	perPair, perName allowance
+	knownFor         time.Duration
+}
+
+// configure takes other allowances. Attempts that were counted stay counted.
+func (t *throttle) configure(cfg Config) {
+	t.may.Store(&allowances{
 		perPair: allowance{cfg.LoginAttempts, cfg.LoginWindow}, perName: allowance{cfg.AccountAttempts, cfg.AccountWindow},
-	}
+		knownFor: cfg.KnownFor,
+	})
+}
+
+func newThrottle(cfg Config, shared Limits) (*throttle, error) {
+	t := &throttle{shared: shared}
+	t.configure(cfg)
 	var err error
-	if t.pairs, err = newOwnBuckets(t.perPair); err != nil {
+	if t.pairs, err = newOwnBuckets(); err != nil {
 		return nil, err
 	}
-	if t.names, err = newOwnBuckets(t.perName); err != nil {
+	if t.names, err = newOwnBuckets(); err != nil {
 		return nil, err
 	}
 	if t.known, err = lru.New[string, time.Time](throttledKeys); err != nil {
@@ -117,19 +128,21 @@ func (t *throttle) buckets(a *attempt, ofPair, ofName int) []*pb.Bucket {
 	one := func(key string, by allowance, n int) *pb.Bucket {
 		return &pb.Bucket{Key: key, Burst: int64(by.attempts), Rate: int64(by.attempts), PeriodMs: by.window.Milliseconds(), Tokens: int64(n)}
 	}
-	out := []*pb.Bucket{one(a.pair, t.perPair, ofPair)}
+	may := t.may.Load()
+	out := []*pb.Bucket{one(a.pair, may.perPair, ofPair)}
 	if !a.known {
-		out = append(out, one(a.name, t.perName, ofName))
+		out = append(out, one(a.name, may.perName, ofName))
 	}
 	return out
 }
 
 func (t *throttle) takeOwn(a *attempt) time.Duration {
-	wait := t.pairs.take(a.pair)
+	may := t.may.Load()
+	wait := t.pairs.take(a.pair, may.perPair)
 	if wait > 0 || a.known {
 		return wait
 	}
-	if wait = t.names.take(a.name); wait > 0 {
+	if wait = t.names.take(a.name, may.perName); wait > 0 {
 		t.pairs.giveBack(a.pair)
 	}
 	return wait
@@ -156,7 +169,7 @@ func (t *throttle) undo(ctx context.Context, a *attempt) {
 func (t *throttle) succeed(ctx context.Context, a *attempt, account, address string) {
 	t.returnOwn(a)
 	t.pairs.forget(a.pair)
-	t.returnShared(ctx, a, t.buckets(a, t.perPair.attempts, 1))
+	t.returnShared(ctx, a, t.buckets(a, t.may.Load().perPair.attempts, 1))
 	t.remember(ctx, account, address)
 }
 
@@ -193,16 +206,16 @@ func (t *throttle) remember(ctx context.Context, account, address string) {
 	if address == "" {
 		return
 	}
-	key := hashed("login-known", account, address)
+	key, knownFor := hashed("login-known", account, address), t.may.Load().knownFor
 	t.mu.Lock()
-	t.known.Add(key, time.Now().Add(t.knownFor))
+	t.known.Add(key, time.Now().Add(knownFor))
 	t.mu.Unlock()
 	if t.shared == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
-	_, _ = t.shared.PutMarks(ctx, &pb.PutMarksRequest{Keys: []string{key}, TtlMs: t.knownFor.Milliseconds()}) // as above
+	_, _ = t.shared.PutMarks(ctx, &pb.PutMarksRequest{Keys: []string{key}, TtlMs: knownFor.Milliseconds()}) // as above
 }
 
 // throttledKeys bounds the memory of the throttle; who wants to push somebody out of
@@ -211,27 +224,30 @@ const throttledKeys = 1 << 16
 
 // ownBuckets are the token buckets of this process.
 type ownBuckets struct {
-	allowance
 	mu    sync.Mutex
 	known *lru.Cache[string, *rate.Limiter]
 }
 
-func newOwnBuckets(a allowance) (*ownBuckets, error) {
+func newOwnBuckets() (*ownBuckets, error) {
 	known, err := lru.New[string, *rate.Limiter](throttledKeys)
 	if err != nil {
 		return nil, fmt.Errorf("make the login throttle: %w", err)
 	}
-	return &ownBuckets{allowance: a, known: known}, nil
+	return &ownBuckets{known: known}, nil
 }
 
 // take takes a token, or returns how long until there is one.
-func (b *ownBuckets) take(key string) time.Duration {
+func (b *ownBuckets) take(key string, may allowance) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	limiter, ok := b.known.Get(key)
-	if !ok {
-		limiter = rate.NewLimiter(rate.Every(b.window/time.Duration(b.attempts)), b.attempts)
+	switch by := rate.Every(may.window / time.Duration(may.attempts)); {
+	case !ok:
+		limiter = rate.NewLimiter(by, may.attempts)
 		b.known.Add(key, limiter)
+	case limiter.Limit() != by || limiter.Burst() != may.attempts:
+		limiter.SetLimit(by)
+		limiter.SetBurst(may.attempts)
 	}
 	reserved := limiter.Reserve()
 	wait := reserved.Delay()

@@ -31,7 +31,7 @@ type Outcomes interface {
 // sender is not in as if they did not exist. No number is taken for what is
 // rejected here. A message that was stored while its sender was still a member
 // is not rejected when it is sent again.
-func New(cfg Config, dir Directory, outcomes Outcomes, messages Messages) handlers.Stage {
+func New(windows *Windows, dir Directory, outcomes Outcomes, messages Messages) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {
 		// Items that are stored already need the members too: recipients uses them.
 		items := env.Items
@@ -52,7 +52,7 @@ func New(cfg Config, dir Directory, outcomes Outcomes, messages Messages) handle
 		for _, it := range env.Open() {
 			it.Rejected = judge(it.Membership)
 			if it.Rejected == nil && it.Upstream.GetChange() != nil {
-				if it.Rejected, err = cfg.judgeChange(ctx, messages, it); err != nil {
+				if it.Rejected, err = windows.Now().judgeChange(ctx, messages, it); err != nil {
 					return err
 				}
 			}

@@ -119,7 +119,7 @@ func TestAuthorize(t *testing.T) {
 			tc.up.SenderId, tc.up.TempMessageId = 1, "t"
 			it := &handlers.Item{Upstream: tc.up}
 			next := func(context.Context, *handlers.Envelope) error { return nil }
-			err := New(DefaultConfig(), tc.dir, tc.dir, tc.dir)(next)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{it}})
+			err := New(NewWindows(DefaultConfig()), tc.dir, tc.dir, tc.dir)(next)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{it}})
 			if (err != nil) != tc.wantErr {
 				t.Fatalf("error %v, want one: %v", err, tc.wantErr)
 			}

@@ -3,6 +3,7 @@ package authorize
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -27,6 +28,30 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{EditWindow: 15 * time.Minute, RecallWindow: 2 * time.Minute}
+}
+
+// Windows are a configuration that may be changed while it is used. The zero value and nil
+// are the defaults. Safe for concurrent use.
+type Windows struct{ now atomic.Pointer[Config] }
+
+// NewWindows returns windows of a valid configuration.
+func NewWindows(c Config) *Windows {
+	w := &Windows{}
+	w.Set(c)
+	return w
+}
+
+// Set takes another valid configuration for all messages from now on.
+func (w *Windows) Set(c Config) { w.now.Store(&c) }
+
+// Now is the configuration that holds.
+func (w *Windows) Now() Config {
+	if w != nil {
+		if c := w.now.Load(); c != nil {
+			return *c
+		}
+	}
+	return DefaultConfig()
 }
 
 // Validate says what is wrong, naming the setting.

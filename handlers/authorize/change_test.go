@@ -95,7 +95,7 @@ func run(t *testing.T, dir *fakeDirectory, up *pb.Upstream, want error) *handler
 	t.Helper()
 	it := &handlers.Item{Upstream: up}
 	next := func(context.Context, *handlers.Envelope) error { return nil }
-	err := New(DefaultConfig(), dir, dir, dir)(next)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{it}})
+	err := New(NewWindows(DefaultConfig()), dir, dir, dir)(next)(t.Context(), &handlers.Envelope{Items: []*handlers.Item{it}})
 	if !errors.Is(err, want) {
 		t.Fatalf("error %v, want %v", err, want)
 	}

@@ -120,7 +120,7 @@ func (s *Service) others(ctx context.Context, m *pb.Membership, caller int64) ([
 	case pb.ConversationType_CONVERSATION_TYPE_SINGLE:
 		return without(m.GetUserIds(), caller), nil
 	case pb.ConversationType_CONVERSATION_TYPE_GROUP:
-		if m.GetMemberCount() > int64(s.cfg.TypingGroupMax) {
+		if m.GetMemberCount() > int64(s.cfg.Load().TypingGroupMax) {
 			return nil, nil
 		}
 		ids, err := s.groupMembers(ctx, m.GetGroupId())
@@ -136,7 +136,7 @@ func (s *Service) others(ctx context.Context, m *pb.Membership, caller int64) ([
 // groupMembers returns nobody for a group that turns out larger than its
 // cached size.
 func (s *Service) groupMembers(ctx context.Context, group int64) ([]int64, error) {
-	most := s.cfg.TypingGroupMax
+	most := s.cfg.Load().TypingGroupMax
 	req := &pb.ListMemberIDsRequest{GroupId: group, Limit: int32(most)} //nolint:gosec // validated at start
 	var all []int64
 	for {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -111,7 +112,7 @@ type Deps struct {
 // safe for concurrent use.
 type Service struct {
 	pb.UnimplementedConversationServiceServer
-	cfg  Config
+	cfg  atomic.Pointer[Config]
 	deps Deps
 }
 
@@ -126,13 +127,18 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Conversations == nil || deps.Directory == nil || deps.Members == nil || deps.Notifier == nil {
 		return nil, errors.New("configure conversation: a dependency is missing")
 	}
-	return &Service{cfg: cfg, deps: deps}, nil
+	s := &Service{deps: deps}
+	s.Configure(cfg)
+	return s, nil
 }
+
+// Configure takes another valid configuration for all calls from now on.
+func (s *Service) Configure(cfg Config) { s.cfg.Store(&cfg) }
 
 // notify is bounded on its own, so that a slow broker does not use up the
 // caller's deadline.
 func (s *Service) notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.NotifyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Load().NotifyTimeout)
 	defer cancel()
 	if err := s.deps.Notifier.Notify(ctx, to, d); err != nil {
 		return fmt.Errorf("notify %d users: %w", len(to), err)

@@ -69,7 +69,7 @@ func (s *Service) List(ctx context.Context, in *pb.ConversationServiceListReques
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
-	limit, err := pageSize(in.GetLimit(), s.cfg.ListDefault, s.cfg.ListMax)
+	limit, err := pageSize(in.GetLimit(), s.cfg.Load().ListDefault, s.cfg.Load().ListMax)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncA
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
-	limits := s.cfg.Limits
+	limits := s.cfg.Load().Limits
 	limit, err := pageSize(in.GetLimit(), limits.HistoryDefault, limits.HistoryMax)
 	if err != nil {
 		return nil, err

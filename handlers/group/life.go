@@ -17,7 +17,7 @@ func (s *Service) CreateGroup(ctx context.Context, in *pb.CreateGroupRequest) (*
 	if err := handlers.CheckCaller(caller); err != nil {
 		return nil, err
 	}
-	l := s.cfg.Limits
+	l := s.cfg.Load().Limits
 	wrong := map[string]string{}
 	if must := l.CheckGroupName(in.GetName()); must != "" {
 		wrong["name"] = must
@@ -103,8 +103,8 @@ func (s *Service) UpdateGroup(ctx context.Context, in *pb.UpdateGroupRequest) (*
 			}
 		}
 	}
-	check("name", in.Name, s.cfg.Limits.CheckGroupName)
-	check("announcement", in.Announcement, s.cfg.Limits.CheckAnnouncement)
+	check("name", in.Name, s.cfg.Load().Limits.CheckGroupName)
+	check("announcement", in.Announcement, s.cfg.Load().Limits.CheckAnnouncement)
 	check("joinPolicy", in.JoinPolicy, contracts.CheckJoinPolicy)
 	if err := invalid(wrong); err != nil {
 		return nil, err

@@ -16,10 +16,10 @@ import (
 func (s *Service) ListMembers(ctx context.Context, in *pb.ListMembersRequest) (*pb.ListMembersResponse, error) {
 	limit := in.GetLimit()
 	if limit == 0 {
-		limit = int32(s.cfg.Limits.HistoryDefault) //nolint:gosec // a small configured number
+		limit = int32(s.cfg.Load().Limits.HistoryDefault) //nolint:gosec // a small configured number
 	}
-	if limit < 0 || int(limit) > s.cfg.Limits.HistoryMax {
-		return nil, contracts.Invalid("limit", fmt.Sprintf("1 to %d", s.cfg.Limits.HistoryMax))
+	if limit < 0 || int(limit) > s.cfg.Load().Limits.HistoryMax {
+		return nil, contracts.Invalid("limit", fmt.Sprintf("1 to %d", s.cfg.Load().Limits.HistoryMax))
 	}
 	after := int64(0)
 	if in.GetCursor() != "" {
@@ -47,8 +47,8 @@ func (s *Service) ListMembers(ctx context.Context, in *pb.ListMembersRequest) (*
 // userIds, not_found (of a user, too), permission_denied, conflict when the group would be too
 // large.
 func (s *Service) AddMembers(ctx context.Context, in *pb.AddMembersRequest) (*pb.AddMembersResponse, error) {
-	if n := len(in.GetUserIds()); n == 0 || n > s.cfg.Limits.GroupAddMax {
-		return nil, contracts.Invalid("userIds", fmt.Sprintf("1 to %d user ids", s.cfg.Limits.GroupAddMax))
+	if n := len(in.GetUserIds()); n == 0 || n > s.cfg.Load().Limits.GroupAddMax {
+		return nil, contracts.Invalid("userIds", fmt.Sprintf("1 to %d user ids", s.cfg.Load().Limits.GroupAddMax))
 	}
 	if _, err := s.enter(ctx, in.GetCallerId(), in.GetGroupId(), 0, opAdd); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (s *Service) AddMembers(ctx context.Context, in *pb.AddMembersRequest) (*pb
 func (s *Service) add(ctx context.Context, op operation, actor, group int64, users []int64) (*pb.ChangeGroupResponse, error) {
 	return s.change(ctx, op, &pb.ChangeGroupRequest{
 		GroupId: group, ActorId: actor, Change: &pb.ChangeGroupRequest_Add{Add: &pb.GroupAdd{
-			UserIds: users, WholeHistory: s.cfg.WholeHistory, Most: int64(s.cfg.Limits.GroupMembersMax),
+			UserIds: users, WholeHistory: s.cfg.Load().WholeHistory, Most: int64(s.cfg.Load().Limits.GroupMembersMax),
 		}},
 	})
 }

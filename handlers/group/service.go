@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -83,7 +84,7 @@ type Deps struct {
 // concurrent use.
 type Service struct {
 	pb.UnimplementedGroupServiceServer
-	cfg  Config
+	cfg  atomic.Pointer[Config]
 	deps Deps
 }
 
@@ -97,8 +98,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Groups == nil || deps.Changes == nil || deps.Announcer == nil || deps.IDs == nil {
 		return nil, errors.New("configure group: a dependency is missing")
 	}
-	return &Service{cfg: cfg, deps: deps}, nil
+	s := &Service{deps: deps}
+	s.Configure(cfg)
+	return s, nil
 }
+
+// Configure takes another valid configuration for all calls from now on.
+func (s *Service) Configure(cfg Config) { s.cfg.Store(&cfg) }
 
 // scene is a group as its caller sees it, and another user in it who is talked of.
 type scene struct {
@@ -173,7 +179,7 @@ func (s *Service) announce(ctx context.Context, a *pb.Announcement) {
 	if a == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.AnnounceTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Load().AnnounceTimeout)
 	defer cancel()
 	err := s.deps.Announcer.Announce(ctx, a)
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -37,7 +38,7 @@ type Config struct {
 // It is safe for concurrent use.
 type Service struct {
 	pb.UnimplementedMessageServiceServer
-	limits        contracts.Limits
+	limits        atomic.Pointer[contracts.Limits]
 	conversations Conversations
 	messages      Messages
 }
@@ -62,8 +63,13 @@ func New(cfg Config, conversations Conversations, messages Messages) (*Service, 
 	case l.TempMessageID < 1:
 		return nil, fmt.Errorf("configure message: temp_message_id is %d: it must be positive", l.TempMessageID)
 	}
-	return &Service{limits: cfg.Limits, conversations: conversations, messages: messages}, nil
+	s := &Service{conversations: conversations, messages: messages}
+	s.SetLimits(cfg.Limits)
+	return s, nil
 }
+
+// SetLimits takes other limits, of a valid configuration, for all calls from now on.
+func (s *Service) SetLimits(l contracts.Limits) { s.limits.Store(&l) }
 
 // ListMessages reads a page of a conversation that the caller is in, ascending;
 // in a group only what came after the caller joined. Errors: invalid_argument,
@@ -126,10 +132,10 @@ func (s *Service) floor(ctx context.Context, conv contracts.ConversationID, call
 
 func (s *Service) pageSize(asked int32) (int32, error) {
 	if asked == 0 {
-		return int32(s.limits.HistoryDefault), nil //nolint:gosec // a small configured number
+		return int32(s.limits.Load().HistoryDefault), nil //nolint:gosec // a small configured number
 	}
-	if asked < 0 || int(asked) > s.limits.HistoryMax {
-		return 0, contracts.Invalid("limit", fmt.Sprintf("1 to %d", s.limits.HistoryMax))
+	if asked < 0 || int(asked) > s.limits.Load().HistoryMax {
+		return 0, contracts.Invalid("limit", fmt.Sprintf("1 to %d", s.limits.Load().HistoryMax))
 	}
 	return asked, nil
 }
@@ -140,7 +146,7 @@ func (s *Service) GetOutcome(ctx context.Context, in *pb.GetOutcomeRequest) (*pb
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
 	}
-	if must := s.limits.CheckTempMessageID(in.GetTempMessageId()); must != "" {
+	if must := s.limits.Load().CheckTempMessageID(in.GetTempMessageId()); must != "" {
 		return nil, contracts.Invalid("tempMessageId", must)
 	}
 	resp, err := s.messages.FindOutcome(ctx, &pb.FindOutcomeRequest{

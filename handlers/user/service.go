@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -35,7 +36,7 @@ type Config struct {
 // is safe for concurrent use.
 type Service struct {
 	pb.UnimplementedUserServiceServer
-	limits   contracts.Limits
+	limits   atomic.Pointer[contracts.Limits]
 	profiles Profiles
 }
 
@@ -53,8 +54,13 @@ func New(cfg Config, profiles Profiles) (*Service, error) {
 		return nil, fmt.Errorf("configure user: nickname_max is %d and avatar_url_max %d: the one must be positive, the other not negative",
 			l.NicknameMax, l.AvatarURLMax)
 	}
-	return &Service{limits: cfg.Limits, profiles: profiles}, nil
+	s := &Service{profiles: profiles}
+	s.SetLimits(cfg.Limits)
+	return s, nil
 }
+
+// SetLimits takes other limits, of a valid configuration, for all calls from now on.
+func (s *Service) SetLimits(l contracts.Limits) { s.limits.Store(&l) }
 
 // GetProfile reads any user's public profile. Errors: not_found.
 func (s *Service) GetProfile(ctx context.Context, in *pb.GetProfileRequest) (*pb.GetProfileResponse, error) {
@@ -159,7 +165,7 @@ func (s *Service) checkUpdate(in *pb.UpdateProfileRequest) error {
 }
 
 func (s *Service) checkNickname(name string) string {
-	if must := s.limits.CheckNickname(name); must != "" {
+	if must := s.limits.Load().CheckNickname(name); must != "" {
 		return must
 	}
 	if strings.ContainsFunc(name, unicode.IsControl) {
@@ -175,8 +181,8 @@ func (s *Service) checkAvatarURL(raw string) string {
 	if raw == "" {
 		return ""
 	}
-	if len(raw) > s.limits.AvatarURLMax {
-		return fmt.Sprintf("at most %d bytes", s.limits.AvatarURLMax)
+	if len(raw) > s.limits.Load().AvatarURLMax {
+		return fmt.Sprintf("at most %d bytes", s.limits.Load().AvatarURLMax)
 	}
 	const must = "empty, or an http or https address"
 	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, notInURL) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config says who is told of stored messages, and how. A change needs a restart.
+// Config says who is told of stored messages, and how.
 type Config struct {
 	// Hooks are the receivers: name → URL. A name is 1 to 32 of a-z, 0-9, _ and -; it
 	// is what the cursors hang on, so that the URL may change. In the environment:

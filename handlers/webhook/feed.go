@@ -48,6 +48,8 @@ type Observer interface {
 	State(hook string, down bool, why error)
 	// Failed: something of ours went wrong; it is tried again.
 	Failed(hook, what string, err error)
+	// Gone: there is no such hook any more.
+	Gone(hook string)
 }
 
 // Deps are what the feed works with.

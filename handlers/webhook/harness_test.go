@@ -147,6 +147,8 @@ func (o *observed) Posted(_, outcome string, _ time.Duration, _ int) {
 	o.outcomes[outcome]++
 }
 
+func (o *observed) Gone(string) {}
+
 func (o *observed) Behind(hook string, _, messages int64, _ time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -42,6 +42,8 @@ const (
 type Loaded struct {
 	// Origins has every setting by its path.
 	Origins map[string]Origin
+	// Shared are the values that all processes have in common.
+	Shared map[string]string
 	// Overruled are the shared values that a flag or the environment wins over, sorted.
 	Overruled []string
 	// Unknown are environment variables with the prefix that name no setting, sorted. They
@@ -66,7 +68,7 @@ func Load(src Source, cfg any) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Loaded{Origins: make(map[string]Origin, len(keys)), Unknown: unknownEnv(src.EnvPrefix, keys)}
+	out := &Loaded{Origins: make(map[string]Origin, len(keys)), Shared: src.Shared, Unknown: unknownEnv(src.EnvPrefix, keys)}
 	if src.File != "" {
 		out.Files = append(out.Files, src.File)
 	}

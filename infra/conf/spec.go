@@ -136,3 +136,19 @@ func Changed(before, after any) []string {
 	}
 	return out
 }
+
+// Take copies the values of some settings from one configuration to another (pointers to
+// structs of one type).
+func Take(into, from any, paths []string) {
+	wanted := make(map[string]bool, len(paths))
+	for _, p := range paths {
+		wanted[p] = true
+	}
+	values := map[string]reflect.Value{}
+	walk(reflect.ValueOf(from).Elem(), "", func(path string, _ reflect.StructField, v reflect.Value) { values[path] = v })
+	walk(reflect.ValueOf(into).Elem(), "", func(path string, _ reflect.StructField, v reflect.Value) {
+		if wanted[path] {
+			v.Set(values[path])
+		}
+	})
+}

@@ -34,7 +34,8 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*DB, error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	d := &DB{driver: cfg.Driver, log: log, hook: &slowHook{threshold: cfg.SlowQuery, backslash: cfg.Driver == MySQL, log: log, queries: newQueries()}}
+	d := &DB{driver: cfg.Driver, log: log, hook: &slowHook{backslash: cfg.Driver == MySQL, log: log, queries: newQueries()}}
+	d.SetSlowQuery(cfg.SlowQuery)
 	open := d.openSQLite
 	if cfg.Driver == MySQL {
 		open = d.openMySQL

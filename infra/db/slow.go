@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,7 +14,7 @@ import (
 // slowHook measures queries and logs those that take longer than the threshold. Literals are
 // taken out first: they may hold what people wrote.
 type slowHook struct {
-	threshold time.Duration
+	threshold atomic.Int64 // nanoseconds
 	// backslash: this database takes \' inside a literal as a quote.
 	backslash bool
 	log       *zap.Logger
@@ -27,13 +28,18 @@ func (h *slowHook) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.C
 func (h *slowHook) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	took := time.Since(e.StartTime)
 	h.measure(e.Query, took, e.Err)
-	if h.threshold > 0 && took >= h.threshold {
+	if h.slow(took) {
 		h.observe(withoutLiterals(e.Query, h.backslash), took)
 	}
 }
 
+func (h *slowHook) slow(took time.Duration) bool {
+	threshold := time.Duration(h.threshold.Load())
+	return threshold > 0 && took >= threshold
+}
+
 func (h *slowHook) observe(what string, took time.Duration) {
-	if h.threshold <= 0 || took < h.threshold {
+	if !h.slow(took) {
 		return
 	}
 	h.log.Warn("slow query", zap.String("query", what), zap.Duration("took", took))
@@ -83,3 +89,6 @@ func endOfLiteral(s string, backslash bool) int {
 	}
 	return -1
 }
+
+// SetSlowQuery logs queries from another duration on; negative: none.
+func (d *DB) SetSlowQuery(from time.Duration) { d.hook.threshold.Store(int64(from)) }

@@ -31,6 +31,17 @@ func DefaultLogConfig() LogConfig {
 	return LogConfig{Level: "info", Format: "console", MaxSizeMB: 100, MaxFiles: 5}
 }
 
+// Validate says what is wrong, naming the setting.
+func (c LogConfig) Validate() error {
+	if _, err := zapcore.ParseLevel(c.Level); err != nil {
+		return fmt.Errorf("log.level %q: must be debug, info, warn or error", c.Level)
+	}
+	if c.Format != "json" && c.Format != "console" {
+		return fmt.Errorf("log.format %q: must be console or json", c.Format)
+	}
+	return nil
+}
+
 // NewLogger returns a logger on stderr or a file, and the level to change at
 // run time. close flushes and closes it.
 func NewLogger(cfg LogConfig, stderr io.Writer) (log *zap.Logger, level zap.AtomicLevel, closeLog func(), err error) {

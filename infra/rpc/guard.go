@@ -33,6 +33,8 @@ type GuardConfig struct {
 type Guard struct {
 	conn grpc.ClientConnInterface
 	cfg  GuardConfig
+	// timeout is that of the configuration until another one is set.
+	timeout atomic.Int64
 	// until is when the service may be probed, in Unix nanoseconds; 0: it is well.
 	until atomic.Int64
 
@@ -51,9 +53,13 @@ func NewGuard(conn grpc.ClientConnInterface, cfg GuardConfig) (*Guard, error) {
 		return nil, errors.New("guard a connection: it needs a timeout, a pause and a probe")
 	}
 	g := &Guard{conn: conn, cfg: cfg}
+	g.SetTimeout(cfg.Timeout)
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	return g, nil
 }
+
+// SetTimeout bounds each call from now on by another positive time.
+func (g *Guard) SetTimeout(d time.Duration) { g.timeout.Store(int64(d)) }
 
 // Invoke implements grpc.ClientConnInterface.
 func (g *Guard) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
@@ -63,7 +69,7 @@ func (g *Guard) Invoke(ctx context.Context, method string, args, reply any, opts
 		}
 		return errGuarded
 	}
-	bounded, cancel := context.WithTimeout(ctx, g.cfg.Timeout)
+	bounded, cancel := context.WithTimeout(ctx, time.Duration(g.timeout.Load()))
 	defer cancel()
 	err := g.conn.Invoke(bounded, method, args, reply, opts...)
 	if err != nil && ctx.Err() == nil && !isAnswer(err) {
@@ -92,7 +98,7 @@ func (g *Guard) look() {
 	}
 	g.probing = true
 	g.running.Go(func() {
-		ctx, cancel := context.WithTimeout(g.ctx, g.cfg.Timeout)
+		ctx, cancel := context.WithTimeout(g.ctx, time.Duration(g.timeout.Load()))
 		defer cancel()
 		if err := g.cfg.Probe(ctx, g.conn); err == nil || isAnswer(err) {
 			g.until.Store(0)
