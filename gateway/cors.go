@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -42,9 +43,14 @@ func (g *Gateway) share(c *fiber.Ctx) {
 // preflight answers a browser that asks whether a page of a listed origin may make a call. Whether the
 // call is there, the call itself says.
 func (g *Gateway) preflight(c *fiber.Ctx) error {
-	if c.Method() != fiber.MethodOptions || c.Get(fiber.HeaderAccessControlRequestMethod) == "" ||
-		len(c.Response().Header.Peek(fiber.HeaderAccessControlAllowOrigin)) == 0 {
+	if c.Method() != fiber.MethodOptions || c.Get(fiber.HeaderAccessControlRequestMethod) == "" {
 		return c.Next()
+	}
+	if len(c.Response().Header.Peek(fiber.HeaderAccessControlAllowOrigin)) == 0 {
+		if c.Get(fiber.HeaderOrigin) == "" {
+			return c.Next()
+		}
+		return unlisted(c.Next())
 	}
 	c.Response().Header.Del(fiber.HeaderAccessControlExposeHeaders) // of the call's answer
 	c.Set(fiber.HeaderAccessControlAllowMethods, corsMethods)
@@ -53,10 +59,22 @@ func (g *Gateway) preflight(c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
+// unlisted tells who looks for a reason that it is not the path which refuses the preflight of a page whose
+// origin is not listed. The answer is the normal one otherwise.
+func unlisted(err error) error {
+	var f *fiber.Error
+	if errors.As(err, &f) && f.Code == fiber.StatusMethodNotAllowed {
+		return contracts.NewError(contracts.CodeMethodNotAllowed,
+			"Pages of this origin may not make calls: gateway.allowed_origins does not list it.")
+	}
+	return err
+}
+
 // checkOrigin refuses a socket to a page that may not use it: a browser opens it for any page.
 func (g *Gateway) checkOrigin(c *fiber.Ctx) error {
 	if g.tuned().origins.mayConnect(c.Get(fiber.HeaderOrigin), string(c.Request().Host())) {
 		return nil
 	}
-	return contracts.NewError(contracts.CodePermissionDenied, "Web pages from elsewhere may not connect here.")
+	return contracts.NewError(contracts.CodePermissionDenied,
+		"Web pages of this origin may not connect: gateway.allowed_origins does not list it.")
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -89,12 +90,18 @@ func TestPagesOfListedOriginsUseTheAPI(t *testing.T) {
 		require.Empty(t, corsOf(r), origin)
 		require.Equal(t, "Origin", r.header.Get("Vary"), "a cache must not give it to a page of a listed one")
 		r = h.from(origin, "OPTIONS", "/api/users/me", preflight)
-		require.NotEqual(t, 204, r.status)
+		require.Equal(t, 405, r.status, "%s: the normal answer", origin)
+		require.NotEmpty(t, r.header.Get("Allow"))
+		require.Contains(t, r.body, "method_not_allowed")
+		require.Equal(t, origin != "", strings.Contains(r.body, "gateway.allowed_origins"), "where to look")
 		require.Empty(t, corsOf(r), origin)
 		if origin != "" {
 			_, resp, err := h.try("?token=7:a", http.Header{"Origin": {origin}})
 			require.Error(t, err, origin)
 			require.Equal(t, 403, resp.StatusCode, origin)
+			text, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.Contains(t, string(text), "gateway.allowed_origins", "where to look")
 		}
 	}
 }

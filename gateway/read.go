@@ -167,12 +167,14 @@ var pongFrame = textFrame(contracts.FramePong, struct{}{})
 
 // fail answers a bad frame; ref is its tempMessageId or type.
 func (c *conn) fail(e *contracts.Error, ref string) {
+	c.noteRefused(e, ref)
 	c.reply(textFrame(contracts.FrameError, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: ref}))
 	c.g.metrics.sent(contracts.FrameError, 1)
 }
 
 // reject tells that a send will never be stored.
 func (c *conn) reject(e *contracts.Error, tempID string) {
+	c.noteRefused(e, tempID)
 	c.reply(textFrame(contracts.FrameRejected, contracts.RejectedData{
 		TempMessageID: tempID, Code: e.Code, Message: e.Message,
 	}))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"go.opentelemetry.io/otel/trace"
@@ -164,6 +165,9 @@ func (g *Gateway) fail(c *fiber.Ctx, err error) error {
 	if status >= http.StatusInternalServerError {
 		g.log.Error("an HTTP request failed", zap.String("route", c.Route().Path),
 			zap.String("trace_id", traceID(c)), zap.Error(err))
+	} else if line := g.log.Check(zap.DebugLevel, "an HTTP request was refused"); line != nil {
+		line.Write(zap.String("method", knownMethod(c.Method())), zap.String("route", strings.Clone(c.Route().Path)),
+			zap.Int("status", status), zap.String("code", string(e.Code)), zap.String("why", e.Message), zap.String("trace_id", traceID(c)))
 	}
 	if e.RetryAfterSeconds > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(e.RetryAfterSeconds))
@@ -212,6 +216,15 @@ func (g *Gateway) told(ctx context.Context, err error, frame string) *contracts.
 			zap.Stringer("trace_id", trace.SpanContextFromContext(ctx).TraceID()), zap.Error(err))
 	}
 	return e
+}
+
+// noteRefused notes a frame that a socket's client was told to be wrong. It has no trace of its own: it is
+// found by the user and ref, which is its tempMessageId or type.
+func (c *conn) noteRefused(e *contracts.Error, ref string) {
+	if line := c.g.log.Check(zap.DebugLevel, "a frame was refused"); line != nil {
+		line.Write(zap.Int64("user", c.user), zap.String("connection", c.id), zap.String("ref", ref),
+			zap.String("code", string(e.Code)), zap.String("why", e.Message))
+	}
 }
 
 func rateLimited(retryAfter int) error {

@@ -80,7 +80,7 @@ func middlewares(deps Deps, stages []NamedStage) []message.HandlerMiddleware {
 	for _, s := range stages {
 		out = append(out, lift(s.Stage, deps.Metrics.Stage(s.Name), passed[s.Name]))
 	}
-	return out
+	return append(out, noteRejected(deps.Log))
 }
 
 // conformance: the generated clients are what the pipeline takes.

@@ -151,7 +151,7 @@ func (b *burial) bury(msg *message.Message, why error) error {
 	b.Count(b.Router, reason)
 	b.Log.Error("record poisoned: it can never be handled", zap.String("router", b.Router), zap.String("uuid", msg.UUID),
 		zap.String("reason", reason), zap.String("error", text), zap.String("sender", about.Sender),
-		zap.String("conversation", about.Conversation), zap.String("trace_id", traceOf(msg)))
+		zap.String("conversation", about.Conversation), zap.String("trace_id", TraceOf(msg)))
 	return nil
 }
 

@@ -37,7 +37,7 @@ func note(msg *message.Message, group, reason, text string, about Subject) *mess
 		contracts.MetaPoisonConversation: about.Conversation,
 		contracts.MetaPoisonTempMessage:  about.TempMessageID,
 		contracts.MetaPoisonTold:         about.Told,
-		contracts.MetaTraceID:            traceOf(msg),
+		contracts.MetaTraceID:            TraceOf(msg),
 	} {
 		if v != "" {
 			dead.Metadata.Set(k, v)
@@ -46,8 +46,8 @@ func note(msg *message.Message, group, reason, text string, about Subject) *mess
 	return dead
 }
 
-// traceOf returns the trace of one record, which may not be that of its run.
-func traceOf(msg *message.Message) string {
+// TraceOf returns the trace of one record, which may not be that of its run.
+func TraceOf(msg *message.Message) string {
 	if id := msg.Metadata.Get(contracts.MetaTraceID); id != "" {
 		return id
 	}

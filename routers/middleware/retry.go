@@ -76,7 +76,7 @@ func AboutRun(msg *message.Message) []zap.Field {
 	var ids []string
 	known := map[string]bool{"": true}
 	for _, m := range run {
-		id := traceOf(m)
+		id := TraceOf(m)
 		if known[id] {
 			continue
 		}

@@ -1,0 +1,32 @@
+package routers
+
+import (
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/routers/middleware"
+)
+
+// noteRejected comes after the last stage and notes, at the level debug, why messages will never be stored: the client is told the reason, and who runs the server finds it by the trace, or by the sender and the
+// tempMessageId. A run that comes again is noted again.
+func noteRejected(log *zap.Logger) message.HandlerMiddleware {
+	return func(h message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			if !log.Core().Enabled(zap.DebugLevel) {
+				return h(msg)
+			}
+			run := mq.Run(msg)
+			for i, it := range carrierOf(msg.Context()).env.Items {
+				if it.Rejected == nil {
+					continue
+				}
+				log.Debug("a message was rejected", zap.Int64("sender", it.Upstream.GetSenderId()),
+					zap.String("conversation", it.Upstream.GetConversationId()), zap.String("temp_message_id", it.Upstream.GetTempMessageId()),
+					zap.String("code", string(it.Rejected.Code)), zap.String("why", it.Rejected.Message),
+					zap.String("trace_id", middleware.TraceOf(run[i])))
+			}
+			return h(msg)
+		}
+	}
+}
