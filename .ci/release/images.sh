@@ -4,7 +4,8 @@
 #   IMAGE                                 where it goes, without a tag: registry.example.com/gochat
 #   REGISTRY_USER, REGISTRY_PASSWORD      of that registry, where it asks
 #   LATEST=1                              also as "latest"
-#   BUILD_IMAGE, BASE_IMAGE, BUILDAH_ARGS other bases, and more for buildah (tests have them)
+#   BUILD_IMAGE, BASE_IMAGE               other bases
+#   BUILDAH_ARGS, BUILD_ARGS, PUSH_ARGS   more for buildah, its builds and pushes
 # It prints NAME@DIGEST at the end.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,7 +15,9 @@ cd "$(dirname "$0")/../.."
 release_tools syft cosign
 version=$(bash .ci/release/version.sh)
 read -ra more <<<"${BUILDAH_ARGS:-}"
-build=(--format docker --isolation chroot --file deploy/images/Dockerfile --build-arg "BUILDPLATFORM=linux/$(go env GOHOSTARCH)"
+read -ra building <<<"${BUILD_ARGS:-}"
+read -ra pushing <<<"${PUSH_ARGS:-}"
+build=("${building[@]}" --format docker --isolation chroot --file deploy/images/Dockerfile --build-arg "BUILDPLATFORM=linux/$(go env GOHOSTARCH)"
   --build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD)" --build-arg "CREATED=$(git log -1 --format=%cI)" --build-arg "SOURCE=${SOURCE:-}")
 for name in BUILD_IMAGE BASE_IMAGE; do
   [ -z "${!name:-}" ] || build+=(--build-arg "$name=${!name}")
@@ -34,8 +37,8 @@ for platform in linux/amd64 linux/arm64; do
   buildah "${more[@]}" bud "${build[@]}" --platform "$platform" --tag "$IMAGE:$version-${platform#*/}" . >&2
   buildah "${more[@]}" manifest add "$list" "$IMAGE:$version-${platform#*/}" >&2
 done
-buildah "${more[@]}" manifest push --all --format v2s2 --digestfile "$work/digest" "$list" "docker://$list" >&2
-[ -z "${LATEST:-}" ] || buildah "${more[@]}" manifest push --all --format v2s2 "$list" "docker://$IMAGE:latest" >&2
+buildah "${more[@]}" manifest push "${pushing[@]}" --all --format v2s2 --digestfile "$work/digest" "$list" "docker://$list" >&2
+[ -z "${LATEST:-}" ] || buildah "${more[@]}" manifest push "${pushing[@]}" --all --format v2s2 "$list" "docker://$IMAGE:latest" >&2
 name=$IMAGE@$(cat "$work/digest")
 
 mkdir -p dist
