@@ -38,7 +38,7 @@ keys() {
 }
 
 packages() {
-  local deb file
+  local deb file part
   say "archives and packages"
   bash .ci/release/packages.sh --skip=publish >"$work/said" 2>&1 || fail "no packages: $(tail -n 20 "$work/said")"
   (cd dist && sha256sum --quiet --check SHA256SUMS)
@@ -46,8 +46,9 @@ packages() {
   cp dist/SHA256SUMS "$work/changed" && echo >>"$work/changed"
   if bash .ci/release/sign.sh check-blob "$work/changed" dist/SHA256SUMS.sigstore.json 2>/dev/null; then fail "a changed file has the same signature"; fi
   for file in dist/gochat_9.8.7_{linux,darwin}_{amd64,arm64}.tar.gz; do
-    for in in gochat LICENSE THIRD-PARTY-LICENSES; do
-      tar -tzf "$file" | grep -qx "$in" || fail "$file lacks $in"
+    tar -tzf "$file" >"$work/list"
+    for part in gochat LICENSE THIRD-PARTY-LICENSES; do
+      grep -qx "$part" "$work/list" || fail "$file lacks $part"
     done
     grep -q go.uber.org/zap "$file.sbom.json" || fail "the bill of materials of $file lacks a module"
   done
@@ -58,10 +59,11 @@ packages() {
   [ "$(find dist -name '*.rpm' | wc -l)" = 2 ] || fail "not two rpm packages"
   if command -v dpkg-deb >/dev/null; then
     deb=$(find dist -name '*_amd64.deb')
+    dpkg-deb --contents "$deb" >"$work/list"
     for file in usr/bin/gochat usr/lib/systemd/system/gochat.service etc/gochat/gochat.yaml usr/share/doc/gochat/THIRD-PARTY-LICENSES; do
-      dpkg-deb --contents "$deb" | grep -qF "./$file" || fail "$deb lacks $file"
+      grep -qF "./$file" "$work/list" || fail "$deb lacks $file"
     done
-    dpkg-deb --contents "$deb" | grep -q ' root/gochat .*/etc/gochat/gochat.yaml' || fail "another group may read the settings"
+    grep -q ' root/gochat .*/etc/gochat/gochat.yaml' "$work/list" || fail "another group may read the settings"
   fi
 }
 
@@ -75,7 +77,8 @@ chart_and_image() {
   say "chart"
   CHART=127.0.0.1:$port/charts HELM_ARGS=--plain-http bash .ci/release/chart.sh >"$work/said" 2>&1 || fail "no chart: $(tail -n 20 "$work/said")"
   bash .ci/release/sign.sh check-image "127.0.0.1:$port/charts/gochat:9.8.7" 2>"$work/said" || fail "the chart is not signed: $(cat "$work/said")"
-  tar -xOzf dist/gochat-9.8.7.tgz gochat/Chart.yaml | grep -qx 'appVersion: 9.8.7' || fail "the chart is of another version"
+  tar -xOzf dist/gochat-9.8.7.tgz gochat/Chart.yaml >"$work/Chart.yaml"
+  grep -qx 'appVersion: 9.8.7' "$work/Chart.yaml" || fail "the chart is of another version"
   if [ "$(id -u)" != 0 ] || [ ! -d "$cache/containers/store" ]; then
     say "no image: root, and the bases of .ci/deploy/images.sh, are missing"
     return
@@ -87,7 +90,8 @@ chart_and_image() {
     PUSH_ARGS=--tls-verify=false SYFT_REGISTRY_INSECURE_USE_HTTP=true bash .ci/release/images.sh 2>"$work/said") || fail "no image: $(tail -n 20 "$work/said")"
   say "$name"
   bash .ci/release/sign.sh check-image "$name" 2>"$work/said" || fail "the image is not signed: $(cat "$work/said")"
-  curl --silent --fail "http://127.0.0.1:$port/v2/gochat/manifests/latest" | tee "$work/list" | grep -q '"architecture": *"arm64"' || fail "no arm64: $(cat "$work/list")"
+  curl --silent --fail "http://127.0.0.1:$port/v2/gochat/manifests/latest" >"$work/list"
+  grep -q '"architecture": *"arm64"' "$work/list" || fail "no arm64: $(cat "$work/list")"
   grep -q go.uber.org/zap dist/gochat_9.8.7_image.spdx.json || fail "the image's bill of materials lacks a module"
 }
 
