@@ -3,6 +3,8 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/gateway"
@@ -126,14 +128,32 @@ func (c *Config) Validate() error {
 	if c.DataDir == "" {
 		errs = append(errs, errors.New("data_dir: must name a directory"))
 	}
-	if c.Gateway.Listen == "" {
-		errs = append(errs, errors.New("gateway.listen: must be host:port"))
-	}
-	errs = append(errs, c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
+	errs = append(errs, c.checkAddresses(), c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
 		c.Log.Validate(), c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
 		repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	return nil
+}
+
+// checkAddresses looks at the addresses that the process itself listens on.
+func (c *Config) checkAddresses() error {
+	var errs []error
+	for _, a := range []struct {
+		setting, address string
+		needed           bool
+	}{{"gateway.listen", c.Gateway.Listen, true}, {"ops.listen", c.Ops.Listen, false}, {"debug.listen", c.Debug.Listen, false}} {
+		if a.address == "" && !a.needed {
+			continue
+		}
+		_, port, err := net.SplitHostPort(a.address)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %q: must be host:port, the port 0 to 65535", a.setting, a.address))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -99,8 +99,8 @@ func checkPlaces(names []string, cfg *Config) error {
 			continue
 		}
 		if !cfg.Registry.Enabled() {
-			return fmt.Errorf("role %s is not in this process and can only be found through etcd: set registry.endpoints "+
-				"(GOCHAT_REGISTRY_ENDPOINTS), or run %q, which is everything in one process", r.name, "gochat")
+			return fmt.Errorf("role %s is not in this process, and the processes of one system, which all roles together are, find each other "+
+				"through etcd: set registry.endpoints (GOCHAT_REGISTRY_ENDPOINTS), or run %q, which is everything in one process", r.name, "gochat")
 		}
 		if r.pipeline && ends > 0 && cfg.MQ.Driver == DriverLog {
 			return fmt.Errorf("the embedded message log (mq.driver: log) reaches one process only, and role %s is not in this one: "+
@@ -116,6 +116,9 @@ func checkServers(names []string, cfg *Config) error {
 	if slices.Contains(names, roleLogic) && !whole && len(cfg.Auth.Keys) == 0 {
 		return errors.New("role logic signs tokens and needs keys that all of its replicas share: set auth.keys and auth.active_key " +
 			"(GOCHAT_AUTH_KEYS=k1=…, at least 32 bytes; GOCHAT_AUTH_ACTIVE_KEY=k1)")
+	}
+	if slices.Contains(names, roleLogic) && len(cfg.Auth.Keys) == 0 && cfg.Auth.ActiveKey != "" {
+		return fmt.Errorf("configuration: auth.active_key %q: auth.keys has no keys; set both, or neither for keys that the process makes itself", cfg.Auth.ActiveKey)
 	}
 	if !slices.Contains(names, roleRepo) {
 		return nil

@@ -63,6 +63,15 @@ func TestConfigCheck(t *testing.T) {
 		"a role that finds no others": {words: []string{"gateway"}, code: 1, want: "GOCHAT_REGISTRY_ENDPOINTS"},
 		"no such role":                {words: []string{"gate"}, code: 2, want: `no role or command "gate"`},
 		"a variable without setting":  {env: map[string]string{"GOCHAT_KV_DBB": "1"}, want: "GOCHAT_KV_DBB"},
+		"no such level":               {words: []string{"--log-level", "loud"}, code: 1, want: `log.level "loud": must be`},
+		"no such format":              {env: map[string]string{"GOCHAT_LOG_FORMAT": "xml"}, code: 1, want: `log.format "xml": must be`},
+		"an address without port":     {words: []string{"--gateway-listen", "foo"}, code: 1, want: `gateway.listen "foo": must be host:port`},
+		"a port too high":             {words: []string{"--gateway-listen", "127.0.0.1:99999"}, code: 1, want: `gateway.listen "127.0.0.1:99999": must be host:port`},
+		"an address for machines":     {words: []string{"--ops-listen", "foo"}, code: 1, want: `ops.listen "foo": must be host:port`},
+		"an address of profiles":      {words: []string{"--debug-listen", "foo"}, code: 1, want: `debug.listen "foo": must be host:port`},
+		"a key that is not there":     {env: map[string]string{"GOCHAT_AUTH_ACTIVE_KEY": "k9"}, code: 1, want: `auth.active_key "k9": auth.keys has no keys`},
+		"half a second":               {words: []string{"--auth-token-ttl", "1500ms"}, code: 1, want: "auth.token_ttl is 1.5s: it must be whole seconds"},
+		"half a second's wait":        {words: []string{"--db-driver", "mysql", "--db-lock-timeout", "1500ms"}, env: map[string]string{"GOCHAT_DB_DSN": "a:b@tcp(127.0.0.1:1)/c"}, code: 1, want: "db.lock_timeout: must be whole seconds"},
 		"a secret twice":              {env: map[string]string{"GOCHAT_DB_DSN": "x", "GOCHAT_DB_DSN_FILE": "y"}, code: 1, want: "both GOCHAT_DB_DSN and GOCHAT_DB_DSN_FILE"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,6 +88,15 @@ func TestConfigCheck(t *testing.T) {
 			var stdout, stderr syncBuffer
 			assert.Equal(t, tc.code, run(t.Context(), words, &stdout, &stderr), stderr.String())
 			assert.Contains(t, stdout.String()+stderr.String(), tc.want)
+			if tc.code == 1 { // a start refuses it by the same sentence
+				start := words[2:]
+				if len(tc.words) > 0 && tc.words[0] == "gateway" {
+					start = append([]string{"gateway"}, "--data-dir", data)
+				}
+				var out, said syncBuffer
+				assert.Equal(t, 1, run(t.Context(), start, &out, &said), out.String())
+				assert.Equal(t, stderr.String(), said.String())
+			}
 			assert.NoDirExists(t, data)
 		})
 	}

@@ -36,9 +36,9 @@ func epochCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 			return usageError{errors.New(`say what to do: "gochat epoch new"`)}
 		},
 	}
-	root.AddCommand(migration(cfg, "new", "Give the store another epoch", func(ctx context.Context, d *db.DB) error {
+	root.AddCommand(migration(cfg, "new", "Give the store another epoch", stopped(cfg, func(ctx context.Context, d *db.DB) error {
 		return newEpoch(ctx, cfg, d, stdout)
-	}))
+	})))
 	return root
 }
 

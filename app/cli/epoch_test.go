@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/gochat/gochat/app"
 	"github.com/gochat/gochat/infra/db"
 	sqlstore "github.com/gochat/gochat/repo/store/sql"
 )
@@ -27,6 +28,17 @@ func TestEpochNew(t *testing.T) {
 		require.NoError(t, err)
 		return epoch
 	}
+	running, err := app.OpenDataDir(dir)
+	require.NoError(t, err)
+	inUse := read()
+	for _, words := range [][]string{{"epoch", "new"}, {"migrate", "down", "--yes"}} {
+		stderr = syncBuffer{}
+		assert.Equal(t, 1, run(t.Context(), append(words, "--data-dir", dir), &stdout, &stderr), words)
+		assert.Contains(t, stderr.String(), "is in use by another gochat; stop it", words)
+	}
+	assert.Equal(t, inUse, read(), "nothing was changed")
+	require.NoError(t, running.Close())
+
 	before := read()
 	require.NotEmpty(t, before, "it is made with the schema")
 	require.Zero(t, run(t.Context(), []string{"epoch", "new", "--data-dir", dir}, &stdout, &stderr), stderr.String())

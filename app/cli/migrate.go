@@ -39,12 +39,15 @@ func migrateCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 		},
 	}
 	var yes bool
+	undo := stopped(cfg, func(ctx context.Context, d *db.DB) error {
+		names, err := sqlstore.Rollback(ctx, d)
+		return report(stdout, names, "undone", "nothing is applied", err)
+	})
 	down := migration(cfg, "down", "Undo the migrations that were applied last", func(ctx context.Context, d *db.DB) error {
 		if !yes {
 			return usageError{errors.New("this drops tables with what is stored in them; make a backup, then say --yes")}
 		}
-		names, err := sqlstore.Rollback(ctx, d)
-		return report(stdout, names, "undone", "nothing is applied", err)
+		return undo(ctx, d)
 	})
 	down.Flags().BoolVar(&yes, "yes", false, "really drop what is stored")
 	root.AddCommand(down,
@@ -68,6 +71,21 @@ func migration(cfg *app.Config, use, short string, run func(context.Context, *db
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withStore(cmd, cfg, use == "up", func(d *db.DB) error { return run(cmd.Context(), d) })
 		},
+	}
+}
+
+// stopped lets run work on a store that no running process has: of an embedded one the data directory is
+// taken, as a start does.
+func stopped(cfg *app.Config, run func(context.Context, *db.DB) error) func(context.Context, *db.DB) error {
+	return func(ctx context.Context, d *db.DB) (err error) {
+		if cfg.DB.Driver != db.MySQL {
+			dir, openErr := app.OpenDataDir(cfg.DataDir)
+			if openErr != nil {
+				return openErr
+			}
+			defer func() { err = errors.Join(err, dir.Close()) }()
+		}
+		return run(ctx, d)
 	}
 }
 

@@ -252,8 +252,13 @@ func poisonDrop(cfg *app.Config, stdout io.Writer) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(stdout, "%d records are forgotten\n", n)
-				return err
+				if _, err := fmt.Fprintf(stdout, "%d records are forgotten\n", n); err != nil {
+					return fmt.Errorf("print how many records are forgotten: %w", err)
+				}
+				if int(n) < len(ids) {
+					return fmt.Errorf("%d of the %d records were not there: %w; \"gochat poison list\" tells which are", len(ids)-int(n), len(ids), store.ErrNotFound)
+				}
+				return nil
 			})
 		},
 	}

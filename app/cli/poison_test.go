@@ -97,3 +97,12 @@ func TestPoisonCommand(t *testing.T) {
 	assert.Contains(t, poison(1, "show", told), "not found")
 	poison(2, "drop", "x")
 }
+
+// TestDroppingWhatIsNotThere is told as requeue and show tell it.
+func TestDroppingWhatIsNotThere(t *testing.T) {
+	dir := t.TempDir()
+	var stdout, stderr syncBuffer
+	require.Zero(t, run(t.Context(), []string{"migrate", "up", "--data-dir", dir}, &stdout, &stderr), stderr.String())
+	require.Equal(t, 1, run(t.Context(), []string{"poison", "drop", "7", "--data-dir", dir}, &stdout, &stderr))
+	require.Contains(t, stderr.String(), "1 of the 1 records were not there: not found")
+}

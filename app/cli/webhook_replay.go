@@ -117,7 +117,7 @@ func webhookForget(cfg *app.Config, stdout io.Writer) *cobra.Command {
 
 func explainHook(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("%w; \"gochat webhook list\" names the hooks that were started", err)
+		return fmt.Errorf("%w; \"gochat webhook list\" names the hooks that were started, and a conversation is one that has messages", err)
 	}
 	return err
 }

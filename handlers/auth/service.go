@@ -136,6 +136,9 @@ func (c Config) Validate() error {
 	if c.TokenTTL < time.Second {
 		return fmt.Errorf("auth.token_ttl is %s: it must be at least 1s", c.TokenTTL)
 	}
+	if c.TokenTTL%time.Second != 0 { // the token says its end in seconds
+		return fmt.Errorf("auth.token_ttl is %s: it must be whole seconds", c.TokenTTL)
+	}
 	// bcrypt reads no more: a longer password would be cut without a word.
 	if c.Limits.PasswordMax > bcryptMax || c.Limits.PasswordMin < 1 {
 		return fmt.Errorf("limits.password_min and limits.password_max are %d and %d bytes: they must be within 1 to %d",

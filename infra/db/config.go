@@ -119,6 +119,7 @@ func (c Config) Validate() error {
 	must(c.Writers >= 1 && c.Writers <= 32, "db.writers: must be 1 to 32")
 	must(c.Driver != MySQL || c.Writers < c.MaxOpen, "db.writers: must be less than db.max_open, or nothing is left to read with")
 	must(c.LockTimeout >= time.Second, "db.lock_timeout: must be at least 1s")
+	must(c.LockTimeout%time.Second == 0, "db.lock_timeout: must be whole seconds")
 	must(c.ReplicaTimeout > 0, "db.replica_timeout: must be positive")
 	must(c.BusyTimeout > 0, "db.busy_timeout: must be positive")
 	must(c.ConnMaxLifetime > 0, "db.conn_max_lifetime: must be positive")

@@ -114,7 +114,7 @@ func (c *town) judge(t *testing.T) {
 	logs, truth, wrong, err := Observe(t.Context(), c.clients)
 	require.NoError(t, err)
 	t.Logf("%d messages in %d conversations", truth.Messages(), len(truth.Histories))
-	require.Positive(t, truth.Messages())
+	require.Positive(t, truth.Messages(), "no message was stored between the kills: let it run more rounds (GOCHAT_TEST_KILL_ROUNDS)")
 	violations := append(wrong, Judge(logs, truth)...)
 	for _, v := range violations[:min(20, len(violations))] {
 		t.Error(v)

@@ -2,7 +2,7 @@
 # Measures a binary: starts it on empty data, runs both load tests, stops it.
 # usage: run.sh BINARY [loadtest flags for the pairs]
 set -euo pipefail
-bin=$(realpath "$1")
+bin=$(realpath "${1:?usage: run.sh BINARY [flags of gochat loadtest for the pairs]}")
 shift
 dir=$(mktemp -d)
 port=$((20000 + RANDOM % 20000))
