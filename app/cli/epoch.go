@@ -23,8 +23,9 @@ another epoch they take everything anew, from hello and from their next sync. Wh
 Redis (kv.addrs) remembers of messages that are gone is forgotten with it, and so it has
 to answer.
 
-Stop every gochat first, put the copy back, run this, and start again. The embedded
-message queue (queue in the data directory) belongs to the newer state: remove it, too.`
+Stop every gochat first, put the copy back, run this, and start again. A whole data
+directory that was put back has the message queue (queue in it) of the same moment: keep
+it. Where only the database was put back, the queue is of the newer state: remove it.`
 
 func epochCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	root := &cobra.Command{

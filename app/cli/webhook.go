@@ -131,7 +131,7 @@ func webhookTest(cfg *app.Config, stdout io.Writer) *cobra.Command {
 			}
 			name := args[0]
 			if _, set := cfg.Webhook.Hooks[name]; !set {
-				return fmt.Errorf("webhook.hooks has no hook %q", name)
+				return fmt.Errorf("webhook.hooks has no hook %q; this command reads its own settings, not those of a running process: give it the same", name)
 			}
 			if err := cfg.Webhook.Validate(); err != nil {
 				return fmt.Errorf("configuration: %w", err)
