@@ -24,10 +24,10 @@ for name in BUILD_IMAGE BASE_IMAGE; do
 done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export REGISTRY_AUTH_FILE=$work/auth.json DOCKER_CONFIG=$work
+export REGISTRY_AUTH_FILE=$work/config.json DOCKER_CONFIG=$work # one file for all tools
+echo '{}' >"$work/config.json"
 if [ -n "${REGISTRY_USER:-}" ]; then
   buildah login --username "$REGISTRY_USER" --password-stdin "${IMAGE%%/*}" <<<"${REGISTRY_PASSWORD:?of $REGISTRY_USER}" >&2
-  cp "$work/auth.json" "$work/config.json" # where cosign and syft look
 fi
 
 list=$IMAGE:$version
