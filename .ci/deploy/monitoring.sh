@@ -11,7 +11,7 @@ for tool in promtool amtool; do
   # Unpacked, not installed: an installation would start the server.
   tools=${tools:-$(mktemp -d)}
   trap 'rm -rf "$tools"' EXIT
-  (cd "$tools" && apt-get download -qq "$package" && dpkg-deb -x "$package"_*.deb .)
+  (cd "$tools" && { apt-get download -qq "$package" || { apt-get update -qq && apt-get download -qq "$package"; }; } && dpkg-deb -x "$package"_*.deb .)
   PATH=$tools/usr/bin:$PATH
 done
 

@@ -23,6 +23,9 @@ def strict(schema):
         out["additionalProperties"] = False
     if out.get("x-kubernetes-int-or-string"):
         out.pop("type", None)
+    if isinstance(out.get("pattern"), str):
+        # Go takes flags after ^, Python before it only.
+        out["pattern"] = out["pattern"].replace("^(?i)", "(?i)^", 1)
     return out
 
 
