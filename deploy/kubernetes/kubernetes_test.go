@@ -67,13 +67,13 @@ func build(m *testing.M) int {
 // settings are what the program makes of a configuration file and an environment, by variable.
 func settings(t *testing.T, file string, env ...string) map[string]string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, "config", "--config", file) // #nosec G204 -- built here
+	cmd := exec.CommandContext(t.Context(), program, "config", "--offline", "--config", file) // #nosec G204 -- built here
 	cmd.Env = append([]string{}, env...)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	found := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^(\S+) +(.*?) +\$(GOCHAT_\w+)$`).FindAllStringSubmatch(string(out), -1) {
-		found[m[3]] = m[2]
+	for _, m := range regexp.MustCompile(`(?m)^\S+ +(.*?) +(?:environment|file|default) +\$(GOCHAT_\w+)`).FindAllStringSubmatch(string(out), -1) {
+		found[m[2]] = m[1]
 	}
 	require.NotEmpty(t, found)
 	return found
