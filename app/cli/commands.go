@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -91,6 +92,15 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		webhookCommand(cfg, stdout), poisonCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr), healthcheckCommand(cfg, stdout), versionCommand(stdout),
 	)
 	return root
+}
+
+// family is a command that does nothing by itself: those below it do. words are what may be
+// typed, for whoever types none of them.
+func family(use, short, long, words string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return usageError{errors.New("say what to do: " + words)} },
+	}
 }
 
 // hideAllBut keeps the help to what a first user needs; "gochat config" lists

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -28,15 +27,7 @@ directory that was put back has the message queue (queue in it) of the same mome
 it. Where only the database was put back, the queue is of the newer state: remove it.`
 
 func epochCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "epoch new",
-		Short: "Tell clients that an older copy of the store was put back",
-		Long:  epochHelp,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New(`say what to do: "gochat epoch new"`)}
-		},
-	}
+	root := family("epoch new", "Tell clients that an older copy of the store was put back", epochHelp, `"gochat epoch new"`)
 	root.AddCommand(migration(cfg, "new", "Give the store another epoch", stopped(cfg, func(ctx context.Context, d *db.DB) error {
 		return newEpoch(ctx, cfg, d, stdout)
 	})))

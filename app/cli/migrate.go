@@ -29,15 +29,7 @@ that older programs cannot; "down" is left to the newer one then.
 Exit code of status: 0 when nothing is missing and this gochat can work, 1 otherwise.`
 
 func migrateCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "migrate up|down|status",
-		Short: "Bring the schema of the database up to date, or back",
-		Long:  migrateHelp,
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{errors.New(`say what to do: "gochat migrate up", "down" or "status"`)}
-		},
-	}
+	root := family("migrate up|down|status", "Bring the schema of the database up to date, or back", migrateHelp, `"gochat migrate up", "down" or "status"`)
 	var yes bool
 	undo := stopped(cfg, func(ctx context.Context, d *db.DB) error {
 		names, err := sqlstore.Rollback(ctx, d)

@@ -39,13 +39,7 @@ within seconds of a running server, or after its next start. A record whose send
 that it will never be stored is not put back: the sender may have sent it anew.`
 
 func poisonCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
-	root := &cobra.Command{
-		Use: "poison list|show|requeue|drop", Short: "See what the message queue gave up, put it back or forget it",
-		Long: poisonHelp, Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New(`say what to do: "gochat poison list", "show", "requeue" or "drop"`)}
-		},
-	}
+	root := family("poison list|show|requeue|drop", "See what the message queue gave up, put it back or forget it", poisonHelp, `"gochat poison list", "show", "requeue" or "drop"`)
 	root.AddCommand(poisonList(cfg, stdout), poisonShow(cfg, stdout), poisonRequeue(cfg, stdout), poisonDrop(cfg, stdout))
 	return root
 }

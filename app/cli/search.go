@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -25,15 +24,7 @@ a backup that is older than the messages. It is safe while people chat and searc
 it is interrupted, the feed role goes on at its next start.`
 
 func searchCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "search reindex",
-		Short: "Make the search index anew",
-		Long:  searchHelp,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New(`say what to do: "gochat search reindex"`)}
-		},
-	}
+	root := family("search reindex", "Make the search index anew", searchHelp, `"gochat search reindex"`)
 	root.AddCommand(migration(cfg, "reindex", "Make the search index anew from every stored message", func(ctx context.Context, d *db.DB) error {
 		return reindex(ctx, d, stdout)
 	}))

@@ -35,15 +35,7 @@ list, replay and forget work on the database; the server may run meanwhile.
 deploy/WEBHOOKS.md says how to receive.`
 
 func webhookCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "webhook list|test|replay|forget|verify",
-		Short: "See how webhooks do, send again, test and verify",
-		Long:  webhookHelp,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New(`say what to do: "gochat webhook list", "test", "replay", "forget" or "verify"`)}
-		},
-	}
+	root := family("webhook list|test|replay|forget|verify", "See how webhooks do, send again, test and verify", webhookHelp, `"gochat webhook list", "test", "replay", "forget" or "verify"`)
 	root.AddCommand(webhookList(cfg, stdout), webhookTest(cfg, stdout), webhookReplay(cfg, stdout), webhookForget(cfg, stdout), webhookVerify(stdout))
 	return root
 }
