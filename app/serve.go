@@ -20,7 +20,6 @@ import (
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/lifecycle"
 	walog "github.com/gochat/gochat/infra/mq/log"
-	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -40,11 +39,11 @@ const gcPercent = 300
 // Serve runs roles until ctx is done or one of them fails. The configuration was loaded and
 // is read again by load when something of it may have changed.
 func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string, load Loader, stdout, stderr io.Writer) (err error) {
-	log, level, closeLog, err := obs.NewLogger(cfg.Log, stderr)
+	log, err := cfg.Log.Open(stderr)
 	if err != nil {
 		return err
 	}
-	defer closeLog()
+	defer func() { err = errors.Join(err, log.Close()) }()
 	if len(loaded.Unknown) > 0 {
 		log.Warn("these environment variables name no setting; \"gochat config\" lists them all",
 			zap.String("variables", strings.Join(loaded.Unknown, " ")))
@@ -53,9 +52,9 @@ func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string
 		debug.SetGCPercent(gcPercent)
 	}
 	a := &app{
-		cfg: cfg, roles: names, log: log, stack: lifecycle.New(ctx),
-		settings: newReloader(cfg, loaded, names, load, log),
-		loudness: &loudness{log: log, level: level, configured: cfg.Log.Level},
+		cfg: cfg, roles: names, log: log.Logger, lines: log.Lines(), stack: lifecycle.New(ctx),
+		settings: newReloader(cfg, loaded, names, load, log.Logger),
+		loudness: &loudness{log: log.Logger, level: log.Level, configured: cfg.Log.Level},
 	}
 	defer func() {
 		if stopErr := a.stack.Stop(cfg.StopTimeout()); stopErr != nil {

@@ -32,6 +32,7 @@ type app struct {
 	name  string // for people, and what its services are registered by
 	slot  string // the name that its outboxes have, and that no other process has
 	log   *zap.Logger
+	lines prometheus.Collector // of the log
 	stack *lifecycle.Stack
 
 	settings *reloader
@@ -97,7 +98,7 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 	}
 	a.metrics = obs.NewMetrics()
 	a.checks = health.New(2 * time.Second)
-	a.metrics.MustRegister(buildMetric(), states{a.checks}, a.settings.count)
+	a.metrics.MustRegister(buildMetric(), states{a.checks}, a.settings.count, a.lines)
 	a.checks.Add("start", func(context.Context) error {
 		if !a.started.Load() {
 			return errors.New("the process is still starting")

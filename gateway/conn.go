@@ -13,6 +13,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/obs"
 )
 
 // goodbyeBuffer is what a closing socket may have in the kernel beyond the usual, in bytes.
@@ -130,7 +131,7 @@ func (c *conn) awaitAcks() {
 // behind hello.
 func (c *conn) open() {
 	g := c.g
-	ctx, cancel := g.rpc(context.Background())
+	ctx, cancel := g.rpc(obs.WithCaller(context.Background(), c.caller()))
 	defer cancel()
 	c.introduce(ctx)
 	// A logout between the handshake and now did not find this socket.

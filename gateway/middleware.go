@@ -20,11 +20,14 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/obs"
 )
 
 const (
 	headerTraceID = "X-Trace-Id"
 	localTraceID  = "trace-id"
+
+	headerRequestID = "X-Request-Id"
 
 	contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: https:; " +
 		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -45,6 +48,9 @@ func (g *Gateway) prepare(c *fiber.Ctx) {
 	}
 	c.Locals(localTraceID, id)
 	c.Set(headerTraceID, id)
+	request := requestID(c, id)
+	c.SetUserContext(obs.WithCaller(c.UserContext(), obs.Caller{Request: request}))
+	c.Set(headerRequestID, request)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 	c.Set(fiber.HeaderContentSecurityPolicy, contentPolicy)
@@ -55,6 +61,12 @@ func (g *Gateway) prepare(c *fiber.Ctx) {
 func traceID(c *fiber.Ctx) string {
 	id, _ := c.Locals(localTraceID).(string)
 	return id
+}
+
+// about says in a line of the log whose request it is about.
+func about(c *fiber.Ctx) []zap.Field {
+	of := obs.CallerOf(c.UserContext())
+	return []zap.Field{zap.String(obs.FieldTrace, traceID(c)), zap.String(obs.FieldRequest, of.Request), obs.UserField(of.User)}
 }
 
 // observe is the outermost middleware: trace, metrics, recovery.
@@ -74,6 +86,21 @@ func (g *Gateway) observe(c *fiber.Ctx) error {
 	g.metrics.request(knownMethod(c.Method()), strings.Clone(route), c.Response().StatusCode(), time.Since(begin))
 	return nil
 }
+
+// maxRequestID bounds what a client may name its request, in bytes.
+const maxRequestID = 64
+
+// requestID is the name that a client or a proxy has given the request, when the log can take it, or
+// else the id of its trace.
+func requestID(c *fiber.Ctx, traceID string) string {
+	if id := c.Get(headerRequestID); id != "" && len(id) <= maxRequestID && strings.Trim(id, requestIDBytes) == "" {
+		return strings.Clone(id)
+	}
+	return traceID
+}
+
+// requestIDBytes are what a request's id is made of.
+const requestIDBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-"
 
 // clientTrace links a request's trace to the one that its client names. A trace of ours has an id of ours
 // and is kept by our own choice: anybody may call, and would otherwise fill the traces of others, or what
@@ -182,6 +209,7 @@ func (g *Gateway) authenticated(handle func(r *caller) error) fiber.Handler {
 		if wait := g.limits.calls.take(who.user); wait > 0 {
 			return rateLimited(wait)
 		}
+		c.SetUserContext(obs.WithCaller(c.UserContext(), obs.Caller{Request: obs.CallerOf(c.UserContext()).Request, User: who.user}))
 		ctx, cancel := g.rpc(c.UserContext())
 		defer cancel()
 		return handle(&caller{Ctx: c, grantee: who, ctx: ctx})
@@ -192,7 +220,7 @@ func (g *Gateway) authenticated(handle func(r *caller) error) fiber.Handler {
 func (g *Gateway) limitAuth(c *fiber.Ctx) error {
 	address := g.address(c)
 	if wait := g.limits.auth.take(address); wait > 0 {
-		g.log.Info("an address registers or logs in too often", zap.Stringer("address", address))
+		g.log.Info("an address registers or logs in too often", append(about(c), zap.Stringer("address", address))...)
 		return rateLimited(wait)
 	}
 	return c.Next()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/obs"
 )
 
 // errFrameTooLarge ends the reading of a socket.
@@ -121,7 +122,7 @@ func (c *conn) handle(text []byte) {
 	defer func() {
 		// One frame's fault is not to be everybody's end.
 		if p := recover(); p != nil {
-			c.g.log.Error("a frame caused a panic", zap.String("connection", c.id), zap.Any("panic", p), zap.Stack("stack"))
+			c.g.log.Error("a frame caused a panic", zap.String(obs.FieldRequest, c.id), zap.Int64(obs.FieldUser, c.user), zap.Any("panic", p), zap.Stack("stack"))
 			c.fail(contracts.NewError(contracts.CodeInternal, ""), "")
 		}
 	}()
@@ -221,7 +222,7 @@ func (c *conn) refuse(ref string) {
 const floodWindow = 10 * time.Second
 
 func (c *conn) markRead(data value) {
-	ctx, end := c.g.frame(contracts.FrameRead)
+	ctx, end := c.begin(contracts.FrameRead)
 	defer end()
 	d, err := readData(data)
 	if err == nil {
@@ -232,12 +233,12 @@ func (c *conn) markRead(data value) {
 		})
 	}
 	if err != nil {
-		c.fail(c.g.told(ctx, err, contracts.FrameRead), contracts.FrameRead)
+		c.fail(c.told(ctx, err, contracts.FrameRead), contracts.FrameRead)
 	}
 }
 
 func (c *conn) typing(data value) {
-	ctx, end := c.g.frame(contracts.FrameTyping)
+	ctx, end := c.begin(contracts.FrameTyping)
 	defer end()
 	conv, err := typingData(data)
 	if err == nil {
@@ -254,6 +255,6 @@ func (c *conn) typing(data value) {
 		}
 	}
 	if err != nil {
-		c.fail(c.g.told(ctx, err, contracts.FrameTyping), contracts.FrameTyping)
+		c.fail(c.told(ctx, err, contracts.FrameTyping), contracts.FrameTyping)
 	}
 }

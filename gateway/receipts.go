@@ -8,6 +8,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/obs"
 )
 
 // deliveredKey is whose position in which conversation it is.
@@ -65,5 +66,5 @@ func (c *conn) delivered(data value) {
 		}
 		err = contracts.NewError(contracts.CodeUnavailable, "")
 	}
-	c.fail(c.g.told(context.Background(), err, contracts.FrameDelivered), contracts.FrameDelivered)
+	c.fail(c.told(obs.WithCaller(context.Background(), c.caller()), err, contracts.FrameDelivered), contracts.FrameDelivered)
 }

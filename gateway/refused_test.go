@@ -35,13 +35,13 @@ func TestRefusalsAreFoundInTheLog(t *testing.T) {
 		delete(said, "gateway")
 		require.Equal(t, map[string]any{
 			"method": "GET", "route": "/api/conversations/:id/messages", "status": int64(404), "code": "not_found",
-			"why": r.err.Message, "trace_id": r.header.Get("X-Trace-Id"),
+			"why": r.err.Message, "trace_id": r.header.Get("X-Trace-Id"), "request_id": r.header.Get("X-Trace-Id"), "user_id": int64(7),
 		}, said)
 		require.Len(t, frames, 2)
 		for i, want := range []struct{ ref, code string }{{"m-1", "not_found"}, {"dance", "invalid_argument"}} {
 			said := frames[i].ContextMap()
-			require.Equal(t, int64(7), said["user"])
-			require.NotEmpty(t, said["connection"])
+			require.Equal(t, int64(7), said["user_id"])
+			require.NotEmpty(t, said["request_id"])
 			require.Equal(t, want.ref, said["ref"])
 			require.Equal(t, want.code, said["code"])
 			require.NotEmpty(t, said["why"])

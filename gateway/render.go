@@ -11,9 +11,11 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/obs"
 )
 
 type userView struct {
@@ -163,11 +165,12 @@ func (g *Gateway) fail(c *fiber.Ctx, err error) error {
 	e := clientError(err)
 	status := e.Code.Spec().HTTP
 	if status >= http.StatusInternalServerError {
-		g.log.Error("an HTTP request failed", zap.String("route", c.Route().Path),
-			zap.String("trace_id", traceID(c)), zap.Error(err))
+		g.log.Log(severity(e), "an HTTP request failed", append(about(c),
+			zap.String("method", knownMethod(c.Method())), zap.String("route", strings.Clone(c.Route().Path)), zap.Error(err))...)
 	} else if line := g.log.Check(zap.DebugLevel, "an HTTP request was refused"); line != nil {
-		line.Write(zap.String("method", knownMethod(c.Method())), zap.String("route", strings.Clone(c.Route().Path)),
-			zap.Int("status", status), zap.String("code", string(e.Code)), zap.String("why", e.Message), zap.String("trace_id", traceID(c)))
+		line.Write(append(about(c),
+			zap.String("method", knownMethod(c.Method())), zap.String("route", strings.Clone(c.Route().Path)),
+			zap.Int("status", status), zap.String("code", string(e.Code)), zap.String("why", e.Message))...)
 	}
 	if e.RetryAfterSeconds > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(e.RetryAfterSeconds))
@@ -200,20 +203,31 @@ func clientError(err error) *contracts.Error {
 	return contracts.NewError(contracts.CodeInvalidArgument, "").WithCause(err)
 }
 
-// frame begins the trace of one frame of a socket: what services log of it and what the
-// gateway does have one id. end ends it.
-func (g *Gateway) frame(name string) (ctx context.Context, end func()) {
-	ctx, span := g.tracer.Start(context.Background(), name, trace.WithSpanKind(trace.SpanKindServer))
-	return ctx, func() { span.End() }
+// severity is how bad a failure is: that a dependency is away is told of by its own check, and is the same
+// for all who ask meanwhile.
+func severity(e *contracts.Error) zapcore.Level {
+	if e.Code == contracts.CodeUnavailable {
+		return zapcore.WarnLevel
+	}
+	return zapcore.ErrorLevel
 }
 
-// told returns what a client is told of an error on its socket, and logs what is the
+// begin begins the trace of one frame: what services log of it and what the gateway does have one id. end
+// ends it.
+func (c *conn) begin(name string) (ctx context.Context, end func()) {
+	ctx, span := c.g.tracer.Start(context.Background(), name, trace.WithSpanKind(trace.SpanKindServer))
+	return obs.WithCaller(ctx, c.caller()), func() { span.End() }
+}
+
+// caller is on whose behalf a frame's work is done: its request is the socket.
+func (c *conn) caller() obs.Caller { return obs.Caller{Request: c.id, User: c.user} }
+
+// told returns what the client is told of an error on its socket, and logs what is the
 // server's own fault.
-func (g *Gateway) told(ctx context.Context, err error, frame string) *contracts.Error {
+func (c *conn) told(ctx context.Context, err error, frame string) *contracts.Error {
 	e := contracts.AsError(err)
 	if e.Code.Spec().HTTP >= http.StatusInternalServerError {
-		g.log.Error("a frame failed", zap.String("frame", frame),
-			zap.Stringer("trace_id", trace.SpanContextFromContext(ctx).TraceID()), zap.Error(err))
+		c.g.log.Log(severity(e), "a frame failed", append(obs.Fields(ctx), zap.String("frame", frame), zap.Error(err))...)
 	}
 	return e
 }
@@ -222,7 +236,7 @@ func (g *Gateway) told(ctx context.Context, err error, frame string) *contracts.
 // found by the user and ref, which is its tempMessageId or type.
 func (c *conn) noteRefused(e *contracts.Error, ref string) {
 	if line := c.g.log.Check(zap.DebugLevel, "a frame was refused"); line != nil {
-		line.Write(zap.Int64("user", c.user), zap.String("connection", c.id), zap.String("ref", ref),
+		line.Write(zap.String(obs.FieldRequest, c.id), zap.Int64(obs.FieldUser, c.user), zap.String("ref", ref),
 			zap.String("code", string(e.Code)), zap.String("why", e.Message))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/obs"
 )
 
 // replaceElsewhere closes the sockets that the same device has on other gateways.
@@ -20,7 +21,7 @@ import (
 func (g *Gateway) replaceElsewhere(ctx context.Context, c *conn) {
 	where, err := g.deps.Sessions.Locate(ctx, &pb.LocateRequest{UserIds: []int64{c.user}})
 	if err != nil {
-		g.log.Warn("older sockets of a device were not found", zap.String("connection", c.id), zap.Error(err))
+		g.log.Warn("older sockets of a device were not found", append(obs.Fields(ctx), zap.Error(err))...)
 		return
 	}
 	gateways := where.GetEveryGateway()
@@ -33,7 +34,7 @@ func (g *Gateway) replaceElsewhere(ctx context.Context, c *conn) {
 		}
 		if err := g.orderReplaced(id, c); err != nil && !errors.Is(err, mq.ErrUnknownTopic) {
 			g.log.Warn("older sockets of a device were not closed",
-				zap.String("connection", c.id), zap.String("on", id), zap.Error(err))
+				append(obs.Fields(ctx), zap.String("on", id), zap.Error(err))...)
 		}
 	}
 }
@@ -91,7 +92,7 @@ func (g *Gateway) queueReplaced(c *conn, o *pb.Close) {
 	select {
 	case g.replacing <- replacement{c, &pb.Session{UserId: c.user, ConnectionId: o.GetExceptConnectionId()}, o}:
 	default:
-		g.log.Warn("an older socket of a device stays: too many are to be replaced", zap.String("connection", c.id))
+		g.log.Warn("an older socket of a device stays: too many are to be replaced", obs.Fields(obs.WithCaller(context.Background(), c.caller()))...)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/obs"
 )
 
 // newTracer returns the gateway's tracer.
@@ -61,7 +62,7 @@ func (c *conn) submit(up *pb.Upstream) {
 	}
 	msg, err := c.g.record(context.Background(), up, c.id)
 	if err != nil {
-		c.fail(c.g.told(context.Background(), err, contracts.FrameSend), up.GetTempMessageId())
+		c.fail(c.told(obs.WithCaller(context.Background(), c.caller()), err, contracts.FrameSend), up.GetTempMessageId())
 		return
 	}
 	// While it waits for the queue, its silence is not the client's fault.

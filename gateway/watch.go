@@ -239,7 +239,7 @@ func (w *watch) apply(now map[int64]standing, seen map[int64]int64) {
 
 // subscribePresence takes one presence-subscribe from the socket.
 func (c *conn) subscribePresence(data value) {
-	ctx, end := c.g.frame(contracts.FramePresenceSubscribe)
+	ctx, end := c.begin(contracts.FramePresenceSubscribe)
 	defer end()
 	b, err := parseData(data)
 	if err == nil {
@@ -249,7 +249,7 @@ func (c *conn) subscribePresence(data value) {
 		}
 	}
 	if err != nil {
-		c.fail(c.g.told(ctx, err, contracts.FramePresenceSubscribe), contracts.FramePresenceSubscribe)
+		c.fail(c.told(ctx, err, contracts.FramePresenceSubscribe), contracts.FramePresenceSubscribe)
 	}
 }
 

@@ -56,27 +56,27 @@ func written(up *pb.Upstream) string {
 	return up.GetContent()
 }
 
-// contentOfSend is what people wrote in a record of the upstream topic.
-func contentOfSend(msg *message.Message) string {
+// contentOfSend is what was written in a record of the upstream topic.
+func contentOfSend(msg *message.Message) middleware.Written {
 	up := &pb.Upstream{}
 	if proto.Unmarshal(msg.Payload, up) != nil {
-		return ""
+		return middleware.Written{}
 	}
-	return written(up)
+	return middleware.Written{Content: written(up), Sender: up.GetSenderId()}
 }
 
-// contentOfMessage is what people wrote in a record whose payload has a message in it.
+// contentOfMessage is what was written in a record whose payload has a message in it.
 func contentOfMessage[M any, P interface {
 	*M
 	proto.Message
 	GetMessage() *pb.Message
 }](msg *message.Message,
-) string {
+) middleware.Written {
 	payload := P(new(M))
 	if proto.Unmarshal(msg.Payload, payload) != nil {
-		return ""
+		return middleware.Written{}
 	}
-	return payload.GetMessage().GetContent()
+	return middleware.Written{Content: payload.GetMessage().GetContent(), Sender: payload.GetMessage().GetSenderId()}
 }
 
 // aboutMessage says what a record is about whose payload has a message in it. Nobody waits for

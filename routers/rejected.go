@@ -5,6 +5,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/routers/middleware"
 )
 
@@ -21,10 +22,10 @@ func noteRejected(log *zap.Logger) message.HandlerMiddleware {
 				if it.Rejected == nil {
 					continue
 				}
-				log.Debug("a message was rejected", zap.Int64("sender", it.Upstream.GetSenderId()),
-					zap.String("conversation", it.Upstream.GetConversationId()), zap.String("temp_message_id", it.Upstream.GetTempMessageId()),
+				log.Debug("a message was rejected", zap.Int64(obs.FieldUser, it.Upstream.GetSenderId()),
+					zap.String(obs.FieldRequest, it.Origin.ConnectionID), zap.String("conversation", it.Upstream.GetConversationId()), zap.String("temp_message_id", it.Upstream.GetTempMessageId()),
 					zap.String("code", string(it.Rejected.Code)), zap.String("why", it.Rejected.Message),
-					zap.String("trace_id", middleware.TraceOf(run[i])))
+					zap.String(obs.FieldTrace, middleware.TraceOf(run[i])))
 			}
 			return h(msg)
 		}

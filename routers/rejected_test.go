@@ -25,7 +25,7 @@ func TestRejectionsAreFoundInTheLog(t *testing.T) {
 		assert.NotEmpty(t, said["why"])
 		delete(said, "why")
 		assert.Equal(t, map[string]any{
-			"sender": int64(1), "conversation": string(contracts.SingleConversation(1, 2)), "temp_message_id": "a", "code": "not_found",
+			"user_id": int64(1), "request_id": "conn", "conversation": string(contracts.SingleConversation(1, 2)), "temp_message_id": "a", "code": "not_found",
 			"trace_id": "0af7651916cd43dd8448eb211c80319c",
 		}, said)
 	}

@@ -3,32 +3,48 @@
 package obs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
-	"github.com/ThreeDotsLabs/watermill"
+	"github.com/mattn/go-isatty"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"gopkg.in/natefinch/lumberjack.v2"
+)
+
+// The forms of a log: log.format.
+const (
+	FormatAuto    = "auto"    // console on a terminal, else JSON
+	FormatConsole = "console" // for people
+	FormatJSON    = "json"    // for machines
 )
 
 // LogConfig says what is logged, how and where.
 type LogConfig struct {
 	// Level is debug, info, warn or error; it can be changed at run time.
 	Level string `mapstructure:"level"`
-	// Format is console or json.
+	// Format is FormatAuto, FormatConsole or FormatJSON.
 	Format string `mapstructure:"format"`
 	// File, when set, gets the log instead of standard error and is rotated.
 	File string `mapstructure:"file"`
-	// MaxSizeMB and MaxFiles bound the rotated files.
-	MaxSizeMB int `mapstructure:"max_size_mb"`
-	MaxFiles  int `mapstructure:"max_files"`
+	// MaxSizeMB, MaxFiles and MaxAgeDays bound the rotated files; 0 days: their age does not matter.
+	MaxSizeMB  int `mapstructure:"max_size_mb"`
+	MaxFiles   int `mapstructure:"max_files"`
+	MaxAgeDays int `mapstructure:"max_age_days"`
+	// Compress packs the rotated files by gzip.
+	Compress bool `mapstructure:"compress"`
+	// SampleFirst is how many lines with the same words are written in a second; of those
+	// beyond them each SampleEvery-th is. 0 first: all are written. Errors always are.
+	SampleFirst int `mapstructure:"sample_first"`
+	SampleEvery int `mapstructure:"sample_every"`
 }
 
 // DefaultLogConfig returns the defaults.
 func DefaultLogConfig() LogConfig {
-	return LogConfig{Level: "info", Format: "console", MaxSizeMB: 100, MaxFiles: 5}
+	return LogConfig{Level: "info", Format: FormatAuto, MaxSizeMB: 100, MaxFiles: 5, SampleFirst: 100, SampleEvery: 100}
 }
 
 // Validate says what is wrong, naming the setting.
@@ -36,86 +52,84 @@ func (c LogConfig) Validate() error {
 	if _, err := zapcore.ParseLevel(c.Level); err != nil {
 		return fmt.Errorf("log.level %q: must be debug, info, warn or error", c.Level)
 	}
-	if c.Format != "json" && c.Format != "console" {
-		return fmt.Errorf("log.format %q: must be console or json", c.Format)
+	switch c.Format {
+	case FormatAuto, FormatConsole, FormatJSON:
+		return nil
+	}
+	return fmt.Errorf("log.format %q: must be auto, console or json", c.Format)
+}
+
+// Log is a process's log.
+type Log struct {
+	*zap.Logger
+	// Level can be changed at run time.
+	Level zap.AtomicLevel
+
+	lines lineCount
+	file  io.Closer
+}
+
+// Lines counts the lines that were written and those that were left out.
+func (l *Log) Lines() prometheus.Collector { return l.lines.total }
+
+// Open returns a log on stderr or a file.
+func (c LogConfig) Open(stderr io.Writer) (*Log, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	level, err := zap.ParseAtomicLevel(c.Level)
+	if err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	sink, file, err := c.sink(stderr)
+	if err != nil {
+		return nil, err
+	}
+	lines := newLineCount()
+	core := c.sampled(zapcore.NewCore(c.encoder(stderr), sink, level), lines)
+	return &Log{Logger: zap.New(core), Level: level, lines: lines, file: file}, nil
+}
+
+// Close closes the file, if there is one. Nothing is logged to it any more.
+func (l *Log) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	if err := l.file.Close(); err != nil {
+		return fmt.Errorf("close the log: %w", err)
 	}
 	return nil
 }
 
-// NewLogger returns a logger on stderr or a file, and the level to change at
-// run time. close flushes and closes it.
-func NewLogger(cfg LogConfig, stderr io.Writer) (log *zap.Logger, level zap.AtomicLevel, closeLog func(), err error) {
-	level, err = zap.ParseAtomicLevel(cfg.Level)
-	if err != nil {
-		return nil, level, nil, fmt.Errorf("log.level %q: must be debug, info, warn or error", cfg.Level)
-	}
+func (c LogConfig) encoder(stderr io.Writer) zapcore.Encoder {
 	enc := zap.NewProductionEncoderConfig()
 	enc.EncodeTime = zapcore.ISO8601TimeEncoder
-	var encoder zapcore.Encoder
-	switch cfg.Format {
-	case "json":
-		encoder = zapcore.NewJSONEncoder(enc)
-	case "console":
+	if c.Format == FormatConsole || c.Format == FormatAuto && c.File == "" && terminal(stderr) {
 		enc.EncodeLevel = zapcore.CapitalLevelEncoder
-		encoder = zapcore.NewConsoleEncoder(enc)
-	default:
-		return nil, level, nil, fmt.Errorf("log.format %q: must be console or json", cfg.Format)
+		return zapcore.NewConsoleEncoder(enc)
 	}
-	closeLog = func() {}
-	sink := zapcore.Lock(zapcore.AddSync(stderr))
-	if cfg.File != "" {
-		// Open it once now, so that a wrong path is a sentence at start and not a
-		// silent log.
-		f, err := os.OpenFile(cfg.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, level, nil, fmt.Errorf("log.file: %w", err)
-		}
-		_ = f.Close()
-		rotated := &lumberjack.Logger{Filename: cfg.File, MaxSize: cfg.MaxSizeMB, MaxBackups: cfg.MaxFiles}
-		sink = zapcore.AddSync(rotated)
-		closeLog = func() { _ = rotated.Close() }
-	}
-	return zap.New(zapcore.NewCore(encoder, sink, level)), level, closeLog, nil
+	return zapcore.NewJSONEncoder(enc)
 }
 
-// Watermill hands the library's log to zap; its chatter about single messages
-// is debug.
-func Watermill(log *zap.Logger) watermill.LoggerAdapter { return watermillLog{log} }
-
-type watermillLog struct{ log *zap.Logger }
-
-func fields(f watermill.LogFields) []zap.Field {
-	out := make([]zap.Field, 0, len(f))
-	for k, v := range f {
-		if k != "not_sent_message" { // it would print a message's body
-			out = append(out, zap.Any(k, v))
-		}
-	}
-	return out
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// handlerFailed is the library's line about a handler's error, which the handlers' own
-// middleware logs with what the library does not know.
-const handlerFailed = "Handler returned error"
-
-func (w watermillLog) Error(msg string, err error, f watermill.LogFields) {
-	if msg == handlerFailed {
-		return
+// sink opens the file once now, so that a wrong path is a sentence at start and not a silent log.
+func (c LogConfig) sink(stderr io.Writer) (zapcore.WriteSyncer, io.Closer, error) {
+	if c.File == "" {
+		return zapcore.Lock(zapcore.AddSync(stderr)), nil, nil
 	}
-	w.log.Error(msg, append(fields(f), zap.Error(err))...)
-}
-
-func (w watermillLog) Info(msg string, f watermill.LogFields) {
-	if w.log.Core().Enabled(zap.DebugLevel) {
-		w.log.Debug(msg, fields(f)...)
+	f, err := os.OpenFile(c.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		err = f.Close()
 	}
-}
-
-func (w watermillLog) Debug(msg string, f watermill.LogFields) { w.Info(msg, f) }
-
-// Trace is called for every message: it is dropped.
-func (w watermillLog) Trace(string, watermill.LogFields) {}
-
-func (w watermillLog) With(f watermill.LogFields) watermill.LoggerAdapter {
-	return watermillLog{w.log.With(fields(f)...)}
+	if err != nil {
+		return nil, nil, errors.Join(errors.New("log.file cannot be written"), err)
+	}
+	rotated := &lumberjack.Logger{
+		Filename: c.File, MaxSize: c.MaxSizeMB, MaxBackups: c.MaxFiles, MaxAge: c.MaxAgeDays, Compress: c.Compress,
+	}
+	return zapcore.AddSync(rotated), rotated, nil
 }

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // the client's side of health checks
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -175,13 +174,6 @@ func (c *Conn) ready(ctx context.Context, conn *grpc.ClientConn) error {
 			return status.Errorf(codes.Unavailable, "no server of %s could be reached in %v (rpc.connect_timeout)", c.target, c.cfg.ConnectTimeout)
 		}
 	}
-}
-
-func withCaller(ctx context.Context, caller string) context.Context {
-	if caller == "" {
-		return ctx
-	}
-	return metadata.AppendToOutgoingContext(ctx, callerKey, caller)
 }
 
 // Close ends the connections; calls in flight fail.

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
+
+	"github.com/gochat/gochat/infra/obs"
 )
 
 // statusErrors makes sure that every error crosses the border as a status; an
@@ -107,16 +108,13 @@ func panicked(ctx context.Context, log *zap.Logger, method string, p any) error 
 	return status.Error(codes.Internal, "the server failed on this call")
 }
 
-// about says which call it was, by whom and in which trace.
+// about says which call it was, by whom and on whose behalf, and in which trace.
 func about(ctx context.Context, method string) []zap.Field {
 	fields := []zap.Field{zap.String("method", method)}
 	if caller := CallerOf(ctx); caller != "" {
 		fields = append(fields, zap.String("caller", caller))
 	}
-	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
-		fields = append(fields, zap.Stringer("trace_id", span.TraceID()))
-	}
-	return fields
+	return append(fields, obs.Fields(ctx)...)
 }
 
 // notHealth leaves health checks, which never end, out of traces.

@@ -27,7 +27,7 @@ type Local struct {
 // deadline is the caller's to set (WithTimeout).
 func NewLocal(opts ...Option) *Local {
 	o := apply(opts)
-	chain := chainUnary(continueTrace, statusErrors, logFailures(o.log), recoverPanics(o.log))
+	chain := chainUnary(continueTrace, onBehalf, statusErrors, logFailures(o.log), recoverPanics(o.log))
 	return &Local{
 		Channel:  (&inprocgrpc.Channel{}).WithServerUnaryInterceptor(chain).WithServerStreamInterceptor(streamPanics(o.log)),
 		services: map[string]bool{},

@@ -61,7 +61,7 @@ func NewServer(cfg Config, log *zap.Logger, opts ...Option) (*Server, error) {
 	s.grpc = grpc.NewServer(
 		grpc.Creds(creds),
 		grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithFilter(notHealth))),
-		grpc.ChainUnaryInterceptor(m.unary, statusErrors, logFailures(log), recoverPanics(log), withDeadline(cfg.CallTimeout)),
+		grpc.ChainUnaryInterceptor(m.unary, onBehalf, statusErrors, logFailures(log), recoverPanics(log), withDeadline(cfg.CallTimeout)),
 		grpc.ChainStreamInterceptor(streamPanics(log)),
 		grpc.MaxRecvMsgSize(cfg.MaxMessageSize),
 		grpc.MaxSendMsgSize(cfg.MaxMessageSize),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/obs"
 )
 
 // Poison takes records that can never be handled out of the way.
@@ -149,9 +150,17 @@ func (b *burial) bury(msg *message.Message, why error) error {
 	}
 	b.patience.buried(msg.UUID, reason)
 	b.Count(b.Router, reason)
-	b.Log.Error("record poisoned: it can never be handled", zap.String("router", b.Router), zap.String("uuid", msg.UUID),
-		zap.String("reason", reason), zap.String("error", text), zap.String("sender", about.Sender),
-		zap.String("conversation", about.Conversation), zap.String("trace_id", TraceOf(msg)))
+	fields := []zap.Field{
+		zap.String("router", b.Router), zap.String("uuid", msg.UUID), zap.String("reason", reason), zap.String("error", text),
+		zap.String("conversation", about.Conversation), zap.String(obs.FieldTrace, TraceOf(msg)),
+	}
+	if id, err := contracts.ParseUserID(about.Sender); err == nil {
+		fields = append(fields, zap.Int64(obs.FieldUser, int64(id)))
+	}
+	if from := msg.Metadata.Get(contracts.MetaOriginConnection); from != "" {
+		fields = append(fields, zap.String(obs.FieldRequest, from))
+	}
+	b.Log.Error("record poisoned: it can never be handled", fields...)
 	return nil
 }
 

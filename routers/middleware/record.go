@@ -12,7 +12,6 @@ import (
 	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"github.com/gochat/gochat/contracts"
-	"github.com/gochat/gochat/infra/mq"
 )
 
 // errorMax is how many bytes of an error's text are kept.
@@ -55,21 +54,6 @@ func TraceOf(msg *message.Message) string {
 		return parts[1]
 	}
 	return traceID(msg.Context())
-}
-
-// Content returns what people wrote in a record, which is cut out of what is kept and logged
-// about it. A nil one finds nothing.
-type Content func(*message.Message) string
-
-// describe is the text of an error of a run, as it may be logged.
-func (c Content) describe(msg *message.Message, err error) string {
-	var written []string
-	if c != nil {
-		for _, m := range mq.Run(msg) {
-			written = append(written, c(m))
-		}
-	}
-	return describe(err, written...)
 }
 
 // describe is an error's text as it may be kept and logged: without the contents of messages,

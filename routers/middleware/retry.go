@@ -9,8 +9,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	wmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
 	"go.uber.org/zap"
-
-	"github.com/gochat/gochat/infra/mq"
 )
 
 // Retry handles a run again in place, with a pause that doubles, and says each time why.
@@ -41,7 +39,7 @@ func (r Retry) Middleware(h message.HandlerFunc) message.HandlerFunc {
 				}
 				if p.RetryNum < r.Times {
 					r.Count(r.Router, p.Err)
-					r.Log.Warn("retrying a run", append(AboutRun(msg), zap.String("router", r.Router),
+					r.Log.Warn("retrying a run", append(r.Content.about(msg), zap.String("router", r.Router),
 						zap.Int("retry", p.RetryNum+1), zap.String("error", r.Content.describe(msg, p.Err)))...)
 				}
 				return true
@@ -57,41 +55,10 @@ func Failed(router string, content Content, log *zap.Logger) message.HandlerMidd
 		return func(msg *message.Message) ([]*message.Message, error) {
 			out, err := h(msg)
 			if err != nil && !errors.Is(err, context.Canceled) {
-				log.Error("a run failed; its lane tries it again", append(AboutRun(msg),
+				log.Error("a run failed; its lane tries it again", append(content.about(msg),
 					zap.String("router", router), zap.String("error", content.describe(msg, err)))...)
 			}
 			return out, err
 		}
 	}
-}
-
-// tracesLogged bounds the traces of one line.
-const tracesLogged = 32
-
-// AboutRun says which records a log's line is about: how many, and their traces, which
-// are those that the clients were told.
-func AboutRun(msg *message.Message) []zap.Field {
-	run := mq.Run(msg)
-	fields := []zap.Field{zap.Int("records", len(run)), zap.String("uuid", msg.UUID)}
-	var ids []string
-	known := map[string]bool{"": true}
-	for _, m := range run {
-		id := TraceOf(m)
-		if known[id] {
-			continue
-		}
-		known[id] = true
-		if len(ids) == tracesLogged {
-			fields = append(fields, zap.Bool("more_traces", true))
-			break
-		}
-		ids = append(ids, id)
-	}
-	switch len(ids) {
-	case 0:
-		return fields
-	case 1:
-		return append(fields, zap.String("trace_id", ids[0]))
-	}
-	return append(fields, zap.Strings("trace_id", ids))
 }
