@@ -60,6 +60,9 @@ type Config struct {
 	ReplicaTimeout time.Duration `mapstructure:"replica_timeout"`
 	// BusyTimeout is how long SQLite waits for another process's lock; default 5 s.
 	BusyTimeout time.Duration `mapstructure:"busy_timeout"`
+	// Told hears every statement with its values before it runs, of all pools and from many
+	// goroutines; nil: nobody does. It is for tests, which ask the database for its plans.
+	Told func(query string, args []any) `mapstructure:"-"`
 }
 
 // DefaultConfig is SQLite with every default filled in; Path is left to the

@@ -122,7 +122,7 @@ func (d *DB) mysqlPool(cfg Config, conf *mysql.Config, k kind, limit time.Durati
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection to %s: %w", conf.Addr, err)
 	}
-	pool := sql.OpenDB(connector)
+	pool := told(cfg.Told, connector)
 	pool.SetMaxOpenConns(cfg.MaxOpen)
 	pool.SetMaxIdleConns(cfg.MaxIdle)
 	pool.SetConnMaxLifetime(cfg.ConnMaxLifetime)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 
 	"github.com/gochat/gochat/infra/private"
 )
@@ -30,23 +30,31 @@ func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
 	if err := errors.Join(private.File(cfg.Path), private.Existing(cfg.Path+"-wal", cfg.Path+"-shm")); err != nil {
 		return fmt.Errorf("the database cannot be used: %w", err)
 	}
-	writer, err := sql.Open("sqlite", sqliteDSN(cfg, false))
+	writer, err := cfg.sqlitePool(false)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", cfg.Path, err)
+		return err
 	}
 	writer.SetMaxOpenConns(1)
 	d.writer = d.wrapSQLite(writer)
 	if err := d.probeSQLite(ctx); err != nil {
 		return err
 	}
-	readers, err := sql.Open("sqlite", sqliteDSN(cfg, true))
+	readers, err := cfg.sqlitePool(true)
 	if err != nil {
-		return fmt.Errorf("open %s to read: %w", cfg.Path, err)
+		return err
 	}
 	readers.SetMaxOpenConns(cfg.Readers)
 	readers.SetMaxIdleConns(cfg.Readers)
 	d.primary = d.wrapSQLite(readers)
 	return d.ping(ctx, d.primary)
+}
+
+func (c Config) sqlitePool(readOnly bool) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(sqliteDSN(c, readOnly))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", c.Path, err)
+	}
+	return told(c.Told, connector), nil
 }
 
 func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
