@@ -70,6 +70,10 @@ load *ARGS:
     go build -o bin/gochat .
     bash tests/load/run.sh bin/gochat {{ ARGS }}
 
+# Pairs talk through a server and everything is checked, by k6: against an embedded one, or URL (VUS=… SECONDS=…)
+k6 *URL:
+    bash deploy/load/run.sh {{ URL }}
+
 # Kill -9 the server again and again under load, then judge every client's log
 chaos rounds="100":
     GOCHAT_TEST_KILL_ROUNDS={{ rounds }} go test -count=1 -timeout 60m -run TestKillNine -v ./tests/chaos

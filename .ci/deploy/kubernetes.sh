@@ -83,6 +83,7 @@ diff -r kustomize "$work/made" || { echo "the manifests are not those of the cha
 for name in base embedded overlays/dev overlays/prod; do
   "$kustomize" build "kustomize/$name" >"$work/kustomize-${name//\//-}.yaml"
 done
+"$kustomize" build ../load >"$work/kustomize-load.yaml"
 
 echo "-- schemas and references"
 "$tools/bin/python" "$here/validate.py" "$kubernetes" "${crds[@]}" -- "$work"/{helm,kustomize}-*.yaml examples/*.yaml
@@ -97,7 +98,7 @@ done
 
 echo "-- checkov"
 "$tools/bin/checkov" --framework kubernetes --skip-download --quiet --compact --skip-check "$(excepted checkov | paste -sd,)" \
-  -f "$work"/helm-{embedded,production,kafka}.yaml -f "$work"/kustomize-overlays-{dev,prod}.yaml
+  -f "$work"/helm-{embedded,production,kafka}.yaml -f "$work"/kustomize-overlays-{dev,prod}.yaml -f "$work/kustomize-load.yaml"
 
 echo "-- GoChat's settings"
 cd "$root"
