@@ -7,8 +7,8 @@ import "context"
 type Poison interface {
 	// KeepPoison keeps records; one with the UUID and the group of a kept one is that one.
 	KeepPoison(ctx context.Context, records []PoisonRecord) error
-	// RequeuedPoison returns whole records that are to go back to their topics, the oldest
-	// first. None is among them whose sender was told that it will never be stored.
+	// RequeuedPoison returns whole records that are to go back to their topics, those first
+	// that were asked for first, and of these the oldest. None is among them whose sender was told that it will never be stored.
 	RequeuedPoison(ctx context.Context, limit int) ([]PoisonRecord, error)
 	// ForgetPoison deletes records and tells how many there were.
 	ForgetPoison(ctx context.Context, ids []int64) (int64, error)

@@ -174,39 +174,6 @@ func (s *Store) Conversation(ctx context.Context, id string, userID int64) (stor
 	return rows[0].view(userID), nil
 }
 
-// List implements store.Conversations.
-func (s *Store) List(ctx context.Context, userID int64, cursor string, limit int) ([]store.Conversation, string, error) {
-	var at int64
-	var id string
-	if cursor != "" {
-		var err error
-		if at, id, err = parseCursor(cursor); err != nil {
-			return nil, "", err
-		}
-	}
-	rows, err := s.counted(ctx, func(ctx context.Context) (rows []seenRow, err error) {
-		q := peers(s.seen(&rows, userID), userID).Order("c.last_message_at DESC", "c.conversation_id").Limit(int64(limit) + 1)
-		if cursor != "" {
-			q = q.Where("(c.last_message_at < ? OR (c.last_message_at = ? AND c.conversation_id > ?))", at, at, id)
-		}
-		err = q.Scan(ctx)
-		return rows, err
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("list conversations of user %d: %w", userID, transient(err))
-	}
-	next := ""
-	if len(rows) > limit {
-		rows = rows[:limit]
-		next = formatCursor(rows[limit-1].LastMessageAt, rows[limit-1].ID)
-	}
-	out := make([]store.Conversation, len(rows))
-	for i := range rows {
-		out[i] = rows[i].view(userID)
-	}
-	return out, next, nil
-}
-
 func formatCursor(at int64, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at, 10) + "." + id))
 }

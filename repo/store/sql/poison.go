@@ -52,9 +52,10 @@ func (s *Store) KeepPoison(ctx context.Context, records []store.PoisonRecord) er
 	return nil
 }
 
-// RequeuedPoison implements store.Poison.
+// RequeuedPoison implements store.Poison. It is asked all the time, and reads the index of those
+// that are wanted back, in the index's order.
 func (s *Store) RequeuedPoison(ctx context.Context, limit int) ([]store.PoisonRecord, error) {
-	return s.poison(ctx, true, "SELECT "+poisonWhole+" FROM poison_records WHERE requeued_at > 0 AND told <> ? ORDER BY record_id LIMIT ?",
+	return s.poison(ctx, true, "SELECT "+poisonWhole+" FROM poison_records WHERE requeued_at > 0 AND told <> ? ORDER BY requeued_at, record_id LIMIT ?",
 		contracts.ToldRejected, limit)
 }
 

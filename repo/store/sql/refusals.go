@@ -62,7 +62,7 @@ func (s *Store) ForgetRefusals(ctx context.Context, before time.Time) (n int64, 
 	query := "DELETE FROM refused_sends WHERE (sender_id, client_msg_id) IN" +
 		" (SELECT sender_id, client_msg_id FROM refused_sends WHERE refused_at < ? ORDER BY refused_at LIMIT ?)"
 	if s.db.Driver() == db.MySQL {
-		query = "DELETE FROM refused_sends WHERE refused_at < ? ORDER BY refused_at LIMIT ?"
+		query = deleteOldest("refused_sends", "refused_sends_at", "refused_at", "sender_id", "client_msg_id")
 	}
 	err = s.db.Again(ctx, func(ctx context.Context) error {
 		res, err := s.db.Writer().DB.ExecContext(ctx, query, before.UnixMilli(), refusalsAtOnce)

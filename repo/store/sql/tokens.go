@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -34,7 +35,7 @@ func (s *Store) Revoke(ctx context.Context, tokenID string, userID, expiresAt in
 	sweep := "DELETE FROM revoked_tokens WHERE token_id IN" +
 		" (SELECT token_id FROM revoked_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?)"
 	if s.db.Driver() == db.MySQL {
-		sweep = "DELETE FROM revoked_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?"
+		sweep = deleteOldest("revoked_tokens", "ix_revoked_tokens_expires", "expires_at", "token_id")
 	}
 	err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		row := &tokenRow{ID: tokenID, UserID: userID, ExpiresAt: expiresAt}
@@ -48,6 +49,18 @@ func (s *Store) Revoke(ctx context.Context, tokenID string, userID, expiresAt in
 		return fmt.Errorf("revoke a token of user %d: %w", userID, transient(err))
 	}
 	return nil
+}
+
+// deleteOldest is MySQL's statement that deletes rows of a table whose column is below a value, so
+// many at most, by an index of the column. Where most rows are below it, a plain DELETE with an
+// order would read, lock and sort all of them.
+func deleteOldest(table, index, column string, key ...string) string {
+	on := make([]string, len(key))
+	for i, k := range key {
+		on[i] = "old." + k + " = t." + k
+	}
+	return "DELETE t FROM (SELECT " + strings.Join(key, ", ") + " FROM " + table + " FORCE INDEX (" + index + ") WHERE " + column + " < ? ORDER BY " + column +
+		" LIMIT ?) AS old JOIN " + table + " AS t ON " + strings.Join(on, " AND ")
 }
 
 // SignOut implements store.Tokens.
