@@ -85,13 +85,17 @@ class Line {
     this.onMessage = onMessage || (() => {});
     this.socket = new WebSocket(socketURL, null, { headers: { Authorization: `Bearer ${token}` } });
     this.socket.onmessage = (event) => this.take(JSON.parse(event.data));
+    // k6 now and then drops a frame that comes together with the upgrade, as hello does: a pong
+    // greets as well.
+    this.socket.onopen = () => { this.pingEvery(10000); this.send('ping', {}); };
     this.socket.onclose = () => this.end();
     this.ended = new Promise((resolve) => { this.hasEnded = resolve; });
-    this.hello = this.await('hello');
+    this.greeted = this.await('hello');
   }
 
   take({ type, data }) {
-    if (type === 'hello') this.pinger = setInterval(() => this.send('ping', {}), data.pingInterval / 2);
+    if (type === 'hello') this.pingEvery(data.pingInterval / 2);
+    if (type === 'pong') type = 'hello';
     if (type === 'new-message') this.onMessage(data);
     const key = type === 'message-rejected' ? `message-stored ${data.tempMessageId}` : `${type} ${data.tempMessageId || ''}`.trim();
     const waiter = this.waiting.get(key);
@@ -104,14 +108,21 @@ class Line {
   // await resolves with the frame, or with null when it does not come.
   await(key) {
     return new Promise((resolve) => {
+      if (this.over) { resolve(null); return; }
       const timer = setTimeout(() => { this.waiting.delete(key); resolve(null); }, patience * 1000);
       this.waiting.set(key, { resolve, timer });
     });
   }
 
-  send(type, data) { this.socket.send(JSON.stringify({ type, data })); }
+  pingEvery(ms) {
+    clearInterval(this.pinger);
+    this.pinger = setInterval(() => this.send('ping', {}), ms);
+  }
+
+  send(type, data) { if (!this.over) this.socket.send(JSON.stringify({ type, data })); }
 
   end() {
+    this.over = true;
     clearInterval(this.pinger);
     for (const { resolve, timer } of this.waiting.values()) { clearTimeout(timer); resolve(null); }
     this.waiting.clear();
@@ -119,7 +130,7 @@ class Line {
   }
 
   async close() {
-    this.socket.close();
+    if (!this.over) this.socket.close();
     await this.ended;
   }
 }
@@ -137,7 +148,7 @@ class Receiver {
       pushed.add(m.messageId);
       this.take(m);
     });
-    return this.line.hello;
+    return this.line.greeted;
   }
 
   take(message) {
@@ -211,15 +222,21 @@ export async function pair() {
   const sender = account(`a${name}`);
   const receiver = account(`b${name}`);
   const conversation = call('POST', '/api/conversations', sender.token, { peerId: receiver.id }).conversationId;
-  const from = new Line(sender.token);
+  let from = new Line(sender.token);
   const to = new Receiver(receiver, conversation);
-  const open = check(await Promise.all([from.hello, to.open()]), { 'both are greeted': (all) => all.every((h) => h !== null) });
-  if (!open) { failed.add(true); from.socket.close(); to.line.socket.close(); return; }
+  const open = check(await Promise.all([from.greeted, to.open()]), { 'both are greeted': (all) => all.every((h) => h !== null) });
+  if (!open) { failed.add(true); await Promise.all([from.close(), to.line.close()]); return; }
 
   const sent = new Set();
   const until = Date.now() + seconds * 1000;
   let again = Date.now() + reconnectEvery * 1000 * (0.5 + Math.random());
   for (let n = 1; Date.now() < until; n++) {
+    if (from.over || to.line.over) { // the server has closed them: it restarts, say
+      await wait(1000);
+      if (from.over) from = new Line(sender.token);
+      if ((await from.greeted) === null || (to.line.over && (await to.open()) === null)) continue;
+      to.catchUp();
+    }
     if (reconnectEvery > 0 && Date.now() > again) {
       again = Date.now() + reconnectEvery * 1000;
       await to.line.close();
