@@ -13,6 +13,7 @@ import (
 	"github.com/gochat/gochat/handlers/conversation"
 	"github.com/gochat/gochat/handlers/group"
 	"github.com/gochat/gochat/handlers/janitor"
+	"github.com/gochat/gochat/handlers/retention"
 	"github.com/gochat/gochat/handlers/webhook"
 	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/mq"
@@ -56,6 +57,7 @@ type Config struct {
 	Message      authorize.Config    `mapstructure:"message"`
 	Router       routers.Config      `mapstructure:"router"`
 	Janitor      janitor.Config      `mapstructure:"janitor"`
+	Retention    retention.Config    `mapstructure:"retention"`
 	Webhook      webhook.Config      `mapstructure:"webhook"`
 	repo.Config  `mapstructure:",squash"`
 	MQ           MQConfig        `mapstructure:"mq"`
@@ -102,9 +104,10 @@ func DefaultConfig() *Config {
 		Auth:    auth.DefaultConfig(), Conversation: conversation.DefaultConfig(), Group: group.DefaultConfig(),
 		Message: authorize.DefaultConfig(),
 		Router:  routers.DefaultConfig(), Config: repo.DefaultConfig(), Janitor: janitor.DefaultConfig(),
-		Webhook:  webhook.DefaultConfig(),
-		MQ:       MQConfig{Driver: DriverLog, Kafka: kafka.DefaultConfig(), RedisStream: redisstream.DefaultConfig()},
-		Registry: registry.DefaultConfig(), RPC: rpc.DefaultConfig(),
+		Retention: retention.DefaultConfig(),
+		Webhook:   webhook.DefaultConfig(),
+		MQ:        MQConfig{Driver: DriverLog, Kafka: kafka.DefaultConfig(), RedisStream: redisstream.DefaultConfig()},
+		Registry:  registry.DefaultConfig(), RPC: rpc.DefaultConfig(),
 		Log: obs.DefaultLogConfig(), Trace: obs.DefaultTraceConfig(),
 	}
 	c.Gateway.Listen = "127.0.0.1:8080"
@@ -129,7 +132,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("data_dir: must name a directory"))
 	}
 	errs = append(errs, c.checkAddresses(), c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
-		c.Log.Validate(), c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
+		c.Log.Validate(), c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Retention.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
 		repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/gochat/gochat/handlers/retention"
 	"github.com/gochat/gochat/infra/conf"
 )
 
@@ -117,6 +118,16 @@ var settingsOfRoles = []conf.Spec{
 
 	{Path: "message.edit_window", Reloads: true, Min: time.Duration(0), Max: 10 * year, About: "For so long a message may be edited by its sender; 0: never."},
 	{Path: "message.recall_window", Reloads: true, Min: time.Duration(0), Max: 10 * year, About: "For so long a message may be recalled by its sender; 0: never."},
+
+	{Path: "retention.single", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "For so long single chats keep what messages say; 0: for ever. A conversation may have a time of its own (gochat retention)."},
+	{Path: "retention.group", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "The same for groups."},
+	{Path: "retention.world", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "The same for world."},
+	{Path: "retention.poison", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "For so long poisoned records are kept that nobody wants back; 0: until somebody decides."},
+	{Path: "retention.webhook_attempts", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "For so long it is kept what the receiver of a webhook failed with last; 0: for ever."},
+	{Path: "retention.interval", Reloads: true, Min: short, Max: 24 * time.Hour, About: "Time between two rounds that take away what was kept long enough."},
+	{Path: "retention.batch", Reloads: true, Min: 1, Max: retention.MaxBatch, Unit: "messages", About: "Messages or records that go in one transaction."},
+	{Path: "retention.pause", Reloads: true, Min: time.Duration(0), Max: long, About: "Pause between two of those transactions, in which others write."},
+	{Path: "retention.timeout", Reloads: true, Min: short, Max: long, About: "Bounds one of those transactions."},
 
 	{Path: "router.drain_timeout", Min: short, Max: long, About: "For so long a worker's stop waits for work in flight."},
 	{Path: "router.group_limit", Min: 1, Max: 1 << 16, Unit: "members", About: "Members of a group up to which the message pipeline delivers by itself."},

@@ -25,6 +25,7 @@ import (
 	"github.com/gochat/gochat/handlers/message"
 	"github.com/gochat/gochat/handlers/presence"
 	"github.com/gochat/gochat/handlers/receipt"
+	"github.com/gochat/gochat/handlers/retention"
 	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/handlers/search"
 	"github.com/gochat/gochat/handlers/user"
@@ -182,6 +183,11 @@ func (a *app) startJanitor(context.Context) error {
 		return err
 	}
 	keeper := routers.NewPoisonKeeper(a.cfg.Router, a.routing, pb.NewPoisonRepoClient(a.calls))
+	sweeper, err := retention.New(a.cfg.Retention, pb.NewRetentionRepoClient(a.calls), routers.NewRetentionObserver(a.metrics, a.log))
+	if err != nil {
+		return err
+	}
+	a.tune(func(c *Config) error { return sweeper.Configure(c.Retention) })
 	chores := func(ctx context.Context) error {
 		a.leads.Store(true)
 		defer a.leads.Store(false)
@@ -189,6 +195,7 @@ func (a *app) startJanitor(context.Context) error {
 		all.Go(func() error { return j.Run(ctx) })
 		all.Go(func() error { return crier.Run(ctx) })
 		all.Go(func() error { return keeper.Run(ctx) })
+		all.Go(func() error { return sweeper.Run(ctx) })
 		return all.Wait()
 	}
 	run := chores

@@ -131,6 +131,8 @@ type MessageData struct {
 	RecalledAt int64          `json:"recalledAt,omitempty"`
 	RecalledBy string         `json:"recalledBy,omitempty"`
 	Reactions  []ReactionData `json:"reactions,omitempty"`
+	// Expired: what it said was kept as long as the retention says, and is gone.
+	Expired bool `json:"expired,omitempty"`
 }
 
 // ReadData is the data of a client's read.
@@ -202,6 +204,7 @@ func NewMessageData(m *pb.Message) MessageData {
 		ReplyToSeq:     m.GetReplyToSeq(),
 		EditedAt:       m.GetEditedAt(),
 		RecalledAt:     m.GetRecalledAt(),
+		Expired:        m.GetExpired(),
 	}
 	if m.GetMentionsAll() {
 		d.Mentions = append(d.Mentions, MentionAll)

@@ -79,6 +79,8 @@ func (c Config) judgeChange(ctx context.Context, messages Messages, it *handlers
 		return contracts.NewError(contracts.CodeConflict, "A system message cannot be changed."), nil
 	case target.GetRecalledAt() != 0:
 		return contracts.NewError(contracts.CodeConflict, "This message was recalled."), nil
+	case target.GetExpired():
+		return contracts.NewError(contracts.CodeConflict, "This message has expired: what it said is gone."), nil
 	}
 	own := target.GetSenderId() == up.GetSenderId()
 	age := time.Duration(up.GetAcceptedAt()-target.GetTimestamp()) * time.Millisecond

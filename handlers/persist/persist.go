@@ -94,7 +94,7 @@ var refusals = map[pb.SaveResult_Outcome]*contracts.Error{
 	pb.SaveResult_OUTCOME_NOT_MEMBER:      contracts.NewError(contracts.CodeNotFound, "There is no such conversation."),
 	pb.SaveResult_OUTCOME_DISSOLVED:       contracts.NewError(contracts.CodeConflict, "This group was dissolved."),
 	pb.SaveResult_OUTCOME_NO_TARGET:       contracts.NewError(contracts.CodeNotFound, "There is no such message, or no such reaction."),
-	pb.SaveResult_OUTCOME_CONFLICT:        contracts.NewError(contracts.CodeConflict, "This message was recalled, or takes no more changes."),
+	pb.SaveResult_OUTCOME_CONFLICT:        contracts.NewError(contracts.CodeConflict, "This message was recalled or has expired, or takes no more changes."),
 	pb.SaveResult_OUTCOME_REACTED_ALREADY: contracts.NewError(contracts.CodeAlreadyExists, "You have reacted so already."),
 	pb.SaveResult_OUTCOME_FORBIDDEN:       contracts.NewError(contracts.CodePermissionDenied, ""),
 	pb.SaveResult_OUTCOME_REFUSED:         Refused,

@@ -41,6 +41,7 @@ const (
 	myShutdown      = 1053
 	myNoColumn      = 1054
 	myHasColumn     = 1060
+	myHasKey        = 1061
 	myDuplicate     = 1062
 	myLacksColumn   = 1091
 	myTableFull     = 1114
@@ -145,11 +146,11 @@ func IsLost(err error) bool {
 	return errors.As(err, &ne)
 }
 
-// IsColumnChanged reports whether a column was to be added that is there, or dropped that
-// is not.
+// IsColumnChanged reports whether a column or a key was to be added that is there, or dropped
+// that is not.
 func IsColumnChanged(err error) bool {
 	var me *mysql.MySQLError
-	return errors.As(err, &me) && (me.Number == myHasColumn || me.Number == myLacksColumn)
+	return errors.As(err, &me) && (me.Number == myHasColumn || me.Number == myHasKey || me.Number == myLacksColumn)
 }
 
 // IsConflict reports whether the database gave up a transaction because of

@@ -44,6 +44,7 @@ type clients struct {
 	pb.ReceiptRepoClient
 	pb.PresenceRepoClient
 	pb.PoisonRepoClient
+	pb.RetentionRepoClient
 	flush func(ctx context.Context) error
 }
 
@@ -107,6 +108,11 @@ func Run(t *testing.T, s Suite) {
 		"delivered positions":                   delivered,
 		"readers":                               readers,
 		"poisoned records":                      poisoned,
+		"poisoned records are forgotten":        forgetting,
+		"messages expire":                       expiring,
+		"what has expired takes no changes":     expiredRefuses,
+		"what has expired is so everywhere":     expiredEverywhere,
+		"many messages expire":                  expiringMany,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}
@@ -120,7 +126,7 @@ func connect(s Suite) *clients {
 		pb.NewMessageRepoClient(conn), pb.NewConversationRepoClient(conn), pb.NewUserRepoClient(conn), pb.NewSessionRepoClient(conn),
 		pb.NewGroupRepoClient(conn), pb.NewFeedRepoClient(conn), pb.NewSearchRepoClient(conn),
 		pb.NewLimitRepoClient(conn), pb.NewDeviceRepoClient(conn), pb.NewReceiptRepoClient(conn), pb.NewPresenceRepoClient(conn),
-		pb.NewPoisonRepoClient(conn), s.FlushCache,
+		pb.NewPoisonRepoClient(conn), pb.NewRetentionRepoClient(conn), s.FlushCache,
 	}
 }
 

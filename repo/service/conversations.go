@@ -156,7 +156,7 @@ func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]
 	var peers, groupIDs []int64
 	for _, c := range list {
 		if c.MessageSeq > 0 {
-			spans = append(spans, store.Span{ConversationID: c.ID, From: c.MessageSeq - 1, To: c.MessageSeq, Changed: c.Changed})
+			spans = append(spans, store.Span{ConversationID: c.ID, From: c.MessageSeq - 1, To: c.MessageSeq, Changed: c.Changed, Expired: c.Expired})
 		}
 		if c.PeerID != 0 {
 			peers = append(peers, c.PeerID)
@@ -170,8 +170,8 @@ func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]
 	if err != nil {
 		return nil, err
 	}
-	for _, one := range found {
-		for _, m := range one {
+	for i, one := range found {
+		for _, m := range asKept(one, spans[i]) {
 			lasts[m.ConversationID] = m
 		}
 	}

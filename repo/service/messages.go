@@ -148,7 +148,7 @@ func (r messages) History(ctx context.Context, in *pb.HistoryRequest) (*pb.Histo
 		return nil, answer(store.ErrNotFound)
 	}
 	span, more := page(in, tip.Last)
-	span.Changed = tip.Changed
+	span.Changed, span.Expired = tip.Changed, tip.Expired
 	list, err := r.span(ctx, span, tip.Last)
 	if err != nil {
 		return nil, answer(err)
@@ -186,7 +186,7 @@ func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Mes
 	}
 	if hot, all := r.cache.Hot(ctx, s); all {
 		r.metrics.cached("hot_messages", 1, 0)
-		return hot, nil
+		return asKept(hot, s), nil
 	}
 	if s.From+rediscache.HotMessages < last {
 		r.metrics.old("hot_messages")
@@ -197,10 +197,22 @@ func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Mes
 	if err != nil {
 		return nil, err
 	}
+	list := asKept(lists[0], s)
 	if s.To == last {
-		r.missed("warm a conversation", r.cache.Warm(ctx, s, lists[0]))
+		r.missed("warm a conversation", r.cache.Warm(ctx, s, list))
 	}
-	return lists[0], nil
+	return list, nil
+}
+
+// asKept returns messages of a span without what has expired: a cache or a replica may not have
+// followed yet.
+func asKept(list []store.Message, s store.Span) []store.Message {
+	if s.Expired > 0 {
+		for i := range list {
+			list[i].Expire(s.Expired)
+		}
+	}
+	return list
 }
 
 func protos(list []store.Message) []*pb.Message {

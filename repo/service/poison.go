@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -36,7 +37,10 @@ func (r poison) KeepPoison(ctx context.Context, in *pb.KeepPoisonRequest) (*pb.K
 // that cannot be kept would come again for ever.
 func poisonRecord(in *pb.PoisonRecord) store.PoisonRecord {
 	meta := in.GetMetadata()
-	at, _ := strconv.ParseInt(meta[contracts.MetaPoisonAt], 10, 64) // 0 where it is missing
+	at, err := strconv.ParseInt(meta[contracts.MetaPoisonAt], 10, 64)
+	if err != nil || at <= 0 { // of a release that did not say
+		at = time.Now().UnixMilli()
+	}
 	out := store.PoisonRecord{
 		UUID: short(in.GetUuid(), 255), Group: short(meta[contracts.MetaPoisonGroup], 255), Topic: short(meta[contracts.MetaPoisonTopic], 255),
 		Reason: short(meta[contracts.MetaPoisonReason], 64), Error: short(meta[contracts.MetaPoisonError], 4<<10),

@@ -22,7 +22,7 @@ func ahead(all []store.News, have map[string]uint64, limit uint64, anew bool) (r
 			from = max(from, n.LastSeq-limit)
 		}
 		resets = append(resets, unread{News: n, span: store.Span{
-			ConversationID: n.ConversationID, From: min(from, n.LastSeq), To: n.LastSeq, Changed: n.Changed,
+			ConversationID: n.ConversationID, From: min(from, n.LastSeq), To: n.LastSeq, Changed: n.Changed, Expired: n.Expired,
 		}})
 	}
 	return resets, rest

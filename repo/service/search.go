@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -30,10 +32,40 @@ func (r searches) IndexMessages(ctx context.Context, in *pb.IndexMessagesRequest
 	for i, m := range in.GetMessages() {
 		messages[i] = rediscache.FromProto(m)
 	}
+	if err := r.withoutExpired(ctx, messages); err != nil {
+		return nil, answer(err)
+	}
 	if err := r.store.Merge(ctx, search.Blocks(messages)); err != nil {
 		return nil, answer(err)
 	}
 	return &pb.IndexMessagesResponse{}, nil
+}
+
+// indexedLate is how old messages are that may have expired before they come to the index, which
+// is when it was behind for so long.
+const indexedLate = time.Minute
+
+// withoutExpired takes the content of messages that have expired.
+func (r searches) withoutExpired(ctx context.Context, messages []store.Message) error {
+	before := time.Now().Add(-indexedLate).UnixMilli()
+	var old []string
+	for i := range messages {
+		if messages[i].Timestamp < before {
+			old = append(old, messages[i].ConversationID)
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	slices.Sort(old)
+	tips, err := r.store.Tips(ctx, slices.Compact(old))
+	if err != nil {
+		return err
+	}
+	for i := range messages {
+		messages[i].Expire(tips[messages[i].ConversationID].Expired)
+	}
+	return nil
 }
 
 // RefreshIndex implements pb.SearchRepoServer.

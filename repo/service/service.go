@@ -38,6 +38,7 @@ type Store interface {
 	store.Receipts
 	store.Poison
 	store.Refusals
+	store.Retention
 }
 
 // Repo is all repository services. Their errors are *contracts.Error. Safe for
@@ -137,6 +138,7 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterReceiptRepoServer(on, receipts{Repo: r})
 	pb.RegisterPresenceRepoServer(on, presence{Repo: r})
 	pb.RegisterPoisonRepoServer(on, poison{Repo: r})
+	pb.RegisterRetentionRepoServer(on, retention{Repo: r})
 }
 
 // Follow returns what a saver calls after each of its transactions. A cache that

@@ -89,7 +89,7 @@ func unseen(all []store.News, have map[string]uint64, limit uint64) []unread {
 		}
 		if from < n.LastSeq {
 			out = append(out, unread{News: n, span: store.Span{
-				ConversationID: n.ConversationID, From: from, To: from + min(limit, n.LastSeq-from), Changed: n.Changed,
+				ConversationID: n.ConversationID, From: from, To: from + min(limit, n.LastSeq-from), Changed: n.Changed, Expired: n.Expired,
 			}})
 		}
 	}
@@ -128,15 +128,17 @@ func (r *Repo) spans(ctx context.Context, spans []store.Span) ([][]store.Message
 		}
 	}
 	r.metrics.cached("hot_messages", len(spans)-len(ask), len(ask))
-	if len(ask) == 0 {
-		return lists, nil
+	if len(ask) > 0 {
+		read, err := r.store.Spans(ctx, ask)
+		if err != nil {
+			return nil, err
+		}
+		for j, i := range missing {
+			lists[i] = read[j]
+		}
 	}
-	read, err := r.store.Spans(ctx, ask)
-	if err != nil {
-		return nil, err
-	}
-	for j, i := range missing {
-		lists[i] = read[j]
+	for i := range lists {
+		lists[i] = asKept(lists[i], spans[i])
 	}
 	return lists, nil
 }

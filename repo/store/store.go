@@ -77,6 +77,8 @@ type Extra struct {
 	RecalledAt int64      `json:"recalledAt,omitempty"`
 	RecalledBy int64      `json:"recalledBy,omitempty"`
 	Reactions  []Reaction `json:"reactions,omitempty"`
+	// Expired: its time is over, and what it said is gone.
+	Expired bool `json:"expired,omitempty"`
 	// Edits are the numbers of the messages that edited this one: their text goes with a
 	// recall, too.
 	Edits []uint64 `json:"edits,omitempty"`
@@ -135,7 +137,7 @@ const (
 	Dissolved
 	// NoTarget: the message to answer or to change is not there for the sender.
 	NoTarget
-	// Conflict: it was recalled, or cannot be changed in this way.
+	// Conflict: it was recalled or has expired, or cannot be changed in this way.
 	Conflict
 	// ReactedAlready: the sender reacted so before.
 	ReactedAlready
@@ -184,6 +186,8 @@ type Tip struct {
 	Last uint64
 	// Changed is the newest message that changed an earlier one; 0: none did.
 	Changed uint64
+	// Expired is the number up to which messages have expired.
+	Expired uint64
 }
 
 // Page asks for a run of one conversation's messages, ascending.
@@ -198,11 +202,13 @@ type Page struct {
 
 // Span is the messages with From < seq <= To of one conversation. Changed is the
 // conversation's newest change when the span was asked for: what a cache or a replica holds
-// must not be older.
+// must not be older. Expired is the number up to which messages had expired: what a cache or a
+// replica still has of them is not to be shown.
 type Span struct {
 	ConversationID string
 	From, To       uint64
 	Changed        uint64
+	Expired        uint64
 }
 
 // User is an account without its secret.
@@ -245,6 +251,7 @@ type Conversation struct {
 	ReadSeq uint64
 	JoinSeq uint64
 	Changed uint64
+	Expired uint64
 	// LastMessageAt and MessageSeq are of the newest message that is no system message; MessageSeq
 	// is 0 when there is none that the member may read. Unread counts those after ReadSeq. What
 	// only lists conversations leaves the two numbers out.
@@ -289,6 +296,7 @@ type News struct {
 	ReadSeq        uint64
 	JoinSeq        uint64
 	Changed        uint64
+	Expired        uint64
 }
 
 // Read is the result of moving a read position.

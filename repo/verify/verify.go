@@ -159,6 +159,16 @@ var checks = []check{
 		"%v: messages are counted up to %v, beyond last_seq %v", 3,
 	},
 	{
+		"expired messages", `SELECT conversation_id, expired_seq, last_seq FROM conversations WHERE expired_seq > last_seq`,
+		"%v: messages have expired up to %v, beyond last_seq %v", 3,
+	},
+	{
+		"what expired messages say", `SELECT m.conversation_id, m.seq_id, c.expired_seq FROM conversations c JOIN messages m
+			ON m.conversation_id = c.conversation_id AND m.seq_id <= c.expired_seq
+			WHERE c.expired_seq > 0 AND m.message_type <> 'system' AND (m.content <> '' OR COALESCE(m.extra, '') NOT LIKE '%"expired":true%')`,
+		"%v: message %v has not lost its content, or does not say so, and messages up to %v have expired", 3,
+	},
+	{
 		"system messages", "SELECT k.conversation_id, k.seq_id FROM message_skips k LEFT JOIN messages m" +
 			" ON m.conversation_id = k.conversation_id AND m.seq_id = k.seq_id AND m.message_type = 'system' WHERE m.seq_id IS NULL",
 		"%v: message %v is counted as a system message and is none", 2,

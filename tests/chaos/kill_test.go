@@ -33,22 +33,19 @@ type town struct {
 // talks to its two neighbours, to the world and to a group of all.
 func newTown(t *testing.T, env ...string) *town {
 	t.Helper()
-	dir := t.TempDir()
-	bin, err := Build(t.Context(), dir)
-	require.NoError(t, err)
-	address, err := FreeAddress()
-	require.NoError(t, err)
-	c := &town{server: &Server{Binary: bin, DataDir: dir + "/data", Address: address, Env: env}}
+	return newTownIn(t, t.TempDir()+"/data", env...)
+}
+
+// newTownIn is newTown with its data in a directory of the caller's.
+func newTownIn(t *testing.T, data string, env ...string) *town {
+	t.Helper()
+	c := &town{server: newServer(t, data, env...)}
 	c.start(t)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the server said:\n%s", tail(c.server.Output(), 8000))
-		}
-	})
 	c.web = client.New(c.server.URL())
 	t.Cleanup(c.web.Close)
 	accounts := make([]*client.Account, talkers)
 	for i := range accounts {
+		var err error
 		accounts[i], err = c.web.Register(t.Context(), fmt.Sprintf("talker%02d", i), "a password")
 		require.NoError(t, err)
 	}
@@ -63,6 +60,22 @@ func newTown(t *testing.T, env ...string) *town {
 		}))
 	}
 	return c
+}
+
+// newServer builds a server that does not run yet. What it says is shown when the test fails.
+func newServer(t *testing.T, data string, env ...string) *Server {
+	t.Helper()
+	bin, err := Build(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	address, err := FreeAddress()
+	require.NoError(t, err)
+	s := &Server{Binary: bin, DataDir: data, Address: address, Env: env}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the server said:\n%s", tail(s.Output(), 8000))
+		}
+	})
+	return s
 }
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }

@@ -188,6 +188,7 @@ type Message struct {
 	MessageType    string `json:"messageType"`
 	TempMessageID  string `json:"tempMessageId"`
 	Timestamp      int64  `json:"timestamp"`
+	Expired        bool   `json:"expired"`
 }
 
 // History reads a conversation from its start.

@@ -14,7 +14,7 @@ for (const [content, target] of [
   ['{"event":"message-recalled","seqId":5}', 5],
   ['{"event":"message-edited","seqId":5,"content":"x"}', 5],
   ['{"event":"reaction-added","seqId":5,"reaction":"👍"}', 5],
-  ['{"event":"reaction-added","seqId":5}', undefined],
+  ['{"event":"reaction-added","seqId":5}', 5],
   ['{"event":"message-recalled","seqId":9}', undefined], // its own number
   ['{"event":"message-recalled","seqId":"5"}', undefined],
   ['{"event":"members-added","userIds":["7"]}', undefined],
@@ -27,6 +27,14 @@ for (const [content, target] of [
 
 test("changes: only the server's own messages are believed", () => {
   assert.equal(eventOf(message(9, { content: '{"event":"message-recalled","seqId":5}' })), undefined);
+});
+
+test("changes: what has expired stays so, whatever is still known of it", () => {
+  const log = new MessageLog(0);
+  for (const m of [message(1, { content: "", expired: true }), change(2, 1, "edit", "new"), change(3, 1, "react", "👍")]) log.add(m);
+  assert.deepEqual([log.messages[0]?.content, log.messages[0]?.reactions], ["", undefined]);
+  log.add(message(4, { messageType: "system", content: '{"event":"reaction-added","seqId":1}', expired: true }));
+  assert.equal(log.messages.length, 4);
 });
 
 const cases: { name: string; all: Message[]; want: Partial<Message> }[] = [

@@ -142,6 +142,14 @@ test("rows: a recalled message shows neither text nor what was made of it", () =
   assert.deepEqual([row.recalled, row.content, row.reactions, row.quote, row.toMe], ["This message was recalled", "", [], undefined, false]);
 });
 
+test("rows: what has expired says so, in its place and where it is quoted", () => {
+  const row = only([sent({ content: "", expired: true, replyToSeq: 1 })], { quoted: message(7) });
+  assert.deepEqual([row.recalled, row.content, row.quote], ["This message has expired", "", undefined]);
+  assert.equal(only([sent({ replyToSeq: 5 })], { quoted: message(5, { content: "", expired: true }) }).quote?.text, "This message has expired");
+  const late = only([sent({ senderId: "1", content: "", expired: true })], { changes: [{ content: "new", change: { seqId: 1, change: "edit" } }] });
+  assert.equal(late.content, "");
+});
+
 test("rows: who recalled", () => {
   const gone = (senderId: string, recalledBy: string) => only([sent({ senderId, content: "", recalledAt: 5, recalledBy })]).recalled;
   assert.deepEqual([gone("1", "1"), gone("1", "3"), gone("3", "1")], ["You recalled this message", "Bob recalled this message", "You recalled this message"]);

@@ -17,6 +17,7 @@ func Proto(m *store.Message) *pb.Message {
 	}
 	out.ReplyToSeq, out.Mentions, out.MentionsAll = e.ReplyTo, e.Mentions, e.MentionsAll
 	out.EditedAt, out.RecalledAt, out.RecalledBy, out.EditSeqs = e.EditedAt, e.RecalledAt, e.RecalledBy, e.Edits
+	out.Expired = e.Expired
 	for _, r := range e.Reactions {
 		out.Reactions = append(out.Reactions, &pb.Reaction{Reaction: r.Reaction, UserIds: r.Users})
 	}
@@ -38,12 +39,13 @@ func FromProto(m *pb.Message) store.Message {
 // extra returns nil for a message that has nothing beside its text.
 func extra(m *pb.Message) *store.Extra {
 	if m.GetReplyToSeq() == 0 && len(m.GetMentions()) == 0 && !m.GetMentionsAll() && m.GetEditedAt() == 0 &&
-		m.GetRecalledAt() == 0 && len(m.GetReactions()) == 0 && m.GetChange() == nil {
+		m.GetRecalledAt() == 0 && len(m.GetReactions()) == 0 && m.GetChange() == nil && !m.GetExpired() {
 		return nil
 	}
 	e := &store.Extra{
 		ReplyTo: m.GetReplyToSeq(), Mentions: m.GetMentions(), MentionsAll: m.GetMentionsAll(),
 		EditedAt: m.GetEditedAt(), RecalledAt: m.GetRecalledAt(), RecalledBy: m.GetRecalledBy(), Edits: m.GetEditSeqs(),
+		Expired: m.GetExpired(),
 	}
 	for _, r := range m.GetReactions() {
 		e.Reactions = append(e.Reactions, store.Reaction{Reaction: r.GetReaction(), Users: r.GetUserIds()})

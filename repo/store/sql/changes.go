@@ -107,7 +107,7 @@ func (t *target) change(ch *store.Change, by *store.Message, seq uint64) store.O
 	if t.msg.Extra != nil {
 		e = *t.msg.Extra
 	}
-	if e.RecalledAt != 0 || e.Change != nil || t.msg.Type == contracts.TypeSystem {
+	if e.RecalledAt != 0 || e.Expired || e.Change != nil || t.msg.Type == contracts.TypeSystem {
 		return store.Conflict
 	}
 	switch ch.Kind {

@@ -38,13 +38,15 @@ type conversationRow struct {
 
 	counts   `bun:"embed:"`
 	StoredAt int64 `bun:"stored_at"`
+	// ExpiredSeq is the number up to which messages have expired.
+	ExpiredSeq uint64 `bun:"expired_seq"`
 }
 
 // conversationColumns are those of conversationRow. They are named: a program of before may read
 // what a newer one added.
 const conversationColumns = "c.conversation_id, c.type, c.user_a, c.user_b, c.group_id, c.last_seq, c.last_message_at, c.created_at," +
 	" c.dissolved_at, c.changed_seq, c.members_version, c.member_count, c.member_peak, c.shrunk_at," +
-	" c.counted_seq, c.skipped, c.message_seq, c.stored_at"
+	" c.counted_seq, c.skipped, c.message_seq, c.stored_at, c.expired_seq"
 
 type memberRow struct {
 	bun.BaseModel `bun:"table:conversation_members,alias:m"`
@@ -73,7 +75,7 @@ type seenRow struct {
 func (r *seenRow) view(userID int64) store.Conversation {
 	out := store.Conversation{
 		ID: r.ID, Type: r.Type, PeerID: r.peer(userID), GroupID: r.GroupID,
-		LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, Changed: r.ChangedSeq, LastMessageAt: r.LastMessageAt,
+		LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, Changed: r.ChangedSeq, Expired: r.ExpiredSeq, LastMessageAt: r.LastMessageAt,
 		Unread: r.unread(), MessageSeq: r.lastMessage(),
 	}
 	if r.Type == store.Single {
@@ -237,7 +239,7 @@ func (s *Store) Memberships(ctx context.Context, userID int64) ([]store.News, er
 	out := make([]store.News, len(rows))
 	for i, r := range rows {
 		out[i] = store.News{
-			ConversationID: r.ID, Type: r.Type, LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, Changed: r.ChangedSeq,
+			ConversationID: r.ID, Type: r.Type, LastSeq: r.LastSeq, ReadSeq: r.ReadSeq, JoinSeq: r.JoinSeq, Changed: r.ChangedSeq, Expired: r.ExpiredSeq,
 		}
 	}
 	return out, nil

@@ -118,11 +118,11 @@ func (s *Store) Tips(ctx context.Context, conversations []string) (map[string]st
 	out := make(map[string]store.Tip, len(conversations))
 	for chunk := range slices.Chunk(conversations, maxIn) {
 		err := s.read(ctx, s.db.Primary().DB,
-			"SELECT conversation_id, last_seq, changed_seq FROM conversations WHERE conversation_id IN ("+marks(len(chunk))+")", anys(chunk),
+			"SELECT conversation_id, last_seq, changed_seq, expired_seq FROM conversations WHERE conversation_id IN ("+marks(len(chunk))+")", anys(chunk),
 			func(rows *sql.Rows) error {
 				var id string
 				var tip store.Tip
-				if err := rows.Scan(&id, &tip.Last, &tip.Changed); err != nil {
+				if err := rows.Scan(&id, &tip.Last, &tip.Changed, &tip.Expired); err != nil {
 					return err
 				}
 				out[id] = tip

@@ -51,9 +51,12 @@ type conv struct {
 	exists, dissolved bool
 	// lastAt is of the newest message, storedAt of the newest of all.
 	lastAt, storedAt int64
-	group            bool
-	membersVersion   int64
-	groupSize        int64
+	// nothingKept: all that was stored before has expired. firstAt is of the oldest new message.
+	nothingKept    bool
+	firstAt        int64
+	group          bool
+	membersVersion int64
+	groupSize      int64
 }
 
 // seat is somebody's place in a conversation, who may not be in it.
@@ -74,7 +77,7 @@ func (s *lane) attempt(ctx context.Context, calls []*call, careful bool) ([]stor
 			{"load conversations", p.loadConversations}, {"load members", p.loadMembers},
 			{"look for refusals", p.loadRefusals}, {"look for duplicates", p.lookUp}, {"find the newest numbers", p.loadTops}, {"load what is changed", p.loadTargets},
 			{"insert messages", p.insert}, {"change messages", p.rewrite},
-			{"count system messages", p.skip}, {"advance conversations", p.advance}, {"raise read positions", p.raise},
+			{"count system messages", p.skip}, {"advance conversations", p.advance}, {"note what is kept", p.noteKept}, {"raise read positions", p.raise},
 		} {
 			if err := step.do(ctx); err != nil {
 				return fmt.Errorf("%s: %w", step.what, err)
@@ -125,14 +128,15 @@ func (p *plan) loadConversations(ctx context.Context) error {
 	}
 	return p.stmts.conversations.query(ctx, p.tx, args, func(rows *sql.Rows) error {
 		var r conversationRow
+		var keptAt int64
 		err := rows.Scan(&r.ID, &r.Type, &r.LastSeq, &r.DissolvedAt, &r.ChangedSeq,
-			&r.MembersVersion, &r.MemberCount, &r.MemberPeak, &r.ShrunkAt, &r.Counted, &r.Skipped, &r.MessageSeq)
+			&r.MembersVersion, &r.MemberCount, &r.MemberPeak, &r.ShrunkAt, &r.Counted, &r.Skipped, &r.MessageSeq, &keptAt)
 		if err != nil {
 			return err
 		}
 		if c := p.convs[r.ID]; c != nil {
 			c.exists, c.dissolved, c.LastSeq, c.ChangedBefore = true, r.DissolvedAt != 0, r.LastSeq, r.ChangedSeq
-			c.counts = r.counts
+			c.counts, c.nothingKept = r.counts, keptAt == 0
 			if c.group = r.Type == store.Group; c.group {
 				c.membersVersion = r.MembersVersion
 				c.groupSize = groupSize(r.MemberCount, r.MemberPeak, r.ShrunkAt, time.Now().UnixMilli())

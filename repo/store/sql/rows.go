@@ -203,7 +203,7 @@ func newStatements(driver db.Driver) *statements {
 	return &statements{
 		conversations: &statement{width: 1,
 			head: "SELECT conversation_id, type, last_seq, dissolved_at, changed_seq, members_version, member_count, member_peak, shrunk_at," +
-				" counted_seq, skipped, message_seq FROM conversations" + byKey + " WHERE conversation_id IN (", row: "?",
+				" counted_seq, skipped, message_seq, kept_at FROM conversations" + byKey + " WHERE conversation_id IN (", row: "?",
 			tail: ") ORDER BY conversation_id" + lock},
 		members: &statement{width: 2,
 			head: "SELECT conversation_id, user_id, join_seq, EXISTS (SELECT 1 FROM refused_sends)" +

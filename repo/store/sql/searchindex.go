@@ -126,25 +126,28 @@ func (s *Store) Rebuild(ctx context.Context, keys []store.BlockKey) error {
 	slices.SortFunc(keys, search.CompareKeys)
 	keys = slices.Compact(keys)
 	for chunk := range slices.Chunk(keys, rebuiltATime) {
-		err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			if _, err := s.locked(ctx, tx.Tx, chunk); err != nil {
-				return err
-			}
-			blocks := make([]store.Block, 0, len(chunk))
-			for _, k := range chunk {
-				b, err := blockOf(ctx, tx.Tx, k)
-				if err != nil {
-					return err
-				}
-				blocks = append(blocks, b)
-			}
-			return s.writeBlocks(ctx, tx.Tx, blocks)
-		})
+		err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.rebuildBlocks(ctx, tx.Tx, chunk) })
 		if err != nil {
 			return fmt.Errorf("make %d blocks of the search index anew: %w", len(chunk), transient(err))
 		}
 	}
 	return nil
+}
+
+// rebuildBlocks makes blocks anew, whose keys are in their order.
+func (s *Store) rebuildBlocks(ctx context.Context, tx *sql.Tx, keys []store.BlockKey) error {
+	if _, err := s.locked(ctx, tx, keys); err != nil {
+		return err
+	}
+	blocks := make([]store.Block, 0, len(keys))
+	for _, k := range keys {
+		b, err := blockOf(ctx, tx, k)
+		if err != nil {
+			return err
+		}
+		blocks = append(blocks, b)
+	}
+	return s.writeBlocks(ctx, tx, blocks)
 }
 
 // blockOf makes one block from its messages.

@@ -83,6 +83,9 @@ func (p *plan) settle(m *store.Message) (store.SaveResult, error) {
 // follows from what somebody did, and nothing follows from it.
 func (p *plan) count(c *conv, m *store.Message) {
 	c.storedAt = max(c.storedAt, m.Timestamp)
+	if c.firstAt == 0 || m.Timestamp < c.firstAt {
+		c.firstAt = m.Timestamp
+	}
 	system := m.Type == contracts.TypeSystem
 	if c.add(m.Seq, system) {
 		p.skips = append(p.skips, c.ConversationID, int64(m.Seq), int64(c.Skipped)) //nolint:gosec // a number of a message
@@ -109,6 +112,21 @@ func (p *plan) advance(ctx context.Context) error {
 		}
 	}
 	return p.stmts.advance.exec(ctx, p.tx, args)
+}
+
+// noteKept says since when there is something to expire again. It is a statement of its own: on
+// SQLite one that names the column writes its index, whatever the value.
+func (p *plan) noteKept(ctx context.Context) error {
+	for _, c := range p.order {
+		if !c.nothingKept || len(c.Stored) == 0 {
+			continue
+		}
+		_, err := p.tx.ExecContext(ctx, "UPDATE conversations SET kept_at = ? WHERE conversation_id = ?", max(c.firstAt, 1), c.ConversationID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // raise moves each sender's read position to the sender's newest message, and notes that the sender

@@ -19,7 +19,7 @@ import (
 // transaction, and that it was applied is noted after it: a process may be killed, or the disk
 // be full, between the two. In both cases the statements run again at the next start, therefore
 // each must bear that. MariaDB has words for it (ADD COLUMN IF NOT EXISTS) that MySQL and SQLite
-// lack: the columns are looked up instead, on all of them.
+// lack: the columns and the keys are looked up instead, on all of them.
 
 // step is one statement of a migration that may run again.
 type step struct {
@@ -29,21 +29,21 @@ type step struct {
 	changes []change // of ALTER TABLE; without any the statement bears to run again as it is
 }
 
-// change is one part of ALTER TABLE: what is done ("ADD COLUMN"), with which column, and how
-// it is then.
+// change is one part of ALTER TABLE: what is done ("ADD COLUMN"), with which column or key, and
+// how it is then.
 type change struct{ verb, column, rest string }
 
 var (
 	sqlComment  = regexp.MustCompile(`(?m)^\s*--.*$`)
 	splitLine   = regexp.MustCompile(`(?m)^--bun:split$`)
 	alterTable  = regexp.MustCompile("(?is)^ALTER TABLE `?(\\w+)`?\\s+(.*)$")
-	alterColumn = regexp.MustCompile("(?is)^(ADD COLUMN|DROP COLUMN|MODIFY) `?(\\w+)`?(.*)$")
+	alterColumn = regexp.MustCompile("(?is)^(ADD COLUMN|DROP COLUMN|MODIFY|ADD KEY|DROP KEY) `?(\\w+)`?(.*)$")
 )
 
 // runsAgain is how the other statements begin that bear to run again as they are.
 var runsAgain = map[db.Driver][]string{
 	db.MySQL:  {"CREATE TABLE IF NOT EXISTS ", "DROP TABLE IF EXISTS ", "INSERT IGNORE INTO "},
-	db.SQLite: {"CREATE TABLE IF NOT EXISTS ", "DROP TABLE IF EXISTS ", "INSERT OR IGNORE INTO ", "CREATE INDEX IF NOT EXISTS ", "CREATE UNIQUE INDEX IF NOT EXISTS "},
+	db.SQLite: {"CREATE TABLE IF NOT EXISTS ", "DROP TABLE IF EXISTS ", "INSERT OR IGNORE INTO ", "CREATE INDEX IF NOT EXISTS ", "CREATE UNIQUE INDEX IF NOT EXISTS ", "DROP INDEX IF EXISTS "},
 }
 
 func bearsAgain(driver db.Driver, query string) bool {
@@ -99,7 +99,7 @@ func readSteps(driver db.Driver, text string) ([]step, error) {
 				return nil, err
 			}
 		} else if !bearsAgain(driver, query) {
-			return nil, fmt.Errorf("%.60q… may not bear to run twice; what does is ALTER TABLE with ADD COLUMN, DROP COLUMN and MODIFY, and %s",
+			return nil, fmt.Errorf("%.60q… may not bear to run twice; what does is ALTER TABLE with ADD COLUMN, DROP COLUMN, MODIFY, ADD KEY and DROP KEY, and %s",
 				query, strings.Join(runsAgain[driver], ", "))
 		}
 		out = append(out, s)
@@ -112,7 +112,7 @@ func readChanges(text string) ([]change, error) {
 	for _, one := range splitList(text) {
 		m := alterColumn.FindStringSubmatch(strings.TrimSpace(one))
 		if m == nil || strings.EqualFold(m[2], "IF") {
-			return nil, fmt.Errorf("%q is not ADD COLUMN, DROP COLUMN or MODIFY, and may not bear to run twice", one)
+			return nil, fmt.Errorf("%q is not ADD COLUMN, DROP COLUMN, MODIFY, ADD KEY or DROP KEY, and may not bear to run twice", one)
 		}
 		out = append(out, change{verb: strings.ToUpper(m[1]), column: m[2], rest: m[3]})
 	}
@@ -138,9 +138,22 @@ func splitList(text string) (out []string) {
 	return append(out, text[from:])
 }
 
-func (c change) done(columns map[string]bool) bool {
-	there := columns[strings.ToLower(c.column)]
-	return c.verb == "ADD COLUMN" && there || c.verb == "DROP COLUMN" && !there
+// keyMark stands before the names of keys, among those of columns.
+const keyMark = "key "
+
+func (c change) done(there map[string]bool) bool {
+	name := strings.ToLower(c.column)
+	switch c.verb {
+	case "ADD COLUMN":
+		return there[name]
+	case "DROP COLUMN":
+		return !there[name]
+	case "ADD KEY":
+		return there[keyMark+name]
+	case "DROP KEY":
+		return !there[keyMark+name]
+	}
+	return false
 }
 
 // left is the statement without what is done already, "" when all of it is.
@@ -188,14 +201,16 @@ func (s step) run(ctx context.Context, pool bun.IDB, w *watch) error {
 	}
 }
 
-// columns are those that the table of the step has.
+// columns are those that the table of the step has, and its keys behind keyMark.
 func (s step) columns(ctx context.Context, pool bun.IDB) (map[string]bool, error) {
-	query := "SELECT LOWER(name) FROM pragma_table_info(?)"
+	query, args := "SELECT LOWER(name) FROM pragma_table_info(?)", []any{s.table}
 	if s.driver == db.MySQL {
-		query = "SELECT LOWER(column_name) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?"
+		query = "SELECT LOWER(column_name) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?" +
+			" UNION SELECT CONCAT('" + keyMark + "', LOWER(index_name)) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ?"
+		args = append(args, s.table)
 	}
 	var names []string
-	if err := pool.NewRaw(query, s.table).Scan(ctx, &names); err != nil {
+	if err := pool.NewRaw(query, args...).Scan(ctx, &names); err != nil {
 		return nil, fmt.Errorf("look for the columns of %s: %w", s.table, err)
 	}
 	out := map[string]bool{}

@@ -151,7 +151,9 @@ type Message struct {
 	// Set on the system message that is a change of another message.
 	Change *Change `protobuf:"bytes,16,opt,name=change,proto3" json:"change,omitempty"`
 	// The messages that edited this one.
-	EditSeqs      []uint64 `protobuf:"varint,17,rep,packed,name=edit_seqs,json=editSeqs,proto3" json:"edit_seqs,omitempty"`
+	EditSeqs []uint64 `protobuf:"varint,17,rep,packed,name=edit_seqs,json=editSeqs,proto3" json:"edit_seqs,omitempty"`
+	// It was kept as long as the retention says: what it said is gone, and it takes no changes.
+	Expired       bool `protobuf:"varint,18,opt,name=expired,proto3" json:"expired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -303,6 +305,13 @@ func (x *Message) GetEditSeqs() []uint64 {
 		return x.EditSeqs
 	}
 	return nil
+}
+
+func (x *Message) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
 }
 
 // Reaction is what users answered a message with, each user once.
@@ -1140,7 +1149,7 @@ var File_gochat_v1_pipeline_proto protoreflect.FileDescriptor
 
 const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\n" +
-	"\x18gochat/v1/pipeline.proto\x12\tgochat.v1\"\xc3\x04\n" +
+	"\x18gochat/v1/pipeline.proto\x12\tgochat.v1\"\xdd\x04\n" +
 	"\aMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\x03R\tmessageId\x12'\n" +
@@ -1163,7 +1172,8 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"recalledBy\x121\n" +
 	"\treactions\x18\x0f \x03(\v2\x13.gochat.v1.ReactionR\treactions\x12)\n" +
 	"\x06change\x18\x10 \x01(\v2\x11.gochat.v1.ChangeR\x06change\x12\x1b\n" +
-	"\tedit_seqs\x18\x11 \x03(\x04R\beditSeqs\"A\n" +
+	"\tedit_seqs\x18\x11 \x03(\x04R\beditSeqs\x12\x18\n" +
+	"\aexpired\x18\x12 \x01(\bR\aexpired\"A\n" +
 	"\bReaction\x12\x1a\n" +
 	"\breaction\x18\x01 \x01(\tR\breaction\x12\x19\n" +
 	"\buser_ids\x18\x02 \x03(\x03R\auserIds\"\xfc\x01\n" +

@@ -8,7 +8,7 @@ import type { ChangeKind, Message, Reaction } from "./types";
 export type SystemEvent =
   | { event: "message-recalled"; seqId: number }
   | { event: "message-edited"; seqId: number; content?: string }
-  | { event: "reaction-added" | "reaction-removed"; seqId: number; reaction: string }
+  | { event: "reaction-added" | "reaction-removed"; seqId: number; reaction?: string }
   | { event: "members-added" | "member-removed"; userIds: string[]; count: number }
   | { event: "unknown" };
 
@@ -43,7 +43,7 @@ function parse(text: string, ownSeq: number): SystemEvent | undefined {
   if (typeof seqId !== "number" || seqId < 1 || seqId >= ownSeq) return { event: "unknown" };
   if (event === "message-recalled") return { event, seqId };
   if (event === "message-edited") return { event, seqId, ...(typeof content === "string" ? { content } : {}) };
-  if ((event === "reaction-added" || event === "reaction-removed") && typeof reaction === "string") return { event, seqId, reaction };
+  if (event === "reaction-added" || event === "reaction-removed") return { event, seqId, ...(typeof reaction === "string" ? { reaction } : {}) };
   return { event: "unknown" };
 }
 
@@ -91,7 +91,7 @@ export class Marks {
     } else if (e.event === "message-edited") {
       const newer = !mark.edit || m.seqId > mark.edit.seq;
       if (newer && !mark.recall && e.content !== undefined) mark.edit = { seq: m.seqId, at: m.timestamp, content: e.content };
-    } else {
+    } else if (e.reaction !== undefined) {
       const key = `${m.senderId}/${e.reaction}`;
       const known = mark.reactions.get(key);
       if (!known || m.seqId > known.seq) mark.reactions.set(key, { seq: m.seqId, reaction: e.reaction, userId: m.senderId, on: e.event === "reaction-added" });
@@ -108,7 +108,7 @@ export class Marks {
     const e = eventOf(m);
     if (e?.event === "message-edited") return e.content !== undefined && this.isRecalled(e.seqId) ? withoutText(m, e.seqId) : m;
     const mark = this.marks.get(m.seqId);
-    if (!mark || e) return m;
+    if (!mark || e || m.expired) return m;
     let out = m;
     if (mark.recall && (m.content !== "" || m.recalledAt === undefined)) out = recalled(out, mark.recall.at, mark.recall.by);
     if (mark.edit && m.recalledAt === undefined && m.content !== mark.edit.content) out = { ...out, content: mark.edit.content, editedAt: mark.edit.at };

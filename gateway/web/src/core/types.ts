@@ -71,6 +71,8 @@ export interface Message {
   editedAt?: number;
   recalledAt?: number;
   recalledBy?: string;
+  /** The server has kept long enough what it said. */
+  expired?: boolean;
   reactions?: Reaction[];
 }
 

@@ -25,7 +25,7 @@ export interface Allowed {
 export function allowed(m: Message, chat: Chat, me: string, leads: boolean, now: number): Allowed {
   const own = m.senderId === me;
   const alive = chat.group?.dissolvedAt === undefined;
-  const stands = alive && m.recalledAt === undefined && m.messageType !== "system";
+  const stands = alive && m.recalledAt === undefined && !m.expired && m.messageType !== "system";
   return {
     edit: stands && own && m.messageType === "text" && now - m.timestamp < editWindow,
     recall: stands && (leads || (own && now - m.timestamp < recallWindow)),
@@ -47,7 +47,7 @@ export class MessageMenu {
   /** Opens it beside the button. */
   open(chat: Chat, seqId: number, button: HTMLElement): void {
     const m = chat.log.at(seqId);
-    if (!m || m.recalledAt !== undefined) return;
+    if (!m || m.recalledAt !== undefined || m.expired) return;
     const me = this.session.store.me.userId;
     const alive = chat.group?.dissolvedAt === undefined;
     const leads = chat.group !== undefined && powers(this.session.groups.role(chat.group), chat.group).recallOthers;

@@ -6,7 +6,7 @@ import type { Chat } from "../core/store";
 import type { Message } from "../core/types";
 import { hue, typeLabel } from "./format";
 import { everybody, means } from "./mentions";
-import { recalledLine, type Names } from "./words";
+import { expiredLine, recalledLine, type Names } from "./words";
 
 export type MessageState = OutboxState | "delivered" | "read";
 
@@ -42,7 +42,7 @@ export interface MessageRow {
   reason: string | undefined;
   tempMessageId: string;
   seqId: number | undefined;
-  /** What stands in place of a recalled message. */
+  /** What stands in place of a message that was recalled or has expired. */
   recalled: string | undefined;
   edited: boolean;
   /** A change of it is under way. */
@@ -92,7 +92,8 @@ export function storedRow(stored: Message, context: RowContext, joined: boolean)
     changing: changes.some((e) => e.state !== "failed"),
     refused: failed && { tempMessageId: failed.tempMessageId, reason: failed.reason ?? "", text: failed.content },
   };
-  if (m.recalledAt !== undefined) return { ...row, content: "", recalled: recalledLine(m, context), messageType: "text" };
+  const gone = goneLine(m, context);
+  if (gone !== undefined) return { ...row, content: "", recalled: gone, messageType: "text" };
   const ids = mentionIds(m);
   row.edited = m.editedAt !== undefined;
   row.reactions = chips(m, context);
@@ -135,7 +136,7 @@ function asWished(m: Message, changes: readonly OutboxEntry[], me: string): Mess
     if (e.state === "failed" || !e.change) continue;
     const { change, reaction } = e.change;
     if (change === "recall") m = recalled(m, e.createdAt, me);
-    else if (change === "edit" && m.recalledAt === undefined) m = { ...m, content: e.content, editedAt: e.createdAt };
+    else if (change === "edit" && m.recalledAt === undefined && !m.expired) m = { ...m, content: e.content, editedAt: e.createdAt };
     else if (reaction !== undefined) m = withReaction(m, reaction, me, change === "react");
   }
   return m;
@@ -163,11 +164,18 @@ function quote(seqId: number | undefined, context: RowContext): Quote | undefine
   return { seqId, name, hue: hue(m.senderId), text: snippet(m, context) };
 }
 
+/** What stands in place of what a message said; undefined while it says it. */
+function goneLine(m: Message, names: Names): string | undefined {
+  if (m.recalledAt !== undefined) return recalledLine(m, names);
+  return m.expired ? expiredLine : undefined;
+}
+
 const longestSnippet = 140;
 
 /** The beginning of what a message says, in one line. */
 export function snippet(m: Message, names: Names): string {
-  if (m.recalledAt !== undefined) return recalledLine(m, names);
+  const gone = goneLine(m, names);
+  if (gone !== undefined) return gone;
   const text = [typeLabel(m.messageType), m.content].filter(Boolean).join(" ").replace(/\s+/g, " ");
   return text.length > longestSnippet ? `${text.slice(0, longestSnippet).replace(/\p{Surrogate}$/u, "")}…` : text;
 }

@@ -86,11 +86,11 @@ export class SearchPanel {
     const chat = this.within === undefined ? undefined : store.get(this.within);
     this.scopeChip.hidden = !chat;
     if (chat) setText(this.scope, `In ${chatName(chat, users)}`);
-    // What has been recalled or left since is not shown, whatever was found.
+    // What has been recalled, has expired or was left since is not shown, whatever was found.
     const found = search.messages.flatMap((m) => {
       const in_ = store.get(m.conversationId);
       const current = in_?.log.current(m);
-      return in_ && current && current.recalledAt === undefined ? [{ chat: in_, m: current }] : [];
+      return in_ && current && current.recalledAt === undefined && !current.expired ? [{ chat: in_, m: current }] : [];
     });
     setText(this.status, this.words(found.length));
     const rows = found.map(({ chat, m }) => ({

@@ -147,7 +147,7 @@ export class Sidebar {
     for (let i = messages.length - 1; i >= 0; i--) {
       const m = messages[i];
       if (!m || m.seqId <= chat.readSeq) return false;
-      if (m.senderId !== me.userId && m.recalledAt === undefined && means(mentionIds(m), me.userId)) return true;
+      if (m.senderId !== me.userId && m.recalledAt === undefined && !m.expired && means(mentionIds(m), me.userId)) return true;
     }
     return false;
   }

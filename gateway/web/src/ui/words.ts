@@ -78,15 +78,19 @@ export function previewLine(m: Message, names: Names, single: boolean): string {
     case "message-edited":
       return `${actor} edited a message`;
     case "reaction-added":
-      return `${actor} reacted ${e.reaction}`;
+      return `${actor} reacted ${e.reaction ?? ""}`.trim();
     case "reaction-removed":
       return `${actor} took back a reaction`;
   }
   if (m.messageType === "system") return systemLine(m, names) ?? "";
+  if (m.expired) return expiredLine;
   if (m.recalledAt !== undefined) return `${who(names, m.recalledBy ?? m.senderId)} recalled a message`;
   const text = typeLabel(m.messageType) ?? m.content;
   return single && m.senderId !== names.me ? text : `${actor}: ${text}`;
 }
+
+/** What stands in place of a message that the server has kept long enough. */
+export const expiredLine = "This message has expired";
 
 /** What stands in place of a recalled message. */
 export function recalledLine(m: Message, names: Names): string {

@@ -1,0 +1,152 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Store takes away a bounded part with each call.
+type Store interface {
+	ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest, opts ...grpc.CallOption) (*pb.ExpireMessagesResponse, error)
+	ForgetRecords(ctx context.Context, in *pb.ForgetRecordsRequest, opts ...grpc.CallOption) (*pb.ForgetRecordsResponse, error)
+}
+
+// Observer is told what was done. It is called by one goroutine.
+type Observer interface {
+	// Expired: one batch took the content of so many messages; the oldest that it found had
+	// outlived its time by overdue.
+	Expired(messages int64, overdue time.Duration)
+	// Forgot: so many records went.
+	Forgot(poison, webhookAttempts int64)
+	// Ended: a round has ended at a time. After an error the next round tries again.
+	Ended(at time.Time, err error)
+}
+
+// Sweeper takes away what was kept long enough, round by round. It remembers nothing: whatever it
+// is killed in the middle of, the next one goes on with.
+type Sweeper struct {
+	store   Store
+	observe Observer
+	now     atomic.Pointer[Config]
+	// changed wakes the sweeper for another configuration.
+	changed chan struct{}
+}
+
+// New returns a sweeper of a valid configuration.
+func New(cfg Config, store Store, observe Observer) (*Sweeper, error) {
+	if store == nil || observe == nil {
+		return nil, errors.New("configure retention: store or observer is missing")
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Sweeper{store: store, observe: observe, changed: make(chan struct{}, 1)}
+	s.now.Store(&cfg)
+	return s, nil
+}
+
+// Configure takes another configuration, and begins a round with it. Safe for concurrent use.
+func (s *Sweeper) Configure(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if *s.now.Swap(&cfg) == cfg {
+		return nil
+	}
+	select {
+	case s.changed <- struct{}{}:
+	default: // it will see this one as well
+	}
+	return nil
+}
+
+// Run does a round at every interval until ctx is done. One goroutine runs it.
+func (s *Sweeper) Run(ctx context.Context) error {
+	for {
+		if err := s.round(ctx); ctx.Err() == nil {
+			s.observe.Ended(time.Now(), err)
+		}
+		timer := time.NewTimer(s.now.Load().Interval)
+		select {
+		case <-timer.C:
+		case <-s.changed:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// round goes on until nothing is due. Conversations may have a time of their own where their kind
+// has none, so that messages are looked for in any case.
+func (s *Sweeper) round(ctx context.Context) error {
+	for _, batch := range []func(context.Context, Config) (bool, error){s.expire, s.forget} {
+		for {
+			cfg := *s.now.Load()
+			more, err := bounded(ctx, cfg, batch)
+			if err != nil {
+				return err
+			}
+			if !more {
+				break
+			}
+			select {
+			case <-time.After(cfg.Pause):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+func bounded(ctx context.Context, cfg Config, batch func(context.Context, Config) (bool, error)) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	return batch(ctx, cfg)
+}
+
+func (s *Sweeper) expire(ctx context.Context, cfg Config) (more bool, err error) {
+	out, err := s.store.ExpireMessages(ctx, &pb.ExpireMessagesRequest{
+		SingleMs: cfg.Single.Milliseconds(), GroupMs: cfg.Group.Milliseconds(), WorldMs: cfg.World.Milliseconds(),
+		Limit: int32(cfg.Batch), //nolint:gosec // bounded by Validate
+	})
+	if err != nil {
+		return false, fmt.Errorf("expire messages: %w", err)
+	}
+	s.observe.Expired(out.GetMessages(), time.Duration(out.GetOverdueMs())*time.Millisecond)
+	return out.GetMore(), nil
+}
+
+func (s *Sweeper) forget(ctx context.Context, cfg Config) (more bool, err error) {
+	if cfg.Poison == 0 && cfg.WebhookAttempts == 0 {
+		return false, nil
+	}
+	now := time.Now()
+	out, err := s.store.ForgetRecords(ctx, &pb.ForgetRecordsRequest{
+		PoisonBefore: before(now, cfg.Poison), WebhookAttemptsBefore: before(now, cfg.WebhookAttempts),
+		Limit: int32(cfg.Batch), //nolint:gosec // bounded by Validate
+	})
+	if err != nil {
+		return false, fmt.Errorf("forget records: %w", err)
+	}
+	s.observe.Forgot(out.GetPoison(), out.GetWebhookAttempts())
+	return out.GetMore(), nil
+}
+
+// before is the time before which what is kept goes, in Unix milliseconds; 0: nothing does.
+func before(now time.Time, kept time.Duration) int64 {
+	if kept == 0 {
+		return 0
+	}
+	return now.Add(-kept).UnixMilli()
+}
