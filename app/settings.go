@@ -120,8 +120,8 @@ var settingsOfRoles = []conf.Spec{
 	{Path: "message.recall_window", Reloads: true, Min: time.Duration(0), Max: 10 * year, About: "For so long a message may be recalled by its sender; 0: never."},
 
 	{Path: "retention.single", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "For so long single chats keep what messages say; 0: for ever. A conversation may have a time of its own (gochat retention)."},
-	{Path: "retention.group", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "The same for groups."},
-	{Path: "retention.world", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "The same for world."},
+	{Path: "retention.group", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "For so long groups keep what messages say; 0: for ever."},
+	{Path: "retention.world", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "For so long world keeps what messages say; 0: for ever."},
 	{Path: "retention.poison", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "For so long poisoned records are kept that nobody wants back; 0: until somebody decides."},
 	{Path: "retention.webhook_attempts", Reloads: true, Min: time.Duration(0), Max: 100 * year, About: "For so long it is kept what the receiver of a webhook failed with last; 0: for ever."},
 	{Path: "retention.interval", Reloads: true, Min: short, Max: 24 * time.Hour, About: "Time between two rounds that take away what was kept long enough."},
