@@ -108,28 +108,8 @@ func (d *dataDir) makeSecrets(file string) (secrets, error) {
 	if err != nil {
 		return s, fmt.Errorf("encode the secrets: %w", err)
 	}
-	if err := writeDurably(file, raw); err != nil {
+	if err := private.Write(file, raw); err != nil {
 		return s, fmt.Errorf("write the generated secrets to %s: %w", file, err)
 	}
 	return s, nil
-}
-
-// writeDurably leaves either the whole file or none, whenever it is killed.
-func writeDurably(file string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // gone already after the rename
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), file)
-	}
-	return err
 }

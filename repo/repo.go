@@ -18,6 +18,7 @@ import (
 	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/service"
 	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/transfer"
 )
 
 // Config says where the data is.
@@ -49,7 +50,7 @@ const openTimeout = 30 * time.Second
 // Open opens the database, brings its schema up to date (with db.auto_migrate), and
 // connects the cache: a server that is not there at the start is an error, so that
 // a wrong address is seen, while later the role goes on without cache and replicas.
-// Errors wrap db.ErrDamaged and store.ErrNewerSchema, and then nothing was changed.
+// Errors wrap db.ErrDamaged and store.ErrNewerSchema, and then nothing was changed, and transfer.ErrBegun.
 func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Repo, error) {
 	r := &Repo{metrics: service.NewMetrics()}
 	if err := r.open(ctx, cfg, log); err != nil {
@@ -63,6 +64,9 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 		return err
 	}
 	if err := r.migrate(ctx, cfg.DB.AutoMigrate, log); err != nil {
+		return err
+	}
+	if err := transfer.Pending(ctx, r.db); err != nil {
 		return err
 	}
 	// From here on: the migrations may have taken hours.

@@ -86,6 +86,42 @@ func File(path string) error {
 	return Existing(path)
 }
 
+// Write makes or replaces a file of mode 0600, durably: whenever this is killed, there is either what
+// was there before or all of data.
+func Write(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already after the rename
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if closeErr := tmp.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err == nil {
+		err = SyncDir(filepath.Dir(path))
+	}
+	return err
+}
+
+// SyncDir makes durable which names a directory has.
+func SyncDir(path string) error {
+	if hasNoOwnMode {
+		return nil // such a system does not open directories
+	}
+	d, err := os.Open(path) // #nosec G304 -- the operator's directory
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // Existing narrows each of the files that is there and wider than 0600; one that is
 // not there is left out. ErrOpen when one belongs to another user.
 func Existing(paths ...string) error {

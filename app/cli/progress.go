@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// progress prints how far a long work is, once a second and at the end of each of its parts. It
+// belongs to one goroutine.
+type progress struct {
+	w     io.Writer
+	what  string
+	every time.Duration
+	last  time.Time
+	err   error // the first of printing
+}
+
+func newProgress(w io.Writer, what string) *progress {
+	return &progress{w: w, what: what, every: time.Second, last: time.Now()}
+}
+
+// tell is a transfer.Progress.
+func (p *progress) tell(table string, rows, of int64) {
+	if time.Since(p.last) < p.every && (of == 0 || rows < of) || p.err != nil {
+		return
+	}
+	p.last = time.Now()
+	total := ""
+	if of > rows {
+		total = fmt.Sprintf(" of %d", of)
+	}
+	if _, err := fmt.Fprintf(p.w, "%s %s: %d%s\n", p.what, table, rows, total); err != nil {
+		p.err = fmt.Errorf("print the progress: %w", err)
+	}
+}

@@ -1,0 +1,108 @@
+package transfer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const (
+	// ManifestFile says what an export holds. It is written last: without it there is none.
+	ManifestFile = "manifest.json"
+	formatName   = "gochat-export"
+	// formatVersion is of the manifest and the lines, not of the tables' columns.
+	formatVersion = 1
+)
+
+// Manifest describes an export.
+type Manifest struct {
+	Format  string `json:"format"`
+	Version int    `json:"version"`
+	// ID tells exports apart.
+	ID        string `json:"id"`
+	CreatedAt int64  `json:"createdAt"` // Unix milliseconds
+	Program   string `json:"program"`
+	// Source is the kind of database that it came from.
+	Source string `json:"source"`
+	Tables []Part `json:"tables"`
+}
+
+// Part describes one table of an export.
+type Part struct {
+	Name    string   `json:"name"`
+	Columns []string `json:"columns"`
+	Rows    int64    `json:"rows"`
+	// Sum is of all rows in any order; see rowSum.
+	Sum string `json:"sum"`
+	// Bytes and SHA256 are of the table's file.
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Rows is how many there are in all tables together.
+func (m *Manifest) Rows() (n int64) {
+	for _, p := range m.Tables {
+		n += p.Rows
+	}
+	return n
+}
+
+func (p Part) file() string { return p.Name + ".ndjson" }
+
+// ReadManifest reads and judges the manifest of an export. ErrNotExport.
+func ReadManifest(dir string) (*Manifest, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, ManifestFile)) // #nosec G304 -- the operator's directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s has no %s; an export that was interrupted has to be made anew", ErrNotExport, dir, ManifestFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest of the export: %w", err)
+	}
+	m := &Manifest{}
+	if err := json.Unmarshal(raw, m); err != nil {
+		return nil, fmt.Errorf("%w: its manifest cannot be read: %w", ErrNotExport, err)
+	}
+	if m.Format != formatName || m.ID == "" {
+		return nil, fmt.Errorf("%w: its manifest is of something else", ErrNotExport)
+	}
+	if m.Version != formatVersion {
+		return nil, fmt.Errorf("%w that this gochat reads: it has format %d, and this gochat reads %d", ErrNotExport, m.Version, formatVersion)
+	}
+	for _, p := range m.Tables {
+		if _, known := tableNamed(p.Name); !known {
+			return nil, fmt.Errorf("%w that this gochat reads: it does not know %q, which a newer one has exported", ErrNotExport, p.Name)
+		}
+	}
+	return m, nil
+}
+
+// checkFiles reads all files of an export and says whether they are what the manifest says.
+func (m *Manifest) checkFiles(dir string) error {
+	for _, p := range m.Tables {
+		sum, n, err := hashFile(filepath.Join(dir, p.file()))
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNotExport, err)
+		}
+		if n != p.Bytes || sum != p.SHA256 {
+			return fmt.Errorf("%w: %s is not as it was written: %d bytes of %d, or others", ErrNotExport, p.file(), n, p.Bytes)
+		}
+	}
+	return nil
+}
+
+func hashFile(path string) (sum string, n int64, err error) {
+	f, err := os.Open(path) // #nosec G304 -- the operator's directory
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sha256.New()
+	n, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), n, err
+}
