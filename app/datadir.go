@@ -13,10 +13,21 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/gochat/gochat/infra/private"
+	"github.com/gochat/gochat/repo/backup"
 )
 
-// QueueDir is the message log's folder in the data directory.
-const QueueDir = "queue"
+const (
+	// QueueDir is the message log's folder in the data directory.
+	QueueDir = "queue"
+	// dbFile is the embedded database there.
+	dbFile      = "gochat.db"
+	secretsFile = "secrets.json"
+	lockFile    = "LOCK"
+	certsDir    = "certs"
+)
+
+// ErrInUse is wrapped when another process has the data directory.
+var ErrInUse = errors.New("is in use by another gochat")
 
 // dataDir is the folder that belongs to one running process.
 type dataDir struct {
@@ -25,29 +36,41 @@ type dataDir struct {
 }
 
 // OpenDataDir makes the folder when it is missing and takes it for this
-// process. It changes nothing in a folder that it cannot have.
+// process. It changes nothing in a folder that it cannot have, or into which a restore was cut off.
 func OpenDataDir(path string) (*dataDir, error) {
+	d, err := TakeDataDir(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := backup.Cut(d.path); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// TakeDataDir is OpenDataDir for who finishes restores.
+func TakeDataDir(path string) (*dataDir, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", path, err)
 	}
-	err = private.Dir(abs, QueueDir, "certs")
+	err = private.Dir(abs, QueueDir, certsDir, backup.StageDir, backup.BeforePrefix+"*")
 	if errors.Is(err, private.ErrOpen) {
 		return nil, fmt.Errorf("the data directory cannot be used: %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the data directory %s (%w); name another one by --data-dir or GOCHAT_DATA_DIR", abs, Cause(err))
 	}
-	if err := private.Existing(filepath.Join(abs, "LOCK")); err != nil {
+	if err := private.Existing(filepath.Join(abs, lockFile)); err != nil {
 		return nil, fmt.Errorf("the data directory cannot be used: %w", err)
 	}
-	lock := flock.New(filepath.Join(abs, "LOCK"), flock.SetPermissions(0o600))
+	lock := flock.New(filepath.Join(abs, lockFile), flock.SetPermissions(0o600))
 	got, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("cannot write to the data directory %s (%w); name another one by --data-dir or GOCHAT_DATA_DIR", abs, Cause(err))
 	}
 	if !got {
-		return nil, fmt.Errorf("the data directory %s is in use by another gochat; stop it, or name another one by --data-dir or GOCHAT_DATA_DIR", abs)
+		return nil, fmt.Errorf("the data directory %s %w; stop it, or name another one by --data-dir or GOCHAT_DATA_DIR", abs, ErrInUse)
 	}
 	return &dataDir{path: abs, lock: lock}, nil
 }
@@ -79,7 +102,7 @@ type secrets struct {
 
 // secrets reads the generated secrets, or makes them on the first start.
 func (d *dataDir) secrets() (secrets, error) {
-	file := d.File("secrets.json")
+	file := d.File(secretsFile)
 	if err := private.Existing(file); err != nil {
 		return secrets{}, fmt.Errorf("the generated secrets cannot be used: %w", err)
 	}

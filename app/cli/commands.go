@@ -89,7 +89,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	hideAllBut(root, "config", "data-dir", "gateway-listen", "log-level", "log-format")
 	root.AddCommand(
 		configCommand(cfg, stdout, stderr), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), epochCommand(cfg, stdout), searchCommand(cfg, stdout),
-		exportCommand(cfg, stdout, stderr), importCommand(cfg, stdout, stderr),
+		backupCommand(cfg, stdout), restoreCommand(cfg, stdout), exportCommand(cfg, stdout, stderr), importCommand(cfg, stdout, stderr),
 		webhookCommand(cfg, stdout), poisonCommand(cfg, stdout), retentionCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr), healthcheckCommand(cfg, stdout), versionCommand(stdout),
 	)
 	return root

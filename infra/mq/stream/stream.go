@@ -101,6 +101,9 @@ type Stream struct {
 
 	mu   sync.Mutex
 	subs map[*Subscriber]struct{} // nil after Close
+
+	holding sync.Mutex
+	held    map[*uint64]struct{} // entries from there on stay; see hold
 }
 
 // Open makes a transport of a journal and a ledger, both of which it closes.
@@ -121,7 +124,7 @@ func Open(cfg Config, journal Journal, ledger Ledger, log *zap.Logger) (*Stream,
 	s := &Stream{
 		cfg: cfg, journal: journal, ledger: ledger, log: log,
 		ring: newRing(first, last+1, cfg.RingBytes), catalog: cat,
-		closing: make(chan struct{}), subs: map[*Subscriber]struct{}{},
+		closing: make(chan struct{}), subs: map[*Subscriber]struct{}{}, held: map[*uint64]struct{}{},
 	}
 	s.keep = newRetention(cfg.RetainBytes, last+1)
 	s.commit = newCommitter(journal, s.ring, s.keep, last+1)
@@ -208,8 +211,13 @@ func (s *Stream) housekeep() {
 
 // truncate drops what every group has acknowledged and RetainBytes do not cover.
 func (s *Stream) truncate() error {
+	s.holding.Lock()
+	defer s.holding.Unlock()
 	first := s.ring.first()
 	before := s.catalog.needed(s.ring.end())
+	for from := range s.held {
+		before = min(before, *from)
+	}
 	if before <= first {
 		return nil
 	}

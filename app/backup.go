@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/db"
+	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/repo/backup"
+)
+
+// ErrNotEmbedded is returned where the data is on servers, whose own tools copy it.
+var ErrNotEmbedded = errors.New("the database is MySQL, which its own tools back up; docs/operations.md says in which order")
+
+// Backup makes a backup of the data directory in the file out, whether a process has it or not; see
+// backup.Create.
+func Backup(ctx context.Context, cfg *Config, d *db.DB, out string, o backup.Options) (_ *backup.Manifest, err error) {
+	if cfg.DB.Driver == db.MySQL {
+		return nil, ErrNotEmbedded
+	}
+	s := backup.Source{DB: d, Program: ThisBuild().String(), Secrets: filepath.Join(cfg.DataDir, secretsFile)}
+	dir, err := OpenDataDir(cfg.DataDir)
+	switch {
+	case err == nil:
+		defer func() { err = errors.Join(err, dir.Close()) }()
+		s.Queue = func(ctx context.Context, w io.Writer) error { return dumpOfStopped(ctx, dir.File(QueueDir), w) }
+	case errors.Is(err, ErrInUse):
+		s.Queue = func(ctx context.Context, w io.Writer) error {
+			return dumpOfRunning(ctx, filepath.Join(cfg.DataDir, controlFile), w)
+		}
+	default:
+		return nil, err
+	}
+	if cfg.MQ.Driver != DriverLog {
+		s.Queue = nil // its server keeps it
+	}
+	return backup.Create(ctx, s, out, o)
+}
+
+func dumpOfStopped(ctx context.Context, dir string, w io.Writer) error {
+	q, err := walog.Open(walog.Config{Dir: dir}, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	return errors.Join(q.Dump(ctx, w), q.Close())
+}
+
+// Restore puts a backup into the data directory; see backup.Target. force puts away what is there;
+// without it backup.ErrNotEmpty is returned. forget is called before anything is changed. finished: a restore
+// that was cut off was finished, and nothing else was done.
+func Restore(ctx context.Context, cfg *Config, file string, lock backup.Lock, force bool, forget func(context.Context) error) (r *backup.Restored, finished bool, err error) {
+	if cfg.DB.Driver == db.MySQL {
+		return nil, false, ErrNotEmbedded
+	}
+	if cfg.DB.Path != "" {
+		return nil, false, fmt.Errorf("db.path names the database %s, and a restore puts it into the data directory as %s: restore without db.path, then move the file", cfg.DB.Path, dbFile)
+	}
+	t := backup.Target{
+		Dir: cfg.DataDir, Database: dbFile, Queue: QueueDir, Secrets: secretsFile, Keep: []string{lockFile, certsDir},
+		LoadQueue: loadQueue,
+	}
+	cut := errors.Is(t.Cut(), backup.ErrCut)
+	if err := t.Vacant(); err != nil && !cut && (!force || !errors.Is(err, backup.ErrNotEmpty)) {
+		return nil, false, err
+	}
+	dir, err := TakeDataDir(cfg.DataDir)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	if r, err := t.Finish(); r != nil || err != nil {
+		return r, true, err
+	}
+	if err := forget(ctx); err != nil {
+		return nil, false, err
+	}
+	r, err = t.Restore(ctx, file, lock)
+	return r, false, err
+}
+
+func loadQueue(ctx context.Context, dir string, dump io.Reader) error {
+	q, err := walog.Open(walog.Config{Dir: dir}, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	return errors.Join(q.Load(ctx, dump), q.Close())
+}

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/private"
+)
+
+// controlFile tells commands on this machine how to ask the process that has the data directory for what
+// it alone can give. Who reads the file may ask, which is the directory's owner.
+const controlFile = "control.json"
+
+// control is where the process listens, on loopback, and the word that it asks for.
+type control struct {
+	Address string `json:"address"`
+	Token   string `json:"token"`
+}
+
+const (
+	queuePath = "/queue"
+	// dumpTimeout bounds a dump of the queue, which holds what is accepted and not handled yet.
+	dumpTimeout = time.Hour
+)
+
+// openControl answers commands, where the queue is of this process alone.
+func (a *app) openControl(ctx context.Context) error {
+	q, mine := a.queue.(embedded)
+	if !mine || a.dir == nil {
+		return nil
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen for commands on this machine: %w", err)
+	}
+	c := control{Address: ln.Addr().String(), Token: rand.Text()}
+	raw, err := json.Marshal(c)
+	if err == nil {
+		err = private.Write(a.dir.File(controlFile), raw)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("tell commands on this machine where to ask: %w", err), ln.Close())
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+queuePath, func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+c.Token)) != 1 {
+			http.Error(w, "who asks has to know the word in "+controlFile, http.StatusUnauthorized)
+			return
+		}
+		if err := q.Dump(r.Context(), w); err != nil {
+			a.log.Warn("a dump of the message queue was cut off", zap.Error(err)) // the reader misses its end
+		}
+	})
+	a.stack.Push("address for commands", func(context.Context) error { return os.Remove(a.dir.File(controlFile)) })
+	a.stack.Go("commands on this machine", func(ctx context.Context) error { return serveHTTP(ctx, ln, mux) })
+	return nil
+}
+
+// dumpOfRunning asks the process that has the data directory for a dump of its queue.
+func dumpOfRunning(ctx context.Context, file string, w io.Writer) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, dumpTimeout)
+	defer cancel()
+	raw, err := os.ReadFile(file) // #nosec G304 -- in the operator's data directory
+	var c control
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err != nil {
+		return fmt.Errorf("find the gochat that runs (is it older than this one, or still starting?): %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Address+queuePath, nil)
+	if err != nil {
+		return fmt.Errorf("ask the gochat that runs: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	client := http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: 30 * time.Second}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the gochat that runs: %w", err)
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask the gochat that runs: it answers %s", resp.Status)
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("take the dump of the message queue: %w", err)
+	}
+	return nil
+}

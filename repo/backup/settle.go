@@ -1,0 +1,159 @@
+package backup
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gochat/gochat/infra/private"
+)
+
+const (
+	// StageDir is where a restore lays out what is to be, in the data directory: that may be a disk
+	// of its own, and files are moved at once only within one.
+	StageDir = ".restore"
+	// BeforePrefix begins the names of directories with what was there before a restore.
+	BeforePrefix = "before-restore-"
+	newDir       = "new"
+	planFile     = "RESTORING"
+)
+
+// ErrCut is wrapped when a restore was killed while it moved files: what is there is neither old nor new.
+var ErrCut = errors.New("a restore into this directory was cut off; run gochat restore again, which finishes it")
+
+// plan is the moves of a restore. While its file is there, they are not all done; they may be begun
+// again from the first at any time.
+type plan struct {
+	Restored Restored `json:"restored"`
+	// Before is the directory that Old go into, in the data directory.
+	Before string   `json:"before,omitempty"`
+	Old    []string `json:"old"`
+	New    []string `json:"new"`
+}
+
+// Cut returns ErrCut when a restore into a data directory is not finished.
+func Cut(dir string) error {
+	_, err := os.Lstat(filepath.Join(dir, planFile))
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: %s", ErrCut, dir)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return fmt.Errorf("look for a restore that was cut off: %w", err)
+}
+
+// Cut is the function of this name.
+func (t Target) Cut() error { return Cut(t.Dir) }
+
+// present are the names in the directory that a restore puts away.
+func (t Target) present() (names []string, err error) {
+	list, err := os.ReadDir(t.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look into the data directory: %w", err)
+	}
+	for _, one := range list {
+		name := one.Name()
+		if name != StageDir && name != planFile && !strings.HasPrefix(name, BeforePrefix) && !slices.Contains(t.Keep, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// plan writes down what is to be moved. From then on a restore is finished and not given up.
+func (t Target) plan(r *Restored) (plan, error) {
+	old, err := t.present()
+	if err != nil {
+		return plan{}, err
+	}
+	laid, err := os.ReadDir(filepath.Join(t.Dir, StageDir, newDir))
+	if err != nil {
+		return plan{}, fmt.Errorf("list what is to be restored: %w", err)
+	}
+	p := plan{Restored: *r, Old: old}
+	for _, one := range laid {
+		p.New = append(p.New, one.Name())
+	}
+	if len(old) > 0 {
+		p.Before = BeforePrefix + time.Now().UTC().Format("20060102T150405.000Z")
+	}
+	p.Restored.Before = p.Before
+	raw, err := json.Marshal(p)
+	if err == nil {
+		err = private.Write(filepath.Join(t.Dir, planFile), raw)
+	}
+	if err != nil {
+		return p, fmt.Errorf("write down what is to be moved: %w", err)
+	}
+	return p, nil
+}
+
+// Finish does the rest of a restore that was cut off; nil when there is none.
+func (t Target) Finish() (*Restored, error) {
+	raw, err := os.ReadFile(filepath.Join(t.Dir, planFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // nothing was to be done
+	}
+	var p plan
+	if err == nil {
+		err = json.Unmarshal(raw, &p)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what a restore was to move: %w", err)
+	}
+	return &p.Restored, t.settle(p)
+}
+
+// settle moves the old away, all of it, and then the new into its place. Each move that was done
+// before is seen by what it has left.
+func (t Target) settle(p plan) error {
+	before, laid := filepath.Join(t.Dir, p.Before), filepath.Join(t.Dir, StageDir, newDir)
+	if p.Before != "" {
+		if err := os.MkdirAll(before, 0o700); err != nil {
+			return fmt.Errorf("make a directory for what was there before: %w", err)
+		}
+	}
+	for _, name := range p.Old {
+		if _, err := os.Lstat(filepath.Join(before, name)); err == nil {
+			continue // what has its name in the directory is new
+		}
+		if err := os.Rename(filepath.Join(t.Dir, name), filepath.Join(before, name)); err != nil {
+			return fmt.Errorf("put away what was there before: %w", err)
+		}
+	}
+	if p.Before != "" {
+		if err := errors.Join(private.SyncDir(before), private.SyncDir(t.Dir)); err != nil {
+			return fmt.Errorf("put away what was there before: %w", err)
+		}
+	}
+	for _, name := range p.New {
+		err := os.Rename(filepath.Join(laid, name), filepath.Join(t.Dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it is in its place already
+			return fmt.Errorf("put %s into its place: %w", name, err)
+		}
+	}
+	err := private.SyncDir(t.Dir)
+	if err == nil {
+		err = os.Remove(filepath.Join(t.Dir, planFile))
+	}
+	if err == nil {
+		err = private.SyncDir(t.Dir)
+	}
+	if err == nil {
+		err = os.RemoveAll(filepath.Join(t.Dir, StageDir))
+	}
+	if err != nil {
+		return fmt.Errorf("end the restore: %w", err)
+	}
+	return nil
+}
