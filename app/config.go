@@ -37,6 +37,10 @@ type Config struct {
 	// predecessor left open; a second living process of the same name is refused. Empty:
 	// the process gets a free number, that of a dead one of its place before others.
 	Name string `mapstructure:"name"`
+	// Environment keeps what this system has at servers apart from what others have there: it
+	// starts all names at etcd, Kafka and Redis. Empty: names are without it. What is embedded,
+	// and a SQL database, are apart by themselves.
+	Environment string `mapstructure:"environment"`
 	// WorkerID makes this process's ids differ from those of others, 0 to 1023. With a
 	// registry one is claimed there instead.
 	WorkerID int64 `mapstructure:"worker_id"`
@@ -124,6 +128,7 @@ func (c *Config) Validate() error {
 	c.Auth.Limits = c.Limits.Limits
 	c.Conversation.Limits = c.Limits.Limits
 	c.Group.Limits = c.Limits.Limits
+	c.nameEnvironment()
 	if err := conf.Check(c, Settings); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -131,7 +136,7 @@ func (c *Config) Validate() error {
 	if c.DataDir == "" {
 		errs = append(errs, errors.New("data_dir: must name a directory"))
 	}
-	errs = append(errs, c.checkAddresses(), c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
+	errs = append(errs, c.checkEnvironment(), c.checkAddresses(), c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
 		c.Log.Validate(), c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Retention.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
 		repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {

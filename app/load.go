@@ -16,6 +16,10 @@ func Load(ctx context.Context, src conf.Source, cfg *Config) (*conf.Loaded, erro
 		return nil, err
 	}
 	if first.Registry.Enabled() {
+		if err := first.checkEnvironment(); err != nil {
+			return nil, fmt.Errorf("configuration: %w", err)
+		}
+		first.nameEnvironment()
 		shared, err := registry.ReadSettings(ctx, first.Registry)
 		if err != nil {
 			return nil, fmt.Errorf("read the settings that processes share: %w", err)

@@ -25,6 +25,7 @@ var Settings = append(settingsOfRoles, settingsOfServers...)
 
 var settingsOfRoles = []conf.Spec{
 	{Path: "data_dir", Local: true, About: "Directory of the embedded database, the message log and the secrets."},
+	{Path: "environment", Local: true, About: "Keeps environments apart on the same servers: starts all names at etcd (those of settings too), Kafka, Redis and Redis streams; 1 to 32 of a-z, 0-9 and -; empty: names are without it."},
 	{Path: "name", Local: true, About: "This replica's own name, the same after a restart; empty: a free number, that of a dead process of this place before others."},
 	{Path: "worker_id", Local: true, Min: 0, Max: 1023, Unit: "id", About: "Makes this process's ids differ from those of others; with a registry one is claimed there instead."},
 

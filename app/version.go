@@ -49,10 +49,10 @@ func (b build) String() string {
 }
 
 // buildMetric is always 1; its labels tell which version runs where.
-func buildMetric() prometheus.Collector {
+func buildMetric(environment string) prometheus.Collector {
 	b := ThisBuild()
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "gochat_build_info", Help: "Always 1: which version of GoChat this is.",
-		ConstLabels: prometheus.Labels{"version": b.version, "revision": b.revision, "go": b.goVersion},
+		Name: "gochat_build_info", Help: "Always 1: which version of GoChat this is, and of which environment.",
+		ConstLabels: prometheus.Labels{"version": b.version, "revision": b.revision, "go": b.goVersion, "environment": environment},
 	}, func() float64 { return 1 })
 }

@@ -98,7 +98,7 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 	}
 	a.metrics = obs.NewMetrics()
 	a.checks = health.New(2 * time.Second)
-	a.metrics.MustRegister(buildMetric(), states{a.checks}, a.settings.count, a.lines)
+	a.metrics.MustRegister(buildMetric(a.cfg.Environment), states{a.checks}, a.settings.count, a.lines)
 	a.checks.Add("start", func(context.Context) error {
 		if !a.started.Load() {
 			return errors.New("the process is still starting")

@@ -89,6 +89,9 @@ func (a *app) nameAlone() error {
 		return nil
 	}
 	brokers := strings.Join(a.cfg.MQ.Kafka.Brokers, ",")
+	if a.cfg.Environment != "" {
+		brokers += " " + a.cfg.Environment
+	}
 	if a.cfg.Name != "" {
 		seat, err := registry.Seat(brokers + " " + a.cfg.Name)
 		if err != nil {

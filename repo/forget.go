@@ -18,5 +18,5 @@ func ForgetCache(ctx context.Context, cfg kv.Config) (n int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	return rediscache.Forget(ctx, client.UniversalClient)
+	return rediscache.Forget(ctx, client)
 }

@@ -123,7 +123,8 @@ command line. The first of flag, environment, etcd, file and default that has a 
 ` + "`gochat config show`" + ` says which it was, and ` + "`gochat config check`" + ` whether a start would take it.
 
 At etcd the keys are below ` + "`registry.prefix`" + `, as ` + "`/gochat/config/log.level`" + `, and the values are written as
-in the environment. What is marked "not from etcd" is each process's own.
+in the environment. What is marked "not from etcd" is each process's own. With an environment (` + "`environment: blue`" + `)
+they are below that, as ` + "`/blue/gochat/config/log.level`" + `.
 
 A secret has no flag. ` + "`GOCHAT_DB_DSN_FILE`" + ` names a file that holds the value of ` + "`GOCHAT_DB_DSN`" + `, and so for
 every setting marked as a secret; both together are an error.

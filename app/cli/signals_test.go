@@ -185,5 +185,5 @@ func TestVersion(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	assert.Regexp(t, `gochat_build_info\{go="go1\.[^"]+",revision="[^"]+",version="[^"]+"\} 1`, string(text))
+	assert.Regexp(t, `gochat_build_info\{environment="",go="go1\.[^"]+",revision="[^"]+",version="[^"]+"\} 1`, string(text))
 }

@@ -24,7 +24,11 @@ type Config struct {
 	SentinelUsername string `mapstructure:"sentinel_username"`
 	SentinelPassword string `mapstructure:"sentinel_password" secret:"true"`
 	// DB is the number of the database; a cluster has only 0.
-	DB  int       `mapstructure:"db"`
+	DB int `mapstructure:"db"`
+	// Environment starts every key at a server, so that environments are apart on it; empty:
+	// nothing does. It is the program's to set, and nobody who uses the client sees it.
+	Environment string `mapstructure:"-"`
+
 	TLS TLSConfig `mapstructure:"tls"`
 	// Timeout bounds dialling and each command, 1 ms to 500 ms: without the store
 	// everything goes on from the database, which could have answered meanwhile.

@@ -25,7 +25,12 @@ type Client struct {
 	measuring measuring
 	name      string // of what it is connected to
 	poolSize  int    // for each node
+	start     string // of every key
 }
+
+// Start is what every key at the server begins with, in front of what the commands of this
+// client name; empty without an environment.
+func (c *Client) Start() string { return c.start }
 
 // clusterReload is how soon a client sees that a cluster's slots have moved without
 // being told by a node; by default it is a minute.
@@ -57,6 +62,9 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	name := cfg.MasterName
 	if name == "" {
 		name = cfg.Addrs[0]
+	}
+	if c.start = cfg.start(); c.start != "" {
+		c.AddHook(apart{c.start})
 	}
 	return c.measured(name, cfg.PoolSize), nil
 }

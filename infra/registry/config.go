@@ -23,6 +23,9 @@ type Config struct {
 	Password string `mapstructure:"password" secret:"true"`
 	// Prefix starts every key, so that several systems can share one etcd.
 	Prefix string `mapstructure:"prefix"`
+	// Environment comes before the prefix, so that environments are apart on one etcd;
+	// empty: nothing does. It is the program's to set.
+	Environment string `mapstructure:"-"`
 	// DialTimeout is how long a start waits for etcd.
 	DialTimeout time.Duration `mapstructure:"dial_timeout"`
 	// TLS protects the connection when any of it is set.
@@ -46,6 +49,14 @@ func DefaultConfig() Config {
 
 // Enabled reports whether there is a registry.
 func (c Config) Enabled() bool { return len(c.Endpoints) > 0 }
+
+// root is what every key begins with.
+func (c Config) root() string {
+	if c.Environment == "" {
+		return c.Prefix
+	}
+	return "/" + c.Environment + c.Prefix
+}
 
 // Validate checks what needs no file and no network; its errors name the setting.
 func (c Config) Validate() error {

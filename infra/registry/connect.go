@@ -152,7 +152,7 @@ func admitted(ctx context.Context, cfg Config, client *clientv3.Client) error {
 func readable(ctx context.Context, cfg Config, client *clientv3.Client) error {
 	for {
 		once, cancel := context.WithTimeout(ctx, 1500*time.Millisecond)
-		_, err := client.Get(once, cfg.Prefix+"/health", clientv3.WithCountOnly())
+		_, err := client.Get(once, cfg.root()+"/health", clientv3.WithCountOnly())
 		late := once.Err() != nil
 		cancel()
 		if err == nil || !late || ctx.Err() != nil {
@@ -193,7 +193,7 @@ func explain(cfg Config, err error) error {
 	case errors.Is(err, rpctypes.ErrUserEmpty):
 		return fmt.Errorf("etcd at %s lets nobody in without a name and a password (registry.username, registry.password): %w", where, err)
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
-		return fmt.Errorf("etcd at %s does not let the user %q read %s/ (registry.username, registry.prefix): %w", where, cfg.Username, cfg.Prefix, err)
+		return fmt.Errorf("etcd at %s does not let the user %q read %s/ (registry.username, registry.prefix): %w", where, cfg.Username, cfg.root(), err)
 	case errors.Is(err, context.DeadlineExceeded), status.Code(err) == codes.DeadlineExceeded, status.Code(err) == codes.Unavailable:
 		return fmt.Errorf("what listens at %s (registry.endpoints) does not answer as etcd does: it may have no quorum, "+
 			"be something else, or want TLS (https://, registry.tls.ca) or a client certificate (registry.tls.cert, registry.tls.key): %w", where, err)

@@ -84,7 +84,7 @@ func open(ctx context.Context, cfg Config, log *zap.Logger, times timings) (*Reg
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{client: client, prefix: cfg.Prefix, log: log, timings: times, back: make(chan struct{})}
+	r := &Registry{client: client, prefix: cfg.root(), log: log, timings: times, back: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.owned.Go(func() { r.watchConnection(r.ctx) })
 	return r, nil

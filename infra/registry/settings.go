@@ -48,7 +48,7 @@ func ReadSettings(ctx context.Context, cfg Config) (values map[string]string, er
 	defer func() { err = errors.Join(err, closed(client)) }()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	from := cfg.Prefix + settingsBelow
+	from := cfg.root() + settingsBelow
 	resp, err := client.Get(ctx, from, clientv3.WithPrefix())
 	if err != nil {
 		return nil, fmt.Errorf("read the settings below %s from etcd: %w", from, err)

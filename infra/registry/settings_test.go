@@ -72,3 +72,13 @@ func TestSettingsAreFollowed(t *testing.T) {
 	defer some.mu.Unlock()
 	require.Equal(t, map[string]string{"log.level": "debug"}, some.all[0], "a delivered map is the receiver's")
 }
+
+// TestRoot: with an environment every key begins with it; without one keys are what they always were.
+func TestRoot(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	require.Equal(t, "/gochat", cfg.root())
+	cfg.Environment = "blue"
+	require.Equal(t, "/blue/gochat", cfg.root())
+	require.NoError(t, cfg.Validate())
+}

@@ -34,7 +34,8 @@ type Options struct {
 	Sentinel bool
 	// CacheCluster makes the cache a cluster of three masters with a replica each.
 	CacheCluster bool
-	// Roles says how many processes each role has; nil is DefaultRoles.
+	// Roles says how many processes each role has, or several in one process (with commas
+	// between them); nil is DefaultRoles.
 	Roles map[string]int
 	// Nameless are processes that are not told their names, so that they take numbers.
 	Nameless []string
@@ -57,6 +58,7 @@ var order = []string{"repo", "logic", "message", "fanout", "feed", "janitor", "g
 type Cluster struct {
 	opt     Options
 	Servers *Servers
+	guest   bool // the servers are another cluster's
 	env     []string
 	// Processes are in the order in which they were started.
 	Processes []*Process
@@ -81,16 +83,43 @@ func Start(ctx context.Context, opt Options) (*Cluster, error) {
 	return c, nil
 }
 
+// Beside starts another cluster on the servers of this one, which has to stop later. opt.Env
+// says what keeps the two apart.
+func (c *Cluster) Beside(ctx context.Context, opt Options) (*Cluster, error) {
+	if opt.Roles == nil {
+		opt.Roles = DefaultRoles()
+	}
+	other := &Cluster{opt: opt, Servers: c.Servers, guest: true}
+	if err := other.start(ctx); err != nil {
+		return nil, errors.Join(err, other.Stop())
+	}
+	return other, nil
+}
+
+// sequence has all kinds of processes in the order in which they are started.
+func (o Options) sequence() []string {
+	var several []string
+	for role := range o.Roles {
+		if !slices.Contains(order, role) {
+			several = append(several, role)
+		}
+	}
+	slices.Sort(several)
+	return append(several, order...)
+}
+
 func (c *Cluster) start(ctx context.Context) (err error) {
-	if c.Servers, err = startServers(ctx, c.opt); err != nil {
-		return err
+	if !c.guest {
+		if c.Servers, err = startServers(ctx, c.opt); err != nil {
+			return err
+		}
 	}
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
-	for _, role := range order {
+	for _, role := range c.opt.sequence() {
 		for n := range c.opt.Roles[role] {
-			if _, err := c.add(role, fmt.Sprintf("%s-%d", role, n+1)); err != nil {
+			if _, err := c.add(role, fmt.Sprintf("%s-%d", strings.ReplaceAll(role, ",", "-"), n+1)); err != nil {
 				return err
 			}
 		}
@@ -257,6 +286,7 @@ func (c *Cluster) Command(ctx context.Context, args ...string) (string, error) {
 // Stop asks every process to stop, the gateways first, and then the servers.
 func (c *Cluster) Stop() error {
 	var errs []error
+	order := c.opt.sequence()
 	for i := len(order) - 1; i >= 0; i-- {
 		var stopping sync.WaitGroup
 		var mu sync.Mutex
@@ -274,7 +304,7 @@ func (c *Cluster) Stop() error {
 		}
 		stopping.Wait()
 	}
-	if c.Servers != nil {
+	if c.Servers != nil && !c.guest {
 		errs = append(errs, c.Servers.stop())
 	}
 	return errors.Join(errs...)

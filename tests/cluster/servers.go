@@ -85,6 +85,15 @@ func (s *Servers) Cache() string {
 	return s.at(20)
 }
 
+// Queue is the address of the Redis whose streams are the queue.
+func (s *Servers) Queue() string { return s.at(21) }
+
+// Registry is the address of etcd.
+func (s *Servers) Registry() string { return s.at(50) }
+
+// Database is the name of a database on the primary, as the driver takes it.
+func (s *Servers) Database(name string) string { return "root@tcp(" + s.at(10) + ")/" + name }
+
 // CacheNodes are the addresses of the servers of a cluster, by their names.
 func (s *Servers) CacheNodes() map[string]string {
 	out := map[string]string{}

@@ -14,6 +14,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -34,6 +35,10 @@ type Config struct {
 	Brokers []string `mapstructure:"brokers"`
 	// ClientID is what brokers know this process by; it starts transactional ids.
 	ClientID string `mapstructure:"client_id"`
+	// Environment starts the names of topics, groups and transactional ids, so that
+	// environments are apart on the same brokers; empty: nothing does. It is the program's
+	// to set, and nobody who uses the transport sees it.
+	Environment string `mapstructure:"-"`
 
 	// Partitions of the topics that all share. More of them let more workers work;
 	// they are not changed once a topic is there, since keys would move.
@@ -122,10 +127,7 @@ var mechanisms = map[string]sarama.SASLMechanism{
 // sarama returns the base of every client.
 func (c Config) sarama() (*sarama.Config, error) {
 	s := sarama.NewConfig()
-	s.ClientID = c.ClientID
-	if s.ClientID == "" {
-		s.ClientID = "gochat"
-	}
+	s.ClientID = c.named(cmp.Or(c.ClientID, "gochat"))
 	s.Version = sarama.V2_8_0_0
 	s.ApiVersionsRequest = true
 	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = c.Timeout, 2*c.Timeout, c.Timeout

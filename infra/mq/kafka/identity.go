@@ -37,10 +37,15 @@ type identity struct {
 	pid     int64
 	epoch   int16
 	word    string
+	// topic and group are where words are left.
+	topic, group string
 }
 
-func newIdentity(id string, timeout time.Duration) *identity {
-	return &identity{id: id, timeout: timeout, pid: -1, epoch: -1, word: rand.Text()}
+func newIdentity(cfg Config, id string) *identity {
+	return &identity{
+		id: id, timeout: cfg.TransactionTimeout, pid: -1, epoch: -1, word: rand.Text(),
+		topic: cfg.named(ownersTopic), group: cfg.named("outbox-owner-" + id),
+	}
 }
 
 // claim takes the id the first time; later it asks whether it is still ours. What was

@@ -47,14 +47,14 @@ func TestWhoIsTakenForReplaced(t *testing.T) {
 			client, err := sarama.NewClient(conf.Brokers, s)
 			require.NoError(t, err)
 			defer client.Close()
-			id := newIdentity(s.Producer.Transaction.ID, conf.TransactionTimeout)
+			id := newIdentity(conf, s.Producer.Transaction.ID)
 			require.NoError(t, id.own(t.Context(), client))
 			require.NoError(t, id.claim(t.Context(), client))
 			if c.replaced {
-				require.NoError(t, newIdentity(id.id, id.timeout).own(t.Context(), client))
+				require.NoError(t, newIdentity(conf, id.id).own(t.Context(), client))
 			}
 			for range c.registered {
-				require.NoError(t, newIdentity(id.id, id.timeout).register(client))
+				require.NoError(t, newIdentity(conf, id.id).register(client))
 			}
 			assert.ErrorIs(t, id.claim(t.Context(), client), c.want)
 		})

@@ -25,7 +25,7 @@ func (t *Transport) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uin
 	out := map[mq.Reader]uint64{}
 	err := t.within(ctx, 4*t.cfg.Timeout, func() error {
 		for _, r := range of {
-			n, began, err := t.behind(r)
+			n, began, err := t.behind(mq.Reader{Topic: t.cfg.named(r.Topic), Group: t.cfg.named(r.Group)})
 			if err != nil {
 				return fmt.Errorf("of group %s on %s: %w", r.Group, r.Topic, err)
 			}

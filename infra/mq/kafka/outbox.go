@@ -67,7 +67,7 @@ func newOutbox(t *Transport, id string) (*outbox, error) {
 		return nil, err
 	}
 	o.conf.Producer.Transaction.Retry.BackoffFunc = o.backoff
-	o.identity = newIdentity(o.conf.Producer.Transaction.ID, t.cfg.TransactionTimeout)
+	o.identity = newIdentity(t.cfg, o.conf.Producer.Transaction.ID)
 	if err := t.ensureOwners(); err != nil {
 		return nil, fmt.Errorf("open the outbox %s: %w", id, t.cfg.explain(err))
 	}
@@ -92,6 +92,7 @@ func (o *outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.t.cfg.PublishTimeout)
 	defer cancel()
+	out = o.t.cfg.bound(out)
 	if o.conf == nil {
 		return o.t.pub.publish(ctx, out)
 	}

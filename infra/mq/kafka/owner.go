@@ -32,15 +32,15 @@ func (i *identity) own(ctx context.Context, client sarama.Client) error {
 
 func (i *identity) leaveWord(client sarama.Client) error {
 	req := &sarama.OffsetCommitRequest{
-		Version: ownerVersion, ConsumerGroup: i.group(), ConsumerGroupGeneration: sarama.GroupGenerationUndefined,
+		Version: ownerVersion, ConsumerGroup: i.group, ConsumerGroupGeneration: sarama.GroupGenerationUndefined,
 	}
-	req.AddBlock(ownersTopic, 0, 0, 0, i.word)
+	req.AddBlock(i.topic, 0, 0, 0, i.word)
 	return i.ask(client, func(coordinator *sarama.Broker) error {
 		resp, err := coordinator.CommitOffset(req)
 		if err != nil {
 			return err
 		}
-		if said := resp.Errors[ownersTopic][0]; said != sarama.ErrNoError {
+		if said := resp.Errors[i.topic][0]; said != sarama.ErrNoError {
 			return said
 		}
 		return nil
@@ -50,14 +50,14 @@ func (i *identity) leaveWord(client sarama.Client) error {
 // owner returns the word of who began last, empty when the brokers have forgotten it: they
 // do after a week in which nobody began.
 func (i *identity) owner(client sarama.Client) (word string, err error) {
-	req := &sarama.OffsetFetchRequest{Version: ownerVersion, ConsumerGroup: i.group()}
-	req.AddPartition(ownersTopic, 0)
+	req := &sarama.OffsetFetchRequest{Version: ownerVersion, ConsumerGroup: i.group}
+	req.AddPartition(i.topic, 0)
 	err = i.ask(client, func(coordinator *sarama.Broker) error {
 		resp, err := coordinator.FetchOffset(req)
 		if err != nil {
 			return err
 		}
-		block := resp.GetBlock(ownersTopic, 0)
+		block := resp.GetBlock(i.topic, 0)
 		switch {
 		case resp.Err != sarama.ErrNoError:
 			return resp.Err
@@ -72,17 +72,15 @@ func (i *identity) owner(client sarama.Client) (word string, err error) {
 	return word, err
 }
 
-func (i *identity) group() string { return "outbox-owner-" + i.id }
-
 // ask asks the group's coordinator, and looks for another one when it does not answer.
 func (i *identity) ask(client sarama.Client, do func(*sarama.Broker) error) error {
-	coordinator, err := client.Coordinator(i.group())
+	coordinator, err := client.Coordinator(i.group)
 	if err != nil {
 		return err
 	}
 	if err := do(coordinator); err != nil {
 		if moved(err) {
-			return errors.Join(err, client.RefreshCoordinator(i.group()))
+			return errors.Join(err, client.RefreshCoordinator(i.group))
 		}
 		return err
 	}

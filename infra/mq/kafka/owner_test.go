@@ -14,13 +14,13 @@ func TestAWordIsLeftAtABrokerThatLearnsOfTheTopicLate(t *testing.T) {
 	t.Parallel()
 	broker := sarama.NewMockBroker(t, 1)
 	defer broker.Close()
-	id := newIdentity("outbox", time.Second)
+	id := newIdentity(Config{TransactionTimeout: time.Second}, "outbox")
 	said := func(err sarama.KError) sarama.MockResponse {
-		return sarama.NewMockOffsetCommitResponse(t).SetError(id.group(), ownersTopic, 0, err)
+		return sarama.NewMockOffsetCommitResponse(t).SetError(id.group, ownersTopic, 0, err)
 	}
 	broker.SetHandlerByMap(map[string]sarama.MockResponse{
 		"MetadataRequest":        sarama.NewMockMetadataResponse(t).SetBroker(broker.Addr(), broker.BrokerID()),
-		"FindCoordinatorRequest": sarama.NewMockFindCoordinatorResponse(t).SetCoordinator(sarama.CoordinatorGroup, id.group(), broker),
+		"FindCoordinatorRequest": sarama.NewMockFindCoordinatorResponse(t).SetCoordinator(sarama.CoordinatorGroup, id.group, broker),
 		"OffsetCommitRequest": sarama.NewMockSequence(
 			said(sarama.ErrUnknownTopicOrPartition), said(sarama.ErrUnknownTopicOrPartition), said(sarama.ErrNoError)),
 	})

@@ -73,7 +73,7 @@ func (p *publisher) Publish(topic string, messages ...*message.Message) error {
 	defer cancel()
 	out := make([]mq.Outbound, len(messages))
 	for i, m := range messages {
-		out[i] = mq.Outbound{Topic: topic, Message: m}
+		out[i] = mq.Outbound{Topic: p.t.cfg.named(topic), Message: m}
 	}
 	return p.publish(ctx, out)
 }

@@ -33,6 +33,9 @@ func (t *Transport) Subscriber(cfg mq.SubscriberConfig) (message.Subscriber, err
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Group != "" {
+		cfg.Group = t.cfg.named(cfg.Group)
+	}
 	s := &subscriber{t: t, cfg: cfg, closing: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,6 +93,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if s.closed {
 		return nil, mq.ErrClosed
 	}
+	topic = s.t.cfg.named(topic)
 	if err := s.t.known(topic); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +24,7 @@ const (
 // Ensure implements mq.Transport.
 func (t *Transport) Ensure(ctx context.Context, topics ...mq.Topic) error {
 	for _, topic := range topics {
+		topic.Name = t.cfg.named(topic.Name)
 		if err := t.ensure(ctx, topic); err != nil {
 			return fmt.Errorf("make topic %s: %w", topic.Name, err)
 		}
@@ -152,6 +152,7 @@ func (t *Transport) isClosed() bool {
 func (t *Transport) Delete(ctx context.Context, names ...string) error {
 	var errs []error
 	for _, name := range names {
+		name = t.cfg.named(name)
 		err := t.within(ctx, 2*t.cfg.Timeout, func() error { return t.admin.DeleteTopic(name) })
 		switch {
 		case err == nil:
@@ -181,7 +182,7 @@ func (t *Transport) awaitGone(ctx context.Context, topic string) error {
 	}
 }
 
-// Topics lists the topics that are not Kafka's own.
+// Topics lists the topics of this environment that are not Kafka's own.
 func (t *Transport) Topics(ctx context.Context) ([]string, error) {
 	var out []string
 	err := t.within(ctx, 2*t.cfg.Timeout, func() error {
@@ -189,7 +190,11 @@ func (t *Transport) Topics(ctx context.Context) ([]string, error) {
 			return err
 		}
 		all, err := t.client.Topics()
-		out = slices.DeleteFunc(all, func(name string) bool { return strings.HasPrefix(name, "__") })
+		for _, name := range all {
+			if name, ours := t.cfg.unnamed(name); ours && !strings.HasPrefix(name, "__") {
+				out = append(out, name)
+			}
+		}
 		return err
 	})
 	if err != nil {

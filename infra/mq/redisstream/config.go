@@ -58,6 +58,9 @@ type Config struct {
 	TLS              TLSConfig `mapstructure:"tls"`
 	// Prefix starts every key.
 	Prefix string `mapstructure:"prefix"`
+	// Environment comes before the prefix, so that environments are apart on one server;
+	// empty: nothing does. It is the program's to set.
+	Environment string `mapstructure:"-"`
 
 	// Shards of topics that more than one process reads: as many workers can share the
 	// work. A topic that is there keeps its number.

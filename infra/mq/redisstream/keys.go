@@ -13,6 +13,13 @@ import (
 // name, so that no two names are the same.
 type keys struct{ prefix string }
 
+func (c Config) keys() keys {
+	if c.Environment == "" {
+		return keys{c.Prefix}
+	}
+	return keys{c.Environment + ":" + c.Prefix}
+}
+
 // topics is a hash of how many shards each topic has.
 func (k keys) topics() string { return k.prefix + ":topics" }
 

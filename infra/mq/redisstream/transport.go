@@ -45,7 +45,7 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) 
 		return nil, err
 	}
 	t := &Transport{
-		cfg: cfg, log: log, keys: keys{cfg.Prefix}, rdb: rdb, scripts: newScripts(!is.before(7, 0)),
+		cfg: cfg, log: log, keys: cfg.keys(), rdb: rdb, scripts: newScripts(!is.before(7, 0)),
 		subs: map[*subscriber]struct{}{}, topics: map[string]sighting{},
 	}
 	t.pub = newPublisher(t)

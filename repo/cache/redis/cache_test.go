@@ -26,6 +26,7 @@ func each(t *testing.T, test func(t *testing.T, rdb redis.UniversalClient, c *re
 	t.Helper()
 	for name, env := range map[string]string{
 		"embedded": "", "single": "GOCHAT_TEST_REDIS_ADDR", "sentinel": "GOCHAT_TEST_REDIS_SENTINEL_ADDRS", "cluster": "GOCHAT_TEST_REDIS_CLUSTER_ADDRS",
+		"single, an environment": "GOCHAT_TEST_REDIS_ADDR", "cluster, an environment": "GOCHAT_TEST_REDIS_CLUSTER_ADDRS",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,6 +37,9 @@ func each(t *testing.T, test func(t *testing.T, rdb redis.UniversalClient, c *re
 					t.Skip("set " + env + " (host:port,host:port,…) to run it on a real Redis")
 				}
 				cfg.Addrs = strings.Split(addrs, ",")
+			}
+			if strings.HasSuffix(name, "environment") {
+				cfg.Environment = "rate" // also the start of limits' names
 			}
 			if name == "sentinel" {
 				cfg.MasterName = "gochat"

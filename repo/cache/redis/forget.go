@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gochat/gochat/infra/kv"
 )
 
 // What the keys of what the cache keeps of the database begin with. A brace opens a hash tag: all
@@ -34,18 +36,19 @@ const forgetBatch = 1000
 // Forget removes everything that the cache keeps of the database, which was exchanged for
 // another state of itself, and returns how many keys that were. While others go on
 // working with the cache, some may be there again.
-func Forget(ctx context.Context, client redis.UniversalClient) (int, error) {
+func Forget(ctx context.Context, client *kv.Client) (int, error) {
+	ctx = kv.AsWritten(ctx) // the server lists whole names
 	var n atomic.Int64
 	each := func(ctx context.Context, node redis.Cmdable) error {
 		for _, prefix := range stored {
-			if err := forget(ctx, node, prefix+"*", &n); err != nil {
+			if err := forget(ctx, node, client.Start()+prefix+"*", &n); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	var err error
-	if cluster, ok := client.(*redis.ClusterClient); ok {
+	if cluster, ok := client.UniversalClient.(*redis.ClusterClient); ok {
 		err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return each(ctx, node) })
 	} else {
 		err = each(ctx, client)

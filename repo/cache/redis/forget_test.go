@@ -50,7 +50,7 @@ func TestForgetLeavesNothingOfTheDatabase(t *testing.T) {
 	require.NoError(t, c.PutSignedOut(t.Context(), 2, 1))
 	put := len(keys()) - len(others)
 
-	n, err := rediscache.Forget(t.Context(), rdb.UniversalClient)
+	n, err := rediscache.Forget(t.Context(), rdb)
 	require.NoError(t, err)
 	assert.Equal(t, put, n)
 	assert.ElementsMatch(t, others, keys())
