@@ -27,6 +27,15 @@ echo "-- queries of the dashboards"
 go run ./deploy/monitoring/make -rules >"$work/dashboards.yaml"
 promtool check rules "$work/dashboards.yaml"
 
+echo "-- the dashboards' schema"
+go build -C .ci/grafana -o "$work/grafana" .
+"$work/grafana" deploy/monitoring/dashboards/*.json
+sed 's/"legendFormat"/"legendFormatt"/' deploy/monitoring/dashboards/edge.json >"$work/wrong.json"
+if "$work/grafana" "$work/wrong.json" 2>/dev/null; then
+  echo "a field that Grafana does not know was taken"
+  exit 1
+fi
+
 echo "-- Alertmanager"
 amtool check-config deploy/monitoring/alertmanager.yaml
 while read -r receiver labels; do

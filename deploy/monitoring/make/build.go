@@ -56,13 +56,15 @@ func build(b board) dashboard {
 		}}},
 		Templating: templating{List: b.variables()},
 		Links: []link{{
-			Title: "GoChat", Type: "dashboards", Tags: []string{"gochat"}, AsDropdown: true, IncludeVars: true, KeepTime: true,
+			Title: "GoChat", Type: "dashboards", Icon: "external link", Tags: []string{"gochat"}, AsDropdown: true, IncludeVars: true, KeepTime: true,
 		}},
 	}
 	y := 0
 	for _, r := range b.rows {
 		open := false
-		d.Panels = append(d.Panels, panel{ID: len(d.Panels) + 1, Type: "row", Title: r.title, GridPos: place{H: 1, W: width, Y: y}, Collapsed: &open})
+		d.Panels = append(d.Panels, panel{
+			ID: len(d.Panels) + 1, Type: "row", Title: r.title, GridPos: place{H: 1, W: width, Y: y}, Collapsed: &open, Panels: &[]panel{},
+		})
 		y++
 		for line := r.views; len(line) > 0; {
 			n := fitting(line)
@@ -133,8 +135,10 @@ func (b board) panel(v view) panel {
 	if v.figure {
 		p.Type = "stat"
 		f.Color = &color{Mode: "thresholds"}
+		wide, change := true, false
 		p.Options = &options{
 			ReduceOptions: &reduction{Calcs: []string{"lastNotNull"}}, ColorMode: "value", GraphMode: "area", TextMode: "auto",
+			JustifyMode: "auto", Orientation: "auto", WideLayout: &wide, ShowChange: &change, ChangeColors: "standard",
 		}
 	} else {
 		f.Color = &color{Mode: "palette-classic"}

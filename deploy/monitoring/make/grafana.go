@@ -66,9 +66,12 @@ type datasource struct {
 type link struct {
 	Title       string   `json:"title"`
 	Type        string   `json:"type"`
+	Icon        string   `json:"icon"`
+	Tooltip     string   `json:"tooltip"`
 	Tags        []string `json:"tags"`
 	AsDropdown  bool     `json:"asDropdown"`
 	IncludeVars bool     `json:"includeVars"`
+	TargetBlank bool     `json:"targetBlank"`
 	KeepTime    bool     `json:"keepTime"`
 }
 
@@ -79,6 +82,7 @@ type panel struct {
 	Description string       `json:"description,omitempty"`
 	GridPos     place        `json:"gridPos"`
 	Collapsed   *bool        `json:"collapsed,omitempty"` // of rows
+	Panels      *[]panel     `json:"panels,omitempty"`    // of rows; those of an open one are beside it
 	Datasource  *datasource  `json:"datasource,omitempty"`
 	FieldConfig *fieldConfig `json:"fieldConfig,omitempty"`
 	Options     *options     `json:"options,omitempty"`
@@ -161,6 +165,11 @@ type options struct {
 	ColorMode     string     `json:"colorMode,omitempty"`
 	GraphMode     string     `json:"graphMode,omitempty"`
 	TextMode      string     `json:"textMode,omitempty"`
+	JustifyMode   string     `json:"justifyMode,omitempty"`
+	Orientation   string     `json:"orientation,omitempty"`
+	WideLayout    *bool      `json:"wideLayout,omitempty"`
+	ShowChange    *bool      `json:"showPercentChange,omitempty"`
+	ChangeColors  string     `json:"percentChangeColorMode,omitempty"`
 }
 
 type legend struct {
