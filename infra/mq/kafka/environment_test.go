@@ -2,42 +2,57 @@ package kafka_test
 
 import (
 	"testing"
+	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/infra/mq/kafka"
-	"github.com/gochat/gochat/infra/mq/mqtest"
 )
 
-// TestConformanceOfAnEnvironment: whoever uses the transport sees nothing of it.
-func TestConformanceOfAnEnvironment(t *testing.T) {
+// TestEnvironmentsOnTheSameBrokers: two of them have topics, groups and outboxes of the same names,
+// and nothing of each other.
+func TestEnvironmentsOnTheSameBrokers(t *testing.T) {
 	t.Parallel()
-	cfg := config(t)
-	cfg.Environment = "blue"
-	mqtest.Run(t, mqtest.Driver{Durable: true, Shared: true, Open: func(tb testing.TB, dir string) mq.Transport {
-		tb.Helper()
-		tr, err := kafka.Open(tb.Context(), cfg, quiet(tb))
-		require.NoError(tb, err)
-		return mqtest.Prefixed(tr, dir)
-	}})
-}
-
-// TestTopicsOfAnEnvironment lists what is of it alone, by the names that its users have.
-func TestTopicsOfAnEnvironment(t *testing.T) {
-	t.Parallel()
-	cfg := config(t)
-	cfg.Environment = "listed"
-	tr, err := kafka.Open(t.Context(), cfg, quiet(t))
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, tr.Close()) })
-	require.NoError(t, tr.Ensure(t.Context(), mq.Topic{Name: "a", Partitions: 1}))
-	topics, err := tr.Topics(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, []string{"a"}, topics)
-	require.NoError(t, tr.Delete(t.Context(), "a"))
-	topics, err = tr.Topics(t.Context())
-	require.NoError(t, err)
-	assert.Empty(t, topics)
+	const topic, tail, group = "shared", "tail", "readers"
+	all := map[string]*kafka.Transport{}
+	for _, name := range []string{"blue", "green"} {
+		cfg := config(t)
+		cfg.Environment = name + time.Now().Format("-150405-000000")
+		cfg.ClientID = "worker"
+		tr, err := kafka.Open(t.Context(), cfg, quiet(t))
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, tr.Close()) })
+		require.NoError(t, tr.Ensure(t.Context(), mq.Topic{Name: topic, Partitions: 1}, mq.Topic{Name: tail, Partitions: 1, Tail: true}))
+		out, err := tr.Outbox("outbox")
+		require.NoError(t, err, "an outbox of the same name is another environment's")
+		require.NoError(t, out.Publish(t.Context(), mq.Outbound{Topic: topic, Message: message.NewMessage(name+"-1", nil)}))
+		require.NoError(t, tr.Publisher().Publish(topic, message.NewMessage(name+"-2", nil)))
+		all[name] = tr
+	}
+	for name, tr := range all {
+		sub, err := tr.Subscriber(mq.SubscriberConfig{Group: group})
+		require.NoError(t, err)
+		got, err := sub.Subscribe(t.Context(), topic)
+		require.NoError(t, err)
+		for _, want := range []string{name + "-1", name + "-2"} {
+			m := <-got
+			assert.Equal(t, want, m.UUID)
+			m.Ack()
+		}
+		require.NoError(t, sub.Close())
+		reader := mq.Reader{Topic: topic, Group: group}
+		lag, err := tr.Lag(t.Context(), reader)
+		require.NoError(t, err)
+		assert.Equal(t, map[mq.Reader]uint64{reader: 0}, lag)
+		topics, err := tr.Topics(t.Context())
+		require.NoError(t, err)
+		assert.ElementsMatch(t, []string{topic, tail, "mq-outbox-owners"}, topics)
+	}
+	require.NoError(t, all["blue"].Delete(t.Context(), topic, tail))
+	require.ErrorIs(t, all["blue"].Publisher().Publish(topic, message.NewMessage("late", nil)), mq.ErrUnknownTopic)
+	require.NoError(t, all["green"].Publisher().Publish(topic, message.NewMessage("late", nil)))
+	require.NoError(t, all["green"].Delete(t.Context(), topic, tail))
 }
