@@ -136,7 +136,7 @@ func (c *Config) Validate() error {
 	if c.DataDir == "" {
 		errs = append(errs, errors.New("data_dir: must name a directory"))
 	}
-	errs = append(errs, c.checkEnvironment(), c.checkAddresses(), c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
+	errs = append(errs, c.checkEnvironment(), c.checkAddresses(), c.Ops.validate(), c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
 		c.Log.Validate(), c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Retention.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
 		repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {

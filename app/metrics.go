@@ -80,7 +80,7 @@ func newReloads() *prometheus.CounterVec {
 	return c
 }
 
-// states shows how each dependency is, asked when the metrics are.
+// states shows how each dependency is.
 type states struct{ checks *health.Checks }
 
 var stateDesc = prometheus.NewDesc("gochat_dependency_state",
@@ -89,9 +89,9 @@ var stateDesc = prometheus.NewDesc("gochat_dependency_state",
 // Describe implements prometheus.Collector, as Collect does.
 func (states) Describe(ch chan<- *prometheus.Desc) { ch <- stateDesc }
 
-// Collect asks all dependencies, which has a bound of its own.
+// Collect shows what was answered last, or asks all dependencies, which has a bound of its own.
 func (s states) Collect(ch chan<- prometheus.Metric) {
-	for name, word := range health.Summarize(s.checks.Run(context.Background())).Checks {
+	for name, word := range health.Summarize(s.checks.Recent(context.Background())).Checks {
 		for _, state := range []string{health.WordOK, health.WordDegraded, health.WordDown} {
 			value := 0.0
 			if state == word {

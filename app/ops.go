@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
@@ -24,40 +22,36 @@ type DebugConfig struct {
 	Listen string `mapstructure:"listen"`
 }
 
-// OpsConfig opens what machines ask of a process: /healthz, /readyz and /metrics.
+// OpsConfig opens what machines ask of a process: /livez, /healthz, /readyz and /metrics.
 // A gateway serves them on its own address as well when that is loopback, or gateway.serve_ops is set.
 type OpsConfig struct {
-	// Listen is host:port; empty is off. It asks nobody who they are.
+	// Listen is host:port; empty is off. Who may reach it may ask for health and metrics.
 	Listen string `mapstructure:"listen"`
+	// DrainDelay is for how long a process that is told to stop goes on as before while it
+	// says that it is not ready, so that balancers have found another one when it closes.
+	DrainDelay time.Duration `mapstructure:"drain_delay"`
+	// Token lets its bearer see profiles, the status page and the log's level, and change that, where
+	// ops.listen is not on loopback; empty: nobody can.
+	Token string `mapstructure:"token" secret:"true"`
 }
 
-// serveDebug serves profiles until ctx is done.
-func serveDebug(ctx context.Context, ln net.Listener) error {
+// operations answers machines, and people with the right to it: a process is asked on ops.listen.
+func (a *app) operations(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return serveHTTP(ctx, ln, mux)
-}
-
-// serveOps answers machines until ctx is done.
-func serveOps(ctx context.Context, ln net.Listener, checks *health.Checks, metrics prometheus.Gatherer, log *zap.Logger) error {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeState(w, health.State{Status: health.WordOK}, log)
+	may := newAccess(at, a.cfg.Ops.Token)
+	mux.Handle("/debug/pprof/", may.guard(profiles()))
+	mux.Handle("/log-level", may.guard(a.loudness))
+	a.mountStatus(mux, at)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeState(w, health.State{Status: health.WordOK}, a.log)
 	})
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
-		answers := checks.Run(r.Context())
-		for name, err := range answers {
-			if err != nil {
-				log.Warn("not ready", zap.String("dependency", name), zap.Error(err))
-			}
-		}
-		writeState(w, health.Summarize(answers), log)
+	mux.HandleFunc("GET /livez", a.answerLive)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		writeState(w, health.Summarize(a.checks.Recent(r.Context())), a.log)
 	})
-	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	return serveHTTP(ctx, ln, mux)
+	mux.HandleFunc("GET /readyz/{dependency}", a.answerOne)
+	mux.Handle("/metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
+	return mux
 }
 
 func writeState(w http.ResponseWriter, state health.State, log *zap.Logger) {

@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/lifecycle"
 	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -48,11 +50,13 @@ func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string
 		log.Warn("these environment variables name no setting; \"gochat config\" lists them all",
 			zap.String("variables", strings.Join(loaded.Unknown, " ")))
 	}
+	recent := obs.NewRecent()
+	log.Logger = log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewTee(c, recent) }))
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	a := &app{
-		cfg: cfg, roles: names, log: log.Logger, lines: log.Lines(), stack: lifecycle.New(ctx),
+		cfg: cfg, roles: names, log: log.Logger, lines: log.Lines(), stack: lifecycle.New(ctx), begun: time.Now(), recent: recent,
 		settings: newReloader(cfg, loaded, names, load, log.Logger),
 		loudness: &loudness{log: log.Logger, level: log.Level, configured: cfg.Log.Level},
 	}
@@ -70,8 +74,9 @@ func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string
 	}
 	select {
 	case <-ctx.Done():
+		err := a.leave()
 		log.Info("stopping: what is accepted is finished first")
-		return nil
+		return err
 	case err := <-a.stack.Failed():
 		return err
 	}
@@ -89,17 +94,33 @@ func (a *app) greet(stdout io.Writer, took time.Duration) error {
 	if err == nil && a.listener != nil {
 		_, err = fmt.Fprintf(stdout, "  open  %s\n", a.url())
 	}
+	if at := a.statusURL(); err == nil && at != "" {
+		_, err = fmt.Fprintf(stdout, "  watch %s (or: gochat top)\n", at)
+	}
 	if err != nil {
 		return fmt.Errorf("print the address: %w", err)
 	}
 	return nil
 }
 
-// url is the web client's address; a wildcard address is shown as localhost.
-func (a *app) url() string {
-	host, port, err := net.SplitHostPort(a.listener.Addr().String())
+// statusURL is the status page's address; empty: nobody may see it.
+func (a *app) statusURL() string {
+	for _, ln := range []net.Listener{a.operating, a.listener} {
+		if ln != nil && newAccess(ln.Addr(), a.cfg.Ops.Token).open() && (ln == a.operating || a.cfg.Gateway.ServesOps(ln.Addr())) {
+			return urlOf(ln) + "/status"
+		}
+	}
+	return ""
+}
+
+// url is the web client's address.
+func (a *app) url() string { return urlOf(a.listener) }
+
+// urlOf is a server's address for people; a wildcard address is shown as localhost.
+func urlOf(ln net.Listener) string {
+	host, port, err := net.SplitHostPort(ln.Addr().String())
 	if err != nil {
-		return a.listener.Addr().String()
+		return ln.Addr().String()
 	}
 	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
 		host = "localhost"

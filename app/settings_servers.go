@@ -25,7 +25,9 @@ var settingsOfServers = []conf.Spec{
 	{Path: "db.busy_timeout", Min: short, Max: long, About: "For so long SQLite waits for another process's lock."},
 
 	{Path: "debug.listen", Local: true, About: "host:port of the runtime's profiles; empty: off. It asks nobody who they are."},
-	{Path: "ops.listen", Local: true, About: "host:port of /healthz, /readyz and /metrics; empty: off. It asks nobody who they are."},
+	{Path: "ops.drain_delay", Local: true, Min: time.Duration(0), Max: long, About: "For so long a process that is told to stop goes on as before while /readyz says that it is not ready, so that balancers have found another one when it closes."},
+	{Path: "ops.listen", Local: true, About: "host:port of /livez, /healthz, /readyz and /metrics; empty: off. Who reaches it may ask for these; for the rest see `ops.token`."},
+	{Path: "ops.token", Local: true, About: "Bearer token, of at least 16 bytes, for /debug/pprof/, /log-level and /status on an ops.listen that is not on loopback, the same for all processes; empty: they are there on loopback only."},
 
 	{Path: "kv.addrs", About: "Redis: a server, sentinels (with kv.master_name) or nodes of a cluster; empty: embedded."},
 	{Path: "kv.master_name", About: "Makes kv.addrs those of sentinels."},

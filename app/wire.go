@@ -14,7 +14,9 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
+	"github.com/gochat/gochat/app/status"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/gateway"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/idgen"
 	"github.com/gochat/gochat/infra/lifecycle"
@@ -40,16 +42,25 @@ type app struct {
 	heard    chan os.Signal
 	tracing  *obs.Tracing
 
-	started  atomic.Bool
-	leads    atomic.Bool  // this process does the chores that one does for all
-	listener net.Listener // of the gateway
-	calling  net.Listener // of the services
-	dir      *dataDir     // nil: nothing is embedded
-	secrets  secrets
-	metrics  *prometheus.Registry
-	checks   *health.Checks
-	registry *registry.Registry // nil: every role is in this process
-	ids      *idgen.Generator
+	started   atomic.Bool
+	leaving   atomic.Bool  // the process is about to stop
+	leads     atomic.Bool  // this process does the chores that one does for all
+	listener  net.Listener // of the gateway
+	calling   net.Listener // of the services
+	operating net.Listener // of ops.listen; nil: it is off
+	dir       *dataDir     // nil: nothing is embedded
+	secrets   secrets
+	metrics   *prometheus.Registry
+	checks    *health.Checks
+	pulse     *health.Pulse
+	recent    *obs.Recent // lines of the log
+	meter     *status.Meter
+	begun     time.Time
+	members   atomic.Pointer[registry.Members] // all processes; nil: there is one
+	server    *rpc.Server                      // of the services; nil: nobody calls this process
+	gateway   *gateway.Gateway                 // nil: it is not in this process
+	registry  *registry.Registry               // nil: every role is in this process
+	ids       *idgen.Generator
 
 	// local are the services of this process; calls reaches those of others as well.
 	local   *rpc.Local
@@ -67,7 +78,7 @@ type app struct {
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue, a.openControl,
-		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startFeed, a.startGateway, a.watchSettings, a.listenToSignals,
+		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startFeed, a.startGateway, a.listProcess, a.watchSettings, a.listenToSignals,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -97,27 +108,23 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 		}
 	}
 	a.metrics = obs.NewMetrics()
-	a.checks = health.New(2 * time.Second)
+	a.watchHealth()
+	a.meter = status.NewMeter(a.metrics)
 	a.metrics.MustRegister(buildMetric(a.cfg.Environment), states{a.checks}, a.settings.count, a.lines)
-	a.checks.Add("start", func(context.Context) error {
-		if !a.started.Load() {
-			return errors.New("the process is still starting")
-		}
-		return nil
-	})
 	if a.cfg.Ops.Listen != "" {
 		ln, err := take(a.cfg.Ops.Listen, "ops-listen", "GOCHAT_OPS_LISTEN")
 		if err != nil {
 			return err
 		}
-		a.stack.Go("operations", func(ctx context.Context) error { return serveOps(ctx, ln, a.checks, a.metrics, a.log) })
+		a.operating = ln
+		a.stack.Go("operations", func(ctx context.Context) error { return serveHTTP(ctx, ln, a.operations(ln.Addr())) })
 	}
 	if a.cfg.Debug.Listen != "" {
 		ln, err := take(a.cfg.Debug.Listen, "debug-listen", "GOCHAT_DEBUG_LISTEN")
 		if err != nil {
 			return err
 		}
-		a.stack.Go("profiles", func(ctx context.Context) error { return serveDebug(ctx, ln) })
+		a.stack.Go("profiles", func(ctx context.Context) error { return serveHTTP(ctx, ln, profiles()) })
 	}
 	return nil
 }

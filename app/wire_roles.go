@@ -228,14 +228,16 @@ func (a *app) startGateway(ctx context.Context) error {
 		Devices: pb.NewDeviceServiceClient(a.calls), DeviceNotes: pb.NewDeviceRepoClient(a.calls),
 		Receipts: pb.NewReceiptServiceClient(a.calls),
 		Presence: pb.NewPresenceServiceClient(a.calls), Present: pb.NewPresenceRepoClient(a.calls),
-		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Run,
+		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Health: a.checks.Recent, Alive: a.pulse.Alive, Status: a.statusAt(a.listener.Addr()),
 		Web: web.FS(), OpenAPI: contracts.OpenAPI, AsyncAPI: contracts.AsyncAPI, Limits: a.cfg.Limits.Limits,
 	})
 	if err != nil {
 		return err
 	}
 	a.tune(func(c *Config) error { return g.Retune(c.Limits.Rates, c.Limits.Limits, c.Gateway.AllowedOrigins) })
-	a.checks.Add("gateway", g.Check)
+	a.gateway = g
+	a.pulse.Touches(g.Touch)
+	a.checks.AddOwn("gateway", g.Check)
 	if a.cfg.Ops.Listen == "" && !a.cfg.Gateway.ServesOps(a.listener.Addr()) {
 		a.log.Warn("nobody can ask this process for /readyz and /metrics: the gateway serves them on loopback only; "+
 			"set ops.listen (GOCHAT_OPS_LISTEN) to an address inside your network", zap.Stringer("address", a.listener.Addr()))

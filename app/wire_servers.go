@@ -233,6 +233,7 @@ func (a *app) startServices(ctx context.Context) error {
 	if a.has(roleLogic) {
 		a.logic.Mount(server)
 	}
+	a.server = server
 	a.stack.Go("services", func(ctx context.Context) error { return server.Serve(ctx, a.calling) })
 	a.stack.Go("readiness", func(ctx context.Context) error { return a.tellReady(ctx, server) })
 	address, err := a.cfg.RPC.AdvertiseAddr(a.calling.Addr())
@@ -269,10 +270,8 @@ func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	was := false
-	lacks := lacks{log: a.log, since: map[string]lack{}}
 	for {
-		answers := a.checks.Run(ctx)
-		lacks.tell(answers, time.Now())
+		answers := a.checks.Refresh(ctx)
 		ready := callable(answers)
 		if ready != was {
 			a.log.Info("readiness has changed", zap.Bool("ready", ready))

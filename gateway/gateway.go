@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -56,6 +57,10 @@ type Deps struct {
 	Gatherer prometheus.Gatherer
 	// Health asks every dependency and returns each one's answer by name.
 	Health func(ctx context.Context) map[string]error
+	// Status answers /status and /status.json, and says itself who may see them; nil: nothing does.
+	Status http.Handler
+	// Alive returns an error when the process does not get on; nil: it does while it answers.
+	Alive func() error
 
 	// Web is the web client, with index.html at its root.
 	Web fs.FS
@@ -115,6 +120,7 @@ type Gateway struct {
 	served   atomic.Bool
 	serving  chan struct{}
 	draining atomic.Bool
+	leaving  atomic.Bool // it is about to drain
 	// opsServed: this port answers /readyz and /metrics.
 	opsServed atomic.Bool
 	// forced is closed when the drain has no time left for goodbyes.

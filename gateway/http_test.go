@@ -148,6 +148,7 @@ func TestAPIOfNothing(t *testing.T) {
 		{"BREW", "/api/users/me", "7:a", "", 405, "method_not_allowed", ""},
 		{"GET", "/nothing", "", "", 404, "not_found", ""},
 		{"GET", "/healthz", "", "", 200, `{"status":"ok"}`, ""},
+		{"GET", "/livez", "", "", 200, `{"status":"ok"}`, ""},
 	})
 }
 

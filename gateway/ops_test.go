@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net"
 	"testing"
 
@@ -46,6 +47,23 @@ func TestOperationsAreNotPublic(t *testing.T) {
 func TestReadinessElsewhere(t *testing.T) {
 	h := start(t)
 	require.NoError(t, h.gw.Check(context.Background()))
-	h.gw.draining.Store(true)
+	h.gw.Leave()
 	require.Error(t, h.gw.Check(context.Background()))
+	require.Equal(t, 503, h.call("GET", "/readyz", "", "").status)
+	require.Equal(t, 200, h.call("GET", "/livez", "", "").status, "it serves on until it drains")
+}
+
+// TestLifeIsNotReadiness: a process that stands still inside says so, and no dependency does.
+func TestLifeIsNotReadiness(t *testing.T) {
+	var stuck, away error
+	h := start(t, func(_ *Config, d *Deps) {
+		d.Alive = func() error { return stuck }
+		d.Health = func(context.Context) map[string]error { return map[string]error{"database": away} }
+	})
+	away = errors.New("connection refused")
+	require.Equal(t, 503, h.call("GET", "/readyz", "", "").status)
+	require.Equal(t, 200, h.call("GET", "/livez", "", "").status)
+	stuck = errors.New("nothing moves")
+	require.Equal(t, 503, h.call("GET", "/livez", "", "").status)
+	require.Equal(t, 200, h.call("GET", "/healthz", "", "").status)
 }

@@ -19,7 +19,7 @@ const healthcheckHelp = `Asks the process that runs with the same settings on th
 ops.listen, or on gateway.listen where that is empty. It is for containers' health
 checks, whose images have no other client. Exit code 0: well. 1: not, or no answer.
 
-    gochat healthcheck            does it answer? (/healthz)
+    gochat healthcheck            does it get on? (/livez)
     gochat healthcheck --ready    can it work, with all that it needs? (/readyz)`
 
 // healthcheckTimeout bounds the whole question.
@@ -47,18 +47,24 @@ func healthcheckCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 			return askHealth(cmd.Context(), url, stdout)
 		},
 	}
-	cmd.Flags().BoolVar(&ready, "ready", false, "ask /readyz, which looks at every dependency, instead of /healthz")
+	cmd.Flags().BoolVar(&ready, "ready", false, "ask /readyz, which looks at every dependency, instead of /livez")
 	return cmd
 }
 
 // healthURL is where this machine asks a process with these settings.
 func healthURL(c *app.Config, ready bool) (string, error) {
-	address, path := c.Ops.Listen, "/healthz"
+	url, err := processURL(c)
+	if ready {
+		return url + "/readyz", err
+	}
+	return url + "/livez", err
+}
+
+// processURL is where this machine asks a process with these settings, without a path.
+func processURL(c *app.Config) (string, error) {
+	address := c.Ops.Listen
 	if address == "" {
 		address = c.Gateway.Listen
-	}
-	if ready {
-		path = "/readyz"
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -73,7 +79,7 @@ func healthURL(c *app.Config, ready bool) (string, error) {
 	case ip != nil && ip.IsUnspecified():
 		host = "::1"
 	}
-	return "http://" + net.JoinHostPort(host, port) + path, nil
+	return "http://" + net.JoinHostPort(host, port), nil
 }
 
 func askHealth(ctx context.Context, url string, stdout io.Writer) error {

@@ -56,12 +56,12 @@ func TestHealthcheckTellsWhatIsWrong(t *testing.T) {
 
 func TestHealthcheckFindsItsAddress(t *testing.T) {
 	for _, c := range []struct{ ops, gateway, want string }{
-		{ops: "", gateway: "127.0.0.1:8080", want: "http://127.0.0.1:8080/healthz"},
-		{ops: ":9090", gateway: "10.0.0.1:8080", want: "http://127.0.0.1:9090/healthz"},
-		{ops: "0.0.0.0:9090", want: "http://127.0.0.1:9090/healthz"},
-		{ops: "[::]:9090", want: "http://[::1]:9090/healthz"},
-		{ops: "10.0.0.7:9090", want: "http://10.0.0.7:9090/healthz"},
-		{ops: "pod:9090", want: "http://pod:9090/healthz"},
+		{ops: "", gateway: "127.0.0.1:8080", want: "http://127.0.0.1:8080/livez"},
+		{ops: ":9090", gateway: "10.0.0.1:8080", want: "http://127.0.0.1:9090/livez"},
+		{ops: "0.0.0.0:9090", want: "http://127.0.0.1:9090/livez"},
+		{ops: "[::]:9090", want: "http://[::1]:9090/livez"},
+		{ops: "10.0.0.7:9090", want: "http://10.0.0.7:9090/livez"},
+		{ops: "pod:9090", want: "http://pod:9090/livez"},
 	} {
 		cfg := app.DefaultConfig()
 		cfg.Ops.Listen, cfg.Gateway.Listen = c.ops, c.gateway

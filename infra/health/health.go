@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // ErrDegraded is wrapped by the answer of a dependency that is down and that the
@@ -21,9 +23,15 @@ type Check func(ctx context.Context) error
 // Checks are named checks. Safe for concurrent use.
 type Checks struct {
 	timeout time.Duration
-	mu      sync.Mutex
-	checks  map[string]Check
-	groups  []Group
+	tell    func(answers map[string]error, at time.Time)
+	flight  singleflight.Group // of rounds
+
+	mu     sync.Mutex
+	checks map[string]Check
+	own    map[string]Check
+	groups []Group
+	last   round
+	since  map[string]Standing
 }
 
 // Group asks several dependencies at once and answers by name.
@@ -31,7 +39,7 @@ type Group func(ctx context.Context) map[string]error
 
 // New returns an empty set; each check gets at most timeout.
 func New(timeout time.Duration) *Checks {
-	return &Checks{timeout: timeout, checks: map[string]Check{}}
+	return &Checks{timeout: timeout, checks: map[string]Check{}, own: map[string]Check{}, since: map[string]Standing{}}
 }
 
 // Add adds or replaces the check of a dependency.
@@ -92,9 +100,12 @@ func Summarize(answers map[string]error) State {
 	return s
 }
 
-// Run asks all dependencies at the same time and returns each one's answer by
-// name.
-func (c *Checks) Run(ctx context.Context) map[string]error {
+// Run asks all dependencies at the same time, now, and returns each one's answer by name.
+// Whoever asks again and again calls Recent.
+func (c *Checks) Run(ctx context.Context) map[string]error { return c.ask(ctx, c.owns()) }
+
+// ask asks all dependencies, and some checks beside them.
+func (c *Checks) ask(ctx context.Context, beside map[string]Check) map[string]error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	c.mu.Lock()
@@ -102,6 +113,7 @@ func (c *Checks) Run(ctx context.Context) map[string]error {
 	for name, check := range c.checks {
 		checks[name] = check
 	}
+	maps.Copy(checks, beside)
 	groups := slices.Clone(c.groups)
 	c.mu.Unlock()
 

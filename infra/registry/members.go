@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -14,13 +16,13 @@ type Members struct {
 	done   chan struct{}
 
 	mu  sync.Mutex
-	ids map[string]struct{}
+	ids map[string]Instance
 }
 
 // Members begins to follow who is registered for a service, until Close or the end of the
 // registry. While etcd is away the list stays as it was.
 func (r *Registry) Members(service string) (*Members, error) {
-	m := &Members{done: make(chan struct{}), ids: map[string]struct{}{}}
+	m := &Members{done: make(chan struct{}), ids: map[string]Instance{}}
 	var ctx context.Context
 	ctx, m.cancel = context.WithCancel(r.ctx)
 	follow := func() {
@@ -49,7 +51,7 @@ func (m *Members) take(r *Registry, service string, changes []change) {
 		if c.gone || e.Leaving {
 			delete(m.ids, c.key)
 		} else {
-			m.ids[c.key] = struct{}{}
+			m.ids[c.key] = Instance{ID: c.key, Address: e.Address, Metadata: e.Metadata}
 		}
 	}
 }
@@ -63,6 +65,14 @@ func (m *Members) IDs() []string {
 		out = append(out, id)
 	}
 	return out
+}
+
+// Instances are who is registered, as last heard, in no order. It answers at once; the metadata is
+// not to be changed.
+func (m *Members) Instances() []Instance {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.ids))
 }
 
 // Close ends the following; the list stays.

@@ -27,7 +27,20 @@ var errNotReady = errors.New("it answers that something that it needs is not the
 
 // SetReady tells those who ask whether everything is there that the services need.
 // Until it is called a server is not ready.
-func (s *Server) SetReady(ready bool) { s.set(readyName, ready) }
+func (s *Server) SetReady(ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set(readyName, ready && !s.leaving)
+}
+
+// Leave says that the server is about to stop: from now on it is not ready, whatever SetReady
+// says. It still takes calls; those who choose servers are told at the drain.
+func (s *Server) Leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaving = true
+	s.set(readyName, false)
+}
 
 // SetWhole tells those who ask whether nothing is missing, not even what the services go
 // on without.

@@ -196,6 +196,7 @@ func TestSendIsIdempotentForEver(t *testing.T) {
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, 200, call(t, "GET", "/healthz", "", nil).Status)
+	assert.Equal(t, 200, call(t, "GET", "/livez", "", nil).Status)
 	// A replica of the database that is behind for a moment makes it "degraded".
 	assert.Eventually(t, func() bool {
 		ready := call(t, "GET", "/readyz", "", nil)

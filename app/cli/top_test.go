@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestTopShowsWhoRunsHere: a process without settings tells where its status is, and top finds it.
+func TestTopShowsWhoRunsHere(t *testing.T) {
+	b := boot(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0")
+	b.waitFor(t, "/status (or: gochat top)")
+	url := regexp.MustCompile(`watch (http://\S+)/status`).FindStringSubmatch(b.stdout.String())[1]
+	var stdout, stderr syncBuffer
+	require.Zero(t, run(t.Context(), []string{"top", "--once", "--url", url}, &stdout, &stderr), stderr.String())
+	for _, want := range []string{"gateway)  OK", "accepted 0/s", "sockets 0", "database", "accepted → socket"} {
+		assert.Contains(t, stdout.String(), want)
+	}
+	assert.NotContains(t, stdout.String(), "\x1b")
+
+	resp, err := http.Get(url + "/status")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, 200, resp.StatusCode)
+	assert.Len(t, resp.Header["Content-Security-Policy"], 1)
+	assert.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
+}
+
+// TestTopNeedsTheTokenElsewhere: on an address that others reach, the page asks and the figures are
+// for who has the token.
+func TestTopNeedsTheTokenElsewhere(t *testing.T) {
+	const token = "a-token-of-enough-bytes"
+	t.Setenv("GOCHAT_OPS_TOKEN", token)
+	free, err := net.Listen("tcp", "0.0.0.0:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, free.Close())
+	settings := []string{"--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0", "--ops-listen", "0.0.0.0:" + port}
+	b := boot(t, settings...)
+	b.waitFor(t, "gochat top")
+	url := "http://127.0.0.1:" + port
+	assert.Equal(t, 200, answers(t, url+"/status"))
+	for _, path := range []string{"/status.json", "/debug/pprof/", "/log-level"} {
+		assert.Equal(t, 401, answers(t, url+path), path)
+	}
+	wrong := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(wrong, []byte("another-token-of-enough-bytes\n"), 0o600))
+	var stdout, stderr syncBuffer
+	require.Equal(t, 1, run(t.Context(), append([]string{"top", "--once", "--token-file", wrong}, settings...), &stdout, &stderr))
+	assert.Contains(t, stderr.String(), "401")
+	require.Zero(t, run(t.Context(), append([]string{"top", "--once"}, settings...), &stdout, &stderr), stderr.String())
+	assert.Contains(t, stdout.String(), "database")
+	assert.NotContains(t, b.stderr.String()+stdout.String(), token)
+}

@@ -1,0 +1,17 @@
+package app
+
+import (
+	"net/http"
+	"net/http/pprof"
+)
+
+// profiles are the runtime's: /debug/pprof/ lists them; heap and goroutine are dumps, profile is
+// the CPU's.
+func profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gochat/gochat/app/status"
+	"github.com/gochat/gochat/infra/health"
+	"github.com/gochat/gochat/infra/registry"
+)
+
+// serviceProcess is what every process is registered as, so that the status page can list all.
+const serviceProcess = "process"
+
+// mountStatus adds the status page and what it shows to a server that listens at an address.
+func (a *app) mountStatus(mux *http.ServeMux, at net.Addr) {
+	may := newAccess(at, a.cfg.Ops.Token)
+	report := may.guard(status.JSON(a.report, a.log))
+	mux.Handle("GET /status.json", report)
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		if may.open() { // the page itself tells nothing, and asks for the token
+			status.Page(w, r)
+			return
+		}
+		may.guard(report).ServeHTTP(w, r)
+	})
+}
+
+// statusAt is the status page for a gateway's own address.
+func (a *app) statusAt(at net.Addr) http.Handler {
+	mux := http.NewServeMux()
+	a.mountStatus(mux, at)
+	return mux
+}
+
+// report tells how this process is.
+func (a *app) report(ctx context.Context) (*status.Report, error) {
+	b, now := ThisBuild(), time.Now()
+	r := &status.Report{
+		Process: status.Process{
+			Name: a.name, Roles: a.roles, Version: b.version, Revision: b.revision, Go: b.goVersion,
+			StartedAt: a.begun.UnixMilli(), UptimeSeconds: now.Sub(a.begun).Seconds(), LogLevel: a.loudness.state().Level,
+		},
+		Dependencies: []status.Dependency{}, Errors: []status.Line{}, Processes: a.peers(),
+	}
+	if err := a.meter.Fill(ctx, r); err != nil {
+		return nil, err
+	}
+	r.State = health.WordOK
+	for _, s := range a.checks.Standings(ctx) {
+		r.Dependencies = append(r.Dependencies, status.Dependency{Name: s.Name, State: s.State, SinceAt: s.Since.UnixMilli()})
+		if s.State == health.WordDown || s.State == health.WordDegraded && r.State == health.WordOK {
+			r.State = s.State
+		}
+	}
+	for _, l := range a.recent.Lines() {
+		r.Errors = append(r.Errors, status.Line{At: l.At.UnixMilli(), Count: l.Count, Level: l.Level, Message: l.Message, Fields: l.Fields})
+	}
+	return r, nil
+}
+
+// peers are the processes that etcd knows of, as last heard.
+func (a *app) peers() []status.Peer {
+	out := []status.Peer{}
+	members := a.members.Load()
+	if members == nil {
+		return out
+	}
+	for _, in := range members.Instances() {
+		out = append(out, status.Peer{Name: in.ID, Roles: in.Metadata["roles"], Address: in.Metadata["ops"], Version: in.Metadata["version"]})
+	}
+	slices.SortFunc(out, func(a, b status.Peer) int { return strings.Compare(a.Roles+a.Name, b.Roles+b.Name) })
+	return out
+}
+
+// listProcess makes this process known to the status pages of all, and follows who else is there.
+func (a *app) listProcess(ctx context.Context) error {
+	if a.registry == nil {
+		return nil
+	}
+	members, err := a.registry.Members(serviceProcess)
+	if err != nil {
+		return err
+	}
+	a.stack.Push("list of processes", func(context.Context) error { members.Close(); return nil })
+	a.members.Store(members)
+	roles := strings.Join(a.roles, ",")
+	reg, err := a.registry.Register(ctx, serviceProcess, registry.Instance{
+		ID: a.name + "." + roles, Address: a.name, // nobody calls it as a service
+		Metadata: map[string]string{"roles": roles, "version": ThisBuild().version, "ops": a.opsAddress()},
+	})
+	if err != nil {
+		return err
+	}
+	a.stack.Push("registration of "+serviceProcess, func(context.Context) error { return reg.Close() })
+	return nil
+}
+
+// opsAddress is where people of the network find this process's status page; empty: nowhere.
+func (a *app) opsAddress() string {
+	host, port, err := net.SplitHostPort(a.cfg.Ops.Listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		if host = advertised(a.cfg.RPC.Advertise); host == "" {
+			host = a.name
+		}
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// advertised is the host of rpc.advertise, which may have a port.
+func advertised(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}

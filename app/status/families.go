@@ -1,0 +1,134 @@
+package status
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+// families are metrics by name.
+type families map[string]*dto.MetricFamily
+
+func byName(all []*dto.MetricFamily) families {
+	out := make(families, len(all))
+	for _, f := range all {
+		out[f.GetName()] = f
+	}
+	return out
+}
+
+func label(m *dto.Metric, name string) string {
+	for _, l := range m.GetLabel() {
+		if l.GetName() == name {
+			return l.GetValue()
+		}
+	}
+	return ""
+}
+
+// matches reports whether a metric has all labels, given as name, value, name, value.
+func matches(m *dto.Metric, labels []string) bool {
+	for i := 0; i+1 < len(labels); i += 2 {
+		if label(m, labels[i]) != labels[i+1] {
+			return false
+		}
+	}
+	return true
+}
+
+// sum adds up the values of the metrics of a name that have all labels; nil: there is none.
+// Histograms count by the sum of what they have seen.
+func (f families) sum(name string, labels ...string) *float64 {
+	var total *float64
+	for _, m := range f[name].GetMetric() {
+		if matches(m, labels) {
+			v := m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum()
+			if total != nil {
+				v += *total
+			}
+			total = &v
+		}
+	}
+	return total
+}
+
+// buckets are a histogram's: how many observations were at most bound, by bound.
+type buckets map[float64]float64
+
+// histogram adds up those of a name that have all labels; nil: there is none.
+func (f families) histogram(name string, labels ...string) buckets {
+	var out buckets
+	for _, m := range f[name].GetMetric() {
+		if !matches(m, labels) {
+			continue
+		}
+		if out == nil {
+			out = buckets{}
+		}
+		for _, b := range m.GetHistogram().GetBucket() {
+			if !math.IsInf(b.GetUpperBound(), 1) {
+				out[b.GetUpperBound()] += float64(b.GetCumulativeCount())
+			}
+		}
+		out[math.Inf(1)] += float64(m.GetHistogram().GetSampleCount())
+	}
+	return out
+}
+
+// values are the values of a label in a family, in order.
+func (f families) values(name, of string) []string {
+	var out []string
+	for _, m := range f[name].GetMetric() {
+		out = append(out, label(m, of))
+	}
+	slices.SortFunc(out, strings.Compare)
+	return slices.Compact(out)
+}
+
+// since is what was observed after an earlier look.
+func (b buckets) since(earlier buckets) buckets {
+	out := make(buckets, len(b))
+	for bound, n := range b {
+		out[bound] = max(n-earlier[bound], 0)
+	}
+	return out
+}
+
+// latency makes a Latency; nil for nil.
+func (b buckets) latency() *Latency {
+	if b == nil {
+		return nil
+	}
+	return &Latency{P50Seconds: b.quantile(0.5), P99Seconds: b.quantile(0.99), Count: b[math.Inf(1)]}
+}
+
+// quantile is the value that a share of observations is at most, taken to lie evenly in its bucket,
+// as Prometheus does. nil: there were no observations.
+func (b buckets) quantile(share float64) *float64 {
+	total := b[math.Inf(1)]
+	if total == 0 {
+		return nil
+	}
+	bounds := make([]float64, 0, len(b))
+	for bound := range b {
+		bounds = append(bounds, bound)
+	}
+	slices.Sort(bounds)
+	rank, below, count := share*total, 0.0, 0.0
+	for _, bound := range bounds {
+		if b[bound] >= rank {
+			if math.IsInf(bound, 1) {
+				return &below // beyond the last bound: at least that much
+			}
+			within := b[bound] - count
+			if within > 0 {
+				below += (bound - below) * (rank - count) / within
+			}
+			return &below
+		}
+		below, count = bound, b[bound]
+	}
+	return &below
+}

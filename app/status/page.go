@@ -1,0 +1,66 @@
+package status
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+)
+
+//go:embed page
+var files embed.FS
+
+// page is the whole page, policy what a browser may do for it: nothing from elsewhere.
+var page, policy = build()
+
+func build() (page, policy string) {
+	read := func(name string) string {
+		text, err := files.ReadFile("page/" + name)
+		if err != nil {
+			panic(err) // it is in the program
+		}
+		return string(text)
+	}
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	style, script := read("style.css"), read("script.js")
+	page = strings.NewReplacer("{{style}}", style, "{{script}}", script).Replace(read("index.html"))
+	policy = "default-src 'none'; connect-src 'self'; style-src " + hash(style) + "; script-src " + hash(script) +
+		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return page, policy
+}
+
+// Page answers with the page. There is nothing in it but the way to ask for the rest.
+func Page(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-cache")
+	_, _ = w.Write([]byte(page)) // who asked may be gone
+}
+
+// JSON answers with the report that make makes.
+func JSON(report func(ctx context.Context) (*Report, error), log *zap.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		made, err := report(r.Context())
+		if err != nil {
+			log.Warn("the status could not be told", zap.Error(err))
+			http.Error(w, "The status cannot be told just now.", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(made); err != nil {
+			log.Debug("who asked for the status did not wait for the answer", zap.Error(err))
+		}
+	})
+}
