@@ -31,11 +31,8 @@ type workload struct {
 				EnableServiceLinks            *bool `yaml:"enableServiceLinks"`
 				TerminationGracePeriodSeconds int   `yaml:"terminationGracePeriodSeconds"`
 				Containers                    []struct {
-					Args      []string
-					Env       []struct{ Name string }
-					Lifecycle struct {
-						PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
-					}
+					Args []string
+					Env  []struct{ Name, Value string }
 				}
 			}
 		}
@@ -189,7 +186,13 @@ func TestNothingIsKilledInItsDrain(t *testing.T) {
 		}
 		for _, w := range workloads(t, manifests) {
 			pod := w.Spec.Template.Spec
-			wait := time.Duration(pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds) * time.Second
+			var wait time.Duration
+			for _, e := range pod.Containers[0].Env {
+				if e.Name == "GOCHAT_OPS_DRAIN_DELAY" {
+					wait, err = time.ParseDuration(e.Value)
+					require.NoError(t, err, file)
+				}
+			}
 			assert.Greater(t, time.Duration(pod.TerminationGracePeriodSeconds)*time.Second, wait+stop, w.Metadata.Name)
 		}
 	}

@@ -83,8 +83,9 @@ def references(resources):
         for kind, name in wanted:
             if (kind, name, space) not in there:
                 yield f"{r['kind']} {r['metadata']['name']} refers to {kind} {name} of {space}, which is not there"
-        sleep = pod["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-        if pod["terminationGracePeriodSeconds"] <= sleep:
+        env = {e["name"]: e.get("value", "") for e in pod["containers"][0].get("env", [])}
+        delay = int(env.get("GOCHAT_OPS_DRAIN_DELAY", "0s").removesuffix("s"))
+        if pod["terminationGracePeriodSeconds"] <= delay:
             yield f"{r['kind']} {r['metadata']['name']} is killed while it waits before its stop"
 
 

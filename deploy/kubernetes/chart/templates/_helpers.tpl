@@ -53,5 +53,5 @@ app.kubernetes.io/part-of: gochat
 {{- $d := .root.Values.drain -}}
 {{- $program := add $d.gateway $d.router $d.rpc 5 -}}
 {{- $margin := 5 -}}
-{{- add $program $margin (ternary $d.preStop 0 .serves) -}}
+{{- add $program $margin (ternary $d.delay 0 .serves) -}}
 {{- end }}

@@ -57,6 +57,9 @@ spec:
         {{- if has $component (list "repo" "logic") }}
         - {name: GOCHAT_RPC_ADVERTISE, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
         {{- end }}
+        {{- if .serves }}
+        - {name: GOCHAT_OPS_DRAIN_DELAY, value: {{ $v.drain.delay }}s}
+        {{- end }}
         {{- range $v.secretEnv }}
         {{- if has $component .roles }}
         - {name: {{ .name }}, valueFrom: {secretKeyRef: {name: {{ $v.secret.name }}, key: {{ .key }}{{ if .optional }}, optional: true{{ end }}}}}
@@ -82,11 +85,6 @@ spec:
         periodSeconds: 5
         timeoutSeconds: 4
         failureThreshold: 2
-      {{- end }}
-      {{- if .serves }}
-      lifecycle:
-        preStop:
-          sleep: {seconds: {{ $v.drain.preStop }}}
       {{- end }}
       resources:
         {{- toYaml .cfg.resources | nindent 8 }}
