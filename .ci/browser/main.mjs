@@ -9,6 +9,7 @@ import * as search from "./search.mjs";
 import * as talking from "./talking.mjs";
 import * as trouble from "./trouble.mjs";
 import * as looks from "./looks.mjs";
+import * as status from "./status.mjs";
 
 const testTimeout = 120_000;
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -77,7 +78,7 @@ async function runOne(scene, name, run) {
 }
 
 async function main() {
-  const suites = { talking, changes, groups, search, trouble, looks };
+  const suites = { talking, changes, groups, search, trouble, looks, status };
   const only = process.env.GOCHAT_ONLY ?? "";
   const wanted = Object.entries(suites).flatMap(([suite, { tests }]) => Object.entries(tests).filter(([name]) => suite === only || name.includes(only)));
   const server = process.env.GOCHAT_URL ? undefined : await Server.start(process.env.GOCHAT_BIN);
@@ -90,7 +91,7 @@ async function main() {
     for (const [name, test] of wanted) {
       if (test.ownServer && !server) {
         counts.skipped++;
-        console.log(`skip - ${name}: it kills the server, so it needs one of its own (GOCHAT_URL is set)`);
+        console.log(`skip - ${name}: it does harm to the server, so it needs one of its own (GOCHAT_URL is set)`);
         continue;
       }
       const passed = await runOne(new Scene(browser, url, server), name, test.run ?? test);

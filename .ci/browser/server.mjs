@@ -40,6 +40,11 @@ export class Server {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  /** The file of its database. */
+  get database() {
+    return join(this.#dir, "data", "gochat.db");
+  }
+
   /** What the last processes wrote; the end of it. */
   get output() {
     return this.#output.slice(-8000);
