@@ -71,7 +71,7 @@ func (a *app) peers() []status.Peer {
 		return out
 	}
 	for _, in := range members.Instances() {
-		out = append(out, status.Peer{Name: in.ID, Roles: in.Metadata["roles"], Address: in.Metadata["ops"], Version: in.Metadata["version"]})
+		out = append(out, status.Peer{Name: in.Address, Roles: in.Metadata["roles"], Address: in.Metadata["ops"], Version: in.Metadata["version"]})
 	}
 	slices.SortFunc(out, func(a, b status.Peer) int { return strings.Compare(a.Roles+a.Name, b.Roles+b.Name) })
 	return out
