@@ -153,6 +153,12 @@ func commands(t *testing.T, s *sqlstore.Store) {
 		_, err := s.Page(ctx, page)
 		require.NoError(t, err)
 	}
+	own := time.Hour
+	require.NoError(t, s.SetRetention(ctx, "world", &own))
+	_, err1 = s.RetentionOf(ctx, "world")
+	_, err2 = s.RetentionOverrides(ctx, 10)
+	_, err3 = s.DueConversations(ctx, store.Keep{}, 10, time.Now())
+	all(err1, err2, err3, s.SetRetention(ctx, "world", nil))
 	_, err1 = s.Announcements(ctx, 1, 10)
 	all(err1, s.DropAnnouncements(ctx, []int64{1}), s.Rebuild(ctx, []store.BlockKey{{ConversationID: "world"}}))
 }
