@@ -89,6 +89,17 @@ type MQConfig struct {
 	RedisStream redisstream.Config `mapstructure:"redisstream"`
 }
 
+// system is what the queue is called in traces.
+func (c MQConfig) system() string {
+	switch c.Driver {
+	case DriverKafka:
+		return "kafka"
+	case DriverRedisStream:
+		return "redis"
+	}
+	return "gochat"
+}
+
 func (c MQConfig) validate() error {
 	switch c.Driver {
 	case DriverLog:
@@ -137,7 +148,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("data_dir: must name a directory"))
 	}
 	errs = append(errs, c.checkEnvironment(), c.checkAddresses(), c.Ops.validate(), c.Gateway.Validate(), c.MQ.validate(), c.RPC.Validate(), c.Registry.Validate(),
-		c.Log.Validate(), c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Retention.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
+		c.Log.Validate(), c.Trace.Validate(), c.Auth.Validate(), c.Conversation.Validate(), c.Janitor.Validate(), c.Retention.Validate(), c.Group.Validate(), c.Message.Validate(), repo.CheckLimits(c.Limits.Limits, c.DB.Driver), c.Limits.CheckRecords(mq.MaxRecordBytes),
 		repo.CheckListMax(c.Conversation.ListMax))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)

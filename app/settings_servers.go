@@ -117,7 +117,9 @@ var settingsOfServers = []conf.Spec{
 	{Path: "rpc.tls.key", About: "File of that certificate's key."},
 	{Path: "rpc.tls.server_name", About: "DNS name that every server's certificate carries; empty: what was dialled is checked."},
 
-	{Path: "trace.endpoint", About: "host:port of an OTLP gRPC receiver; empty: nothing is traced."},
+	{Path: "trace.endpoint", About: "host:port of an OTLP receiver; empty: nothing is traced."},
+	{Path: "trace.errors", About: "Of traces that are not kept, what a process saw of those in which something failed is sent all the same. It costs the recording of all."},
+	{Path: "trace.protocol", About: "What that receiver speaks: grpc, or http (protobuf to /v1/traces)."},
 	{Path: "trace.insecure", About: "Speaks to it without TLS."},
 	{Path: "trace.sampling", Min: 0.0, Max: 1.0, Reloads: true, Unit: "share", About: "Share of traces that are kept."},
 }

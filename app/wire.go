@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -137,9 +138,21 @@ func ignoreClosed(err error) error {
 	return err
 }
 
+// service names the process's traces by its roles; the one that has all is gochat.
+func (a *app) service() obs.Service {
+	s := obs.Service{Name: "gochat", Instance: a.name, Version: ThisBuild().version, Roles: a.roles}
+	if !a.whole() {
+		s.Name += "-" + strings.Join(a.roles, "-")
+	}
+	return s
+}
+
 func (a *app) openObservation(ctx context.Context) error {
-	var err error
-	if a.tracing, err = obs.StartTracing(ctx, a.cfg.Trace, "gochat"); err != nil {
+	err := a.takeName()
+	if err != nil {
+		return err
+	}
+	if a.tracing, err = obs.StartTracing(ctx, a.cfg.Trace, a.service(), a.log); err != nil {
 		return err
 	}
 	a.stack.Push("tracing", a.tracing.Stop)

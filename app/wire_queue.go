@@ -83,6 +83,7 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	}
 	a.routing = routers.Deps{
 		Transport: a.queue, Metrics: middleware.NewMetrics(a.metrics), Log: a.log, Watermill: obs.Watermill(a.log),
+		QueueSystem: a.cfg.MQ.system(), RecordAll: a.cfg.Trace.RecordsAll(),
 	}
 	return nil
 }

@@ -220,7 +220,8 @@ func (a *app) startGateway(ctx context.Context) error {
 		return nil
 	}
 	g, err := gateway.New(a.cfg.Gateway.Config, gateway.Deps{
-		Auth: pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
+		QueueSystem: a.cfg.MQ.system(),
+		Auth:        pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
 		Groups:   pb.NewGroupServiceClient(a.calls),
 		Search:   pb.NewSearchServiceClient(a.calls),

@@ -65,8 +65,11 @@ func (g *Gateway) deliver(m *message.Message, kick *kicks) {
 		return
 	}
 	for _, d := range down.GetDeliveries() {
-		if n := g.hub.deliver(d, kick); n > 0 {
+		span := g.pushed(d)
+		n := g.hub.deliver(d, kick)
+		if n > 0 {
 			g.metrics.sent(string(frameType(d.GetFrame())), n)
 		}
+		endPushed(span, n)
 	}
 }

@@ -37,8 +37,10 @@ type Deps struct {
 	Messages      pb.MessageServiceClient
 	Groups        pb.GroupServiceClient
 	Search        pb.SearchServiceClient
-	Sessions      pb.SessionRepoClient
-	Store         EpochSource
+	// QueueSystem is what the queue is called in traces.
+	QueueSystem string
+	Sessions    pb.SessionRepoClient
+	Store       EpochSource
 	// Shared are the token buckets that all gateways share. It must answer soon, with an
 	// error when they are away: callers wait for it. Nil: there is this gateway only.
 	Shared      pb.LimitRepoClient

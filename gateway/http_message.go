@@ -57,12 +57,13 @@ func (g *Gateway) await(r *caller, up *pb.Upstream) error {
 	origin := "http-" + g.next()
 	outcome, done := g.hub.wait(origin)
 	defer done()
-	msg, err := g.record(r.UserContext(), up, origin)
+	msg, spans, err := g.record(r.UserContext(), up, origin)
 	if err != nil {
 		return err
 	}
 	queued := make(request, 1)
-	if err := g.upstream.submit(r.ctx, send{msg: msg, tempID: up.GetTempMessageId(), from: queued}); err != nil {
+	if err := g.upstream.submit(r.ctx, send{msg: msg, tempID: up.GetTempMessageId(), from: queued, spans: spans}); err != nil {
+		spans.end(err)
 		return err
 	}
 	late := time.NewTimer(g.cfg.SendTimeout)

@@ -82,7 +82,7 @@ func (g *Gateway) observe(c *fiber.Ctx) error {
 		}
 	}
 	route := c.Route().Path
-	span.SetName(c.Method() + " " + route)
+	describe(span, knownMethod(c.Method()), strings.Clone(route), c.Response().StatusCode())
 	g.metrics.request(knownMethod(c.Method()), strings.Clone(route), c.Response().StatusCode(), time.Since(begin))
 	return nil
 }

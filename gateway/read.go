@@ -160,7 +160,9 @@ func (c *conn) handle(text []byte) {
 	case contracts.FramePresenceSubscribe:
 		c.subscribePresence(data)
 	default:
-		c.fail(contracts.NewError(contracts.CodeInvalidArgument, "There is no such frame type."), printable(typ))
+		e := contracts.NewError(contracts.CodeInvalidArgument, "There is no such frame type.")
+		c.noteRefused(e, "") // whatever the client calls it is not for the log
+		c.tell(e, printable(typ))
 	}
 }
 
@@ -169,6 +171,11 @@ var pongFrame = textFrame(contracts.FramePong, struct{}{})
 // fail answers a bad frame; ref is its tempMessageId or type.
 func (c *conn) fail(e *contracts.Error, ref string) {
 	c.noteRefused(e, ref)
+	c.tell(e, ref)
+}
+
+// tell says on the socket what was wrong with a frame.
+func (c *conn) tell(e *contracts.Error, ref string) {
 	c.reply(textFrame(contracts.FrameError, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: ref}))
 	c.g.metrics.sent(contracts.FrameError, 1)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -227,6 +228,7 @@ func (c *conn) caller() obs.Caller { return obs.Caller{Request: c.id, User: c.us
 func (c *conn) told(ctx context.Context, err error, frame string) *contracts.Error {
 	e := contracts.AsError(err)
 	if e.Code.Spec().HTTP >= http.StatusInternalServerError {
+		trace.SpanFromContext(ctx).SetStatus(codes.Error, string(e.Code))
 		c.g.log.Log(severity(e), "a frame failed", append(obs.Fields(ctx), zap.String("frame", frame), zap.Error(err))...)
 	}
 	return e
@@ -235,6 +237,9 @@ func (c *conn) told(ctx context.Context, err error, frame string) *contracts.Err
 // noteRefused notes a frame that a socket's client was told to be wrong. It has no trace of its own: it is
 // found by the user and ref, which is its tempMessageId or type.
 func (c *conn) noteRefused(e *contracts.Error, ref string) {
+	if c.g.tuned().limits.CheckTempMessageID(ref) != "" {
+		ref = "" // it could be anything
+	}
 	if line := c.g.log.Check(zap.DebugLevel, "a frame was refused"); line != nil {
 		line.Write(zap.String(obs.FieldRequest, c.id), zap.Int64(obs.FieldUser, c.user), zap.String("ref", ref),
 			zap.String("code", string(e.Code)), zap.String("why", e.Message))

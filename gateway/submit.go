@@ -7,9 +7,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -17,9 +15,6 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/infra/obs"
 )
-
-// newTracer returns the gateway's tracer.
-func newTracer() trace.Tracer { return otel.Tracer("github.com/gochat/gochat/gateway") }
 
 // sendMessage takes one send-message from the socket.
 func (c *conn) sendMessage(data value) {
@@ -60,7 +55,7 @@ func (c *conn) submit(up *pb.Upstream) {
 	if !c.allowSend(up.GetTempMessageId()) {
 		return
 	}
-	msg, err := c.g.record(context.Background(), up, c.id)
+	msg, spans, err := c.g.record(context.Background(), up, c.id)
 	if err != nil {
 		c.fail(c.told(obs.WithCaller(context.Background(), c.caller()), err, contracts.FrameSend), up.GetTempMessageId())
 		return
@@ -68,9 +63,10 @@ func (c *conn) submit(up *pb.Upstream) {
 	// While it waits for the queue, its silence is not the client's fault.
 	c.seen.Store(math.MaxInt64)
 	c.unacked <- struct{}{}
-	err = c.g.upstream.submit(context.Background(), send{msg: msg, tempID: up.GetTempMessageId(), from: c})
+	err = c.g.upstream.submit(context.Background(), send{msg: msg, tempID: up.GetTempMessageId(), from: c, spans: spans})
 	c.seen.Store(time.Now().UnixMilli())
 	if err != nil { // the gateway has stopped
+		spans.end(err)
 		<-c.unacked
 		c.fail(contracts.NewError(contracts.CodeUnavailable, ""), up.GetTempMessageId())
 	}
@@ -93,11 +89,11 @@ func (c *conn) published(tempID string, err error, kick *kicks) {
 	<-c.unacked
 }
 
-// record makes the upstream record of a send.
-func (g *Gateway) record(ctx context.Context, up *pb.Upstream, origin string) (*message.Message, error) {
+// record makes the upstream record of a send, and begins the spans that end when it is published.
+func (g *Gateway) record(ctx context.Context, up *pb.Upstream, origin string) (*message.Message, sending, error) {
 	payload, err := proto.Marshal(up)
 	if err != nil {
-		return nil, errors.Join(contracts.Invalid("content", "valid UTF-8"), err)
+		return nil, sending{}, errors.Join(contracts.Invalid("content", "valid UTF-8"), err)
 	}
 	msg := message.NewMessage(g.next(), payload)
 	msg.Metadata = message.Metadata{
@@ -106,8 +102,7 @@ func (g *Gateway) record(ctx context.Context, up *pb.Upstream, origin string) (*
 		contracts.MetaOriginGateway:    g.id,
 		contracts.MetaOriginConnection: origin,
 	}
-	ctx, span := g.tracer.Start(ctx, "send-message", trace.WithSpanKind(trace.SpanKindProducer))
+	ctx, spans := g.beginSend(ctx, up)
 	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(msg.Metadata)) // kept or not: logs are found by it
-	span.End()
-	return msg, nil
+	return msg, spans, nil
 }

@@ -32,6 +32,7 @@ type send struct {
 	msg    *message.Message
 	tempID string
 	from   sender
+	spans  sending
 }
 
 // upstream gathers the sends of all sockets: while one publish is under way the
@@ -142,6 +143,7 @@ func (u *upstream) publish(b *batch) {
 
 func (u *upstream) answer(b *batch, err error) {
 	for i, s := range b.sends {
+		s.spans.end(err)
 		s.from.published(s.tempID, err, &b.kick)
 		b.sends[i] = send{}
 	}

@@ -39,10 +39,12 @@ type Item struct {
 	Filler bool
 }
 
-// Origin is the socket that a message came from.
+// Origin is the socket that a message came from, and the trace that it came in.
 type Origin struct {
 	GatewayID    string
 	ConnectionID string
+	// TraceParent is the W3C traceparent of the message, when its trace is kept.
+	TraceParent string
 }
 
 // Route is one gateway that gets a copy, for Users or for everyone on it.

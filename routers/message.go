@@ -78,7 +78,7 @@ func middlewares(deps Deps, stages []NamedStage) []message.HandlerMiddleware {
 	out := []message.HandlerMiddleware{decode}
 	passed := map[string]func(*handlers.Envelope){"persist": deps.Metrics.Stored, "recipients": deps.Metrics.Routed}
 	for _, s := range stages {
-		out = append(out, lift(s.Stage, deps.Metrics.Stage(s.Name), passed[s.Name]))
+		out = append(out, lift(s.Name, s.Stage, deps.Metrics.Stage(s.Name), passed[s.Name]))
 	}
 	return append(out, noteRejected(deps.Log))
 }

@@ -10,7 +10,11 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/handlers/deliver"
@@ -23,6 +27,7 @@ type outbox struct {
 	out     mq.Outbox
 	metrics *middleware.Metrics
 	prefix  string
+	system  string // what the queue is called in traces
 	count   atomic.Uint64
 }
 
@@ -33,18 +38,29 @@ func NewOutbox(deps Deps, id string) (deliver.Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox of %s: %w", id, err)
 	}
-	return &outbox{out: out, metrics: deps.Metrics, prefix: id + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}, nil
+	return &outbox{out: out, metrics: deps.Metrics, system: deps.QueueSystem, prefix: id + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}, nil
 }
 
 // Publish publishes all records or none. When a gateway's topic is gone, its
 // users are gone from it too: the rest is published without it.
-func (o *outbox) Publish(ctx context.Context, records ...deliver.Record) error {
+func (o *outbox) Publish(ctx context.Context, records ...deliver.Record) (err error) {
+	if trace.SpanFromContext(ctx).IsRecording() {
+		var span trace.Span
+		ctx, span = otel.Tracer(middleware.TracerName).Start(ctx, "send outbox", trace.WithSpanKind(trace.SpanKindProducer),
+			mq.Sending(o.system, "outbox"), trace.WithAttributes(semconv.MessagingBatchMessageCount(len(records))))
+		defer func() {
+			if err != nil {
+				span.SetStatus(codes.Error, "not published")
+			}
+			span.End()
+		}()
+	}
 	msgs := make([]mq.Outbound, len(records))
 	for i, r := range records {
 		msgs[i] = mq.Outbound{Topic: r.Topic, Message: o.message(ctx, r)}
 	}
 	start := time.Now()
-	err := o.out.Publish(ctx, msgs...)
+	err = o.out.Publish(ctx, msgs...)
 	if errors.Is(err, mq.ErrUnknownTopic) {
 		err = o.publishKnown(ctx, msgs)
 	}

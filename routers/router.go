@@ -54,6 +54,10 @@ type Deps struct {
 	Log       *zap.Logger
 	// Watermill is the logger handed to the library.
 	Watermill watermill.LoggerAdapter
+	// QueueSystem is what the queue is called in traces.
+	QueueSystem string
+	// RecordAll has spans made also of runs without a trace that is kept, in case they fail.
+	RecordAll bool
 }
 
 // work describes one router.
@@ -102,7 +106,9 @@ func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	h.AddMiddleware(w.outer...)
 	h.AddMiddleware(
 		middleware.Failed(w.name, w.content, deps.Log),
-		middleware.Trace(w.name, w.content),
+		middleware.Trace{
+			System: deps.QueueSystem, Topic: w.topic, Group: w.group, Content: w.content, All: deps.RecordAll,
+		}.Middleware,
 		deps.Metrics.Router(w.name),
 	)
 	if poisonTopic != "" {

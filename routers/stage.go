@@ -22,6 +22,8 @@ type carrier struct {
 	env *handlers.Envelope
 	// below is how long the stages after the present one took.
 	below time.Duration
+	// span is of the present stage.
+	span *stageSpan
 }
 
 type carrierKey struct{}
@@ -63,6 +65,7 @@ func decodeItem(m *message.Message) (*handlers.Item, error) {
 	return &handlers.Item{Upstream: up, Origin: handlers.Origin{
 		GatewayID:    m.Metadata.Get(contracts.MetaOriginGateway),
 		ConnectionID: m.Metadata.Get(contracts.MetaOriginConnection),
+		TraceParent:  middleware.Kept(m),
 	}}, nil
 }
 
@@ -84,7 +87,7 @@ func decodePayload(m *message.Message, into proto.Message) error {
 
 // lift makes a stage a router middleware, measured without the stages below it. passed, when
 // set, sees the envelope when the stage is done with it.
-func lift(stage handlers.Stage, observe func(time.Duration, error), passed func(*handlers.Envelope)) message.HandlerMiddleware {
+func lift(name string, stage handlers.Stage, observe func(time.Duration, error), passed func(*handlers.Envelope)) message.HandlerMiddleware {
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		run := stage(func(ctx context.Context, _ *handlers.Envelope) error {
 			c := carrierOf(ctx)
@@ -92,7 +95,7 @@ func lift(stage handlers.Stage, observe func(time.Duration, error), passed func(
 				passed(c.env)
 			}
 			start := time.Now()
-			c.msg.SetContext(ctx)
+			c.msg.SetContext(c.span.next(ctx))
 			_, err := h(c.msg)
 			c.below = time.Since(start)
 			return err
@@ -101,7 +104,10 @@ func lift(stage handlers.Stage, observe func(time.Duration, error), passed func(
 			c := carrierOf(msg.Context())
 			c.below = 0
 			start := time.Now()
-			err := run(msg.Context(), c.env)
+			ctx, span := beginStage(msg.Context(), name)
+			c.span = &span
+			err := run(ctx, c.env)
+			span.end(err)
 			observe(time.Since(start)-c.below, err)
 			return nil, err
 		}

@@ -73,13 +73,14 @@ func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 		return w.Record(ctx, contracts.TopicFanout, m.GetConversationId(), &pb.FanoutTask{
 			Message: m, GroupId: it.Membership.GetGroupId(), ExceptConnectionId: it.Origin.ConnectionID,
 			ConversationId: m.GetConversationId(), MembersVersion: it.Membership.GetMembersVersion(),
+			TraceParent: it.Origin.TraceParent,
 		})
 	}
 	return push(ctx, w, it)
 }
 
 func push(ctx context.Context, w *Writer, it *handlers.Item) error {
-	p := NewPush(it.Stored, it.Origin.ConnectionID, it.Fresh)
+	p := NewPush(it.Stored, it.Origin.ConnectionID, it.Origin.TraceParent, it.Fresh)
 	for _, r := range it.Routes {
 		if err := p.To(ctx, w, r.GatewayID, r.Everyone, r.Users, r.Bare); err != nil {
 			return err
@@ -92,5 +93,5 @@ func reply(ctx context.Context, w *Writer, it *handlers.Item, frame []byte) erro
 	if it.Origin.GatewayID == "" {
 		return nil
 	}
-	return w.Push(ctx, it.Origin.GatewayID, &pb.Delivery{OnlyConnectionId: it.Origin.ConnectionID, Frame: frame})
+	return w.Push(ctx, it.Origin.GatewayID, &pb.Delivery{OnlyConnectionId: it.Origin.ConnectionID, Frame: frame, TraceParent: it.Origin.TraceParent})
 }

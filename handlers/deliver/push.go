@@ -15,14 +15,17 @@ type Push struct {
 	except string
 	// accepted is when it was accepted, Unix milliseconds; 0: nobody measures.
 	accepted int64
+	// trace is the traceparent that the message goes on in, "" when its trace is not kept.
+	trace string
 	// forms are the frame with all of it and the one without the text of an edit.
 	forms [2][]byte
 }
 
 // NewPush returns the push of a message to all sockets but one. fresh: it was stored just now,
 // so that its way to the sockets is measured; what is pushed once more is not.
-func NewPush(m *pb.Message, except string, fresh bool) *Push {
-	p := &Push{message: m, except: except}
+// traceParent is its trace, when that is kept.
+func NewPush(m *pb.Message, except, traceParent string, fresh bool) *Push {
+	p := &Push{message: m, except: except, trace: traceParent}
 	if fresh {
 		p.accepted = m.GetTimestamp()
 	}
@@ -56,7 +59,7 @@ func (p *Push) delivery(form int, users []int64) *pb.Delivery {
 	}
 	d := &pb.Delivery{
 		UserIds: users, ExceptConnectionId: p.except, Frame: p.forms[form], ConversationId: m.GetConversationId(), SeqId: m.GetSeqId(),
-		AcceptedAt: p.accepted,
+		AcceptedAt: p.accepted, TraceParent: p.trace,
 	}
 	// Who sends has read: the sender's other sockets are told. System messages move no position.
 	if m.GetMessageType() != contracts.TypeSystem {

@@ -69,7 +69,7 @@ func (w *Writer) Push(ctx context.Context, gateway string, d *pb.Delivery) error
 
 func (w *Writer) push(ctx context.Context, gateway string, d *pb.Delivery) error {
 	size := deliveryOverhead + len(d.GetFrame()) + userBytes*len(d.GetUserIds()) + len(d.GetConversationId()) +
-		len(d.GetExceptConnectionId()) + len(d.GetOnlyConnectionId())
+		len(d.GetExceptConnectionId()) + len(d.GetOnlyConnectionId()) + len(d.GetTraceParent())
 	if d.GetClose() != nil {
 		size += proto.Size(d.GetClose())
 	}

@@ -25,7 +25,7 @@ func (s *Service) ListMembers(ctx context.Context, in *pb.ListMembersRequest) (*
 	if in.GetCursor() != "" {
 		id, err := contracts.ParseUserID(in.GetCursor())
 		if err != nil {
-			return nil, contracts.Invalid("cursor", "a nextCursor from a former answer").WithCause(err)
+			return nil, contracts.Invalid("cursor", "a nextCursor from a former answer")
 		}
 		after = int64(id)
 	}

@@ -43,7 +43,7 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 	}
 	pushes, bare := make([]*deliver.Push, len(run)), make([][]int64, len(run))
 	for i, task := range run {
-		pushes[i], bare[i] = deliver.NewPush(task.GetMessage(), task.GetExceptConnectionId(), true), roster.Bare(members, task.GetMessage())
+		pushes[i], bare[i] = deliver.NewPush(task.GetMessage(), task.GetExceptConnectionId(), task.GetTraceParent(), true), roster.Bare(members, task.GetMessage())
 	}
 	w := deliver.NewWriter(h.out)
 	for _, gw := range at.order {

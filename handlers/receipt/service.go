@@ -134,7 +134,7 @@ func (s *Service) ListReaders(ctx context.Context, in *pb.ListReadersRequest) (*
 	if in.GetCursor() != "" {
 		var err error
 		if after, err = contracts.ParseUserID(in.GetCursor()); err != nil {
-			return nil, contracts.Invalid("cursor", "a nextCursor from a former answer").WithCause(err)
+			return nil, contracts.Invalid("cursor", "a nextCursor from a former answer")
 		}
 	}
 	resp, err := s.receipts.Readers(ctx, &pb.ReadersRequest{

@@ -22,11 +22,15 @@ type slowHook struct {
 }
 
 // BeforeQuery implements bun.QueryHook.
-func (h *slowHook) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+func (h *slowHook) BeforeQuery(ctx context.Context, e *bun.QueryEvent) context.Context {
+	h.begin(ctx, e)
+	return ctx
+}
 
 // AfterQuery implements bun.QueryHook.
 func (h *slowHook) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	took := time.Since(e.StartTime)
+	h.end(e)
 	h.measure(e.Query, took, e.Err)
 	if h.slow(took) {
 		h.observe(withoutLiterals(e.Query, h.backslash), took)

@@ -30,9 +30,12 @@ func (measuring) DialHook(next redis.DialHook) redis.DialHook { return next }
 // ProcessHook implements redis.Hook.
 func (m measuring) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
+		ctx, span := begin(ctx, cmd.Name(), 1)
 		start := time.Now()
 		err := next(ctx, cmd)
-		m.commands.WithLabelValues(cmd.Name(), outcome(err)).Observe(time.Since(start).Seconds())
+		how := outcome(err)
+		end(span, how)
+		m.commands.WithLabelValues(cmd.Name(), how).Observe(time.Since(start).Seconds())
 		return err
 	}
 }
@@ -40,9 +43,12 @@ func (m measuring) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // ProcessPipelineHook implements redis.Hook.
 func (m measuring) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
+		ctx, span := begin(ctx, "pipeline", len(cmds))
 		start := time.Now()
 		err := next(ctx, cmds)
-		m.commands.WithLabelValues("pipeline", outcome(err)).Observe(time.Since(start).Seconds())
+		how := outcome(err)
+		end(span, how)
+		m.commands.WithLabelValues("pipeline", how).Observe(time.Since(start).Seconds())
 		return err
 	}
 }

@@ -6,25 +6,53 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	semconv "go.opentelemetry.io/otel/semconv/v1.26.0"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.uber.org/zap"
 )
 
 // TraceConfig says where traces go.
 type TraceConfig struct {
-	// Endpoint is the host:port of an OTLP gRPC receiver; empty traces nothing.
+	// Endpoint is the host:port of an OTLP receiver; empty traces nothing.
 	Endpoint string `mapstructure:"endpoint"`
+	// Protocol is what that receiver speaks: ProtocolGRPC or ProtocolHTTP.
+	Protocol string `mapstructure:"protocol"`
 	// Insecure speaks to it without TLS.
 	Insecure bool `mapstructure:"insecure"`
 	// Sampling is the share of traces kept, 0 to 1.
 	Sampling float64 `mapstructure:"sampling"`
+	// Errors keeps, of the other traces, what a process saw of those in which something failed.
+	Errors bool `mapstructure:"errors"`
 }
 
 // DefaultTraceConfig returns the defaults.
-func DefaultTraceConfig() TraceConfig { return TraceConfig{Sampling: 0.01, Insecure: true} }
+func DefaultTraceConfig() TraceConfig {
+	return TraceConfig{Protocol: ProtocolGRPC, Sampling: 0.01, Insecure: true, Errors: true}
+}
+
+// Validate says what is wrong, naming the setting.
+func (c TraceConfig) Validate() error {
+	if c.Protocol != ProtocolGRPC && c.Protocol != ProtocolHTTP {
+		return fmt.Errorf("trace.protocol %q: must be grpc or http", c.Protocol)
+	}
+	return nil
+}
+
+// RecordsAll reports whether spans are recorded of traces, too, that are not kept.
+func (c TraceConfig) RecordsAll() bool { return c.Endpoint != "" && c.Errors }
+
+// Service is what a process's traces are found by.
+type Service struct {
+	// Name is that of its role, or of the whole.
+	Name string
+	// Instance tells it from others of its name.
+	Instance string
+	Version  string
+	Roles    []string
+}
 
 // Tracing is the process's tracer.
 type Tracing struct {
@@ -57,34 +85,42 @@ func (r ratio) Description() string { return "a ratio that may change" }
 
 // StartTracing installs the process's tracer and the W3C propagator. Traces have ids
 // whether they are kept or not, and also when none is: a log's lines are found by them.
-func StartTracing(ctx context.Context, cfg TraceConfig, service string) (*Tracing, error) {
+func StartTracing(ctx context.Context, cfg TraceConfig, as Service, log *zap.Logger) (*Tracing, error) {
 	otel.SetTextMapPropagator(propagation.TraceContext{})
+	t := &Tracing{ratio: ratio{&atomic.Pointer[sdktrace.Sampler]{}}}
 	if cfg.Endpoint == "" {
-		t := &Tracing{ratio: ratio{&atomic.Pointer[sdktrace.Sampler]{}}}
 		provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
 		otel.SetTracerProvider(provider)
 		t.Stop = provider.Shutdown
 		return t, nil
 	}
-	if cfg.Sampling < 0 || cfg.Sampling > 1 {
-		return nil, fmt.Errorf("trace.sampling %v: must be 0 to 1", cfg.Sampling)
-	}
-	opts := []otlptracegrpc.Option{otlptracegrpc.WithEndpoint(cfg.Endpoint)}
-	if cfg.Insecure {
-		opts = append(opts, otlptracegrpc.WithInsecure())
-	}
-	exporter, err := otlptracegrpc.New(ctx, opts...)
+	exporter, err := cfg.exporter(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("trace.endpoint %s: %w", cfg.Endpoint, err)
+		return nil, err
 	}
-	t := &Tracing{ratio: ratio{&atomic.Pointer[sdktrace.Sampler]{}}}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces are not sent", zap.Error(err)) }))
 	t.SetSampling(cfg.Sampling)
-	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(exporter),
-		sdktrace.WithSampler(sdktrace.ParentBased(t.ratio)),
-		sdktrace.WithResource(resource.NewSchemaless(semconv.ServiceName(service))),
-	)
+	provider := newProvider(cfg, sdktrace.NewBatchSpanProcessor(exporter), t.ratio, as)
 	otel.SetTracerProvider(provider)
 	t.Stop = provider.Shutdown
 	return t, nil
+}
+
+// maxAttributeBytes bounds one value of a span, and with it what spans that are held back take.
+const maxAttributeBytes = 1 << 10
+
+func newProvider(cfg TraceConfig, kept sdktrace.SpanProcessor, share sdktrace.Sampler, as Service) *sdktrace.TracerProvider {
+	sampler := sdktrace.ParentBased(share)
+	if cfg.Errors {
+		kept, sampler = newFailed(kept), sdktrace.AlwaysRecord(sampler)
+	}
+	limits := sdktrace.NewSpanLimits()
+	limits.AttributeValueLengthLimit = maxAttributeBytes
+	return sdktrace.NewTracerProvider(
+		sdktrace.WithSpanProcessor(kept), sdktrace.WithSampler(sampler), sdktrace.WithRawSpanLimits(limits),
+		sdktrace.WithResource(resource.NewWithAttributes(semconv.SchemaURL,
+			semconv.ServiceName(as.Name), semconv.ServiceNamespace("gochat"), semconv.ServiceInstanceID(as.Instance),
+			semconv.ServiceVersion(as.Version), attribute.StringSlice("gochat.roles", as.Roles),
+		)),
+	)
 }

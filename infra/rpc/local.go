@@ -7,8 +7,10 @@ import (
 	"go.opentelemetry.io/otel"
 	otelcodes "go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
@@ -85,12 +87,27 @@ func continueTrace(ctx context.Context, req any, info *grpc.UnaryServerInfo, han
 	}
 	ctx = otel.GetTextMapPropagator().Extract(ctx, mdCarrier(md))
 	ctx, span := otel.Tracer("github.com/gochat/gochat/infra/rpc").Start(ctx, info.FullMethod[1:], trace.WithSpanKind(trace.SpanKindServer))
+	if span.IsRecording() {
+		span.SetAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(info.FullMethod[1:]))
+	}
 	defer span.End()
 	resp, err := handler(ctx, req)
-	if err != nil {
-		span.SetStatus(otelcodes.Error, status.Code(err).String())
+	if code := status.Code(err); err != nil && span.IsRecording() {
+		span.SetAttributes(semconv.RPCResponseStatusCode(code.String()))
+		if serversFault(code) {
+			span.SetStatus(otelcodes.Error, code.String())
+		}
 	}
 	return resp, err
+}
+
+// serversFault tells the codes that make a server's span an error, by the conventions.
+func serversFault(code codes.Code) bool {
+	switch code {
+	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
+		return true
+	}
+	return false
 }
 
 // mdCarrier reads a trace from metadata.

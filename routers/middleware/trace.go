@@ -2,12 +2,10 @@ package middleware
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -17,55 +15,119 @@ import (
 
 const traceParent = "traceparent"
 
-// Trace continues the trace that came in each record's metadata. A run with several
-// traces that are kept is a span of the first, linked to the others. Of traces that are
-// not kept the first one's id goes on, for the log. Of an error the content is cut out.
-func Trace(name string, content Content) message.HandlerMiddleware {
-	tracer := otel.Tracer("gochat/routers")
-	return func(h message.HandlerFunc) message.HandlerFunc {
-		return func(msg *message.Message) ([]*message.Message, error) {
-			ctx, links, sampled := remote(msg)
-			if !sampled {
-				msg.SetContext(ctx)
-				return h(msg)
-			}
-			ctx, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),
-				trace.WithAttributes(attribute.Int("gochat.run", len(mq.Run(msg)))))
-			defer span.End()
-			msg.SetContext(ctx)
-			out, err := h(msg)
-			if err != nil {
-				span.RecordError(errors.New(content.describe(msg, err)))
-				span.SetStatus(codes.Error, "failed")
-			}
-			return out, err
+// TracerName is what spans of the routers are found by.
+const TracerName = "github.com/gochat/gochat/routers"
+
+// Trace continues the trace that came in each record's metadata.
+//
+// A run is one span, of its first trace that is kept, with links to the others: what is done for
+// the run, down to the database, is below it. Each other trace that is kept has a span of its own
+// for its record, with a link to the run's, and so goes on to the receivers. Of traces that are
+// not kept the first one's id goes on, for the log.
+type Trace struct {
+	// System is what the queue is called, and Topic and Group where the records are from.
+	System, Topic, Group string
+	// Content is cut out of what is said of an error.
+	Content Content
+	// All has a span made also of runs without a trace that is kept, in case they fail.
+	All bool
+}
+
+// Middleware implements message.HandlerMiddleware.
+func (t Trace) Middleware(h message.HandlerFunc) message.HandlerFunc {
+	tracer, name := otel.Tracer(TracerName), "process "+t.Topic
+	return func(msg *message.Message) ([]*message.Message, error) {
+		first, others := remote(msg)
+		if !first.sampled && !t.All {
+			msg.SetContext(first.ctx)
+			return h(msg)
 		}
+		attributes := mq.Processing(t.System, t.Topic, t.Group, len(mq.Run(msg)))
+		links := make([]trace.Link, len(others))
+		for i := range others {
+			links[i] = trace.LinkFromContext(others[i].ctx)
+		}
+		ctx, span := tracer.Start(first.ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...), attributes)
+		first.goesOn(ctx)
+		spans := []trace.Span{span}
+		for _, o := range others {
+			own, s := tracer.Start(o.ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.LinkFromContext(ctx)), attributes)
+			o.goesOn(own)
+			spans = append(spans, s)
+		}
+		msg.SetContext(ctx)
+		out, err := h(msg)
+		if err != nil {
+			nameUnkept(span, msg)
+		}
+		for _, s := range spans {
+			if err != nil {
+				s.SetStatus(codes.Error, t.Content.describe(msg, err))
+			}
+			s.End()
+		}
+		return out, err
+	}
+}
+
+// nameUnkept links the span of a run that failed to the traces that are not kept: their clients ask, too.
+func nameUnkept(span trace.Span, msg *message.Message) {
+	for _, m := range mq.Run(msg) {
+		sc := contextOf(m)
+		if sc.IsValid() && !sc.IsSampled() && sc.TraceID() != span.SpanContext().TraceID() {
+			span.AddLink(trace.Link{SpanContext: sc})
+		}
+	}
+}
+
+// part is a record of a run with the trace that it came in.
+type part struct {
+	msg     *message.Message
+	ctx     context.Context
+	sampled bool
+}
+
+// goesOn has what becomes of the record continue a span, when its trace is kept.
+func (p part) goesOn(ctx context.Context) {
+	if p.sampled {
+		propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(p.msg.Metadata))
 	}
 }
 
 // notSampled ends a traceparent of a trace that is not kept, as we write it.
 const notSampled = "-00"
 
-// remote returns a context within the first trace of a run that is kept, or else within
-// its first one, and links to the others that are kept.
-func remote(msg *message.Message) (ctx context.Context, links []trace.Link, sampled bool) {
-	ctx = msg.Context()
+// remote returns the first record of a run whose trace is kept, or else the first one that has
+// a trace, and the others whose traces are kept.
+func remote(msg *message.Message) (first part, others []part) {
+	first = part{msg: msg, ctx: msg.Context()}
 	for _, m := range mq.Run(msg) {
 		parent := m.Metadata.Get(traceParent)
-		if parent == "" || strings.HasSuffix(parent, notSampled) && trace.SpanContextFromContext(ctx).IsValid() {
+		if parent == "" || strings.HasSuffix(parent, notSampled) && trace.SpanContextFromContext(first.ctx).IsValid() {
 			continue
 		}
-		c := propagation.TraceContext{}.Extract(msg.Context(), propagation.MapCarrier(m.Metadata))
-		switch kept := trace.SpanContextFromContext(c).IsSampled(); {
-		case kept && sampled:
-			links = append(links, trace.LinkFromContext(c))
-		case kept:
-			ctx, sampled = c, true
-		case !trace.SpanContextFromContext(ctx).IsValid():
-			ctx = c
+		sc := contextOf(m)
+		p := part{m, trace.ContextWithRemoteSpanContext(msg.Context(), sc), sc.IsSampled()}
+		switch {
+		case p.sampled && first.sampled:
+			others = append(others, p)
+		case p.sampled, !trace.SpanContextFromContext(first.ctx).IsValid():
+			first = p
 		}
 	}
-	return ctx, links, sampled
+	return first, others
+}
+
+func contextOf(m *message.Message) trace.SpanContext {
+	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier(m.Metadata)))
+}
+
+// Kept returns the traceparent of a record whose trace is kept, or "".
+func Kept(m *message.Message) string {
+	if parent := m.Metadata.Get(traceParent); parent != "" && !strings.HasSuffix(parent, notSampled) {
+		return parent
+	}
+	return ""
 }
 
 func traceID(ctx context.Context) string {

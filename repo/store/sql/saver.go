@@ -57,6 +57,13 @@ func (s *Saver) Save(ctx context.Context, run []store.Message) ([]store.SaveResu
 	if len(run) == 0 {
 		return nil, nil
 	}
+	ctx, end := s.lanes[0].db.Span(ctx, "save messages", len(run))
+	out, err := s.save(ctx, run)
+	end(err)
+	return out, err
+}
+
+func (s *Saver) save(ctx context.Context, run []store.Message) ([]store.SaveResult, error) {
 	parts := s.split(run)
 	if len(parts) == 1 {
 		c, err := parts[0].lane.submit(ctx, run)

@@ -692,7 +692,10 @@ type Delivery struct {
 	ReadBy int64 `protobuf:"varint,20,opt,name=read_by,json=readBy,proto3" json:"read_by,omitempty"`
 	// When the gateway accepted the message that is pushed, Unix milliseconds, so that the way to
 	// the socket can be measured. 0: it is not measured.
-	AcceptedAt    int64 `protobuf:"varint,21,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
+	AcceptedAt int64 `protobuf:"varint,21,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
+	// The W3C traceparent of the message that is told of, when its trace is kept: a record has
+	// messages of several traces.
+	TraceParent   string `protobuf:"bytes,22,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -795,6 +798,13 @@ func (x *Delivery) GetAcceptedAt() int64 {
 		return x.AcceptedAt
 	}
 	return 0
+}
+
+func (x *Delivery) GetTraceParent() string {
+	if x != nil {
+		return x.TraceParent
+	}
+	return ""
 }
 
 // Close names sockets to close, and how. Sockets that match every set field are closed.
@@ -927,8 +937,10 @@ type FanoutTask struct {
 	// 0: read them anew.
 	MembersVersion int64  `protobuf:"varint,9,opt,name=members_version,json=membersVersion,proto3" json:"members_version,omitempty"`
 	ConversationId string `protobuf:"bytes,10,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// As in Delivery.
+	TraceParent   string `protobuf:"bytes,11,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FanoutTask) Reset() {
@@ -1027,6 +1039,13 @@ func (x *FanoutTask) GetMembersVersion() int64 {
 func (x *FanoutTask) GetConversationId() string {
 	if x != nil {
 		return x.ConversationId
+	}
+	return ""
+}
+
+func (x *FanoutTask) GetTraceParent() string {
+	if x != nil {
+		return x.TraceParent
 	}
 	return ""
 }
@@ -1212,7 +1231,7 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"Downstream\x123\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x13.gochat.v1.DeliveryR\n" +
-	"deliveries\"\xd9\x02\n" +
+	"deliveries\"\xfc\x02\n" +
 	"\bDelivery\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x1a\n" +
 	"\beveryone\x18\x02 \x01(\bR\beveryone\x120\n" +
@@ -1224,7 +1243,8 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\x12\x17\n" +
 	"\aread_by\x18\x14 \x01(\x03R\x06readBy\x12\x1f\n" +
 	"\vaccepted_at\x18\x15 \x01(\x03R\n" +
-	"acceptedAt\"\xff\x01\n" +
+	"acceptedAt\x12!\n" +
+	"\ftrace_parent\x18\x16 \x01(\tR\vtraceParent\"\xff\x01\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +
@@ -1233,7 +1253,7 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\x14except_connection_id\x18\x05 \x01(\tR\x12exceptConnectionId\x12\x1b\n" +
 	"\topened_at\x18\x06 \x01(\x03R\bopenedAt\x12#\n" +
 	"\rissued_before\x18\a \x01(\x03R\fissuedBefore\x12\x1e\n" +
-	"\vopen_for_ms\x18\b \x01(\x03R\topenForMs\"\xa1\x03\n" +
+	"\vopen_for_ms\x18\b \x01(\x03R\topenForMs\"\xc4\x03\n" +
 	"\n" +
 	"FanoutTask\x12,\n" +
 	"\amessage\x18\x01 \x01(\v2\x12.gochat.v1.MessageR\amessage\x12\x19\n" +
@@ -1246,7 +1266,8 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\x0eextra_user_ids\x18\b \x03(\x03R\fextraUserIds\x12'\n" +
 	"\x0fmembers_version\x18\t \x01(\x03R\x0emembersVersion\x12'\n" +
 	"\x0fconversation_id\x18\n" +
-	" \x01(\tR\x0econversationId\",\n" +
+	" \x01(\tR\x0econversationId\x12!\n" +
+	"\ftrace_parent\x18\v \x01(\tR\vtraceParent\",\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
