@@ -131,6 +131,19 @@ func TestFailedRounds(t *testing.T) {
 	})
 }
 
+// TestRecordsGoWhileMessagesCannot: what keeps one kind does not keep the other.
+func TestRecordsGoWhileMessagesCannot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, cfg := &shelf{poison: 5, away: errors.New("away")}, config()
+		cfg.Poison = time.Hour
+		started(t, s, cfg)
+		assert.Zero(t, s.poison)
+		require.Len(t, s.ended, 1)
+		require.ErrorIs(t, s.ended[0], s.away)
+	})
+}
+
 // TestConfigure: another configuration holds at once, the same one changes nothing, and one that
 // makes no sense is refused.
 func TestConfigure(t *testing.T) {

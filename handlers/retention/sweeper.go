@@ -87,26 +87,25 @@ func (s *Sweeper) Run(ctx context.Context) error {
 }
 
 // round goes on until nothing is due. Conversations may have a time of their own where their kind
-// has none, so that messages are looked for in any case.
+// has none, so that messages are looked for in any case. Records go also while messages cannot.
 func (s *Sweeper) round(ctx context.Context) error {
-	for _, batch := range []func(context.Context, Config) (bool, error){s.expire, s.forget} {
-		for {
-			cfg := *s.now.Load()
-			more, err := bounded(ctx, cfg, batch)
-			if err != nil {
-				return err
-			}
-			if !more {
-				break
-			}
-			select {
-			case <-time.After(cfg.Pause):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+	return errors.Join(s.drain(ctx, s.expire), s.drain(ctx, s.forget))
+}
+
+// drain takes batch after batch until there is no more.
+func (s *Sweeper) drain(ctx context.Context, batch func(context.Context, Config) (bool, error)) error {
+	for {
+		cfg := *s.now.Load()
+		more, err := bounded(ctx, cfg, batch)
+		if err != nil || !more {
+			return err
+		}
+		select {
+		case <-time.After(cfg.Pause):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return nil
 }
 
 func bounded(ctx context.Context, cfg Config, batch func(context.Context, Config) (bool, error)) (bool, error) {
