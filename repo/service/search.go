@@ -32,21 +32,19 @@ func (r searches) IndexMessages(ctx context.Context, in *pb.IndexMessagesRequest
 	for i, m := range in.GetMessages() {
 		messages[i] = rediscache.FromProto(m)
 	}
-	if err := r.withoutExpired(ctx, messages); err != nil {
-		return nil, answer(err)
-	}
 	if err := r.store.Merge(ctx, search.Blocks(messages)); err != nil {
 		return nil, answer(err)
 	}
-	return &pb.IndexMessagesResponse{}, nil
+	return &pb.IndexMessagesResponse{}, answer(r.forgetExpired(ctx, messages))
 }
 
-// indexedLate is how old messages are that may have expired before they come to the index, which
-// is when it was behind for so long.
-const indexedLate = time.Minute
+// indexedLate is how old messages are that may have expired before they came to the index: half of
+// the least time for which messages are kept.
+const indexedLate = 500 * time.Millisecond
 
-// withoutExpired takes the content of messages that have expired.
-func (r searches) withoutExpired(ctx context.Context, messages []store.Message) error {
+// forgetExpired makes the blocks anew into which messages have come that have expired. It looks
+// after they have come: what expires later takes itself out.
+func (r searches) forgetExpired(ctx context.Context, messages []store.Message) error {
 	before := time.Now().Add(-indexedLate).UnixMilli()
 	var old []string
 	for i := range messages {
@@ -62,10 +60,16 @@ func (r searches) withoutExpired(ctx context.Context, messages []store.Message) 
 	if err != nil {
 		return err
 	}
+	var keys []store.BlockKey
 	for i := range messages {
-		messages[i].Expire(tips[messages[i].ConversationID].Expired)
+		if m := &messages[i]; m.Seq > 0 && m.Seq <= tips[m.ConversationID].Expired {
+			keys = append(keys, store.BlockOf(m.ConversationID, m.Seq))
+		}
 	}
-	return nil
+	if len(keys) == 0 {
+		return nil
+	}
+	return r.store.Rebuild(ctx, keys)
 }
 
 // RefreshIndex implements pb.SearchRepoServer.
