@@ -53,7 +53,9 @@ func (r retention) ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequ
 	if err != nil {
 		return nil, answer(err)
 	}
+	ids = ids[:0] // those that there was no room for stay due
 	for _, d := range done {
+		ids = append(ids, d.ConversationID)
 		out.Messages += int64(d.Messages)
 		if d.Messages > 0 {
 			out.Conversations++

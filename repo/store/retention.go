@@ -10,10 +10,11 @@ import (
 // Retention takes away what was kept long enough.
 type Retention interface {
 	// DueConversations lists conversations that may have messages whose time is over, at most limit
-	// of them, those that have waited longest first in each kind.
+	// of them, those that have waited longest first among those with the same time; these take turns.
 	DueConversations(ctx context.Context, keep Keep, limit int, now time.Time) ([]Due, error)
 	// Expire takes the content of at most limit messages of conversations whose time is over, the
-	// lowest numbers first. Caches and copies have to follow: the conversations stay due until Kept.
+	// lowest numbers first, and returns what became of those conversations that there was room for.
+	// Caches and copies have to follow: the conversations stay due until Kept.
 	Expire(ctx context.Context, conversations []string, keep Keep, limit int, now time.Time) ([]Expired, error)
 	// Kept notes when conversations are to be looked at again.
 	Kept(ctx context.Context, conversations []string) error

@@ -29,26 +29,44 @@ func (s *Store) keptIndex() string {
 }
 
 // DueConversations implements store.Retention. It reads one range of an index for each kind and
-// each different time that conversations of it have of their own.
+// each different time that conversations of it have of their own, and takes of them in turn: one
+// of which much is due does not keep the others waiting.
 func (s *Store) DueConversations(ctx context.Context, keep store.Keep, limit int, now time.Time) ([]store.Due, error) {
-	var out []store.Due
+	var lists [][]store.Due
 	for _, kind := range kinds {
-		own, err := s.ownTimes(ctx, kind)
+		times, err := s.ownTimes(ctx, kind)
 		if err != nil {
 			return nil, err
 		}
 		if kept := keep.Of(kind); kept > 0 {
-			if err := s.dueOf(ctx, &out, kind, byKind, now.Add(-kept).UnixMilli(), limit); err != nil {
+			list, err := s.dueOf(ctx, kind, byKind, now.Add(-kept).UnixMilli(), limit)
+			if err != nil {
 				return nil, err
 			}
+			lists = append(lists, list)
 		}
-		for _, ms := range own {
-			if err := s.dueOf(ctx, &out, kind, ms, now.UnixMilli()-ms, limit); err != nil {
+		for _, ms := range times {
+			list, err := s.dueOf(ctx, kind, ms, now.UnixMilli()-ms, limit)
+			if err != nil {
 				return nil, err
+			}
+			lists = append(lists, list)
+		}
+	}
+	return inTurn(lists, limit), nil
+}
+
+// inTurn takes the first of each list, then the second of each, until there are limit.
+func inTurn(lists [][]store.Due, limit int) (out []store.Due) {
+	for i, more := 0, true; more && len(out) < limit; i++ {
+		more = false
+		for _, list := range lists {
+			if i < len(list) && len(out) < limit {
+				out, more = append(out, list[i]), true
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // ownTimes lists the different times above 0 that conversations of a kind have of their own, one
@@ -69,14 +87,11 @@ func (s *Store) ownTimes(ctx context.Context, kind store.Type) (out []int64, err
 	}
 }
 
-// dueOf adds conversations that have kept something from before, until there are limit.
-func (s *Store) dueOf(ctx context.Context, out *[]store.Due, kind store.Type, keepMS, before int64, limit int) error {
-	if limit -= len(*out); limit <= 0 {
-		return nil
-	}
+// dueOf lists conversations that have kept something from before, the longest first.
+func (s *Store) dueOf(ctx context.Context, kind store.Type, keepMS, before int64, limit int) (out []store.Due, err error) {
 	query := "SELECT conversation_id, kept_at FROM conversations" + s.keptIndex() +
 		" WHERE type = ? AND keep_ms = ? AND kept_at > 0 AND kept_at < ? ORDER BY kept_at LIMIT ?"
-	err := s.read(ctx, s.db.Primary().DB, query, []any{kind, keepMS, before, limit}, func(rows *sql.Rows) error {
+	err = s.read(ctx, s.db.Primary().DB, query, []any{kind, keepMS, before, limit}, func(rows *sql.Rows) error {
 		var d store.Due
 		var keptAt int64
 		if err := rows.Scan(&d.ConversationID, &keptAt); err != nil {
@@ -85,13 +100,13 @@ func (s *Store) dueOf(ctx context.Context, out *[]store.Due, kind store.Type, ke
 		if keptAt > 1 {
 			d.Overdue = time.Duration(before-keptAt) * time.Millisecond
 		}
-		*out = append(*out, d)
+		out = append(out, d)
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("look for conversations with messages whose time is over: %w", err)
+		return nil, fmt.Errorf("look for conversations with messages whose time is over: %w", err)
 	}
-	return nil
+	return out, nil
 }
 
 // Expire implements store.Retention. The conversations are locked first, as savers lock them: what
@@ -108,17 +123,24 @@ func (s *Store) Expire(ctx context.Context, conversations []string, keep store.K
 			return err
 		}
 		room := limit
+		var gone []store.Span
 		for _, p := range places {
+			if room <= 0 {
+				break
+			}
 			done := store.Expired{ConversationID: p.id, Through: p.expired}
-			if before := p.before(keep, now); before > 0 && room > 0 {
+			if before := p.before(keep, now); before > 0 {
 				if done, err = expireIn(ctx, tx.Tx, p, before, room); err != nil {
 					return err
 				}
 			}
+			if done.Messages > 0 {
+				gone = append(gone, store.Span{ConversationID: p.id, From: p.expired, To: done.Through})
+			}
 			room -= done.Messages
 			out = append(out, done)
 		}
-		return s.forgetBlocks(ctx, tx.Tx, out)
+		return s.forgetBlocks(ctx, tx.Tx, gone)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("expire messages of %d conversations: %w", len(conversations), transient(err))
@@ -162,116 +184,34 @@ func (s *Store) lockKept(ctx context.Context, tx *sql.Tx, conversations []string
 	return out, err
 }
 
-// expireIn takes the content of a conversation's next messages that were stored before a time. It
-// stops at the first that was not: numbers and times go together but for what clocks differ.
-func expireIn(ctx context.Context, tx *sql.Tx, p keptPlace, before int64, room int) (store.Expired, error) {
-	done := store.Expired{ConversationID: p.id, Through: p.expired}
-	var list []store.Message
-	err := queryEach(ctx, tx, "SELECT "+messageColumns+" FROM messages WHERE conversation_id = ? AND seq_id > ? ORDER BY seq_id LIMIT ?",
-		[]any{p.id, int64(p.expired), room}, collect(&list))
-	if err != nil {
-		return done, err
-	}
-	if at := slices.IndexFunc(list, func(m store.Message) bool { return m.Timestamp >= before }); at >= 0 {
-		list = list[:at]
-	}
-	if len(list) == 0 {
-		return done, nil
-	}
-	done.Through, done.Messages = list[len(list)-1].Seq, len(list)
-	if err := expireRows(ctx, tx, p.id, list, &done); err != nil {
-		return done, err
-	}
-	_, err = tx.ExecContext(ctx, "UPDATE conversations SET expired_seq = ? WHERE conversation_id = ?", int64(done.Through), p.id)
-	return done, err
-}
-
-// plainExpired is what is beside the text of most messages that have expired.
-const plainExpired = `{"expired":true}`
-
-// expireRows writes what is left of messages: one statement for those that are nothing but text,
-// which most are, and one for each of the others.
-func expireRows(ctx context.Context, tx *sql.Tx, conversation string, list []store.Message, done *store.Expired) error {
-	for i := range list {
-		m := &list[i]
-		if m.Extra != nil {
-			for _, seq := range m.Extra.Edits {
-				if seq > done.Through {
-					done.Edits = append(done.Edits, seq)
-				}
-			}
-		}
-		plain := m.Extra == nil
-		if !m.Expire(done.Through) || plain {
-			continue
-		}
-		if err := writeExpired(ctx, tx, m); err != nil {
-			return err
-		}
-	}
-	_, err := tx.ExecContext(ctx, "UPDATE messages SET content = '', extra = ? WHERE conversation_id = ? AND seq_id >= ? AND seq_id <= ?"+
-		" AND extra IS NULL AND message_type <> 'system'", plainExpired, conversation, int64(list[0].Seq), int64(done.Through))
-	if err != nil {
-		return err
-	}
-	return expireEdits(ctx, tx, conversation, done)
-}
-
-// expireEdits takes the texts of edits that stay for a while themselves.
-func expireEdits(ctx context.Context, tx *sql.Tx, conversation string, done *store.Expired) error {
-	for chunk := range slices.Chunk(done.Edits, maxIn) {
-		args := []any{conversation}
-		for _, seq := range chunk {
-			args = append(args, int64(seq))
-		}
-		var edits []store.Message
-		err := queryEach(ctx, tx, "SELECT "+messageColumns+" FROM messages WHERE conversation_id = ? AND seq_id IN ("+marks(len(chunk))+")", args, collect(&edits))
-		if err != nil {
-			return err
-		}
-		for i := range edits {
-			if !edits[i].Expire(done.Through) {
-				continue
-			}
-			if err := writeExpired(ctx, tx, &edits[i]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func writeExpired(ctx context.Context, tx *sql.Tx, m *store.Message) error {
-	extra, err := formatExtra(m.Extra)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "UPDATE messages SET content = ?, extra = ? WHERE conversation_id = ? AND seq_id = ?",
-		m.Content, extra, m.ConversationID, int64(m.Seq))
-	return err
-}
-
 // forgetBlocks takes what has expired out of the search index, in a transaction that keeps others
-// from storing in the conversations: blocks of which nothing is left go, and the one that begins
-// before the end and goes on behind it is made anew.
-func (s *Store) forgetBlocks(ctx context.Context, tx *sql.Tx, done []store.Expired) error {
-	var cut []store.BlockKey
-	for _, d := range done {
-		if d.Messages == 0 {
-			continue
+// from storing in the conversations: blocks of which nothing is left go, and the one that goes on
+// behind the end is made anew. All are locked first, also those that are not there: whoever adds to
+// one later finds what has expired.
+func (s *Store) forgetBlocks(ctx context.Context, tx *sql.Tx, gone []store.Span) error {
+	var all, cut []store.BlockKey
+	for _, g := range gone {
+		for n := g.From / store.BlockSize; n*store.BlockSize < g.To; n++ {
+			all = append(all, store.BlockKey{ConversationID: g.ConversationID, Number: n})
 		}
-		first := (d.Through - uint64(d.Messages)) / store.BlockSize //nolint:gosec // more than nothing
-		end := d.Through / store.BlockSize
+		if g.To%store.BlockSize != 0 {
+			cut = append(cut, store.BlockKey{ConversationID: g.ConversationID, Number: g.To / store.BlockSize})
+		}
+	}
+	slices.SortFunc(all, search.CompareKeys)
+	slices.SortFunc(cut, search.CompareKeys)
+	for chunk := range slices.Chunk(all, blocksATime) {
+		if err := s.lockBlocks(ctx, tx, chunk); err != nil {
+			return err
+		}
+	}
+	for _, g := range gone {
 		_, err := tx.ExecContext(ctx, "DELETE FROM search_blocks WHERE conversation_id = ? AND block >= ? AND block < ?",
-			d.ConversationID, int64(first), int64(end))
+			g.ConversationID, int64(g.From/store.BlockSize), int64(g.To/store.BlockSize)) //nolint:gosec // numbers of messages
 		if err != nil {
 			return err
 		}
-		if d.Through%store.BlockSize != 0 {
-			cut = append(cut, store.BlockKey{ConversationID: d.ConversationID, Number: end})
-		}
 	}
-	slices.SortFunc(cut, search.CompareKeys)
 	for chunk := range slices.Chunk(cut, rebuiltATime) {
 		if err := s.rebuildBlocks(ctx, tx, chunk); err != nil {
 			return err

@@ -77,21 +77,32 @@ func (s *Store) Merge(ctx context.Context, blocks []store.Block) error {
 	return nil
 }
 
-// locked reads blocks so that nobody else changes them before the transaction ends;
-// those that have nothing are left out.
-func (s *Store) locked(ctx context.Context, tx *sql.Tx, keys []store.BlockKey) (map[store.BlockKey]store.Block, error) {
+// lockBlocks keeps others from changing blocks, or making them, before the transaction ends. On
+// SQLite nobody else writes meanwhile.
+func (s *Store) lockBlocks(ctx context.Context, tx *sql.Tx, keys []store.BlockKey) error {
+	if lock := newIndexStatements(s.db.Driver()).lock; lock != nil {
+		return lock.exec(ctx, tx, keyArgs(keys))
+	}
+	return nil
+}
+
+func keyArgs(keys []store.BlockKey) []any {
 	args := make([]any, 0, 2*len(keys))
 	for _, k := range keys {
 		args = append(args, k.ConversationID, int64(k.Number))
 	}
-	st := newIndexStatements(s.db.Driver())
-	if st.lock != nil {
-		if err := st.lock.exec(ctx, tx, args); err != nil {
-			return nil, err
-		}
+	return args
+}
+
+// locked reads blocks so that nobody else changes them before the transaction ends;
+// those that have nothing are left out.
+func (s *Store) locked(ctx context.Context, tx *sql.Tx, keys []store.BlockKey) (map[store.BlockKey]store.Block, error) {
+	if err := s.lockBlocks(ctx, tx, keys); err != nil {
+		return nil, err
 	}
+	st := newIndexStatements(s.db.Driver())
 	out := make(map[store.BlockKey]store.Block, len(keys))
-	err := st.read.query(ctx, tx, args, func(rows *sql.Rows) error {
+	err := st.read.query(ctx, tx, keyArgs(keys), func(rows *sql.Rows) error {
 		b, err := scanBlock(rows)
 		if err == nil && b.NewestAt != nothingAt {
 			out[b.BlockKey] = b
