@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/idgen"
@@ -24,6 +25,24 @@ func leadsMetric(leads *atomic.Bool) prometheus.Collector {
 		}
 		return 0
 	})
+}
+
+// onlineUsers shows how many users are online, where somebody counts them.
+type onlineUsers struct{ census *janitor.Census }
+
+var onlineDesc = prometheus.NewDesc("gochat_online_users",
+	"Users who have an open socket on any gateway, counted every 15 s by the process that does the chores, at most a minute ago. "+
+		"Exact while at most 4,000 users were connected within the last 40 minutes; beyond that from 4,000 of them, "+
+		"which is off by less than 1.6 % of their number in 19 of 20 counts.", nil, nil)
+
+// Describe implements prometheus.Collector, as Collect does.
+func (onlineUsers) Describe(ch chan<- *prometheus.Desc) { ch <- onlineDesc }
+
+// Collect shows the last count; where there is none, there is no figure.
+func (o onlineUsers) Collect(ch chan<- prometheus.Metric) {
+	if n, known := o.census.Users(); known {
+		ch <- prometheus.MustNewConstMetric(onlineDesc, prometheus.GaugeValue, float64(n))
+	}
 }
 
 // idMetrics are those of the generator of ids.

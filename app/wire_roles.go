@@ -182,6 +182,13 @@ func (a *app) startJanitor(context.Context) error {
 	if err != nil {
 		return err
 	}
+	census, err := janitor.NewCensus(pb.NewPresenceRepoClient(a.calls), a.cfg.Janitor.Timeout, func(err error) {
+		a.log.Warn("the users who are online were not counted; it is tried again", zap.Error(err))
+	})
+	if err != nil {
+		return err
+	}
+	a.metrics.MustRegister(onlineUsers{census})
 	keeper := routers.NewPoisonKeeper(a.cfg.Router, a.routing, pb.NewPoisonRepoClient(a.calls))
 	sweeper, err := retention.New(a.cfg.Retention, pb.NewRetentionRepoClient(a.calls), routers.NewRetentionObserver(a.metrics, a.log))
 	if err != nil {
@@ -194,6 +201,7 @@ func (a *app) startJanitor(context.Context) error {
 		all, ctx := errgroup.WithContext(ctx)
 		all.Go(func() error { return j.Run(ctx) })
 		all.Go(func() error { return crier.Run(ctx) })
+		all.Go(func() error { return census.Run(ctx) })
 		all.Go(func() error { return keeper.Run(ctx) })
 		all.Go(func() error { return sweeper.Run(ctx) })
 		return all.Wait()

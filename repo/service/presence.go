@@ -26,6 +26,15 @@ func (r presence) Present(ctx context.Context, in *pb.PresentRequest) (*pb.Prese
 	return out, nil
 }
 
+// CountOnline implements pb.PresenceRepoServer.
+func (r presence) CountOnline(ctx context.Context, _ *pb.CountOnlineRequest) (*pb.CountOnlineResponse, error) {
+	n, err := r.sessions.CountOnline(ctx)
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	return &pb.CountOnlineResponse{Users: n}, nil
+}
+
 // LastSeen implements pb.PresenceRepoServer.
 func (r presence) LastSeen(ctx context.Context, in *pb.LastSeenRequest) (*pb.LastSeenResponse, error) {
 	found, err := r.store.LastSeen(ctx, in.GetUserIds())

@@ -8,8 +8,8 @@ var overview = board{
 			{title: "Open sockets", about: "WebSockets on all gateways.", unit: "short", figure: true, queries: []query{
 				{`sum(gochat_gateway_connections{@})`, "sockets"},
 			}},
-			{title: "Users online", about: "Who has an open socket; a user with sockets on two gateways is counted on each.", unit: "short", figure: true, queries: []query{
-				{`sum(gochat_gateway_users{@})`, "users"},
+			{title: "Users online", about: "Who has an open socket, each once. With more than 4,000 it is within 1.6 % as a rule.", unit: "short", figure: true, queries: []query{
+				{`sum(gochat_online_users{@})`, "users"},
 			}},
 			{title: "Messages stored", about: "New messages a second.", unit: "ops", figure: true, queries: []query{
 				{`sum(rate(gochat_repo_messages_total{@,outcome="stored"}[$__rate_interval]))`, "stored"},

@@ -55,12 +55,15 @@ func (v *view) unchanged(words []*redis.StringCmd) bool {
 // lacks reports whether sessions may be missing in a part whose word was read.
 func (v *view) lacks(words []*redis.StringCmd) bool {
 	for i, word := range words {
-		if word != nil && (v.parts[i].epoch == "" || v.parts[i].joining || len(v.parts[i].lost) > 0) {
+		if word != nil && v.parts[i].lacks() {
 			return true
 		}
 	}
 	return false
 }
+
+// lacks reports whether sessions may be missing in a part.
+func (p *partView) lacks() bool { return p.epoch == "" || p.joining || len(p.lost) > 0 }
 
 // look returns what Redis said at most liveFor ago.
 func (s *Sessions) look(ctx context.Context) *view {

@@ -470,6 +470,86 @@ func (x *WroteResponse) GetPeerIds() []int64 {
 	return nil
 }
 
+type CountOnlineRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountOnlineRequest) Reset() {
+	*x = CountOnlineRequest{}
+	mi := &file_gochat_v1_presence_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountOnlineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountOnlineRequest) ProtoMessage() {}
+
+func (x *CountOnlineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_presence_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountOnlineRequest.ProtoReflect.Descriptor instead.
+func (*CountOnlineRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_presence_proto_rawDescGZIP(), []int{9}
+}
+
+type CountOnlineResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         int64                  `protobuf:"varint,1,opt,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountOnlineResponse) Reset() {
+	*x = CountOnlineResponse{}
+	mi := &file_gochat_v1_presence_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountOnlineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountOnlineResponse) ProtoMessage() {}
+
+func (x *CountOnlineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_presence_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountOnlineResponse.ProtoReflect.Descriptor instead.
+func (*CountOnlineResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_presence_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CountOnlineResponse) GetUsers() int64 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
 var File_gochat_v1_presence_proto protoreflect.FileDescriptor
 
 const file_gochat_v1_presence_proto_rawDesc = "" +
@@ -503,13 +583,17 @@ const file_gochat_v1_presence_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x19\n" +
 	"\bpeer_ids\x18\x02 \x03(\x03R\apeerIds\"*\n" +
 	"\rWroteResponse\x12\x19\n" +
-	"\bpeer_ids\x18\x01 \x03(\x03R\apeerIds2_\n" +
+	"\bpeer_ids\x18\x01 \x03(\x03R\apeerIds\"\x14\n" +
+	"\x12CountOnlineRequest\"+\n" +
+	"\x13CountOnlineResponse\x12\x14\n" +
+	"\x05users\x18\x01 \x01(\x03R\x05users2_\n" +
 	"\x0fPresenceService\x12L\n" +
-	"\vGetPresence\x12\x1d.gochat.v1.GetPresenceRequest\x1a\x1e.gochat.v1.GetPresenceResponse2\xd1\x01\n" +
+	"\vGetPresence\x12\x1d.gochat.v1.GetPresenceRequest\x1a\x1e.gochat.v1.GetPresenceResponse2\x9f\x02\n" +
 	"\fPresenceRepo\x12@\n" +
 	"\aPresent\x12\x19.gochat.v1.PresentRequest\x1a\x1a.gochat.v1.PresentResponse\x12C\n" +
 	"\bLastSeen\x12\x1a.gochat.v1.LastSeenRequest\x1a\x1b.gochat.v1.LastSeenResponse\x12:\n" +
-	"\x05Wrote\x12\x17.gochat.v1.WroteRequest\x1a\x18.gochat.v1.WroteResponseB;Z9github.com/gochat/gochat/contracts/gen/gochat/v1;gochatv1b\x06proto3"
+	"\x05Wrote\x12\x17.gochat.v1.WroteRequest\x1a\x18.gochat.v1.WroteResponse\x12L\n" +
+	"\vCountOnline\x12\x1d.gochat.v1.CountOnlineRequest\x1a\x1e.gochat.v1.CountOnlineResponseB;Z9github.com/gochat/gochat/contracts/gen/gochat/v1;gochatv1b\x06proto3"
 
 var (
 	file_gochat_v1_presence_proto_rawDescOnce sync.Once
@@ -523,7 +607,7 @@ func file_gochat_v1_presence_proto_rawDescGZIP() []byte {
 	return file_gochat_v1_presence_proto_rawDescData
 }
 
-var file_gochat_v1_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_gochat_v1_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_gochat_v1_presence_proto_goTypes = []any{
 	(*GetPresenceRequest)(nil),  // 0: gochat.v1.GetPresenceRequest
 	(*GetPresenceResponse)(nil), // 1: gochat.v1.GetPresenceResponse
@@ -534,24 +618,28 @@ var file_gochat_v1_presence_proto_goTypes = []any{
 	(*LastSeenResponse)(nil),    // 6: gochat.v1.LastSeenResponse
 	(*WroteRequest)(nil),        // 7: gochat.v1.WroteRequest
 	(*WroteResponse)(nil),       // 8: gochat.v1.WroteResponse
-	nil,                         // 9: gochat.v1.LastSeenResponse.LastSeenAtEntry
+	(*CountOnlineRequest)(nil),  // 9: gochat.v1.CountOnlineRequest
+	(*CountOnlineResponse)(nil), // 10: gochat.v1.CountOnlineResponse
+	nil,                         // 11: gochat.v1.LastSeenResponse.LastSeenAtEntry
 }
 var file_gochat_v1_presence_proto_depIdxs = []int32{
-	2, // 0: gochat.v1.GetPresenceResponse.presence:type_name -> gochat.v1.Presence
-	9, // 1: gochat.v1.LastSeenResponse.last_seen_at:type_name -> gochat.v1.LastSeenResponse.LastSeenAtEntry
-	0, // 2: gochat.v1.PresenceService.GetPresence:input_type -> gochat.v1.GetPresenceRequest
-	3, // 3: gochat.v1.PresenceRepo.Present:input_type -> gochat.v1.PresentRequest
-	5, // 4: gochat.v1.PresenceRepo.LastSeen:input_type -> gochat.v1.LastSeenRequest
-	7, // 5: gochat.v1.PresenceRepo.Wrote:input_type -> gochat.v1.WroteRequest
-	1, // 6: gochat.v1.PresenceService.GetPresence:output_type -> gochat.v1.GetPresenceResponse
-	4, // 7: gochat.v1.PresenceRepo.Present:output_type -> gochat.v1.PresentResponse
-	6, // 8: gochat.v1.PresenceRepo.LastSeen:output_type -> gochat.v1.LastSeenResponse
-	8, // 9: gochat.v1.PresenceRepo.Wrote:output_type -> gochat.v1.WroteResponse
-	6, // [6:10] is the sub-list for method output_type
-	2, // [2:6] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2,  // 0: gochat.v1.GetPresenceResponse.presence:type_name -> gochat.v1.Presence
+	11, // 1: gochat.v1.LastSeenResponse.last_seen_at:type_name -> gochat.v1.LastSeenResponse.LastSeenAtEntry
+	0,  // 2: gochat.v1.PresenceService.GetPresence:input_type -> gochat.v1.GetPresenceRequest
+	3,  // 3: gochat.v1.PresenceRepo.Present:input_type -> gochat.v1.PresentRequest
+	5,  // 4: gochat.v1.PresenceRepo.LastSeen:input_type -> gochat.v1.LastSeenRequest
+	7,  // 5: gochat.v1.PresenceRepo.Wrote:input_type -> gochat.v1.WroteRequest
+	9,  // 6: gochat.v1.PresenceRepo.CountOnline:input_type -> gochat.v1.CountOnlineRequest
+	1,  // 7: gochat.v1.PresenceService.GetPresence:output_type -> gochat.v1.GetPresenceResponse
+	4,  // 8: gochat.v1.PresenceRepo.Present:output_type -> gochat.v1.PresentResponse
+	6,  // 9: gochat.v1.PresenceRepo.LastSeen:output_type -> gochat.v1.LastSeenResponse
+	8,  // 10: gochat.v1.PresenceRepo.Wrote:output_type -> gochat.v1.WroteResponse
+	10, // 11: gochat.v1.PresenceRepo.CountOnline:output_type -> gochat.v1.CountOnlineResponse
+	7,  // [7:12] is the sub-list for method output_type
+	2,  // [2:7] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_presence_proto_init() }
@@ -565,7 +653,7 @@ func file_gochat_v1_presence_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_presence_proto_rawDesc), len(file_gochat_v1_presence_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -129,9 +129,10 @@ var PresenceService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	PresenceRepo_Present_FullMethodName  = "/gochat.v1.PresenceRepo/Present"
-	PresenceRepo_LastSeen_FullMethodName = "/gochat.v1.PresenceRepo/LastSeen"
-	PresenceRepo_Wrote_FullMethodName    = "/gochat.v1.PresenceRepo/Wrote"
+	PresenceRepo_Present_FullMethodName     = "/gochat.v1.PresenceRepo/Present"
+	PresenceRepo_LastSeen_FullMethodName    = "/gochat.v1.PresenceRepo/LastSeen"
+	PresenceRepo_Wrote_FullMethodName       = "/gochat.v1.PresenceRepo/Wrote"
+	PresenceRepo_CountOnline_FullMethodName = "/gochat.v1.PresenceRepo/CountOnline"
 )
 
 // PresenceRepoClient is the client API for PresenceRepo service.
@@ -147,6 +148,10 @@ type PresenceRepoClient interface {
 	// Wrote lists those of the peers who have a message, not a system message, stored in their single
 	// chat with the user.
 	Wrote(ctx context.Context, in *WroteRequest, opts ...grpc.CallOption) (*WroteResponse, error)
+	// CountOnline tells how many users are online, as of the last ten seconds: exactly while at most
+	// 4,000 have been within the last 40 minutes, beyond that as 4,000 of those let expect.
+	// UNAVAILABLE when the registry does not answer, or is being told what it has lost.
+	CountOnline(ctx context.Context, in *CountOnlineRequest, opts ...grpc.CallOption) (*CountOnlineResponse, error)
 }
 
 type presenceRepoClient struct {
@@ -187,6 +192,16 @@ func (c *presenceRepoClient) Wrote(ctx context.Context, in *WroteRequest, opts .
 	return out, nil
 }
 
+func (c *presenceRepoClient) CountOnline(ctx context.Context, in *CountOnlineRequest, opts ...grpc.CallOption) (*CountOnlineResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountOnlineResponse)
+	err := c.cc.Invoke(ctx, PresenceRepo_CountOnline_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PresenceRepoServer is the server API for PresenceRepo service.
 // All implementations must embed UnimplementedPresenceRepoServer
 // for forward compatibility.
@@ -200,6 +215,10 @@ type PresenceRepoServer interface {
 	// Wrote lists those of the peers who have a message, not a system message, stored in their single
 	// chat with the user.
 	Wrote(context.Context, *WroteRequest) (*WroteResponse, error)
+	// CountOnline tells how many users are online, as of the last ten seconds: exactly while at most
+	// 4,000 have been within the last 40 minutes, beyond that as 4,000 of those let expect.
+	// UNAVAILABLE when the registry does not answer, or is being told what it has lost.
+	CountOnline(context.Context, *CountOnlineRequest) (*CountOnlineResponse, error)
 	mustEmbedUnimplementedPresenceRepoServer()
 }
 
@@ -218,6 +237,9 @@ func (UnimplementedPresenceRepoServer) LastSeen(context.Context, *LastSeenReques
 }
 func (UnimplementedPresenceRepoServer) Wrote(context.Context, *WroteRequest) (*WroteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Wrote not implemented")
+}
+func (UnimplementedPresenceRepoServer) CountOnline(context.Context, *CountOnlineRequest) (*CountOnlineResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountOnline not implemented")
 }
 func (UnimplementedPresenceRepoServer) mustEmbedUnimplementedPresenceRepoServer() {}
 func (UnimplementedPresenceRepoServer) testEmbeddedByValue()                      {}
@@ -294,6 +316,24 @@ func _PresenceRepo_Wrote_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PresenceRepo_CountOnline_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountOnlineRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceRepoServer).CountOnline(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceRepo_CountOnline_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceRepoServer).CountOnline(ctx, req.(*CountOnlineRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PresenceRepo_ServiceDesc is the grpc.ServiceDesc for PresenceRepo service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -312,6 +352,10 @@ var PresenceRepo_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Wrote",
 			Handler:    _PresenceRepo_Wrote_Handler,
+		},
+		{
+			MethodName: "CountOnline",
+			Handler:    _PresenceRepo_CountOnline_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

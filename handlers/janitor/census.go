@@ -1,0 +1,85 @@
+package janitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// Counter knows how many users are online.
+type Counter interface {
+	CountOnline(ctx context.Context, in *pb.CountOnlineRequest, opts ...grpc.CallOption) (*pb.CountOnlineResponse, error)
+}
+
+const (
+	// countEvery is between two counts.
+	countEvery = 15 * time.Second
+	// countHolds is for how long a count is shown when none comes after it.
+	countHolds = time.Minute
+)
+
+// Census counts who is online, again and again. One goroutine runs it; all may ask it.
+type Census struct {
+	of      Counter
+	timeout time.Duration
+	report  func(error)
+	last    atomic.Pointer[count]
+}
+
+type count struct {
+	users int64
+	at    time.Time
+}
+
+// NewCensus returns a census; report is told of every failed count.
+func NewCensus(of Counter, timeout time.Duration, report func(error)) (*Census, error) {
+	if of == nil || timeout <= 0 || report == nil {
+		return nil, errors.New("configure census: a dependency is missing")
+	}
+	return &Census{of: of, timeout: timeout, report: report}, nil
+}
+
+// Run counts at once and every 15 s until ctx is done. Then nothing is known any longer: another
+// process counts.
+func (c *Census) Run(ctx context.Context) error {
+	defer c.last.Store(nil)
+	ticker := time.NewTicker(countEvery)
+	defer ticker.Stop()
+	for {
+		if err := c.count(ctx); err != nil && ctx.Err() == nil {
+			c.report(err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (c *Census) count(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	resp, err := c.of.CountOnline(ctx, &pb.CountOnlineRequest{})
+	if err != nil {
+		return fmt.Errorf("count who is online: %w", err)
+	}
+	c.last.Store(&count{resp.GetUsers(), time.Now()})
+	return nil
+}
+
+// Users tells how many users were online at the last count. It is not known where nobody counts,
+// and when there was no count for a minute.
+func (c *Census) Users() (n int64, known bool) {
+	last := c.last.Load()
+	if last == nil || time.Since(last.at) > countHolds {
+		return 0, false
+	}
+	return last.users, true
+}

@@ -1,0 +1,63 @@
+package janitor
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+type crowd struct {
+	users int64
+	err   error
+	asked int
+}
+
+func (c *crowd) CountOnline(context.Context, *pb.CountOnlineRequest, ...grpc.CallOption) (*pb.CountOnlineResponse, error) {
+	c.asked++
+	return &pb.CountOnlineResponse{Users: c.users}, c.err
+}
+
+// TestACountHoldsForAWhile: a gap of some seconds leaves no gap in a graph, and an old figure is
+// none.
+func TestACountHoldsForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		of, failed := &crowd{users: 7}, 0
+		c, err := NewCensus(of, time.Second, func(error) { failed++ })
+		require.NoError(t, err)
+		shows := func(after time.Duration, want int64, known bool, why string) {
+			t.Helper()
+			time.Sleep(after)
+			synctest.Wait()
+			n, is := c.Users()
+			assert.Equal(t, known, is, why)
+			assert.Equal(t, want, n, why)
+		}
+		shows(0, 0, false, "nobody has counted")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- c.Run(ctx) }()
+		shows(time.Second, 7, true, "it is counted at once")
+		of.users = 9
+		shows(countEvery, 9, true, "and again")
+		of.err = errors.New("away")
+		shows(countEvery, 9, true, "for a while the last count holds")
+		shows(countHolds, 0, false, "an old one does not")
+		of.err = nil
+		shows(countEvery, 9, true, "it is counted again")
+		assert.Equal(t, 5, failed)
+		assert.Equal(t, 8, of.asked)
+		cancel()
+		require.NoError(t, <-done)
+		shows(0, 0, false, "another process counts")
+	})
+	_, err := NewCensus(nil, 0, nil)
+	require.Error(t, err)
+}
