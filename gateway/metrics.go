@@ -16,6 +16,12 @@ const (
 	out = "out"
 	// otherType stands for every frame type that is not the contract's.
 	otherType = "other"
+
+	// How a batch of sends ends; late: confirmed after its senders were told that it took too long.
+	publishedOK      = "ok"
+	publishedLate    = "late"
+	publishedTimeout = "timeout"
+	publishedError   = "error"
 )
 
 // metrics are what operators see of the gateway.
@@ -79,6 +85,7 @@ func newMetrics(reg prometheus.Registerer, sockets *hub) (*metrics, error) {
 	online := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gochat_gateway_users", Help: "Users who have an open socket here; with sockets on two gateways a user is one on each.",
 	}, func() float64 { return float64(sockets.users()) })
+	m.atZero()
 	m.framesIn = counters(frames, in, contracts.FrameSend, contracts.FramePing, contracts.FrameRead, contracts.FrameTyping, contracts.FrameChange,
 		contracts.FrameDelivered, contracts.FramePresenceSubscribe)
 	m.framesOut = counters(frames, out, contracts.FrameHello, contracts.FrameAck, contracts.FrameStored,
@@ -93,6 +100,20 @@ func newMetrics(reg prometheus.Registerer, sockets *hub) (*metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// atZero makes the series that alerts look at: one that began with its first event would not be
+// seen to grow by it.
+func (m *metrics) atZero() {
+	for _, outcome := range []string{publishedOK, publishedLate, publishedTimeout, publishedError} {
+		m.publishes.WithLabelValues(outcome)
+	}
+	for _, code := range []int{
+		contracts.CloseTokenRevoked, contracts.CloseReplaced, contracts.CloseTooSlow, contracts.CloseNoPing, contracts.CloseFlooding,
+		contracts.CloseFrameTooLarge, contracts.CloseServerRestart,
+	} {
+		m.closes.WithLabelValues(strconv.Itoa(code))
+	}
 }
 
 func counters(vec *prometheus.CounterVec, direction string, types ...string) map[string]prometheus.Counter {
@@ -135,12 +156,12 @@ func (m *metrics) closed(code int) {
 }
 
 func (m *metrics) published(n int, took time.Duration, err error) {
-	outcome := "ok"
+	outcome := publishedOK
 	switch {
 	case errors.Is(err, errPublishSlow):
-		outcome = "timeout"
+		outcome = publishedTimeout
 	case err != nil:
-		outcome = "error"
+		outcome = publishedError
 	}
 	m.publishes.WithLabelValues(outcome).Observe(took.Seconds())
 	m.batches.Observe(float64(n))
@@ -148,9 +169,9 @@ func (m *metrics) published(n int, took time.Duration, err error) {
 
 // late counts how a batch ended whose senders had been told that it took too long.
 func (m *metrics) late(took time.Duration, err error) {
-	outcome := "late"
+	outcome := publishedLate
 	if err != nil {
-		outcome = "error"
+		outcome = publishedError
 	}
 	m.publishes.WithLabelValues(outcome).Observe(took.Seconds())
 }

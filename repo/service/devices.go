@@ -78,7 +78,7 @@ func (r devices) CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest) (*p
 		ID: in.GetTokenId(), DeviceKey: store.DeviceKey{UserID: in.GetUserId(), ID: in.GetDeviceId()},
 		IssuedAt: in.GetIssuedAt(), ExpiresAt: in.GetExpiresAt(),
 	}
-	state, err := r.tokenState(ctx, "devices", t)
+	state, err := r.tokenState(ctx, cacheDevices, t)
 	if err != nil {
 		return nil, err
 	}

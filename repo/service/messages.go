@@ -41,7 +41,7 @@ func (r messages) LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*
 			hits++
 		}
 	}
-	r.metrics.cached("dedup", hits, len(keys)-hits)
+	r.metrics.cached(cacheDedup, hits, len(keys)-hits)
 	return out, nil
 }
 
@@ -185,13 +185,13 @@ func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Mes
 		return nil, nil
 	}
 	if hot, all := r.cache.Hot(ctx, s); all {
-		r.metrics.cached("hot_messages", 1, 0)
+		r.metrics.cached(cacheHot, 1, 0)
 		return asKept(hot, s), nil
 	}
 	if s.From+rediscache.HotMessages < last {
-		r.metrics.old("hot_messages")
+		r.metrics.old(cacheHot)
 	} else {
-		r.metrics.cached("hot_messages", 0, 1)
+		r.metrics.cached(cacheHot, 0, 1)
 	}
 	lists, err := r.store.Spans(ctx, []store.Span{s})
 	if err != nil {

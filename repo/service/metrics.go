@@ -6,6 +6,16 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
+// The caches that are counted. Tokens are asked for by requests, and by gateways for the devices
+// that use them.
+const (
+	cacheUsers   = "users"
+	cacheDedup   = "dedup"
+	cacheHot     = "hot_messages"
+	cacheTokens  = "tokens"
+	cacheDevices = "devices"
+)
+
 // Metrics are what the repositories count. It is a prometheus.Collector. Safe for
 // concurrent use.
 type Metrics struct {
@@ -33,6 +43,14 @@ func NewMetrics() *Metrics {
 			Name: "gochat_repo_cache_total", Help: "Items that a cache was asked for, by hit and miss. What it could not answer is a miss; old: history beyond what it keeps.",
 		}, []string{"cache", "outcome"}),
 	}
+	// At 0, so that the first one is seen to be more.
+	for _, outcome := range []string{"stored", "duplicate", "refused"} {
+		m.outcomes.WithLabelValues(outcome)
+	}
+	for _, cache := range []string{cacheUsers, cacheDedup, cacheHot, cacheTokens, cacheDevices} {
+		m.cached(cache, 0, 0)
+	}
+	m.asked.WithLabelValues(cacheHot, "old")
 	return m
 }
 

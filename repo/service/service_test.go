@@ -287,6 +287,9 @@ func TestMetricsCount(t *testing.T) {
 	assert.Equal(t, map[string]float64{
 		"gochat_repo_cache_total hot_messages hit": 2, "gochat_repo_cache_total hot_messages miss": 0,
 		"gochat_repo_cache_total users hit": 1, "gochat_repo_cache_total users miss": 1,
+		"gochat_repo_cache_total hot_messages old": 0, "gochat_repo_cache_total dedup hit": 0, "gochat_repo_cache_total dedup miss": 0,
+		"gochat_repo_cache_total tokens hit": 0, "gochat_repo_cache_total tokens miss": 0,
+		"gochat_repo_cache_total devices hit": 0, "gochat_repo_cache_total devices miss": 0,
 		"gochat_repo_messages_total stored": 3, "gochat_repo_messages_total duplicate": 1, "gochat_repo_messages_total refused": 1,
 		"gochat_repo_save_seconds": 4, "gochat_repo_transaction_messages": 4,
 	}, got)

@@ -127,7 +127,7 @@ func (r *Repo) spans(ctx context.Context, spans []store.Span) ([][]store.Message
 			ask, missing = append(ask, spans[i]), append(missing, i)
 		}
 	}
-	r.metrics.cached("hot_messages", len(spans)-len(ask), len(ask))
+	r.metrics.cached(cacheHot, len(spans)-len(ask), len(ask))
 	if len(ask) > 0 {
 		read, err := r.store.Spans(ctx, ask)
 		if err != nil {

@@ -47,7 +47,7 @@ func (r users) SignOut(ctx context.Context, in *pb.SignOutRequest) (*pb.SignOutR
 // IsTokenRevoked implements pb.UserRepoServer.
 func (r users) IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest) (*pb.IsTokenRevokedResponse, error) {
 	t := store.UsedToken{ID: in.GetTokenId(), DeviceKey: store.DeviceKey{UserID: in.GetUserId()}, IssuedAt: in.GetIssuedAt()}
-	state, err := r.tokenState(ctx, "tokens", t)
+	state, err := r.tokenState(ctx, cacheTokens, t)
 	if err != nil {
 		return nil, err
 	}

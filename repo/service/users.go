@@ -31,7 +31,7 @@ func (r *Repo) users(ctx context.Context, ids []int64) (map[int64]store.User, er
 			ask = append(ask, id)
 		}
 	}
-	r.metrics.cached("users", len(out), len(ask))
+	r.metrics.cached(cacheUsers, len(out), len(ask))
 	if len(ask) == 0 {
 		return out, nil
 	}

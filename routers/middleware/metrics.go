@@ -13,6 +13,17 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
+// How runs, stages and publishes end.
+const (
+	endOK         = "ok"
+	endError      = "error"
+	endPermanent  = "permanent"
+	endTransient  = "transient"
+	endUnforeseen = "unforeseen"
+	endNewer      = "newer"
+	endPanic      = "panic"
+)
+
 // Metrics measures runs and stages of the routers. Safe for concurrent use.
 type Metrics struct {
 	runs     *prometheus.HistogramVec
@@ -72,6 +83,8 @@ func (m *Metrics) outbox(latency []float64) {
 	m.publishes = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "gochat_outbox_publish_seconds", Help: "Time until the queue confirmed what a handler published, by outcome.", Buckets: latency,
 	}, []string{"outcome"})
+	m.publishes.WithLabelValues(endOK)
+	m.publishes.WithLabelValues(endError) // at 0, so that the first one is seen to be more
 	m.records = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gochat_outbox_records_total", Help: "Records that handlers published, by topic; those for gateways are one.",
 	}, []string{"topic"})
@@ -81,7 +94,7 @@ func (m *Metrics) outbox(latency []float64) {
 func (m *Metrics) Retried(router string, err error) {
 	reason := outcome(err)
 	if IsPanic(err) {
-		reason = "panic"
+		reason = endPanic
 	}
 	m.retries.WithLabelValues(router, reason).Inc()
 }
@@ -119,10 +132,10 @@ const forGateways = "im-downstream-topic"
 // Published measures a call of an outbox with records for topics.
 func (m *Metrics) Published(topics iter.Seq[string], took time.Duration, err error) {
 	if err != nil {
-		m.publishes.WithLabelValues("error").Observe(took.Seconds())
+		m.publishes.WithLabelValues(endError).Observe(took.Seconds())
 		return
 	}
-	m.publishes.WithLabelValues("ok").Observe(took.Seconds())
+	m.publishes.WithLabelValues(endOK).Observe(took.Seconds())
 	for topic := range topics {
 		if _, of := contracts.GatewayOfTopic(topic); of {
 			topic = forGateways
@@ -140,6 +153,9 @@ var reasons = []string{
 func (m *Metrics) Router(name string) message.HandlerMiddleware {
 	for _, reason := range reasons {
 		m.poisoned.WithLabelValues(name, reason) // at 0, so that the first one is seen to be more
+	}
+	for _, reason := range []string{endTransient, endUnforeseen, endNewer, endPanic} {
+		m.retries.WithLabelValues(name, reason)
 	}
 	length := m.length.WithLabelValues(name)
 	return func(h message.HandlerFunc) message.HandlerFunc {
@@ -161,7 +177,7 @@ func (m *Metrics) Poisoned(router, reason string) { m.poisoned.WithLabelValues(r
 
 // Stage returns a function that records the time of one stage.
 func (m *Metrics) Stage(name string) func(d time.Duration, err error) {
-	ok, failed := m.stages.WithLabelValues(name, "ok"), m.stages.WithLabelValues(name, "error")
+	ok, failed := m.stages.WithLabelValues(name, endOK), m.stages.WithLabelValues(name, endError)
 	return func(d time.Duration, err error) {
 		if err != nil {
 			failed.Observe(d.Seconds())
@@ -174,13 +190,13 @@ func (m *Metrics) Stage(name string) func(d time.Duration, err error) {
 func outcome(err error) string {
 	switch {
 	case err == nil:
-		return "ok"
+		return endOK
 	case IsPermanent(err):
-		return "permanent"
+		return endPermanent
 	case errors.Is(err, ErrNewer):
-		return "newer"
+		return endNewer
 	case IsDependency(err):
-		return "transient"
+		return endTransient
 	}
-	return "unforeseen"
+	return endUnforeseen
 }
