@@ -38,6 +38,7 @@ type Talker struct {
 	lately  time.Time // of the last new send
 	dials   int
 	closes  []string // reasons of the closes that it saw
+	longest time.Duration
 	talking bool
 	// malformed are frames that are not as the contract's file says.
 	malformed []string
@@ -46,6 +47,7 @@ type Talker struct {
 // send is a message without an outcome.
 type send struct {
 	frame    []byte
+	begun    time.Time // when the client wanted to say it
 	at       time.Time // when it was written to a socket last
 	accepted bool
 	cried    bool // by Cry
@@ -94,6 +96,16 @@ func (t *Talker) Pending() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.pending)
+}
+
+// Longest is the longest time from the wish to send something to its outcome, over
+// all sends since Longest was called last: reconnections and repetitions are in it.
+func (t *Talker) Longest() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.longest
+	t.longest = 0
+	return d
 }
 
 // Closes returns the reasons of the closes so far.
@@ -250,7 +262,7 @@ func (t *Talker) nextFrame() []byte {
 func (t *Talker) begin(to Target, content func(n int, id string) string) *send {
 	t.sent++
 	id := t.Account.Name + "-" + strconv.Itoa(t.sent)
-	s := &send{frame: frame(to, id, content(t.sent, id))}
+	s := &send{frame: frame(to, id, content(t.sent, id)), begun: time.Now()}
 	t.pending[id] = s
 	t.Log.Add(Event{Kind: Invoked, Client: t.Account.UserID, TempID: id})
 	return s
@@ -286,6 +298,9 @@ func (t *Talker) on(data []byte) {
 func (t *Talker) finish(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if s := t.pending[id]; s != nil {
+		t.longest = max(t.longest, time.Since(s.begun))
+	}
 	delete(t.pending, id)
 }
 
