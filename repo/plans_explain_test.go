@@ -19,7 +19,7 @@ const rowsBound = 5000
 var small = []string{"store_epoch", "search_backfill", "write_probe", "webhook_hooks", "schema_breaks", "h"}
 
 // dear says in words what a statement does that grows with the data; nothing when it is right.
-func dear(ctx context.Context, d *db.DB, s sample) ([]string, error) {
+func dear(ctx context.Context, d *db.DB, s sample) (out []string, err error) {
 	begin, read := "EXPLAIN QUERY PLAN ", sqliteDear
 	if d.Driver() == db.MySQL {
 		if !strings.Contains(s.query, "SELECT") && (strings.HasPrefix(s.query, "INSERT") || strings.HasPrefix(s.query, "REPLACE")) {
@@ -31,11 +31,11 @@ func dear(ctx context.Context, d *db.DB, s sample) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("explain: %w", err)
 	}
-	var out []string
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		row, err := named(rows)
 		if err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
 		out = append(out, read(row)...)
 	}
@@ -43,7 +43,7 @@ func dear(ctx context.Context, d *db.DB, s sample) ([]string, error) {
 		// It stops where it has enough, which the server's figure leaves out.
 		out = slices.DeleteFunc(out, func(what string) bool { return strings.HasPrefix(what, "looks at") })
 	}
-	return slices.Compact(out), errors.Join(rows.Err(), rows.Close())
+	return slices.Compact(out), rows.Err()
 }
 
 func sortsRows(what string) bool { return strings.HasPrefix(what, "Using") }

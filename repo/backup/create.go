@@ -109,7 +109,7 @@ func (s Source) collect(ctx context.Context, m *Manifest, dir string, o Options)
 		return kinds, nil
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, names[KindSecrets]), raw, 0o600)
+		err = os.WriteFile(filepath.Join(dir, names[KindSecrets]), raw, 0o600) //nolint:gosec // a name of ours, in a directory that we made
 	}
 	if err != nil {
 		return nil, fmt.Errorf("back up the generated keys: %w", err)
