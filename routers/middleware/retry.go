@@ -55,7 +55,11 @@ func Failed(router string, content Content, log *zap.Logger) message.HandlerMidd
 		return func(msg *message.Message) ([]*message.Message, error) {
 			out, err := h(msg)
 			if err != nil && !errors.Is(err, context.Canceled) {
-				log.Error("a run failed; its lane tries it again", append(content.about(msg),
+				level := zap.ErrorLevel
+				if IsDependency(err) { // that says so itself, once
+					level = zap.WarnLevel
+				}
+				log.Log(level, "a run failed; its lane tries it again", append(content.about(msg),
 					zap.String("router", router), zap.String("error", content.describe(msg, err)))...)
 			}
 			return out, err

@@ -258,7 +258,7 @@ func TestWhatMayRunTwice(t *testing.T) {
 	}
 	for text, only := range map[string]db.Driver{
 		"CREATE TABLE t (a INT)": "", "DROP TABLE t": "", "INSERT INTO t VALUES (1)": "", "UPDATE t SET a = a + 1": "", "CREATE INDEX i ON t (a)": "",
-		"ALTER TABLE t ADD KEY i (a)": "", "ALTER TABLE t DROP COLUMN n, RENAME COLUMN a TO b": "", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT": "",
+		"ALTER TABLE t DROP COLUMN n, RENAME COLUMN a TO b": "", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT": "",
 		"INSERT OR REPLACE INTO t VALUES (1)": "",
 		"INSERT IGNORE INTO t VALUES (1)":     db.MySQL, "INSERT OR IGNORE INTO t VALUES (1)": db.SQLite,
 		"CREATE INDEX IF NOT EXISTS i ON t (a)": db.SQLite, "CREATE UNIQUE INDEX IF NOT EXISTS i ON t (a)": db.SQLite,
