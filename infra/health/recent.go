@@ -108,8 +108,8 @@ func (c *Checks) Standings(ctx context.Context) []Standing {
 	return out
 }
 
-// One asks a single dependency of Add, AddSoft or AddOwn, now and within the timeout of New.
-// known is whether there is one of that name.
+// One asks a single dependency of Add, AddSoft or AddOwn, now and within the timeout of New; several
+// callers at a time share the question. known is whether there is one of that name.
 func (c *Checks) One(ctx context.Context, name string) (known bool, err error) {
 	c.mu.Lock()
 	check := c.checks[name]
@@ -118,9 +118,14 @@ func (c *Checks) One(ctx context.Context, name string) (known bool, err error) {
 	}
 	c.mu.Unlock()
 	if check != nil {
-		ctx, cancel := context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-		return true, check(ctx)
+		// Who asks first may go; the others want the answer all the same.
+		ctx := context.WithoutCancel(ctx)
+		_, err, _ := c.flight.Do("one "+name, func() (any, error) {
+			ctx, cancel := context.WithTimeout(ctx, c.timeout)
+			defer cancel()
+			return nil, check(ctx)
+		})
+		return true, err
 	}
 	err, known = c.Recent(ctx)[name]
 	return known, err

@@ -115,6 +115,29 @@ func TestOneDependency(t *testing.T) {
 }
 
 // TestPulse: a process whose lock is held for ever does not get on, and one whose lock is free does.
+// TestAskersForOneShareTheQuestion: however many ask for a dependency, it is asked once at a time.
+func TestAskersForOneShareTheQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := health.New(time.Minute)
+		var asked atomic.Int32
+		c.Add("database", func(context.Context) error {
+			asked.Add(1)
+			time.Sleep(time.Second)
+			return errors.New("away")
+		})
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				known, err := c.One(t.Context(), "database")
+				assert.True(t, known)
+				assert.Error(t, err)
+			})
+		}
+		all.Wait()
+		assert.EqualValues(t, 1, asked.Load())
+	})
+}
+
 func TestPulse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := health.NewPulse(time.Second, 5*time.Second)
