@@ -89,7 +89,7 @@ func (i *importer) columns(ctx context.Context, p Part) ([]column, error) {
 	for n, name := range p.Columns {
 		at := slices.IndexFunc(there, func(c column) bool { return c.name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("%w that fits this database: it has no column %s in %s; a newer gochat has exported it", ErrNotExport, name, p.Name)
+			return nil, fmt.Errorf("%w that fits this database: it has no column %q in %s; a newer gochat has exported it", ErrNotExport, name, p.Name)
 		}
 		out[n] = there[at]
 	}

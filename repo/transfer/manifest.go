@@ -57,7 +57,7 @@ func (p Part) file() string { return p.Name + ".ndjson" }
 
 // ReadManifest reads and judges the manifest of an export. ErrNotExport.
 func ReadManifest(dir string) (*Manifest, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, ManifestFile)) // #nosec G304 -- the operator's directory
+	raw, err := readBounded(filepath.Join(dir, ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s has no %s; an export that was interrupted has to be made anew", ErrNotExport, dir, ManifestFile)
 	}
@@ -80,6 +80,22 @@ func ReadManifest(dir string) (*Manifest, error) {
 		}
 	}
 	return m, nil
+}
+
+// maxManifest is more than any manifest has, in bytes.
+const maxManifest = 1 << 20
+
+func readBounded(path string) (raw []byte, err error) {
+	f, err := os.Open(path) // #nosec G304 -- the operator's directory
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	raw, err = io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err == nil && len(raw) > maxManifest {
+		err = fmt.Errorf("%w: it has more than %d bytes", ErrNotExport, maxManifest)
+	}
+	return raw, err
 }
 
 // checkFiles reads all files of an export and says whether they are what the manifest says.

@@ -95,6 +95,10 @@ func begin(ctx context.Context, pool *sql.DB, driver db.Driver, export string) (
 				return fmt.Errorf("take what a new store has out of %s: %w", t.Name, err)
 			}
 		}
+		// A gochat that ran on the empty database has seen that there is nothing to find.
+		if _, err := tx.ExecContext(ctx, "UPDATE search_backfill SET conversation_id = '', block = 0, done = 0 WHERE id = 1"); err != nil {
+			return fmt.Errorf("let the search index be made anew: %w", err)
+		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO "+progressTable+" (id, export_id, table_number, file_offset, row_count) VALUES (1, ?, 0, 0, 0)", export)
 		if err != nil {
 			return fmt.Errorf("note that an import begins: %w", err)

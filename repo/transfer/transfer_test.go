@@ -208,6 +208,44 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 	})
 }
 
+// TestWhatIsImportedIsFound: a database on which a gochat ran before has an index that is made, of nothing.
+func TestWhatIsImportedIsFound(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, fresh func(t *testing.T) db.Config) {
+		first := migrated(t, embedded(t))
+		fill(t, first, 3)
+		dir := filepath.Join(t.TempDir(), "export")
+		_, err := ExportDir(t.Context(), first, dir, "test", quiet)
+		require.NoError(t, err)
+		second := migrated(t, fresh(t))
+		backfill := func() (done bool) {
+			_, done, err := sqlstore.New(second).Backfill(t.Context(), 100)
+			require.NoError(t, err)
+			return done
+		}
+		for !backfill() {
+			continue
+		}
+		_, err = Import(t.Context(), second, dir, quiet)
+		require.NoError(t, err)
+		var over bool
+		require.NoError(t, second.Primary().DB.QueryRowContext(t.Context(), "SELECT done FROM search_backfill WHERE id = 1").Scan(&over))
+		assert.False(t, over, "nobody would find what was imported")
+	})
+}
+
+// TestAManifestThatIsTooLong is not read into memory.
+func TestAManifestThatIsTooLong(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ManifestFile), []byte(`{"format": "gochat-export", "version": 1, "id": "x"}`), 0o600))
+	_, err := ReadManifest(dir)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(filepath.Join(dir, ManifestFile), 1<<40))
+	_, err = ReadManifest(dir)
+	require.ErrorIs(t, err, ErrNotExport)
+}
+
 // TestAnotherExportIsNoContinuation: what was begun with one export is not finished with another.
 func TestAnotherExportIsNoContinuation(t *testing.T) {
 	t.Parallel()
