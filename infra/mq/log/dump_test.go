@@ -121,3 +121,25 @@ func TestDumpHoldsWhatItHasNotRead(t *testing.T) {
 	assert.Contains(t, dump.String(), fmt.Sprintf("{\"end\":%d}", many))
 	require.NoError(t, s.Close())
 }
+
+// endless is a line that does not end.
+type endless struct{ began bool }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'A'
+	}
+	if !e.began {
+		e.began = true
+		return copy(p, `{"topic":"`), nil
+	}
+	return len(p), nil
+}
+
+// TestALineWithoutAnEnd is no message, and does not take all of the memory.
+func TestALineWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	s := openLog(t, t.TempDir())
+	require.ErrorIs(t, s.Load(t.Context(), &endless{}), stream.ErrNoDump)
+	require.NoError(t, s.Close())
+}

@@ -108,12 +108,14 @@ var ErrNoDump = errors.New("this is no whole dump of a message log")
 // Load publishes the messages of a dump in their order, and makes their topics. When it fails, a part of
 // them may be there.
 func (s *Stream) Load(ctx context.Context, r io.Reader) error {
-	dec := json.NewDecoder(r)
+	in := &bounded{r: r}
+	dec := json.NewDecoder(in)
 	var batch []mq.Outbound
 	made := map[string]bool{}
 	bytes, n := 0, 0
 	for {
 		var one dumped
+		in.left = dumpedMax
 		if err := dec.Decode(&one); err != nil {
 			return fmt.Errorf("%w: after %d messages: %w", ErrNoDump, n, err)
 		}
@@ -141,4 +143,24 @@ func (s *Stream) Load(ctx context.Context, r io.Reader) error {
 		bytes += mq.RecordBytes(m) + recordOverhead
 		n++
 	}
+}
+
+// dumpedMax is more than a line of a dump has, in bytes.
+const dumpedMax = 64 << 20
+
+var errLine = fmt.Errorf("a line of more than %d bytes", dumpedMax)
+
+// bounded reads at most so much for one line, so that no line takes all of the memory.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errLine
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
