@@ -32,6 +32,8 @@ const (
 	queuePath = "/queue"
 	// dumpTimeout bounds a dump of the queue, which holds what is accepted and not handled yet.
 	dumpTimeout = time.Hour
+	// stalled is how long one who takes a dump may take nothing: meanwhile the queue keeps all that it has.
+	stalled = time.Minute
 )
 
 // openControl answers commands, where the queue is of this process alone.
@@ -54,18 +56,41 @@ func (a *app) openControl(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("tell commands on this machine where to ask: %w", err), ln.Close())
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+queuePath, func(w http.ResponseWriter, r *http.Request) {
-		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+c.Token)) != 1 {
-			http.Error(w, "who asks has to know the word in "+controlFile, http.StatusUnauthorized)
-			return
-		}
-		if err := q.Dump(r.Context(), w); err != nil {
-			a.log.Warn("a dump of the message queue was cut off", zap.Error(err)) // the reader misses its end
-		}
-	})
+	mux.Handle("GET "+queuePath, answerDump(c.Token, q.Dump, stalled, a.log))
 	a.stack.Push("address for commands", func(context.Context) error { return os.Remove(a.dir.File(controlFile)) })
 	a.stack.Go("commands on this machine", func(ctx context.Context) error { return serveHTTP(ctx, ln, mux) })
 	return nil
+}
+
+// answerDump writes a dump to whoever knows the word. One that cannot be written to its end breaks the
+// connection, so that nobody takes what has come for all; so does a reader that stands still.
+func answerDump(word string, dump func(context.Context, io.Writer) error, stalled time.Duration, log *zap.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+word)) != 1 {
+			http.Error(w, "who asks has to know the word in "+controlFile, http.StatusUnauthorized)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), dumpTimeout)
+		defer cancel()
+		if err := dump(ctx, &patient{w: w, control: http.NewResponseController(w), wait: stalled}); err != nil {
+			log.Warn("a dump of the message queue was cut off", zap.Error(err))
+			panic(http.ErrAbortHandler)
+		}
+	})
+}
+
+// patient gives each write a deadline of its own.
+type patient struct {
+	w       io.Writer
+	control *http.ResponseController
+	wait    time.Duration
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(p.wait)); err != nil {
+		return 0, fmt.Errorf("bound a write: %w", err)
+	}
+	return p.w.Write(b)
 }
 
 // dumpOfRunning asks the process that has the data directory for a dump of its queue.
