@@ -64,8 +64,13 @@ func writeState(w http.ResponseWriter, state health.State, log *zap.Logger) {
 	}
 }
 
+// longestAnswer bounds an answer to machines and operators, such as a profile that takes minutes.
+const longestAnswer = 10 * time.Minute
+
 func serveHTTP(ctx context.Context, ln net.Listener, handler http.Handler) error {
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: longestAnswer, IdleTimeout: 2 * time.Minute,
+	}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()
 	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {

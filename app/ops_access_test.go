@@ -58,6 +58,24 @@ func TestWhoMaySeeTheInside(t *testing.T) {
 	}
 }
 
+// TestProfilesAreForNoPage: a page whose name was made to mean this machine reads no memory of it.
+func TestProfilesAreForNoPage(t *testing.T) {
+	for name, c := range map[string]struct {
+		listen, host string
+		want         int
+	}{
+		"a program":          {"127.0.0.1", "127.0.0.1:6060", 200},
+		"a page":             {"127.0.0.1", "evil.example:6060", 403},
+		"inside the network": {"10.0.0.1", "gochat-1:6060", 200},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/pprof/", nil)
+		r.Host = c.host
+		w := httptest.NewRecorder()
+		openProfiles(&net.TCPAddr{IP: net.ParseIP(c.listen), Port: 6060}).ServeHTTP(w, r)
+		assert.Equal(t, c.want, w.Code, name)
+	}
+}
+
 func TestATokenThatIsTooShort(t *testing.T) {
 	require.NoError(t, OpsConfig{}.validate())
 	require.NoError(t, OpsConfig{Token: "0123456789abcdef"}.validate())

@@ -125,7 +125,7 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		a.stack.Go("profiles", func(ctx context.Context) error { return serveHTTP(ctx, ln, profiles()) })
+		a.stack.Go("profiles", func(ctx context.Context) error { return serveHTTP(ctx, ln, openProfiles(ln.Addr())) })
 	}
 	return nil
 }

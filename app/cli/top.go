@@ -148,7 +148,7 @@ func (t *top) ask(ctx context.Context) (*status.Report, error) {
 		return nil, fmt.Errorf("read the answer of %s: %w", t.url, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: %s answers %s: %.200s", errNoStatus, t.url, resp.Status, strings.TrimSpace(string(body)))
+		return nil, fmt.Errorf("%w: %s answers %d: %.200q", errNoStatus, t.url, resp.StatusCode, strings.TrimSpace(string(body)))
 	}
 	var r status.Report
 	if err := json.Unmarshal(body, &r); err != nil {

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -58,4 +60,17 @@ func TestTopNeedsTheTokenElsewhere(t *testing.T) {
 	require.Zero(t, run(t.Context(), append([]string{"top", "--once"}, settings...), &stdout, &stderr), stderr.String())
 	assert.Contains(t, stdout.String(), "database")
 	assert.NotContains(t, b.stderr.String()+stdout.String(), token)
+}
+
+// TestTopSteersNoTerminal: what another server answers does not reach the terminal as it is.
+func TestTopSteersNoTerminal(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, "\x1b]0;title\x07")
+	}))
+	defer server.Close()
+	var stdout, stderr syncBuffer
+	require.Equal(t, 1, run(t.Context(), []string{"top", "--once", "--url", server.URL}, &stdout, &stderr))
+	assert.Contains(t, stderr.String(), "418")
+	assert.NotContains(t, stdout.String()+stderr.String(), "\x1b")
 }
