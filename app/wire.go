@@ -78,7 +78,7 @@ type app struct {
 // before it is.
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue, a.openControl,
+		a.nameProcess, a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue, a.openControl,
 		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startFeed, a.startGateway, a.listProcess, a.watchSettings, a.listenToSignals,
 	} {
 		if err := step(ctx); err != nil {
@@ -147,11 +147,7 @@ func (a *app) service() obs.Service {
 	return s
 }
 
-func (a *app) openObservation(ctx context.Context) error {
-	err := a.takeName()
-	if err != nil {
-		return err
-	}
+func (a *app) openObservation(ctx context.Context) (err error) {
 	if a.tracing, err = obs.StartTracing(ctx, a.cfg.Trace, a.service(), a.log); err != nil {
 		return err
 	}

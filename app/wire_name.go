@@ -18,6 +18,20 @@ import (
 // that answer calls under it.
 var named = []string{roleRepo, roleLogic, roleMessage, roleFanout, roleJanitor}
 
+// nameProcess gives the process the name that people know it by. It is first: from when an address is
+// open others ask for it.
+func (a *app) nameProcess(context.Context) error {
+	if a.name = a.cfg.Name; a.name != "" {
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("ask for the host's name (or set GOCHAT_NAME): %w", err)
+	}
+	a.name = host + "-" + strconv.Itoa(os.Getpid())
+	return nil
+}
+
 // replica is the name of this process's part of a role, which no other replica
 // has at the same time.
 func (a *app) replica(role string) string { return role + "-" + a.slot }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -58,25 +56,9 @@ func (a *app) openDir(context.Context) (err error) {
 	return err
 }
 
-// takeName names the process: as it was told, or after its host.
-func (a *app) takeName() error {
-	if a.name = a.cfg.Name; a.name != "" {
-		return nil
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return fmt.Errorf("ask for the host's name (or set GOCHAT_NAME): %w", err)
-	}
-	a.name = host + "-" + strconv.Itoa(os.Getpid())
-	return nil
-}
-
 // openRegistry joins the registry, when there is one, and gets this process's
 // worker id.
 func (a *app) openRegistry(ctx context.Context) (err error) {
-	if err := a.takeName(); err != nil {
-		return err
-	}
 	if !a.cfg.Registry.Enabled() {
 		if err := a.nameAlone(); err != nil {
 			return err
