@@ -218,3 +218,26 @@ func TestBackupOfWhatIsNotStored(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, all, 1)
 }
+
+// TestNothingOpensAStoreThatIsHalfRestored: to look into the database would change what a restore that was
+// cut off is to put away.
+func TestNothingOpensAStoreThatIsHalfRestored(t *testing.T) {
+	t.Parallel()
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	done(t, "migrate", "up", "--data-dir", dir)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "RESTORING"), []byte("{}"), 0o600))
+	export := filepath.Join(t.TempDir(), "export")
+	require.NoError(t, os.Mkdir(export, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(export, "manifest.json"), []byte(`{"format":"gochat-export","version":1,"id":"x"}`), 0o600))
+	before, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, command := range [][]string{
+		{"verify"}, {"export", "--out", out}, {"backup", "--out", out}, {"migrate", "up"}, {"migrate", "status"}, {"import", "--from", export},
+	} {
+		assert.Contains(t, refused(t, append(command, "--data-dir", dir)...), "was cut off", command)
+	}
+	after, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, after, len(before))
+	assert.NoFileExists(t, out)
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gochat/gochat/app"
 	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/repo/backup"
 	sqlstore "github.com/gochat/gochat/repo/store/sql"
 )
 
@@ -90,6 +91,9 @@ func withStore(cmd *cobra.Command, cfg *app.Config, fresh bool, work func(*db.DB
 	c := cfg.DB
 	if c.Driver != db.MySQL {
 		c.Path = cfg.DBPath(cfg.DataDir)
+		if err := backup.Cut(cfg.DataDir); err != nil {
+			return err // before a database is opened that is neither the old one nor the new
+		}
 		if _, err := os.Stat(c.Path); err != nil && !fresh {
 			return fmt.Errorf("there is no store at %s; name the data directory by --data-dir: %w", c.Path, app.Cause(err))
 		}

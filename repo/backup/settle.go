@@ -127,7 +127,8 @@ func (t Target) settle(p plan) error {
 		if _, err := os.Lstat(filepath.Join(before, name)); err == nil {
 			continue // what has its name in the directory is new
 		}
-		if err := os.Rename(filepath.Join(t.Dir, name), filepath.Join(before, name)); err != nil {
+		err := os.Rename(filepath.Join(t.Dir, name), filepath.Join(before, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a database's log goes when somebody looks into the database
 			return fmt.Errorf("put away what was there before: %w", err)
 		}
 	}
