@@ -89,7 +89,7 @@ func readArchive(ctx context.Context, r io.Reader, lock Lock, dir string) (*Mani
 			return nil, damaged(ctx, fmt.Errorf("its part %s is missing: %w", p.Name, err))
 		}
 		if h.Name != p.Name || h.Size != p.Bytes || h.Typeflag != tar.TypeReg {
-			return nil, damaged(ctx, fmt.Errorf("it has a part %s where %s should be", h.Name, p.Name))
+			return nil, damaged(ctx, fmt.Errorf("it has a part %q where %s should be", h.Name, p.Name))
 		}
 		sum, err := readPart(members, p, dir)
 		if err != nil {
@@ -99,15 +99,24 @@ func readArchive(ctx context.Context, r io.Reader, lock Lock, dir string) (*Mani
 			return nil, damaged(ctx, fmt.Errorf("its part %s is not what was written", p.Name))
 		}
 	}
-	if _, err := members.Next(); !errors.Is(err, io.EOF) {
-		return nil, damaged(ctx, fmt.Errorf("it goes on behind its end: %w", err))
+	if h, err := members.Next(); err == nil {
+		return nil, damaged(ctx, fmt.Errorf("it has a part %q that its list does not name", h.Name))
+	} else if !errors.Is(err, io.EOF) {
+		return nil, damaged(ctx, fmt.Errorf("its end cannot be read: %w", err))
 	}
 	// The end of the compression and of the encryption are checked by reading them.
-	if n, err := io.Copy(io.Discard, in); err != nil || n > 1<<20 {
+	n, err := io.Copy(io.Discard, io.LimitReader(in, maxRest+1))
+	if err != nil {
 		return nil, damaged(ctx, fmt.Errorf("its end cannot be read: %w", err))
+	}
+	if n > maxRest {
+		return nil, damaged(ctx, errors.New("it goes on behind its end"))
 	}
 	return m, nil
 }
+
+// maxRest is more than an archive has behind its last part.
+const maxRest = 1 << 20
 
 // damaged tells a backup that is not whole from a reader that has to stop.
 func damaged(ctx context.Context, err error) error {

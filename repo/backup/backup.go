@@ -14,6 +14,8 @@ var (
 	ErrNotBackup = errors.New("this is no whole backup")
 	// ErrLocked is wrapped when a backup is encrypted and the key that was given, or none, does not open it.
 	ErrLocked = errors.New("the backup is encrypted, and cannot be opened with what was given")
+	// ErrNotLocked is wrapped when a key was given and the backup is not encrypted.
+	ErrNotLocked = errors.New("the backup is not encrypted, though it should be")
 	// ErrNotEmpty is wrapped when the directory to restore into has data.
 	ErrNotEmpty = errors.New("the directory is not empty")
 )

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"filippo.io/age"
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -202,6 +203,8 @@ func TestBackupsThatCannotBeUsed(t *testing.T) {
 		"no database":          {edited(t, plain, func(m *Manifest) { m.Parts = m.Parts[:1] }), Lock{}, ErrNotBackup},
 		"another checksum":     {edited(t, plain, func(m *Manifest) { m.Parts[2].SHA256 = "00" }), Lock{}, ErrNotBackup},
 		"a name of a way out":  {edited(t, plain, func(m *Manifest) { m.Parts[0].Name = "../queue.ndjson" }), Lock{}, ErrNotBackup},
+		"not locked":           {plain, word, ErrNotLocked},
+		"one that goes on":     {append(bytes.Clone(plain), zeros(t, 64<<20)...), Lock{}, ErrNotBackup},
 		"a locked one cut off": {locked[:len(locked)-1], word, ErrNotBackup},
 		"a locked one changed": {flip(locked, len(locked)-100), word, ErrNotBackup},
 	}
@@ -225,11 +228,30 @@ func TestBackupsThatCannotBeUsed(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(to.Dir, "gochat.db"), []byte("old"), 0o600))
 		_, err := to.Restore(t.Context(), file, c.lock)
 		require.ErrorIs(t, err, c.want, name)
+		assert.NotContains(t, err.Error(), "%!", name)
 		list, err := os.ReadDir(to.Dir)
 		require.NoError(t, err)
 		assert.Len(t, list, 1, name)
 		assert.Equal(t, "old", content(t, to.Dir, "gochat.db"), name)
 	}
+}
+
+// zeros are so many of them, compressed.
+func zeros(t *testing.T, n int) []byte {
+	t.Helper()
+	z, err := zstd.NewWriter(nil)
+	require.NoError(t, err)
+	return z.EncodeAll(make([]byte, n), nil)
+}
+
+// TestABackupTakesNobodysName: a file that came while the backup was made stays.
+func TestABackupTakesNobodysName(t *testing.T) {
+	t.Parallel()
+	s, out := source(t), filepath.Join(t.TempDir(), "backup")
+	s.Queue = func(context.Context, io.Writer) error { return os.WriteFile(out, []byte("another"), 0o600) }
+	_, err := Create(t.Context(), s, out, Options{})
+	require.ErrorIs(t, err, fs.ErrExist)
+	assert.Equal(t, "another", content(t, out))
 }
 
 // edited is a plain archive with another manifest and the same parts.
@@ -314,6 +336,26 @@ func TestRestoreThatIsKilled(t *testing.T) {
 		require.NoError(t, err)
 		assert.Nil(t, r)
 	}
+}
+
+// TestRestoreThatIsKilledAndLookedAt: what was to be put away and has gone meanwhile keeps nothing from
+// being finished.
+func TestRestoreThatIsKilledAndLookedAt(t *testing.T) {
+	t.Parallel()
+	to := target(t.TempDir())
+	laid := filepath.Join(to.Dir, StageDir, newDir)
+	require.NoError(t, os.MkdirAll(laid, 0o700))
+	for _, file := range []string{filepath.Join(to.Dir, "gochat.db"), filepath.Join(to.Dir, "gochat.db-wal"), filepath.Join(laid, "gochat.db")} {
+		require.NoError(t, os.WriteFile(file, []byte(filepath.Dir(file)), 0o600))
+	}
+	p, err := to.plan(&Restored{NewEpoch: "e2"})
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(to.Dir, "gochat.db-wal")))
+	_, err = to.Finish()
+	require.NoError(t, err)
+	require.NoError(t, to.Cut())
+	assert.Equal(t, laid, content(t, to.Dir, "gochat.db"))
+	assert.Equal(t, to.Dir, content(t, to.Dir, p.Before, "gochat.db"))
 }
 
 // TestVacant: what a restore leaves alone does not count.

@@ -75,13 +75,26 @@ func Create(ctx context.Context, s Source, out string, o Options) (_ *Manifest, 
 	if err := check(ctx, made, sum, o.Lock); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(made, out); err != nil {
+	if err := giveName(made, out); err != nil {
 		return nil, fmt.Errorf("give the backup its name: %w", err)
 	}
 	if err := private.SyncDir(filepath.Dir(out)); err != nil {
 		return nil, fmt.Errorf("make the backup's name durable: %w", err)
 	}
 	return m, nil
+}
+
+// giveName gives a file a name, which another one may have got meanwhile: that stays. Where a file system
+// has no second names for a file, there is a moment in which it does not.
+func giveName(made, out string) error {
+	err := os.Link(made, out)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, err := os.Lstat(out); err == nil {
+		return fmt.Errorf("%s: %w", out, fs.ErrExist)
+	}
+	return os.Rename(made, out)
 }
 
 // collect writes the parts. The queue is first: what it holds and is stored in between comes twice, and the

@@ -49,7 +49,7 @@ func (t Target) Vacant() error {
 // brought to this program's schema and given another epoch before anything is touched; then what is there is put away
 // into a directory in Dir and the new takes its place. Killed before that, what is there is as it
 // was; killed within, Cut says so, no gochat starts on it, and Finish does the rest. Errors wrap ErrNotBackup,
-// ErrLocked and store.ErrNewerSchema, and then nothing was changed.
+// ErrLocked, ErrNotLocked and store.ErrNewerSchema, and then nothing was changed.
 func (t Target) Restore(ctx context.Context, file string, lock Lock) (_ *Restored, err error) {
 	stage := filepath.Join(t.Dir, StageDir)
 	if err := os.RemoveAll(stage); err != nil { // of a restore that was killed early

@@ -98,13 +98,16 @@ func (s *sealed) Close() error {
 	return err
 }
 
+// maxWindow is what decompression remembers at most, which is more than compression uses.
+const maxWindow = 64 << 20
+
 // The first bytes of what a backup may be.
 var (
 	ageMagic  = []byte("age-encryption.org/")
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
-// open decrypts and decompresses; closed frees what it took, and leaves r open.
+// open decrypts and decompresses, and refuses what is not encrypted when there is a key; closed frees what it took, and leaves r open.
 func (l Lock) open(r io.Reader) (_ io.Reader, closed func(), err error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	head, err := in.Peek(len(ageMagic))
@@ -122,8 +125,11 @@ func (l Lock) open(r io.Reader) (_ io.Reader, closed func(), err error) {
 		}
 	case !bytes.HasPrefix(head, zstdMagic):
 		return nil, nil, fmt.Errorf("%w: it begins with something else", ErrNotBackup)
+	case len(l.Identities) > 0:
+		// A passphrase says that the backup is of somebody who knows it.
+		return nil, nil, fmt.Errorf("%w: anybody may have made it; to use it all the same, name no passphrase and no key", ErrNotLocked)
 	}
-	z, err := zstd.NewReader(inner)
+	z, err := zstd.NewReader(inner, zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrNotBackup, err)
 	}
