@@ -45,20 +45,20 @@ func NewCensus(of Counter, timeout time.Duration, report func(error)) (*Census, 
 	return &Census{of: of, timeout: timeout, report: report}, nil
 }
 
-// Run counts at once and every 15 s until ctx is done. Then nothing is known any longer: another
-// process counts.
+// Run counts every 15 s until ctx is done, not at once: where all starts together, no gateway is
+// there yet. At the end nothing is known any longer: another process counts.
 func (c *Census) Run(ctx context.Context) error {
 	defer c.last.Store(nil)
 	ticker := time.NewTicker(countEvery)
 	defer ticker.Stop()
 	for {
-		if err := c.count(ctx); err != nil && ctx.Err() == nil {
-			c.report(err)
-		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return nil
+		}
+		if err := c.count(ctx); err != nil && ctx.Err() == nil {
+			c.report(err)
 		}
 	}
 }

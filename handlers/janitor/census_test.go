@@ -44,7 +44,8 @@ func TestACountHoldsForAWhile(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- c.Run(ctx) }()
-		shows(time.Second, 7, true, "it is counted at once")
+		shows(time.Second, 0, false, "gateways have to come first")
+		shows(countEvery, 7, true, "then it is counted")
 		of.users = 9
 		shows(countEvery, 9, true, "and again")
 		of.err = errors.New("away")
