@@ -27,6 +27,7 @@ var services = map[string]string{
 	pb.SearchRepo_ServiceDesc.ServiceName: roleRepo, pb.LimitRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.DeviceRepo_ServiceDesc.ServiceName: roleRepo, pb.ReceiptRepo_ServiceDesc.ServiceName: roleRepo,
 	pb.PresenceRepo_ServiceDesc.ServiceName: roleRepo, pb.PoisonRepo_ServiceDesc.ServiceName: roleRepo,
+	pb.RetentionRepo_ServiceDesc.ServiceName: roleRepo,
 
 	pb.AuthService_ServiceDesc.ServiceName: roleLogic, pb.UserService_ServiceDesc.ServiceName: roleLogic,
 	pb.ConversationService_ServiceDesc.ServiceName: roleLogic, pb.MessageService_ServiceDesc.ServiceName: roleLogic,
