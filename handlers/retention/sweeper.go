@@ -70,19 +70,23 @@ func (s *Sweeper) Configure(cfg Config) error {
 // Run does a round at every interval until ctx is done. One goroutine runs it.
 func (s *Sweeper) Run(ctx context.Context) error {
 	for {
-		if err := s.round(ctx); ctx.Err() == nil {
-			s.observe.Ended(time.Now(), err)
-		}
+		s.observed(ctx)
 		timer := time.NewTimer(s.now.Load().Interval)
 		select {
 		case <-timer.C:
 		case <-s.changed:
 		case <-ctx.Done():
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
+			timer.Stop()
 			return nil
 		}
+		timer.Stop()
+	}
+}
+
+// observed does a round, and tells how it ended unless that was the end of ctx.
+func (s *Sweeper) observed(ctx context.Context) {
+	if err := s.round(ctx); ctx.Err() == nil {
+		s.observe.Ended(time.Now(), err)
 	}
 }
 

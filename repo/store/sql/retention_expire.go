@@ -95,6 +95,7 @@ func blankEdits(ctx context.Context, tx *sql.Tx, m *store.Message, edits []uint6
 	for _, seq := range edits {
 		args = append(args, int64(seq))
 	}
+	//nolint:gosec // question marks are added
 	_, err := tx.ExecContext(ctx, "UPDATE messages SET content = ? WHERE conversation_id = ? AND seq_id IN ("+marks(len(edits))+")", args...)
 	return err
 }
