@@ -3,6 +3,7 @@ package janitor
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,14 +16,23 @@ import (
 )
 
 type crowd struct {
+	mu    sync.Mutex
 	users int64
 	err   error
 	asked int
 }
 
 func (c *crowd) CountOnline(context.Context, *pb.CountOnlineRequest, ...grpc.CallOption) (*pb.CountOnlineResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.asked++
 	return &pb.CountOnlineResponse{Users: c.users}, c.err
+}
+
+func (c *crowd) change(users int64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.users, c.err = users, err
 }
 
 // TestACountHoldsForAWhile: a gap of some seconds leaves no gap in a graph, and an old figure is
@@ -46,12 +56,12 @@ func TestACountHoldsForAWhile(t *testing.T) {
 		go func() { done <- c.Run(ctx) }()
 		shows(time.Second, 0, false, "gateways have to come first")
 		shows(countEvery, 7, true, "then it is counted")
-		of.users = 9
+		of.change(9, nil)
 		shows(countEvery, 9, true, "and again")
-		of.err = errors.New("away")
+		of.change(9, errors.New("away"))
 		shows(countEvery, 9, true, "for a while the last count holds")
 		shows(countHolds, 0, false, "an old one does not")
-		of.err = nil
+		of.change(9, nil)
 		shows(countEvery, 9, true, "it is counted again")
 		assert.Equal(t, 5, failed)
 		assert.Equal(t, 8, of.asked)

@@ -3,6 +3,7 @@ package retention_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +16,10 @@ import (
 	"github.com/gochat/gochat/handlers/retention"
 )
 
-// shelf has messages and records whose time is over.
+// shelf has messages and records whose time is over. Tests look at it between synctest.Wait and
+// the next sleep, and change it by change.
 type shelf struct {
+	mu               sync.Mutex
 	messages, poison int64
 	away             error
 	asked            []*pb.ExpireMessagesRequest
@@ -27,6 +30,8 @@ type shelf struct {
 }
 
 func (s *shelf) ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest, _ ...grpc.CallOption) (*pb.ExpireMessagesResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.asked = append(s.asked, in)
 	if _, bounded := ctx.Deadline(); !bounded {
 		return nil, errors.New("a call without an end")
@@ -40,6 +45,8 @@ func (s *shelf) ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest
 }
 
 func (s *shelf) ForgetRecords(_ context.Context, in *pb.ForgetRecordsRequest, _ ...grpc.CallOption) (*pb.ForgetRecordsResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.forgets = append(s.forgets, in)
 	n := min(s.poison, int64(in.GetLimit()))
 	s.poison -= n
@@ -47,11 +54,25 @@ func (s *shelf) ForgetRecords(_ context.Context, in *pb.ForgetRecordsRequest, _ 
 }
 
 func (s *shelf) Expired(messages int64, overdue time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.expired += messages
 	s.overdue = max(s.overdue, overdue)
 }
-func (s *shelf) Forgot(int64, int64)          {}
-func (s *shelf) Ended(_ time.Time, err error) { s.ended = append(s.ended, err) }
+
+func (s *shelf) Forgot(int64, int64) {}
+
+func (s *shelf) Ended(_ time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, err)
+}
+
+func (s *shelf) change(to func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to()
+}
 
 func config() retention.Config {
 	c := retention.DefaultConfig()
@@ -91,7 +112,7 @@ func TestRounds(t *testing.T) {
 		assert.Equal(t, (24 * time.Hour).Milliseconds(), s.asked[0].GetSingleMs())
 		assert.Zero(t, s.asked[0].GetGroupMs())
 		assert.Empty(t, s.forgets, "nothing says that records go")
-		s.messages = 1
+		s.change(func() { s.messages = 1 })
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.EqualValues(t, 26, s.expired)
@@ -123,7 +144,7 @@ func TestFailedRounds(t *testing.T) {
 		started(t, s, config())
 		require.Len(t, s.ended, 1)
 		require.ErrorIs(t, s.ended[0], s.away)
-		s.away = nil
+		s.change(func() { s.away = nil })
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.Zero(t, s.messages)
