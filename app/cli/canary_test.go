@@ -126,6 +126,8 @@ func (a *aviary) sayEverything(t *testing.T) {
 		say(`{"type": "` + frame + `", "data": {"conversationId": "canary", "content": 7, "tempMessageId": "the canary's"}}`)
 		say(`{"type": "` + frame + `", "data": "canary`)
 	}
+	say(`{"type": "send-message", "data": {"conversationId": "group_999999", "content": "canary", "messageType": "text", "tempMessageId": "rejected"}}`)
+	await(t, socket, contracts.FrameRejected)
 	say(`{"type": "ping", "data": {}}`)
 	await(t, socket, contracts.FramePong)
 	say(`{"type": "send-message", "data": "` + strings.Repeat(canary, 1<<14) + `"}`)
