@@ -31,8 +31,11 @@ import (
 // LagGrowing, LagStuck, SlowSockets, StoredLate, WebhookBehind, OpenFiles, VersionsMixed, NoWorkerID,
 // DatabasePoolExhausted, ReplicaAway, CacheCold, DiskFilling, DiskFull and the slower burns of
 // Unavailable; and Retrying: without a database sends are refused before a worker has anything to
-// try again.
+// try again. It takes minutes, so it is for the night.
 func TestAlertsFire(t *testing.T) {
+	if !nightly() {
+		t.Skip("CI_NIGHTLY is not set: alerts are not fired by real faults")
+	}
 	w := startWatched(t)
 	for _, f := range []struct {
 		name   string

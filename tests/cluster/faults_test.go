@@ -286,7 +286,7 @@ func (w *town) suffer(t *testing.T, f fault) {
 	time.Sleep(2 * time.Second) // the load before
 	f.do(t, w)
 	healed := time.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), complete)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*complete) // what is killed starts anew first
 	defer cancel()
 	require.NoError(t, w.Ready(ctx), "it does not heal by itself")
 	ready := time.Since(healed)

@@ -13,7 +13,7 @@ import (
 
 // longestWait is how long one send may take at most while processes are replaced one after
 // the other, from the wish to send to its outcome. It holds where the machine has nothing else to
-// do, so at night; otherwise it is complete.
+// do, so at night; otherwise it is twice complete.
 const longestWait = 5 * time.Second
 
 // TestRollingRestart replaces every process of a cluster, one after the other and in the
@@ -55,7 +55,7 @@ func (w *town) nobodyWaitsLong(t *testing.T, during string) {
 	t.Helper()
 	longest := w.waited()
 	t.Logf("%s: the longest send took %.1f s", during, longest.Seconds())
-	limit := complete
+	limit := 2 * complete
 	if nightly() {
 		limit = longestWait
 	}
