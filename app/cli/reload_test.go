@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -17,43 +15,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/grpc"
 )
-
-// spans is a receiver of traces that counts what it gets.
-type spans struct {
-	collector.UnimplementedTraceServiceServer
-	address string
-	got     atomic.Int64
-}
-
-func (s *spans) Export(_ context.Context, in *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
-	for _, r := range in.GetResourceSpans() {
-		for _, scope := range r.GetScopeSpans() {
-			s.got.Add(int64(len(scope.GetSpans())))
-		}
-	}
-	return &collector.ExportTraceServiceResponse{}, nil
-}
-
-func receiveSpans(t *testing.T) *spans {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
-	require.NoError(t, err)
-	s, server := &spans{address: ln.Addr().String()}, grpc.NewServer()
-	collector.RegisterTraceServiceServer(server, s)
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(ln) }()
-	t.Cleanup(func() { server.Stop(); assert.NoError(t, <-done) })
-	return s
-}
 
 // instance is a process whose settings are changed while it runs.
 type instance struct {
 	*program
 	token string
-	spans *spans
+	spans *traceReceiver
 }
 
 // launchTuned starts processes with the same words and a receiver of traces each.
@@ -61,9 +29,11 @@ func launchTuned(t *testing.T, n int, words ...string) []*instance {
 	t.Helper()
 	all := make([]*instance, n)
 	for i := range all {
-		in := &instance{spans: receiveSpans(t)}
+		in := &instance{}
+		var traces string
+		in.spans, traces = receive(t, "grpc")
 		in.program = launch(t, append([]string{
-			"--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0", "--trace-endpoint", in.spans.address,
+			"--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0", "--trace-endpoint", traces,
 		}, words...)...)
 		in.token = register(t, in.address(t))
 		all[i] = in
@@ -107,7 +77,7 @@ func (in *instance) takes(t *testing.T) {
 	in.waitFor(t, &in.stderr, `"to": "debug"`)
 	require.Eventually(t, func() bool {
 		in.status(t, 10)
-		return in.spans.got.Load() > 0
+		return len(in.spans.all()) > 0
 	}, ending, 50*time.Millisecond, "no trace is kept")
 }
 
@@ -116,7 +86,7 @@ func (in *instance) keeps(t *testing.T) {
 	t.Helper()
 	assert.Equal(t, http.StatusOK, in.status(t, 101))
 	assert.NotContains(t, in.stderr.String(), `"to": "debug"`)
-	assert.Zero(t, in.spans.got.Load())
+	assert.Empty(t, in.spans.all())
 }
 
 // TestTwoProcessesTakeAFile: a limit, the log's level and the sampling ratio change in all processes
