@@ -37,8 +37,8 @@ func (a *app) statusAt(at net.Addr) http.Handler {
 	return mux
 }
 
-// report tells how this process is.
-func (a *app) report(ctx context.Context) (*status.Report, error) {
+// report tells how this process is and, unless it is asked about it alone, how all are.
+func (a *app) report(ctx context.Context, alone bool) (*status.Report, error) {
 	b, now := ThisBuild(), time.Now()
 	r := &status.Report{
 		Process: status.Process{
@@ -59,6 +59,9 @@ func (a *app) report(ctx context.Context) (*status.Report, error) {
 	}
 	for _, l := range a.recent.Lines() {
 		r.Errors = append(r.Errors, status.Line{At: l.At.UnixMilli(), Count: l.Count, Level: l.Level, Message: l.Message, Fields: l.Fields})
+	}
+	if !alone {
+		a.everywhere.Fill(ctx, r)
 	}
 	return r, nil
 }

@@ -43,25 +43,26 @@ type app struct {
 	heard    chan os.Signal
 	tracing  *obs.Tracing
 
-	started   atomic.Bool
-	leaving   atomic.Bool  // the process is about to stop
-	leads     atomic.Bool  // this process does the chores that one does for all
-	listener  net.Listener // of the gateway
-	calling   net.Listener // of the services
-	operating net.Listener // of ops.listen; nil: it is off
-	dir       *dataDir     // nil: nothing is embedded
-	secrets   secrets
-	metrics   *prometheus.Registry
-	checks    *health.Checks
-	pulse     *health.Pulse
-	recent    *obs.Recent // lines of the log
-	meter     *status.Meter
-	begun     time.Time
-	members   atomic.Pointer[registry.Members] // all processes; nil: there is one
-	server    *rpc.Server                      // of the services; nil: nobody calls this process
-	gateway   *gateway.Gateway                 // nil: it is not in this process
-	registry  *registry.Registry               // nil: every role is in this process
-	ids       *idgen.Generator
+	started    atomic.Bool
+	leaving    atomic.Bool  // the process is about to stop
+	leads      atomic.Bool  // this process does the chores that one does for all
+	listener   net.Listener // of the gateway
+	calling    net.Listener // of the services
+	operating  net.Listener // of ops.listen; nil: it is off
+	dir        *dataDir     // nil: nothing is embedded
+	secrets    secrets
+	metrics    *prometheus.Registry
+	checks     *health.Checks
+	pulse      *health.Pulse
+	recent     *obs.Recent // lines of the log
+	meter      *status.Meter
+	everywhere *status.Everywhere
+	begun      time.Time
+	members    atomic.Pointer[registry.Members] // all processes; nil: there is one
+	server     *rpc.Server                      // of the services; nil: nobody calls this process
+	gateway    *gateway.Gateway                 // nil: it is not in this process
+	registry   *registry.Registry               // nil: every role is in this process
+	ids        *idgen.Generator
 
 	// local are the services of this process; calls reaches those of others as well.
 	local   *rpc.Local
@@ -111,6 +112,8 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 	a.metrics = obs.NewMetrics()
 	a.watchHealth()
 	a.meter = status.NewMeter(a.metrics)
+	a.everywhere = status.NewEverywhere(a.cfg.Ops.Token)
+	a.stack.Push("status of all processes", func(context.Context) error { a.everywhere.Close(); return nil })
 	a.metrics.MustRegister(buildMetric(a.cfg.Environment), states{a.checks}, a.settings.count, a.lines)
 	if a.cfg.Ops.Listen != "" {
 		ln, err := take(a.cfg.Ops.Listen, "ops-listen", "GOCHAT_OPS_LISTEN")

@@ -49,10 +49,11 @@ func Page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte(page)) // who asked may be gone
 }
 
-// JSON answers with the report that make makes.
-func JSON(report func(ctx context.Context) (*Report, error), log *zap.Logger) http.Handler {
+// JSON answers with what report makes: of one process alone where the request asks for that
+// (?alone), else of all.
+func JSON(report func(ctx context.Context, alone bool) (*Report, error), log *zap.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		made, err := report(r.Context())
+		made, err := report(r.Context(), r.URL.Query().Has("alone"))
 		if err != nil {
 			log.Warn("the status could not be told", zap.Error(err))
 			http.Error(w, "The status cannot be told just now.", http.StatusServiceUnavailable)

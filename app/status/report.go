@@ -30,6 +30,21 @@ type Report struct {
 	Errors []Line `json:"errors"`
 	// Processes are all that etcd knows of; empty where everything is in one.
 	Processes []Peer `json:"processes"`
+	// Cluster is what all processes that answered say together; null where everything is in one,
+	// and where a process was asked about itself alone (/status.json?alone).
+	Cluster *Cluster `json:"cluster"`
+}
+
+// Cluster adds up what processes say. OK of Processes are ok.
+type Cluster struct {
+	Processes int      `json:"processes"`
+	OK        int      `json:"ok"`
+	Rates     Rates    `json:"rates"`
+	Sockets   *float64 `json:"sockets"`
+	Lag       []Lag    `json:"lag"`
+	Poisoned  []Poison `json:"poisoned"`
+	// Errors are the newest lines of all, each with its Process.
+	Errors []Line `json:"errors"`
 }
 
 // Process is who tells, and what it takes.
@@ -112,6 +127,8 @@ type Line struct {
 	Level   string            `json:"level"`
 	Message string            `json:"message"`
 	Fields  map[string]string `json:"fields,omitempty"`
+	// Process is whose line it is, among those of all.
+	Process string `json:"process,omitempty"`
 }
 
 // Peer is a living process. Its own page is at Address, where it has one.
@@ -120,4 +137,13 @@ type Peer struct {
 	Roles   string `json:"roles"`
 	Address string `json:"address"`
 	Version string `json:"version"`
+	// State is what it said a moment ago, or that it did not answer; empty: it was not asked. The
+	// rest is of the same answer.
+	State         string   `json:"state,omitempty"`
+	UptimeSeconds *float64 `json:"uptimeSeconds,omitempty"`
+	Rates         *Rates   `json:"rates,omitempty"`
+	Sockets       *float64 `json:"sockets,omitempty"`
+	CPU           *float64 `json:"cpu,omitempty"`
+	MemoryBytes   *float64 `json:"memoryBytes,omitempty"`
+	Leads         *bool    `json:"leads,omitempty"`
 }

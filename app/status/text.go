@@ -25,20 +25,43 @@ func (r *Report) Text(errors int) string {
 	}
 	row("")
 	r.ways(row)
-	for _, l := range r.Lag {
-		row("lag of %s\tin %s\t%.0f", plain(l.Group), plain(l.Topic), l.Messages)
-	}
-	for _, x := range r.Poisoned {
-		row("given up\t%s\t%.0f", plain(x.Reason), x.Count)
-	}
-	for _, o := range r.Processes {
-		row("process %s\t%s\t%s\t%s", plain(o.Name), plain(o.Roles), plain(o.Version), plain(o.Address))
+	if r.Cluster == nil {
+		losses(row, r.Lag, r.Poisoned)
 	}
 	_ = t.Flush() // into memory
-	b.WriteByte('\n')
-	for _, e := range r.Errors[:min(errors, len(r.Errors))] {
-		fmt.Fprintf(&b, "%s %s ×%d %s%s\n", time.UnixMilli(e.At).Format(time.TimeOnly), plain(e.Level), e.Count, plain(e.Message), fields(e.Fields))
+	lines := r.Errors
+	if r.Cluster != nil {
+		b.WriteString(r.everywhere())
+		lines = r.Cluster.Errors
 	}
+	b.WriteByte('\n')
+	for _, e := range lines[:min(errors, len(lines))] {
+		fmt.Fprintf(&b, "%s %s ×%d %s%s%s\n", time.UnixMilli(e.At).Format(time.TimeOnly), plain(e.Level), e.Count,
+			plain(strings.TrimPrefix(e.Process+": ", ": ")), plain(e.Message), fields(e.Fields))
+	}
+	return b.String()
+}
+
+// everywhere is how all processes are: together, then each.
+func (r *Report) everywhere() string {
+	var b strings.Builder
+	c := r.Cluster
+	fmt.Fprintf(&b, "\nAll processes: %d, %d of them ok\n", c.Processes, c.OK)
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(format string, values ...any) { _, _ = fmt.Fprintf(t, format+"\n", values...) } // into memory
+	row("accepted %s/s\tstored %s/s\tdelivered %s/s\tsockets %s", figure(c.Rates.Accepted), figure(c.Rates.Stored), figure(c.Rates.Delivered), figure(c.Sockets))
+	losses(row, c.Lag, c.Poisoned)
+	row("")
+	row("process\troles\tstate\taccepted/s\tstored/s\tdelivered/s\tsockets\tcores\tmemory\tversion\taddress")
+	for _, p := range r.Processes {
+		rates := p.Rates
+		if rates == nil {
+			rates = &Rates{}
+		}
+		row("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", plain(p.Name), plain(p.Roles), plain(p.State), figure(rates.Accepted), figure(rates.Stored),
+			figure(rates.Delivered), figure(p.Sockets), figure(p.CPU), mebibytes(p.MemoryBytes), plain(p.Version), plain(p.Address))
+	}
+	_ = t.Flush() // into memory
 	return b.String()
 }
 
@@ -47,16 +70,22 @@ func (r *Report) figures(row func(string, ...any)) {
 	if r.Gateway != nil {
 		row("sockets %.0f\tusers %.0f", r.Gateway.Sockets, r.Gateway.Users)
 	}
-	memory := "–"
-	if r.Process.MemoryBytes != nil {
-		memory = fmt.Sprintf("%.0f MiB", *r.Process.MemoryBytes/(1<<20))
-	}
-	row("cores busy %s\tmemory %s\tgoroutines %s\topen files %s", figure(r.Process.CPU), memory, figure(r.Process.Goroutines), figure(r.Process.OpenFiles))
+	row("cores busy %s\tmemory %s\tgoroutines %s\topen files %s", figure(r.Process.CPU), mebibytes(r.Process.MemoryBytes), figure(r.Process.Goroutines), figure(r.Process.OpenFiles))
 	if r.Leads != nil {
 		row("leads the chores: %t", *r.Leads)
 	}
 	if r.WorkerLeaseSeconds != nil {
 		row("lease of its id %.1f s", *r.WorkerLeaseSeconds)
+	}
+}
+
+// losses are what waits and what was given up.
+func losses(row func(string, ...any), lag []Lag, poisoned []Poison) {
+	for _, l := range lag {
+		row("lag of %s\tin %s\t%.0f", plain(l.Group), plain(l.Topic), l.Messages)
+	}
+	for _, x := range poisoned {
+		row("given up\t%s\t%.0f", plain(x.Reason), x.Count)
 	}
 }
 
@@ -81,6 +110,13 @@ func figure(v *float64) string {
 		return fmt.Sprintf("%.0f", *v)
 	}
 	return fmt.Sprintf("%.2f", *v)
+}
+
+func mebibytes(v *float64) string {
+	if v == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f MiB", *v/(1<<20))
 }
 
 func wait(v *float64) string {

@@ -85,16 +85,33 @@ function show(r) {
   way("accepted → socket", r.latencies.acceptedToWritten);
   for (const s of r.stages) way("stage " + s.name, s);
   rows("latencies", ways, "No messages go through this process.");
-  rows("lag", r.lag.map((l) => [l.topic, l.group, [whole(l.messages), "n"]]), "The process that leads the chores tells it.");
-  rows("poisoned", r.poisoned.map((x) => [x.reason, [whole(x.count), "n"]]), "Nothing.");
-  rows("errors", r.errors.map((e) => [new Date(e.at).toLocaleTimeString(), [e.level, e.level === "warn" ? "warn" : "error"], [whole(e.count), "n"],
-    e.message + Object.entries(e.fields ?? {}).map(([k, v]) => ` ${k}=${v}`).join("")]), "None.");
-  $("others").hidden = r.processes.length === 0;
+  const all = r.cluster ?? r;
+  rows("lag", all.lag.map((l) => [l.topic, l.group, [whole(l.messages), "n"]]), "The process that leads the chores tells it.");
+  rows("poisoned", all.poisoned.map((x) => [x.reason, [whole(x.count), "n"]]), "Nothing.");
+  rows("errors", all.errors.map((e) => [new Date(e.at).toLocaleTimeString(), [e.level, e.level === "warn" ? "warn" : "error"], [whole(e.count), "n"],
+    (e.process ? e.process + ": " : "") + e.message + Object.entries(e.fields ?? {}).map(([k, v]) => ` ${k}=${v}`).join("")]), "None.");
+  everywhere(r);
+}
+
+// everywhere shows what the processes say together, and each in a line.
+function everywhere(r) {
+  const c = r.cluster;
+  $("others").hidden = $("alone").hidden = !c;
+  if (!c) return;
+  $("together").textContent = `${c.processes}, of which ${c.ok} are ok. Their lag, what they gave up, and their warnings are below.`;
+  $("alone").textContent = `This process: ${r.process.name} (${r.process.roles.join(", ")})`;
+  const cards = [];
+  for (const [name, v] of [["accepted", c.rates.accepted], ["stored", c.rates.stored], ["delivered", c.rates.delivered]])
+    if (v != null) cards.push(card(`${name} a second, all`, number(v), v));
+  if (c.sockets != null) cards.push(card("sockets, all", whole(c.sockets)));
+  $("sums").replaceChildren(...cards);
   rows("processes", r.processes.map((o) => {
-    if (!o.address) return [o.name, o.roles, o.version, "–"];
-    const a = element("a", o.address);
-    a.href = `http://${o.address}/status`;
-    return [o.name, o.roles, o.version, a];
+    const page = o.address ? element("a", o.address) : "–", rates = o.rates ?? {};
+    if (o.address) page.href = `http://${o.address}/status`;
+    const figure = (text) => [text, "n"];
+    return [o.name + (o.leads ? " (leads)" : ""), o.roles, [o.state ?? "–", "word " + (/^[a-z]+$/.test(o.state ?? "") ? o.state : "down")],
+      figure(number(rates.accepted)), figure(number(rates.stored)), figure(number(rates.delivered)), figure(whole(o.sockets)),
+      figure(number(o.cpu)), figure(bytes(o.memoryBytes)), figure(o.uptimeSeconds == null ? "–" : span(o.uptimeSeconds)), o.version, page];
   }), "");
 }
 

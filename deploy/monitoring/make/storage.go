@@ -80,6 +80,20 @@ var storage = board{
 				{`sum(rate(gochat_repo_redis_wait_seconds_total{@}[$__rate_interval]))`, "waiting"},
 			}},
 		}},
+		{"Retention", []view{
+			{title: "Messages that expired", about: "What they said was taken away; their ids and numbers stay. Nothing where retention keeps for ever, as it does by default.", unit: "ops", queries: []query{
+				{`sum(rate(gochat_retention_messages_total{@}[$__rate_interval]))`, "expired"},
+			}},
+			{title: "Records that were forgotten", about: "Poisoned records, and what receivers of webhooks failed with.", unit: "ops", queries: []query{
+				{`sum by (record) (rate(gochat_retention_records_total{@}[$__rate_interval]))`, "{{record}}"},
+			}},
+			{title: "How late the oldest was", about: "By how much the oldest message that the last round has found had outlived its time. Growing: the rounds do not keep up, or fail.", unit: "s", queries: []query{
+				{`max(gochat_retention_overdue_seconds{@})`, "overdue"},
+			}},
+			{title: "Rounds that failed", about: "They are tried again. The janitor's log says why.", unit: "ops", queries: []query{
+				{`sum(rate(gochat_retention_errors_total{@}[$__rate_interval]))`, "failed"},
+			}},
+		}},
 		{"Embedded stores", []view{
 			{title: "Sizes", about: "What the stores of the data directory take. The queue gives space back in whole files.", unit: "bytes", queries: []query{
 				{`sum by (instance, store) (gochat_data_store_bytes{@})`, "{{instance}} {{store}}"},
