@@ -104,7 +104,7 @@ var settingsOfServers = []conf.Spec{
 	{Path: "registry.tls.key", Local: true, About: "File of that certificate's key."},
 
 	{Path: "rpc.listen", Local: true, About: "host:port on which other processes call this one; port 0 takes a free one."},
-	{Path: "rpc.advertise", Local: true, About: "host or host:port under which others reach it; empty: the address that it listens on."},
+	{Path: "rpc.advertise", Local: true, About: "host or host:port under which others reach it; empty: the address that it listens on. Its host is also that of the status page, where ops.listen is every address."},
 	{Path: "rpc.insecure", About: "Calls may be unencrypted over a network that others can reach."},
 	{Path: "rpc.call_timeout", Min: short, Max: long, About: "Deadline of a call that has none."},
 	{Path: "rpc.connect_timeout", Min: short, Max: long, About: "For so long a call waits while no server is known yet."},

@@ -139,7 +139,7 @@ func TestAVolumeOfKubernetes(t *testing.T) {
 	in.takes(t)
 	exchange("3", "log:\n  level: warn\n")
 	in.waitFor(t, &in.stderr, `"to": "warn"`)
-	assert.Equal(t, http.StatusOK, in.status(t, 101))
+	require.Eventually(t, func() bool { return in.status(t, 101) == http.StatusOK }, ending, 20*time.Millisecond, "%s", in.stderr.String())
 }
 
 // TestASteppedLevelStays while other settings change, until the configuration is asked for.

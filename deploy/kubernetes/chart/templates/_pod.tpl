@@ -54,7 +54,7 @@ spec:
       args: {{ append .args "--config=/etc/gochat/config/gochat.yaml" | toJson }}
       env:
         - {name: GOMEMLIMIT, value: {{ include "gochat.memory" .cfg.resources.limits.memory }}}
-        {{- if has $component (list "repo" "logic") }}
+        {{- if ne $component "embedded" }}
         - {name: GOCHAT_RPC_ADVERTISE, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
         {{- end }}
         {{- if .serves }}
