@@ -38,7 +38,11 @@ func migrateCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	})
 	down := migration(cfg, "down", "Undo the migrations that were applied last", func(ctx context.Context, d *db.DB) error {
 		if !yes {
-			return usageError{errors.New("this drops tables with what is stored in them; make a backup, then say --yes")}
+			last, err := lastMigrations(ctx, d)
+			if err != nil {
+				return err
+			}
+			return usageError{fmt.Errorf("this would undo %s, and drop what is stored in its tables and columns; make a backup, then say --yes", last)}
 		}
 		return undo(ctx, d)
 	})
@@ -95,7 +99,7 @@ func withStore(cmd *cobra.Command, cfg *app.Config, fresh bool, work func(*db.DB
 			return err // before a database is opened that is neither the old one nor the new
 		}
 		if _, err := os.Stat(c.Path); err != nil && !fresh {
-			return fmt.Errorf("there is no store at %s; name the data directory by --data-dir: %w", c.Path, app.Cause(err))
+			return fmt.Errorf("there is no store at %s; name the data directory by --data-dir, or, for one on MySQL, the settings of a server by --config or GOCHAT_DB_DRIVER=mysql: %w", c.Path, app.Cause(err))
 		}
 	}
 	d, err := db.Open(cmd.Context(), c, zap.NewNop())
@@ -134,6 +138,28 @@ func reportNewer(ctx context.Context, d *db.DB, w io.Writer) error {
 		return fmt.Errorf("print the migrations of a newer gochat: %w", err)
 	}
 	return nil
+}
+
+// lastMigrations names those that were applied together last, which "down" would undo.
+func lastMigrations(ctx context.Context, d *db.DB) (string, error) {
+	list, err := sqlstore.MigrationStatus(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	run := int64(0)
+	for _, one := range list {
+		run = max(run, one.Run)
+	}
+	var names []string
+	for _, one := range list {
+		if run > 0 && one.Run == run {
+			names = append(names, one.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "nothing", nil
+	}
+	return strings.Join(names, ", "), nil
 }
 
 // errPending ends status with exit code 1 after its list.

@@ -25,7 +25,7 @@ func TestMigrateCommand(t *testing.T) {
 		{[]string{"migrate", "up"}, 0, "applied 20260101000000", ""},
 		{[]string{"migrate", "up"}, 0, "up to date", ""},
 		{[]string{"migrate", "status"}, 0, "20260101000000                 applied", ""},
-		{[]string{"migrate", "down"}, 2, "", "--yes"},
+		{[]string{"migrate", "down"}, 2, "", "would undo 20260101000000"},
 		{[]string{"migrate", "down", "--yes"}, 0, "undone 20260101000000", ""},
 		{[]string{"migrate", "down", "--yes"}, 0, "nothing is applied", ""},
 		{[]string{"migrate", "status"}, 1, "pending", "gochat migrate up"},

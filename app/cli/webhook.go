@@ -22,7 +22,8 @@ import (
 
 const webhookHelp = `Webhooks post what is stored to URLs of others. They are set by webhook.hooks and
 webhook.secrets (GOCHAT_WEBHOOK_HOOKS=crm=https://crm.example.org/gochat,
-GOCHAT_WEBHOOK_SECRETS=crm=…); a change needs a restart of the role feed.
+GOCHAT_WEBHOOK_SECRETS=crm=…). Changes in the file, at etcd and in files of secrets are taken while
+the role feed runs; those of its environment need a restart.
 
     gochat webhook list                                         how each one does
     gochat webhook test crm                                     post a test and print the answer

@@ -3,15 +3,24 @@
 #   sh secrets.sh [DIRECTORY]      the directory is "secrets" beside this script by default
 set -eu
 dir=${1:-$(dirname "$0")/secrets}
+umask 077
+random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+# Whoever asks a process for its status, its profiles or its log's level shows it.
+operations() { echo "GOCHAT_OPS_TOKEN=$(random)" >"$1/ops.env"; }
+
+if [ -d "$dir" ] && [ ! -e "$dir/ops.env" ]; then # made before there was one
+  operations "$dir"
+  echo "made $dir/ops.env; the rest of $dir is kept"
+  exit 0
+fi
 if [ -e "$dir" ]; then
   echo "$dir is there already and is kept: the databases know its passwords. Remove it together with them (docker compose --profile cluster down --volumes) to make new ones." >&2
   exit 1
 fi
-umask 077
 new=$dir.new
 rm -rf "$new"
 mkdir -p "$new"
-random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+operations "$new"
 
 mysql=$(random)
 redis=$(random)

@@ -81,6 +81,8 @@ func (s schema) down(ctx context.Context, d *db.DB) ([]string, error) {
 type MigrationState struct {
 	Name      string
 	AppliedAt time.Time
+	// Run is the same for those that were applied together, and higher for later ones; 0: it is not applied.
+	Run int64
 	// Unknown: it is of a newer program.
 	Unknown bool
 	// Breaks: it is unknown, and programs that do not know it cannot work with it. It may
@@ -95,7 +97,7 @@ func MigrationStatus(ctx context.Context, d *db.DB) ([]MigrationState, error) {
 	if err != nil {
 		return nil, err
 	}
-	applied := map[string]time.Time{}
+	applied := map[string]MigrationState{}
 	there, err := tableExists(ctx, d, migrationsTable)
 	if err != nil {
 		return nil, err
@@ -106,15 +108,12 @@ func MigrationStatus(ctx context.Context, d *db.DB) ([]MigrationState, error) {
 			return nil, fmt.Errorf("read the applied migrations: %w", err)
 		}
 		for _, one := range list {
-			applied[one.Name] = one.MigratedAt
+			applied[one.Name] = MigrationState{Name: one.Name, AppliedAt: one.MigratedAt, Run: one.GroupID, Unknown: true}
 		}
 	}
-	states := map[string]MigrationState{}
-	for name, at := range applied {
-		states[name] = MigrationState{Name: name, AppliedAt: at, Unknown: true}
-	}
+	states := maps.Clone(applied)
 	for _, one := range known.Sorted() {
-		states[one.Name] = MigrationState{Name: one.Name, AppliedAt: applied[one.Name]}
+		states[one.Name] = MigrationState{Name: one.Name, AppliedAt: applied[one.Name].AppliedAt, Run: applied[one.Name].Run}
 	}
 	if err := breaks(ctx, d, known, states); err != nil {
 		return nil, err
