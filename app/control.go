@@ -49,15 +49,21 @@ func (a *app) openControl(ctx context.Context) error {
 	}
 	c := control{Address: ln.Addr().String(), Token: rand.Text()}
 	raw, err := json.Marshal(c)
-	if err == nil {
-		err = private.Write(a.dir.File(controlFile), raw)
-	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("tell commands on this machine where to ask: %w", err), ln.Close())
 	}
+	if err := private.Write(a.dir.File(controlFile), raw); err != nil { // a full disk is no reason not to serve what can be read
+		a.log.Warn("commands on this machine cannot be told where to ask; a backup of what is accepted needs a stop until the next start", zap.Error(err))
+		return ignoreClosed(ln.Close())
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+queuePath, answerDump(c.Token, q.Dump, stalled, a.log))
-	a.stack.Push("address for commands", func(context.Context) error { return os.Remove(a.dir.File(controlFile)) })
+	a.stack.Push("address for commands", func(context.Context) error {
+		if err := os.Remove(a.dir.File(controlFile)); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
 	a.stack.Go("commands on this machine", func(ctx context.Context) error { return serveHTTP(ctx, ln, mux) })
 	return nil
 }

@@ -16,9 +16,8 @@ import (
 // serviceProcess is what every process is registered as, so that the status page can list all.
 const serviceProcess = "process"
 
-// mountStatus adds the status page and what it shows to a server that listens at an address.
-func (a *app) mountStatus(mux *http.ServeMux, at net.Addr) {
-	may := newAccess(at, a.cfg.Ops.Token)
+// mountStatus adds the status page and what it shows to a server, for whom may lets through.
+func (a *app) mountStatus(mux *http.ServeMux, may access) {
 	report := may.guard(status.JSON(a.report, a.log))
 	mux.Handle("GET /status.json", report)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
@@ -30,10 +29,13 @@ func (a *app) mountStatus(mux *http.ServeMux, at net.Addr) {
 	})
 }
 
-// statusAt is the status page for a gateway's own address.
+// statusAt is the status page for a gateway's own address. Where a proxy is in front everybody's
+// requests may come from this machine, and look like its own: only the token tells them apart.
 func (a *app) statusAt(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
-	a.mountStatus(mux, at)
+	may := newAccess(at, a.cfg.Ops.Token)
+	may.local = may.local && len(a.cfg.Gateway.TrustedProxies) == 0
+	a.mountStatus(mux, may)
 	return mux
 }
 

@@ -49,7 +49,7 @@ var settingsOfServers = []conf.Spec{
 	{Path: "log.file", About: "Gets the log instead of standard error, and is rotated."},
 	{Path: "log.max_size_mb", Min: 1, Max: 1 << 20, Unit: "megabytes", About: "Megabytes of one log file."},
 	{Path: "log.max_files", Min: 1, Max: 1 << 14, Unit: "files", About: "Rotated log files that are kept."},
-	{Path: "log.max_age_days", Min: 0, Max: 36600, Unit: "days", About: "For so many days rotated log files are kept; 0: their age does not matter."},
+	{Path: "log.max_age_days", Min: 0, Max: 36600, Unit: "days", About: "For so many days rotated log files are kept, and the file is rotated at the first line of each day (UTC); 0: their age does not matter."},
 	{Path: "log.compress", About: "Packs rotated log files by gzip."},
 	{Path: "log.sample_first", Min: 0, Max: most, Unit: "lines", About: "Lines with the same words that are logged in a second; 0: all. Errors always are."},
 	{Path: "log.sample_every", Min: 1, Max: most, Unit: "lines", About: "Of the lines beyond them each so manieth is logged."},

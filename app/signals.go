@@ -19,6 +19,8 @@ type loudness struct {
 
 	mu         sync.Mutex
 	configured string
+	// anew: the next configuration sets the level whatever it was.
+	anew bool
 }
 
 // hearSignals keeps SIGHUP and SIGUSR1, which would end the process, until it has started: that
@@ -63,8 +65,8 @@ func (l *loudness) configure(word string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if word != l.configured {
-		l.configured = word
+	if word != l.configured || l.anew {
+		l.configured, l.anew = word, false
 		l.change(level)
 	}
 	return nil
@@ -74,7 +76,7 @@ func (l *loudness) configure(word string) error {
 func (l *loudness) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.configured = ""
+	l.anew = true
 }
 
 // levels in the order of SIGUSR1: each step tells more, and after the last comes the first.

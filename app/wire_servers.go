@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -264,6 +265,10 @@ func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
 	was := false
 	for {
 		answers := a.checks.Refresh(ctx)
+		if a.leaving.Load() { // what callers need is there until the end
+			answers = maps.Clone(answers)
+			delete(answers, ownStart)
+		}
 		ready := callable(answers)
 		if ready != was {
 			a.log.Info("readiness has changed", zap.Bool("ready", ready))

@@ -80,7 +80,8 @@ func config() retention.Config {
 	return c
 }
 
-// started runs a sweeper until the test ends.
+// started runs a sweeper until the test ends, and waits for its first round, which leaves the store
+// 10 s to come up.
 func started(t *testing.T, s *shelf, cfg retention.Config) *retention.Sweeper {
 	t.Helper()
 	sweeper, err := retention.New(cfg, s, s)
@@ -92,6 +93,9 @@ func started(t *testing.T, s *shelf, cfg retention.Config) *retention.Sweeper {
 		cancel()
 		assert.NoError(t, <-done)
 	})
+	synctest.Wait()
+	assert.Empty(t, s.asked)
+	time.Sleep(10 * time.Second)
 	synctest.Wait()
 	return sweeper
 }

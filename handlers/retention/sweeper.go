@@ -67,11 +67,16 @@ func (s *Sweeper) Configure(cfg Config) error {
 	return nil
 }
 
-// Run does a round at every interval until ctx is done. One goroutine runs it.
+// settling is how long the first round waits at most: at a start of everything the store comes
+// up a moment later than who asks it.
+const settling = 10 * time.Second
+
+// Run does a round at every interval until ctx is done, the first one after 10 s at most. One
+// goroutine runs it.
 func (s *Sweeper) Run(ctx context.Context) error {
+	wait := min(s.now.Load().Interval, settling)
 	for {
-		s.observed(ctx)
-		timer := time.NewTimer(s.now.Load().Interval)
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-s.changed:
@@ -80,6 +85,8 @@ func (s *Sweeper) Run(ctx context.Context) error {
 			return nil
 		}
 		timer.Stop()
+		s.observed(ctx)
+		wait = s.now.Load().Interval
 	}
 }
 

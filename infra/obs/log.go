@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/mattn/go-isatty"
 	"github.com/prometheus/client_golang/prometheus"
@@ -131,5 +132,12 @@ func (c LogConfig) sink(stderr io.Writer) (zapcore.WriteSyncer, io.Closer, error
 	rotated := &lumberjack.Logger{
 		Filename: c.File, MaxSize: c.MaxSizeMB, MaxBackups: c.MaxFiles, MaxAge: c.MaxAgeDays, Compress: c.Compress,
 	}
-	return zapcore.AddSync(rotated), rotated, nil
+	if c.MaxAgeDays == 0 {
+		return zapcore.AddSync(rotated), rotated, nil
+	}
+	daily, err := newAging(rotated, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	return zapcore.AddSync(daily), daily, nil
 }

@@ -15,6 +15,10 @@ import (
 // answers: a server whose database is away tells so better than no server at all.
 const readyName = "ready"
 
+// ableName says the same, and goes on saying it while the server is about to stop: callers ask it,
+// since what they need is there until the last call. Probes ask readyName.
+const ableName = "able"
+
 // wholeName is the health service's name for "nothing is missing", not even what this
 // process goes on without.
 const wholeName = "whole"
@@ -30,11 +34,13 @@ var errNotReady = errors.New("it answers that something that it needs is not the
 func (s *Server) SetReady(ready bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.set(ableName, ready)
 	s.set(readyName, ready && !s.leaving)
 }
 
-// Leave says that the server is about to stop: from now on it is not ready, whatever SetReady
-// says. It still takes calls; those who choose servers are told at the drain.
+// Leave says that the server is about to stop: probes hear from now on that it is not ready,
+// whatever SetReady says. It still takes calls; those who choose servers are told at the drain,
+// and Conn.Ready finds no fault with it until then.
 func (s *Server) Leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,9 +60,13 @@ func (s *Server) set(name string, so bool) {
 	s.health.SetServingStatus(name, state)
 }
 
-// Ready asks one server whether it is ready; its answer is in the error.
+// Ready asks one server whether it has what it needs; its answer is in the error.
 func (c *Conn) Ready(ctx context.Context) error {
-	resp, err := healthpb.NewHealthClient(c).Check(ctx, &healthpb.HealthCheckRequest{Service: readyName})
+	health := healthpb.NewHealthClient(c)
+	resp, err := health.Check(ctx, &healthpb.HealthCheckRequest{Service: ableName})
+	if status.Code(err) == codes.NotFound { // of an older version, or before it has said anything
+		resp, err = health.Check(ctx, &healthpb.HealthCheckRequest{Service: readyName})
+	}
 	if err != nil {
 		return fmt.Errorf("ask %s whether it is ready: %w", c.target, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 func TestReadiness(t *testing.T) {
@@ -28,6 +29,14 @@ func TestReadiness(t *testing.T) {
 	require.NoError(t, conn.Ready(t.Context()))
 	server.SetReady(false)
 	require.ErrorIs(t, conn.Ready(t.Context()), errNotReady)
+
+	server.SetReady(true)
+	server.Leave()
+	server.SetReady(true)
+	require.NoError(t, conn.Ready(t.Context()), "callers lose nothing by a server that is about to stop")
+	probed, err := healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{Service: readyName})
+	require.NoError(t, err)
+	require.Equal(t, healthpb.HealthCheckResponse_NOT_SERVING, probed.GetStatus())
 
 	require.NoError(t, conn.Whole(t.Context()), "an older server says nothing")
 	server.SetWhole(false)

@@ -96,8 +96,13 @@ func TestFullDisk(t *testing.T) {
 		require.NoError(t, err, "what reads goes on")
 		if killed {
 			require.NoError(t, c.server.Kill())
+			load.fill(t)
+			require.NoError(t, c.server.Begin())
+			require.Eventually(t, func() bool {
+				_, err := c.clients[0].Account.History(t.Context(), "world")
+				return err == nil
+			}, time.Minute, 50*time.Millisecond, "a start on a full disk")
 			load.remove(t)
-			c.start(t)
 		} else {
 			assert.False(t, c.server.ready(t.Context()), "it says that it is not well")
 			load.remove(t)

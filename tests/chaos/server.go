@@ -102,9 +102,9 @@ func (s *Server) Output() string {
 	return s.log.String()
 }
 
-// Start starts the process and waits until it is ready.
-func (s *Server) Start(ctx context.Context) error {
-	s.cmd = exec.Command(s.Binary) //nolint:gosec,noctx // it outlives ctx; Kill and Term end it
+// Begin starts the process, and does not wait.
+func (s *Server) Begin() error {
+	s.cmd = exec.Command(s.Binary) //nolint:gosec,noctx // Kill and Term end it
 	s.cmd.Env = append(os.Environ(), append([]string{
 		"GOCHAT_DATA_DIR=" + s.DataDir, "GOCHAT_GATEWAY_LISTEN=" + s.Address,
 		"GOCHAT_LIMITS_AUTH_PER_MINUTE=100000", "GOCHAT_AUTH_BCRYPT_COST=4",
@@ -112,6 +112,14 @@ func (s *Server) Start(ctx context.Context) error {
 	s.cmd.Stdout, s.cmd.Stderr = s, s
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start the server: %w", err)
+	}
+	return nil
+}
+
+// Start begins the server and waits until it is ready, or until ctx is done.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.Begin(); err != nil {
+		return err
 	}
 	for {
 		if s.ready(ctx) {
