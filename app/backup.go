@@ -47,7 +47,7 @@ func dumpOfStopped(ctx context.Context, dir string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(q.Dump(ctx, w), q.Close())
+	return errors.Join(embedded{q}.Dump(ctx, w), q.Close())
 }
 
 // Restore puts a backup into the data directory; see backup.Target. force puts away what is there;

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,14 @@ func (e embedded) Lag(_ context.Context, of ...mq.Reader) (map[mq.Reader]uint64,
 		out[r] = lag[r.Topic][r.Group] // those who are not behind are not in it
 	}
 	return out, nil
+}
+
+// Dump is the function of this name, without what only a gateway reads that does not live any more by then.
+func (e embedded) Dump(ctx context.Context, w io.Writer) error {
+	return e.Stream.Dump(ctx, w, func(topic string) bool {
+		_, of := contracts.GatewayOfTopic(topic)
+		return of
+	})
 }
 
 func (a *app) connectQueue(ctx context.Context) (queue, error) {

@@ -30,11 +30,12 @@ type catalog struct {
 	dirty  bool
 	owners map[string]chan struct{} // topic+group → held by its active subscriber
 	tails  map[*Subscription]uint64 // subscriptions without a group → their mark
+	single map[string]struct{}      // topics that are read without groups; see mq.Topic
 }
 
 func loadCatalog(l Ledger) (*catalog, error) {
 	c := &catalog{
-		ledger: l, owners: map[string]chan struct{}{}, tails: map[*Subscription]uint64{},
+		ledger: l, owners: map[string]chan struct{}{}, tails: map[*Subscription]uint64{}, single: map[string]struct{}{},
 		state: state{NextTopic: 1, Topics: map[string]uint64{}, Offsets: map[string]map[string]uint64{}},
 	}
 	data, err := l.Load()
@@ -80,13 +81,16 @@ func (c *catalog) names() []string {
 	return slices.Sorted(maps.Keys(c.state.Topics))
 }
 
-func (c *catalog) ensure(names []string) error {
+func (c *catalog) ensure(topics []mq.Topic) error {
 	c.mu.Lock()
-	for _, n := range names {
-		if _, ok := c.state.Topics[n]; !ok {
-			c.state.Topics[n] = c.state.NextTopic
+	for _, t := range topics {
+		if _, ok := c.state.Topics[t.Name]; !ok {
+			c.state.Topics[t.Name] = c.state.NextTopic
 			c.state.NextTopic++
 			c.dirty = true
+		}
+		if t.Tail {
+			c.single[t.Name] = struct{}{}
 		}
 	}
 	c.mu.Unlock()
@@ -99,6 +103,7 @@ func (c *catalog) remove(names []string) error {
 		if _, ok := c.state.Topics[n]; ok {
 			delete(c.state.Topics, n)
 			delete(c.state.Offsets, n)
+			delete(c.single, n)
 			c.dirty = true
 		}
 	}
@@ -171,6 +176,18 @@ func (c *catalog) needed(end uint64) uint64 {
 		end = min(end, indexOf(offset))
 	}
 	return end
+}
+
+// unjoined says whether there is a topic for groups that none has joined.
+func (c *catalog) unjoined() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for name := range c.state.Topics {
+		if _, single := c.single[name]; !single && len(c.state.Offsets[name]) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // lag returns for each topic and group how many entries are beyond its mark.

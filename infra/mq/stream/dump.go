@@ -8,15 +8,18 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// dumped is one line of a dump: a message of a topic, or the last line, which counts the others.
+// dumped is one line of a dump: a message of a topic, or the last line, which counts the others. Groups are
+// on the first line of a topic that has some; in dumps of releases before there were none.
 type dumped struct {
 	Topic    string            `json:"topic,omitempty"`
+	Groups   []string          `json:"groups,omitempty"`
 	UUID     string            `json:"uuid,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
 	Payload  []byte            `json:"payload,omitempty"`
@@ -28,15 +31,16 @@ const dumpBatch = 4 << 20
 
 // Dump writes the messages that some group has not acknowledged, as lines of JSON in their order, and
 // how many there were at the end. Every message that was published before the call and is not acknowledged
-// after it is among them; others may be. Publishing and reading go on meanwhile. Topics without
-// groups are left out: nobody waits for what is in them.
-func (s *Stream) Dump(ctx context.Context, w io.Writer) error {
-	from, low, topics, release := s.hold()
+// after it is among them; others may be. Publishing and reading go on meanwhile. Of a topic without
+// groups it is all that is there, as for the group that joins first; those of leftOut, which may be nil, have a
+// reader that is gone with its process, and are not in the dump.
+func (s *Stream) Dump(ctx context.Context, w io.Writer, leftOut func(topic string) bool) error {
+	held, release := s.hold(leftOut)
 	defer release()
 	out := bufio.NewWriterSize(w, 64<<10)
 	enc := json.NewEncoder(out)
 	n := 0
-	for index, end := from, s.ring.end(); index < end; index++ {
+	for index, end := held.from, s.ring.end(); index < end; index++ {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("dump the message log: %w", err)
 		}
@@ -48,14 +52,15 @@ func (s *Stream) Dump(ctx context.Context, w io.Writer) error {
 			continue // before the first one
 		}
 		for i, r := range e.records {
-			mark, waited := low[r.topic]
-			if !waited || offsetOf(index, i) <= mark {
+			topic, wanted := held.topics[r.topic]
+			if !wanted || offsetOf(index, i) <= topic.low {
 				continue
 			}
-			one := dumped{Topic: topics[r.topic], UUID: r.msg.UUID, Metadata: r.msg.Metadata, Payload: r.msg.Payload}
+			one := dumped{Topic: topic.name, Groups: topic.groups, UUID: r.msg.UUID, Metadata: r.msg.Metadata, Payload: r.msg.Payload}
 			if err := enc.Encode(one); err != nil {
 				return fmt.Errorf("write the dump of the message log: %w", err)
 			}
+			topic.groups = nil
 			n++
 		}
 	}
@@ -65,53 +70,70 @@ func (s *Stream) Dump(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// hold keeps entries that some group needs from being dropped, until release is called. low is
-// for each topic's id up to where all of its groups have acknowledged.
-func (s *Stream) hold() (from uint64, low map[uint64]uint64, topics map[uint64]string, release func()) {
+// holding is what a dump reads: entries from one on, of these topics by their ids.
+type holding struct {
+	from   uint64
+	topics map[uint64]*waiting
+}
+
+// waiting is a topic of which something may be waited for.
+type waiting struct {
+	name   string
+	groups []string
+	low    uint64 // up to here all of its groups have acknowledged
+}
+
+// hold keeps entries that some group needs from being dropped, until release is called.
+func (s *Stream) hold(leftOut func(topic string) bool) (h holding, release func()) {
 	s.holding.Lock()
 	defer s.holding.Unlock()
-	low, topics = s.catalog.unacknowledged()
-	from = s.ring.end()
-	for _, offset := range low {
-		from = min(from, indexOf(offset))
+	first := s.ring.first()
+	h = holding{from: s.ring.end(), topics: s.catalog.unacknowledged(offsetOf(first-1, maxRecords-1), leftOut)}
+	for _, t := range h.topics {
+		h.from = min(h.from, indexOf(t.low))
 	}
-	from = max(from, s.ring.first())
+	h.from = max(h.from, first)
 	token := new(uint64)
-	*token = from
+	*token = h.from
 	s.held[token] = struct{}{}
-	return from, low, topics, func() {
+	return h, func() {
 		s.holding.Lock()
 		defer s.holding.Unlock()
 		delete(s.held, token)
 	}
 }
 
-// unacknowledged returns the lowest mark of each topic that has groups, and the topics' names.
-func (c *catalog) unacknowledged() (low map[uint64]uint64, topics map[uint64]string) {
+// unacknowledged returns each topic with the lowest mark of its groups, or begin when it has none.
+func (c *catalog) unacknowledged(begin uint64, leftOut func(topic string) bool) map[uint64]*waiting {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	low, topics = map[uint64]uint64{}, map[uint64]string{}
+	topics := map[uint64]*waiting{}
 	for name, id := range c.state.Topics {
-		topics[id] = name
-		for _, offset := range c.state.Offsets[name] {
-			if mark, there := low[id]; !there || offset < mark {
-				low[id] = offset
+		groups := c.state.Offsets[name]
+		if len(groups) == 0 && leftOut != nil && leftOut(name) {
+			continue
+		}
+		t := &waiting{name: name, groups: slices.Sorted(maps.Keys(groups)), low: begin}
+		for i, group := range t.groups {
+			if mark := groups[group]; i == 0 || mark < t.low {
+				t.low = mark
 			}
 		}
+		topics[id] = t
 	}
-	return low, topics
+	return topics
 }
 
 // ErrNoDump is wrapped when what should be a dump is none, or not all of one.
 var ErrNoDump = errors.New("this is no whole dump of a message log")
 
-// Load publishes the messages of a dump in their order, and makes their topics. When it fails, a part of
-// them may be there.
+// Load publishes the messages of a dump in their order, and makes their topics and groups first, so that
+// nothing that they wait for is dropped. When it fails, a part of them may be there.
 func (s *Stream) Load(ctx context.Context, r io.Reader) error {
 	in := &bounded{r: r}
 	dec := json.NewDecoder(in)
 	var batch []mq.Outbound
-	made := map[string]bool{}
+	made, begin := map[string]bool{}, offsetOf(s.ring.end()-1, maxRecords-1)
 	bytes, n := 0, 0
 	for {
 		var one dumped
@@ -132,7 +154,7 @@ func (s *Stream) Load(ctx context.Context, r io.Reader) error {
 			return nil
 		}
 		if !made[one.Topic] {
-			if err := s.Ensure(ctx, mq.Topic{Name: one.Topic}); err != nil {
+			if err := s.prepare(ctx, one.Topic, one.Groups, begin); err != nil {
 				return fmt.Errorf("load the message log: %w", err)
 			}
 			made[one.Topic] = true
@@ -143,6 +165,19 @@ func (s *Stream) Load(ctx context.Context, r io.Reader) error {
 		bytes += mq.RecordBytes(m) + recordOverhead
 		n++
 	}
+}
+
+// prepare makes a topic, and groups that have read everything up to begin.
+func (s *Stream) prepare(ctx context.Context, topic string, groups []string, begin uint64) error {
+	if err := s.Ensure(ctx, mq.Topic{Name: topic}); err != nil {
+		return err
+	}
+	for _, group := range groups {
+		if _, err := s.catalog.join(topic, group, begin); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dumpedMax is more than a line of a dump has, in bytes.

@@ -62,6 +62,10 @@ type Config struct {
 	FlushEvery time.Duration
 	// TruncateEvery is how often entries that nobody needs are dropped.
 	TruncateEvery time.Duration
+	// JoinWithin is how long a topic that no group has joined still keeps its entries, from when the first
+	// one has subscribed to any topic: groups come one after the other at a start. One that comes later,
+	// or never, does not hold the log.
+	JoinWithin time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -76,6 +80,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.TruncateEvery == 0 {
 		c.TruncateEvery = 5 * time.Second
+	}
+	if c.JoinWithin == 0 {
+		c.JoinWithin = time.Minute
 	}
 	return c
 }
@@ -104,6 +111,8 @@ type Stream struct {
 
 	holding sync.Mutex
 	held    map[*uint64]struct{} // entries from there on stay; see hold
+	// read is when the first subscription began; nil: nobody reads yet.
+	read atomic.Pointer[time.Time]
 }
 
 // Open makes a transport of a journal and a ledger, both of which it closes.
@@ -143,11 +152,7 @@ func (s *Stream) Outbox(string) (mq.Outbox, error) { return outbox{s}, nil }
 
 // Ensure makes topics that are missing; they are durable when it returns.
 func (s *Stream) Ensure(_ context.Context, topics ...mq.Topic) error {
-	names := make([]string, len(topics))
-	for i, t := range topics {
-		names[i] = t.Name
-	}
-	return s.catalog.ensure(names)
+	return s.catalog.ensure(topics)
 }
 
 // Delete removes topics and what groups remember of them.
@@ -209,10 +214,22 @@ func (s *Stream) housekeep() {
 	}
 }
 
+// awaited says whether a group may still join that begins at the oldest entry: after a start groups come
+// one after the other, and what is in a topic that nobody has read is dropped before its group is there.
+// The time begins with the first reader, since a start may take long before that; it ends, because a
+// topic may be one that nobody ever joins.
+func (s *Stream) awaited() bool {
+	began := s.read.Load()
+	return (began == nil || time.Since(*began) < s.cfg.JoinWithin) && s.catalog.unjoined()
+}
+
 // truncate drops what every group has acknowledged and RetainBytes do not cover.
 func (s *Stream) truncate() error {
 	s.holding.Lock()
 	defer s.holding.Unlock()
+	if s.awaited() {
+		return nil
+	}
 	first := s.ring.first()
 	before := s.catalog.needed(s.ring.end())
 	for from := range s.held {

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"go.uber.org/zap"
@@ -71,6 +72,8 @@ func (u *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	} else if _, err := u.s.catalog.join(topic, u.cfg.Group, begin); err != nil {
 		return nil, err
 	}
+	now := time.Now()
+	u.s.read.CompareAndSwap(nil, &now)
 	u.running.Add(1)
 	go p.run(ctx)
 	return p.out, nil

@@ -1,0 +1,44 @@
+package app
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/contracts"
+	"github.com/gochat/gochat/infra/mq"
+	walog "github.com/gochat/gochat/infra/mq/log"
+)
+
+// TestABackupOfWhatWasOnlyRestored: what was accepted is in the backup of a directory that no gochat has started
+// on yet; what was for the sockets of a gateway that is gone is not.
+func TestABackupOfWhatWasOnlyRestored(t *testing.T) {
+	t.Parallel()
+	gateways := contracts.TopicDownstream("gw-1")
+	line := func(topic, groups string) string {
+		return `{"topic":"` + topic + `",` + groups + `"uuid":"one","payload":"AA=="}` + "\n"
+	}
+	accepted := map[string]string{
+		"groups": line(contracts.TopicUpstream, `"groups":["`+contracts.GroupMessage+`"],`), "no groups": line(contracts.TopicUpstream, ""),
+	}
+	for name, first := range accepted {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			require.NoError(t, loadQueue(t.Context(), dir, strings.NewReader(first+`{"end":1}`)))
+			q, err := walog.Open(walog.Config{Dir: dir}, zap.NewNop())
+			require.NoError(t, err)
+			require.NoError(t, q.Ensure(t.Context(), mq.Topic{Name: gateways, Tail: true}))
+			require.NoError(t, q.Publisher().Publish(gateways, message.NewMessage("two", nil)))
+			require.NoError(t, q.Close())
+			var dump bytes.Buffer
+			require.NoError(t, dumpOfStopped(t.Context(), dir, &dump))
+			assert.Equal(t, first+"{\"end\":1}\n", dump.String())
+		})
+	}
+}
