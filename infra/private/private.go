@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -23,7 +24,16 @@ const (
 	directory    = fs.FileMode(0o700)
 	file         = fs.FileMode(0o600)
 	hasNoOwnMode = runtime.GOOS == "windows"
+	unfinished   = ".new-" // begins the names of files that are being written
 )
+
+// LostFound is a directory that a file system keeps for itself where a disk of its own begins. It belongs to
+// root, and is nobody's data.
+const LostFound = "lost+found"
+
+// Unfinished says whether a file has a name that Write gives to what it has not written to its end. Who is
+// killed leaves it, and who alone writes to the directory may remove it.
+func Unfinished(name string) bool { return strings.HasPrefix(name, unfinished) }
 
 // Dir makes a directory of mode 0700 when it is missing, with those above it. One
 // that is there and wider is narrowed. ErrOpen when it must not be narrowed: it
@@ -65,7 +75,7 @@ func foreign(path string, ours []string) (string, error) {
 			match, err := filepath.Match(pattern, one.Name())
 			return err == nil && match
 		}
-		if one.IsDir() && !slices.ContainsFunc(ours, known) {
+		if one.IsDir() && one.Name() != LostFound && !slices.ContainsFunc(ours, known) {
 			return one.Name(), nil
 		}
 	}
@@ -89,7 +99,7 @@ func File(path string) error {
 // Write makes or replaces a file of mode 0600, durably: whenever this is killed, there is either what
 // was there before or all of data.
 func Write(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	tmp, err := os.CreateTemp(filepath.Dir(path), unfinished+"*") // mode 0600
 	if err != nil {
 		return err
 	}

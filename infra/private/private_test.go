@@ -30,6 +30,7 @@ func TestDir(t *testing.T) {
 		"stricter":                 {mode: 0o500, want: 0o500},
 		"open and empty":           {mode: 0o755, want: 0o700},
 		"open, with what is ours":  {mode: 0o777, inside: "queue-1", want: 0o700},
+		"open, a disk of its own":  {mode: 0o755, inside: "lost+found", want: 0o700},
 		"open, and somebody's":     {mode: 0o755, inside: "photos", want: 0o755, refused: "photos"},
 		"shared by all":            {mode: 0o777 | fs.ModeSticky, want: 0o777, refused: "shared"},
 		"open to a group to write": {mode: 0o770, want: 0o700},

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -358,6 +359,66 @@ func TestRestoreThatIsKilledAndLookedAt(t *testing.T) {
 	assert.Equal(t, to.Dir, content(t, to.Dir, p.Before, "gochat.db"))
 }
 
+// TestRestoreIntoADiskOfItsOwn: what the file system keeps for itself stays where it is, and half a file that
+// nobody finishes goes.
+func TestRestoreIntoADiskOfItsOwn(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "backup")
+	_, err := Create(t.Context(), source(t), out, Options{})
+	require.NoError(t, err)
+	to := target(t.TempDir())
+	require.NoError(t, os.Mkdir(filepath.Join(to.Dir, "lost+found"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(to.Dir, ".new-123"), nil, 0o600))
+	r, err := to.Restore(t.Context(), out, Lock{})
+	require.NoError(t, err)
+	assert.Empty(t, r.Before)
+	assert.DirExists(t, filepath.Join(to.Dir, "lost+found"))
+	assert.NoFileExists(t, filepath.Join(to.Dir, ".new-123"))
+}
+
+// TestWhatCannotBePutAway: a restore that cannot move all that is there, as where a disk is mounted, gives up
+// with everything in its place, and may be begun again. Once something new is in its place it is only finished.
+func TestWhatCannotBePutAway(t *testing.T) {
+	t.Parallel()
+	stays := strings.Repeat("x", 300) // no file system takes such a name
+	for name, c := range map[string]struct {
+		moved []string // within the stage
+		cut   bool
+	}{"nothing is new yet": {nil, false}, "something is new": {[]string{"queue"}, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			to := target(t.TempDir())
+			laid := filepath.Join(to.Dir, StageDir, newDir)
+			require.NoError(t, os.MkdirAll(laid, 0o700))
+			for _, file := range []string{filepath.Join(to.Dir, "gochat.db"), filepath.Join(to.Dir, "notes"), filepath.Join(laid, "gochat.db"), filepath.Join(laid, "queue")} {
+				require.NoError(t, os.WriteFile(file, []byte(filepath.Dir(file)), 0o600))
+			}
+			p, err := to.plan(&Restored{NewEpoch: "e2"})
+			require.NoError(t, err)
+			p.Old = append(p.Old, stays)
+			raw, err := json.Marshal(p)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(to.Dir, planFile), raw, 0o600))
+			for _, one := range c.moved {
+				require.NoError(t, os.Rename(filepath.Join(laid, one), filepath.Join(to.Dir, one)))
+			}
+			_, err = to.Finish()
+			require.ErrorContains(t, err, stays)
+			if c.cut {
+				require.ErrorIs(t, to.Cut(), ErrCut)
+				assert.Equal(t, to.Dir, content(t, to.Dir, p.Before, "gochat.db"))
+				return
+			}
+			require.NoError(t, to.Cut())
+			list, err := os.ReadDir(to.Dir)
+			require.NoError(t, err)
+			assert.Len(t, list, 2, "what was there, and nothing else")
+			assert.Equal(t, to.Dir, content(t, to.Dir, "gochat.db"))
+			assert.Equal(t, to.Dir, content(t, to.Dir, "notes"))
+		})
+	}
+}
+
 // TestVacant: what a restore leaves alone does not count.
 func TestVacant(t *testing.T) {
 	t.Parallel()
@@ -365,6 +426,10 @@ func TestVacant(t *testing.T) {
 	require.NoError(t, to.Vacant())
 	require.NoError(t, os.MkdirAll(filepath.Join(to.Dir, StageDir), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(to.Dir, "LOCK"), nil, 0o600))
+	require.NoError(t, to.Vacant())
+	require.NoError(t, os.Mkdir(filepath.Join(to.Dir, "lost+found"), 0o700), "it is a disk of its own")
+	require.NoError(t, to.Vacant())
+	require.NoError(t, os.WriteFile(filepath.Join(to.Dir, ".new-123"), nil, 0o600), "a restore was killed when it wrote down its plan")
 	require.NoError(t, to.Vacant())
 	require.NoError(t, os.WriteFile(filepath.Join(to.Dir, "notes"), nil, 0o600))
 	require.ErrorIs(t, to.Vacant(), ErrNotEmpty)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -52,7 +53,7 @@ func (t Target) Vacant() error {
 // ErrLocked, ErrNotLocked and store.ErrNewerSchema, and then nothing was changed.
 func (t Target) Restore(ctx context.Context, file string, lock Lock) (_ *Restored, err error) {
 	stage := filepath.Join(t.Dir, StageDir)
-	if err := os.RemoveAll(stage); err != nil { // of a restore that was killed early
+	if err := t.clear(); err != nil {
 		return nil, fmt.Errorf("remove what an earlier restore left: %w", err)
 	}
 	defer func() {
@@ -83,6 +84,23 @@ func (t Target) Restore(ctx context.Context, file string, lock Lock) (_ *Restore
 	}
 	r.Before = p.Before
 	return r, t.settle(p)
+}
+
+// clear removes what a restore that was killed before its plan was written left.
+func (t Target) clear() error {
+	list, err := os.ReadDir(t.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, one := range list {
+		if one.Type().IsRegular() && private.Unfinished(one.Name()) {
+			err = os.Remove(filepath.Join(t.Dir, one.Name()))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(filepath.Join(t.Dir, StageDir))
 }
 
 func unpack(ctx context.Context, file string, lock Lock, dir string) (_ *Manifest, err error) {

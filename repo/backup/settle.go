@@ -52,7 +52,8 @@ func Cut(dir string) error {
 // Cut is the function of this name.
 func (t Target) Cut() error { return Cut(t.Dir) }
 
-// present are the names in the directory that a restore puts away.
+// present are the names in the directory that a restore puts away. What the file system keeps for itself it
+// could not move, and files that were never written to their end it removes.
 func (t Target) present() (names []string, err error) {
 	list, err := os.ReadDir(t.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -63,6 +64,9 @@ func (t Target) present() (names []string, err error) {
 	}
 	for _, one := range list {
 		name := one.Name()
+		if name == private.LostFound || one.Type().IsRegular() && private.Unfinished(name) {
+			continue
+		}
 		if name != StageDir && name != planFile && !strings.HasPrefix(name, BeforePrefix) && !slices.Contains(t.Keep, name) {
 			names = append(names, name)
 		}
@@ -129,7 +133,7 @@ func (t Target) settle(p plan) error {
 		}
 		err := os.Rename(filepath.Join(t.Dir, name), filepath.Join(before, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a database's log goes when somebody looks into the database
-			return fmt.Errorf("put away what was there before: %w", err)
+			return t.giveUp(p, name, err)
 		}
 	}
 	if p.Before != "" {
@@ -157,4 +161,39 @@ func (t Target) settle(p plan) error {
 		return fmt.Errorf("end the restore: %w", err)
 	}
 	return nil
+}
+
+// giveUp ends a restore that cannot put away what has this name: what it has put away comes back, and the plan
+// goes. Where something new is in its place already, it is left to be finished.
+func (t Target) giveUp(p plan, name string, cause error) error {
+	before, laid := filepath.Join(t.Dir, p.Before), filepath.Join(t.Dir, StageDir, newDir)
+	for _, one := range p.New {
+		if _, err := os.Lstat(filepath.Join(laid, one)); err != nil {
+			return fmt.Errorf("put away what was there before: %w", cause)
+		}
+	}
+	for _, one := range p.Old {
+		if _, err := os.Lstat(filepath.Join(before, one)); err != nil {
+			continue // it is in its place
+		}
+		if err := os.Rename(filepath.Join(before, one), filepath.Join(t.Dir, one)); err != nil {
+			return fmt.Errorf("%s could not be put away (%w), and %s could not be put back: %w", name, cause, one, err)
+		}
+	}
+	err := errors.Join(private.SyncDir(before), private.SyncDir(t.Dir))
+	if err == nil {
+		err = os.Remove(before)
+	}
+	if err == nil {
+		err = os.Remove(filepath.Join(t.Dir, planFile))
+	}
+	if err == nil {
+		err = private.SyncDir(t.Dir)
+	}
+	if err == nil {
+		err = os.RemoveAll(filepath.Join(t.Dir, StageDir))
+	}
+	cause = fmt.Errorf("%s in %s cannot be moved, as where a disk is mounted, or what is in it is another user's: %w; "+
+		"nothing was restored, and what was there is in its place: move it out of there, or restore into another directory", name, t.Dir, cause)
+	return errors.Join(cause, err)
 }
