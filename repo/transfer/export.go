@@ -49,7 +49,8 @@ func ExportDir(ctx context.Context, d *db.DB, dir, program string, tell Progress
 	return m, nil
 }
 
-// exportable makes the directory, or says what is in it already.
+// exportable makes the directory, or says what is in it already; then nothing was removed. What an interrupted
+// export left is removed.
 func exportable(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the directory of the export: %w", err)
@@ -58,16 +59,30 @@ func exportable(dir string) error {
 	if err != nil {
 		return fmt.Errorf("look into the directory of the export: %w", err)
 	}
+	var left []string
 	for _, one := range list {
-		table, isTable := strings.CutSuffix(one.Name(), ".ndjson")
-		if _, ours := tableNamed(table); !isTable || !ours {
-			return fmt.Errorf("%s has %s in it: %w; name a directory that is empty or not there", dir, one.Name(), fs.ErrExist)
+		name := one.Name()
+		if name == private.LostFound {
+			continue
 		}
-		if err := os.Remove(filepath.Join(dir, one.Name())); err != nil {
+		if !one.Type().IsRegular() || !exported(name) {
+			return fmt.Errorf("%s has %s in it: %w; name a directory that is empty or not there", dir, name, fs.ErrExist)
+		}
+		left = append(left, name)
+	}
+	for _, name := range left {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("remove what an interrupted export left: %w", err)
 		}
 	}
 	return nil
+}
+
+// exported says whether an export that is not finished may leave a file of this name.
+func exported(name string) bool {
+	table, isTable := strings.CutSuffix(name, ".ndjson")
+	_, ours := tableNamed(table)
+	return isTable && ours || private.Unfinished(name)
 }
 
 // ExportStream writes an export as one stream of lines, to be read by other programs: each line
