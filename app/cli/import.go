@@ -38,11 +38,15 @@ func importCommand(cfg *app.Config, stdout, stderr io.Writer) *cobra.Command {
 			if from == "" {
 				return usageError{errors.New("say where from, by --from DIR")}
 			}
-			if _, err := transfer.ReadManifest(from); err != nil {
+			m, err := transfer.ReadManifest(from)
+			if err != nil {
 				return err // before a database is made
 			}
 			return withStore(cmd, cfg, true, func(d *db.DB) error {
 				return stopped(cfg, func(ctx context.Context, d *db.DB) error {
+					if err := transfer.Vacant(ctx, d, m); err != nil {
+						return err // before the schema and the cache of a system are changed that is in use
+					}
 					return runImport(ctx, cfg, d, from, stdout, stderr)
 				})(cmd.Context(), d)
 			})

@@ -23,7 +23,7 @@ type mark struct {
 
 // Pending returns ErrBegun when an import was begun and is not finished: what is there is not all.
 func Pending(ctx context.Context, d *db.DB) error {
-	there, err := hasTable(ctx, d)
+	there, err := hasTable(ctx, d.Primary().DB, d.Driver(), progressTable)
 	if err != nil || !there {
 		return err
 	}
@@ -34,14 +34,47 @@ func Pending(ctx context.Context, d *db.DB) error {
 	return err
 }
 
-func hasTable(ctx context.Context, d *db.DB) (bool, error) {
+// Vacant returns ErrNotEmpty when Import would: there is something in the database which is not of the beginning
+// of this import. It changes nothing, and tables need not be there.
+func Vacant(ctx context.Context, d *db.DB, m *Manifest) error {
+	_, _, err := vacant(ctx, d.Primary().DB, d.Driver(), m.ID)
+	return err
+}
+
+// vacant also returns how far the import is, when it was begun.
+func vacant(ctx context.Context, pool *sql.DB, driver db.Driver, export string) (m mark, begun bool, err error) {
+	there, err := hasTable(ctx, pool, driver, progressTable)
+	if err == nil && there {
+		m, begun, err = readMark(ctx, pool)
+	}
+	if err != nil {
+		return m, false, err
+	}
+	if begun {
+		if m.export != export {
+			err = fmt.Errorf("%w: another import into it was begun, of the export %s; finish that one, or make the database anew", ErrNotEmpty, m.export)
+		}
+		return m, true, err
+	}
+	for _, t := range Tables {
+		if there, err = hasTable(ctx, pool, driver, t.Name); err == nil && there {
+			err = empty(ctx, pool, t)
+		}
+		if err != nil {
+			return m, false, err
+		}
+	}
+	return m, false, nil
+}
+
+func hasTable(ctx context.Context, pool *sql.DB, driver db.Driver, name string) (bool, error) {
 	query := "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
-	if d.Driver() == db.MySQL {
+	if driver == db.MySQL {
 		query = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?"
 	}
 	var n int
-	if err := d.Primary().DB.QueryRowContext(ctx, query, progressTable).Scan(&n); err != nil {
-		return false, fmt.Errorf("look for an import that was begun: %w", err)
+	if err := pool.QueryRowContext(ctx, query, name).Scan(&n); err != nil {
+		return false, fmt.Errorf("look for the table %s: %w", name, err)
 	}
 	return n > 0, nil
 }
@@ -61,28 +94,17 @@ func readMark(ctx context.Context, pool *sql.DB) (m mark, begun bool, err error)
 // begin makes sure that the database is empty or has the beginning of this import, and returns
 // how far that is.
 func begin(ctx context.Context, pool *sql.DB, driver db.Driver, export string) (mark, error) {
+	m, begun, err := vacant(ctx, pool, driver, export)
+	if begun || err != nil {
+		return m, err
+	}
 	engine := ""
 	if driver == db.MySQL {
 		engine = " ENGINE=InnoDB"
 	}
 	if _, err := pool.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+progressTable+" (id INTEGER NOT NULL PRIMARY KEY, export_id VARCHAR(64) NOT NULL,"+
 		" table_number INTEGER NOT NULL, file_offset BIGINT NOT NULL, row_count BIGINT NOT NULL)"+engine); err != nil {
-		return mark{}, fmt.Errorf("note that an import begins: %w", err)
-	}
-	m, begun, err := readMark(ctx, pool)
-	if err != nil {
-		return m, err
-	}
-	if begun {
-		if m.export != export {
-			return m, fmt.Errorf("%w: another import into it was begun, of the export %s; finish that one, or make the database anew", ErrNotEmpty, m.export)
-		}
-		return m, nil
-	}
-	for _, t := range Tables {
-		if err := empty(ctx, pool, t); err != nil {
-			return m, errors.Join(err, finish(ctx, pool))
-		}
+		return m, fmt.Errorf("note that an import begins: %w", err)
 	}
 	m = mark{export: export}
 	return m, inTx(ctx, pool, func(tx *sql.Tx) error {

@@ -246,6 +246,42 @@ func TestAManifestThatIsTooLong(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotExport)
 }
 
+// TestVacant: who asks before an import learns what it would say, whatever the schema is, and nothing is
+// changed by the question.
+func TestVacant(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, fresh func(t *testing.T) db.Config) {
+		open := func(query string) *db.DB {
+			d, err := db.Open(t.Context(), fresh(t), zap.NewNop())
+			require.NoError(t, err)
+			t.Cleanup(func() { assert.NoError(t, d.Close()) })
+			for part := range strings.SplitSeq(query, ";") {
+				_, err = d.Writer().DB.ExecContext(t.Context(), part)
+				require.NoError(t, err)
+			}
+			return d
+		}
+		const table = "CREATE TABLE users (user_id BIGINT NOT NULL PRIMARY KEY)"
+		const progress = "CREATE TABLE " + progressTable + " (id INTEGER, export_id VARCHAR(64), table_number INTEGER, file_offset BIGINT, row_count BIGINT);" +
+			"INSERT INTO " + progressTable + " VALUES (1, 'one', 2, 3, 4)"
+		for name, c := range map[string]struct {
+			d    *db.DB
+			want error
+		}{
+			"without tables":            {open("SELECT 1"), nil},
+			"of this program, empty":    {migrated(t, fresh(t)), nil},
+			"of an older one, empty":    {open(table), nil},
+			"of an older one, with one": {open(table + "; INSERT INTO users VALUES (1)"), ErrNotEmpty},
+			"with the same begun":       {open(table + "; INSERT INTO users VALUES (1); " + progress), nil},
+			"with another one begun":    {open(strings.Replace(progress, "one", "two", 1)), ErrNotEmpty},
+		} {
+			before := tablesOf(t, c.d)
+			require.ErrorIs(t, Vacant(t.Context(), c.d, &Manifest{ID: "one"}), c.want, name)
+			assert.Equal(t, before, tablesOf(t, c.d), name)
+		}
+	})
+}
+
 // TestAnotherExportIsNoContinuation: what was begun with one export is not finished with another.
 func TestAnotherExportIsNoContinuation(t *testing.T) {
 	t.Parallel()
@@ -314,7 +350,7 @@ func TestDamagedExports(t *testing.T) {
 		damage(t, dir)
 		_, err = Import(t.Context(), second, dir, quiet)
 		require.ErrorIs(t, err, ErrNotExport, name)
-		there, err := hasTable(t.Context(), second)
+		there, err := hasTable(t.Context(), second.Primary().DB, second.Driver(), progressTable)
 		require.NoError(t, err)
 		assert.False(t, there, name)
 	}
