@@ -94,7 +94,7 @@ func started(t *testing.T, s *shelf, cfg retention.Config) *retention.Sweeper {
 		assert.NoError(t, <-done)
 	})
 	synctest.Wait()
-	assert.Empty(t, s.asked)
+	s.change(func() { assert.Empty(t, s.asked) })
 	time.Sleep(10 * time.Second)
 	synctest.Wait()
 	return sweeper
