@@ -9,26 +9,14 @@ kubernetes=1.37.0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The definitions of custom resources, out of the modules of those who define them.
-keda=github.com/kedacore/keda/v2@v2.20.2
-prometheus=github.com/prometheus-operator/prometheus-operator@v0.85.0
-secrets=github.com/external-secrets/external-secrets@v1.3.2
-certs=github.com/cert-manager/cert-manager@v1.21.2
-
 tools=$HOME/.cache/gochat/kubernetes-$(sha256sum "$here/requirements.txt" | cut -c1-12)
 if [ ! -x "$tools/bin/checkov" ]; then
   rm -rf "$tools"
   python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 fi
-modules=$(go env GOMODCACHE)
-(cd "$work" && GOFLAGS='' go mod download "$keda" "$prometheus" "$secrets" "$certs")
-crds=(
-  "$modules/$keda/config/crd/bases/keda.sh_scaledobjects.yaml"
-  "$modules/$prometheus"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml
-  "$modules/$secrets/config/crds/bases/external-secrets.io_externalsecrets.yaml"
-  "$modules/$certs"/deploy/crds/cert-manager.io_{certificates,issuers}.yaml
-)
+mapfile -t crds < <(bash "$here/crds.sh")
+[ ${#crds[@]} = 6 ]
 
 # Built once; where they are in the cache of builds.
 go tool -modfile="$here/tools/go.mod" helm version >/dev/null 2>&1
