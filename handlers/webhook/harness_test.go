@@ -108,6 +108,22 @@ func (w *world) sayAll(t *testing.T, n int) (events []*pb.Stored) {
 	return events
 }
 
+// settled waits until the cursors of all hooks are where their receivers are.
+func (w *world) settled(t *testing.T) {
+	t.Helper()
+	other := w.other(t)
+	require.Eventually(t, func() bool {
+		stats, err := other.HookStats(t.Context())
+		require.NoError(t, err)
+		for _, s := range stats {
+			if s.Messages > 0 {
+				return false
+			}
+		}
+		return len(stats) > 0
+	}, patience, 5*time.Millisecond)
+}
+
 // other opens the database as another process does.
 func (w *world) other(t *testing.T) *sqlstore.Store {
 	t.Helper()
