@@ -1,6 +1,7 @@
-// Package largegroup delivers to groups that are too large for the message pipeline. A task is
-// split into one for each shard of the members; a member is always in the same shard, whose
-// tasks are taken one after the other.
+// Package largegroup delivers to groups that are too large for the message pipeline. All members of
+// a group are delivered to together, up to DirectMembers of them. A task of a larger group is split
+// into one for each shard of the members; a member is always in the same shard, whose tasks are
+// taken one after the other.
 package largegroup
 
 import (
@@ -36,60 +37,84 @@ type Hinter interface {
 // PageSize is how many members are located at a time.
 const PageSize = 5000
 
-// processor does the tasks of one kind. All tasks of a call are of one group, and of one shard.
-type processor func(ctx context.Context, run []*pb.FanoutTask) error
+// DirectMembers is up to how many members are delivered to in one step. Beyond it the work of one
+// message is shared by several workers, at the price of one more pass through the queue.
+const DirectMembers = 20_000
 
 // Handler takes fan-out tasks. Safe for concurrent use.
 type Handler struct {
-	roster     *roster.Roster
-	locator    Locator
-	out        Outbox
-	hints      Hinter
-	processors map[pb.FanoutTask_Kind]processor
+	roster  *roster.Roster
+	locator Locator
+	out     Outbox
+	hints   Hinter
 }
 
 // New returns a handler.
 func New(groups *roster.Roster, locator Locator, out Outbox, hints Hinter) *Handler {
-	h := &Handler{roster: groups, locator: locator, out: out, hints: hints}
-	h.processors = map[pb.FanoutTask_Kind]processor{
-		pb.FanoutTask_KIND_UNSPECIFIED: h.split,
-		pb.FanoutTask_KIND_SHARD:       h.deliver,
-	}
-	return h
+	return &Handler{roster: groups, locator: locator, out: out, hints: hints}
 }
 
-// Handle takes a run of tasks, in order. What belongs together is done together. A task that is
-// handled again delivers again: clients drop what they have.
+// Handle takes a run of tasks, those of each group and shard in order. The tasks of one group and
+// shard are done together, wherever they are in the run: members are looked up once for all of
+// them, and each gateway gets them in as few records as there can be. A task that is handled again
+// delivers again: clients drop what they have.
 func (h *Handler) Handle(ctx context.Context, tasks []*pb.FanoutTask) error {
-	for len(tasks) > 0 {
-		n := 1
-		for n < len(tasks) && together(tasks[0], tasks[n]) {
-			n++
+	w := deliver.NewWriter(h.out)
+	for _, part := range together(tasks) {
+		if err := h.handle(ctx, w, part); err != nil {
+			return fmt.Errorf("deliver to group %d: %w", part[0].GetGroupId(), err)
 		}
-		do := h.processors[tasks[0].GetKind()]
-		if do == nil {
-			return contracts.Invalid("kind", fmt.Sprintf("no task is of kind %v", tasks[0].GetKind()))
-		}
-		if err := do(ctx, tasks[:n]); err != nil {
-			return err
-		}
-		tasks = tasks[n:]
+	}
+	if err := w.Flush(ctx); err != nil {
+		return fmt.Errorf("deliver %d tasks of large groups: %w", len(tasks), err)
 	}
 	return nil
 }
 
-func together(a, b *pb.FanoutTask) bool {
-	return a.GetKind() == b.GetKind() && a.GetGroupId() == b.GetGroupId() && a.GetShard() == b.GetShard() &&
-		a.GetMembersVersion() == b.GetMembersVersion()
+// same is what tasks have in common whose order matters.
+type same struct {
+	kind  pb.FanoutTask_Kind
+	group int64
+	shard uint32
+}
+
+// together parts a run by what its tasks have in common. A change of the members ends a part, and
+// what comes after it is a part of its own, which is taken later.
+func together(tasks []*pb.FanoutTask) [][]*pb.FanoutTask {
+	var parts [][]*pb.FanoutTask
+	newest := map[same]int{}
+	for _, task := range tasks {
+		of := same{task.GetKind(), task.GetGroupId(), task.GetShard()}
+		i, known := newest[of]
+		if !known || parts[i][0].GetMembersVersion() != task.GetMembersVersion() {
+			i = len(parts)
+			newest[of], parts = i, append(parts, nil)
+		}
+		parts[i] = append(parts[i], task)
+	}
+	return parts
+}
+
+// handle does tasks of one group, of one kind and shard, and of one state of the members.
+func (h *Handler) handle(ctx context.Context, w *deliver.Writer, run []*pb.FanoutTask) error {
+	first := run[0]
+	if k := first.GetKind(); k != pb.FanoutTask_KIND_UNSPECIFIED && k != pb.FanoutTask_KIND_SHARD {
+		return contracts.Invalid("kind", fmt.Sprintf("no task is of kind %v", k))
+	}
+	list, err := h.roster.Of(ctx, first.GetGroupId(), first.GetMembersVersion())
+	switch {
+	case err != nil:
+		return err
+	case first.GetKind() == pb.FanoutTask_KIND_SHARD:
+		return h.deliver(ctx, w, run, list.Shard(first.GetShard()))
+	case len(list.Members) <= DirectMembers:
+		return h.deliver(ctx, w, run, list.Members)
+	}
+	return split(ctx, w, run, list)
 }
 
 // split makes a task for each shard that somebody is in.
-func (h *Handler) split(ctx context.Context, run []*pb.FanoutTask) error {
-	list, err := h.roster.Of(ctx, run[0].GetGroupId(), run[0].GetMembersVersion())
-	if err != nil {
-		return err
-	}
-	w := deliver.NewWriter(h.out)
+func split(ctx context.Context, w *deliver.Writer, run []*pb.FanoutTask, list *roster.List) error {
 	for _, task := range run {
 		extra := [roster.Shards][]int64{}
 		for _, id := range task.GetExtraUserIds() {
@@ -103,17 +128,9 @@ func (h *Handler) split(ctx context.Context, run []*pb.FanoutTask) error {
 			part.Kind, part.Shard, part.Shards, part.ExtraUserIds = pb.FanoutTask_KIND_SHARD, shard, roster.Shards, extra[shard]
 			key := task.GetConversationId() + "#" + strconv.Itoa(int(shard))
 			if err := w.Record(ctx, contracts.TopicFanout, key, part); err != nil {
-				return failed(task, err)
+				return err
 			}
 		}
 	}
-	return failed(run[0], w.Flush(ctx))
-}
-
-// failed says of which group something failed.
-func failed(task *pb.FanoutTask, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("deliver to group %d: %w", task.GetGroupId(), err)
+	return nil
 }

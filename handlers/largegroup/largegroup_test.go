@@ -154,6 +154,56 @@ func TestEveryOnlineMemberInOrder(t *testing.T) {
 	}
 }
 
+// TestOneStepUpToALimit: a group that is not too large is not split, and what is of one group is
+// done together, whatever is between it in the run.
+func TestOneStepUpToALimit(t *testing.T) {
+	f := newWorld(DirectMembers)
+	other := func(seq uint64) *pb.FanoutTask {
+		task := message(seq)
+		task.GroupId, task.ConversationId, task.Message.ConversationId = 2, "group_2", "group_2"
+		return task
+	}
+	f.run(t, message(7), other(1), message(8), other(2), message(9))
+	if len(f.tasks) != 0 {
+		t.Errorf("split into %d shards", len(f.tasks))
+	}
+	if f.lists != 2*(DirectMembers/1000) || f.asked != 2*(DirectMembers/PageSize) {
+		t.Errorf("%d pages of members and %d questions where they are, want each once for each group", f.lists, f.asked)
+	}
+	for u := int64(3); u <= DirectMembers; u += 3 {
+		want := []string{"message 7", "message 8", "message 9", "message 1", "message 2"}
+		if len(f.got[u]) != len(want) {
+			t.Fatalf("member %d got %d messages", u, len(f.got[u]))
+		}
+		for i, frame := range f.got[u] {
+			if !strings.Contains(frame, want[i]) {
+				t.Fatalf("member %d got %s at place %d, want %s", u, frame, i, want[i])
+			}
+		}
+	}
+}
+
+// TestAChangeOfMembersIsBetween: what was stored before and after it goes by lists of its own, in order.
+func TestAChangeOfMembersIsBetween(t *testing.T) {
+	f := newWorld(600)
+	later := message(8)
+	later.MembersVersion++
+	last := message(9)
+	last.MembersVersion++
+	f.run(t, message(7), later, last)
+	if f.asked != 2 {
+		t.Errorf("asked %d times where members are, want once for each state of the group", f.asked)
+	}
+	for i, frame := range f.got[3] {
+		if !strings.Contains(frame, fmt.Sprint("message ", 7+i)) {
+			t.Errorf("got %s at place %d", frame, i)
+		}
+	}
+	if len(f.got[3]) != 3 {
+		t.Errorf("got %d of 3 messages", len(f.got[3]))
+	}
+}
+
 func TestNothingForWhoJoinedLater(t *testing.T) {
 	f := newWorld(12)
 	f.joined[3], f.joined[6], f.joined[9] = 7, 8, 6
@@ -186,12 +236,17 @@ func TestGatewayWithoutSessionsGetsAll(t *testing.T) {
 }
 
 func TestFailureIsReturned(t *testing.T) {
-	f := newWorld(12)
+	f := newWorld(DirectMembers + 1)
 	f.fail = errors.New("away")
+	small := newWorld(12)
+	small.fail = f.fail
 	shard := message(1)
 	shard.Kind, shard.Shard = pb.FanoutTask_KIND_SHARD, roster.ShardOf(3)
-	for name, task := range map[string]*pb.FanoutTask{"split": message(1), "deliver": shard} {
-		if err := f.handler().Handle(t.Context(), []*pb.FanoutTask{task}); !errors.Is(err, f.fail) {
+	for name, c := range map[string]struct {
+		world *fakeWorld
+		task  *pb.FanoutTask
+	}{"split": {f, message(1)}, "deliver to a shard": {f, shard}, "deliver": {small, message(1)}} {
+		if err := c.world.handler().Handle(t.Context(), []*pb.FanoutTask{c.task}); !errors.Is(err, f.fail) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -231,7 +286,7 @@ func TestTooManyUnknownGateways(t *testing.T) {
 // TestTheListIsReadOnce: for all parts of a task, whether or not it says of which membership it is.
 func TestTheListIsReadOnce(t *testing.T) {
 	for _, version := range []int64{0, 3} {
-		f := newWorld(600)
+		f := newWorld(DirectMembers + 100)
 		h := f.handler()
 		task := &pb.FanoutTask{GroupId: 1, ConversationId: "group_1", Frame: []byte("event"), MembersVersion: version}
 		if err := h.Handle(t.Context(), []*pb.FanoutTask{task}); err != nil {
@@ -242,7 +297,7 @@ func TestTheListIsReadOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if len(f.got) != 200 || f.lists != 1 {
+		if len(f.got) != int(f.n/3) || f.lists != int(f.n/1000+1) {
 			t.Errorf("version %d: %d members got it, and the list was read %d times", version, len(f.got), f.lists)
 		}
 	}

@@ -79,7 +79,7 @@ func (Change_Kind) EnumDescriptor() ([]byte, []int) {
 type FanoutTask_Kind int32
 
 const (
-	// Split into a SHARD task for each shard of the group's members.
+	// Deliver to the members or, where those are many, split into a SHARD task for each shard of them.
 	FanoutTask_KIND_UNSPECIFIED FanoutTask_Kind = 0
 	// Deliver to the members of one shard.
 	FanoutTask_KIND_SHARD FanoutTask_Kind = 1

@@ -12,29 +12,11 @@ import (
 	"github.com/gochat/gochat/handlers/roster"
 )
 
-// deliver hands a run of tasks of one shard to the gateways, in as few records as there can be.
-func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
-	first := run[0]
-	list, err := h.roster.Of(ctx, first.GetGroupId(), first.GetMembersVersion())
-	if err != nil {
-		return err
-	}
-	// Who is in the shard, whether or not this or that task is for them.
-	members := list.Shard(first.GetShard())
-	ask := make([]int64, len(members))
-	for i, m := range members {
-		ask[i] = m.UserID
-	}
-	extra := map[int64]bool{}
-	for _, task := range run {
-		for _, id := range task.GetExtraUserIds() {
-			if _, member := roster.Find(members, id); !member && !extra[id] {
-				extra[id] = true
-				ask = append(ask, id)
-			}
-		}
-	}
-	at, err := h.locate(ctx, first, ask, bound(run))
+// deliver hands a run of tasks to the gateways of these members of their group, and of those whom
+// a task names besides.
+func (h *Handler) deliver(ctx context.Context, w *deliver.Writer, run []*pb.FanoutTask, members []roster.Member) error {
+	ask := withExtra(run, members)
+	at, err := h.locate(ctx, run[0], ask, bound(run))
 	if err != nil {
 		return err
 	}
@@ -45,7 +27,6 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 	for i, task := range run {
 		pushes[i], bare[i] = deliver.NewPush(task.GetMessage(), task.GetExceptConnectionId(), task.GetTraceParent(), true), roster.Bare(members, task.GetMessage())
 	}
-	w := deliver.NewWriter(h.out)
 	for _, gw := range at.order {
 		of := newAudience(at.users[gw], members)
 		for i, task := range run {
@@ -53,7 +34,6 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 			if len(users) == 0 {
 				continue
 			}
-			var err error
 			if task.GetMessage() == nil {
 				err = w.Push(ctx, gw, &pb.Delivery{UserIds: users, Frame: task.GetFrame()})
 			} else {
@@ -61,11 +41,30 @@ func (h *Handler) deliver(ctx context.Context, run []*pb.FanoutTask) error {
 				err = pushes[i].To(ctx, w, gw, false, full, without)
 			}
 			if err != nil {
-				return failed(first, err)
+				return err
 			}
 		}
 	}
-	return failed(first, w.Flush(ctx))
+	return nil
+}
+
+// withExtra lists the members, whether or not this or that task is for them, and those whom tasks
+// name besides, each once.
+func withExtra(run []*pb.FanoutTask, members []roster.Member) []int64 {
+	out := make([]int64, len(members))
+	for i, m := range members {
+		out[i] = m.UserID
+	}
+	seen := map[int64]bool{}
+	for _, task := range run {
+		for _, id := range task.GetExtraUserIds() {
+			if _, member := roster.Find(members, id); !member && !seen[id] {
+				seen[id] = true
+				out = append(out, id)
+			}
+		}
+	}
+	return out
 }
 
 // located are the gateways of users.
