@@ -85,7 +85,8 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	}
 	topics := make([]mq.Topic, 0, 4)
 	for _, name := range []string{contracts.TopicUpstream, contracts.TopicStored, contracts.TopicFanout, contracts.TopicPoison} {
-		topics = append(topics, mq.Topic{Name: name, Partitions: a.cfg.MQ.partitions()})
+		// Hooks and the search index do not notice some milliseconds.
+		topics = append(topics, mq.Topic{Name: name, Partitions: a.cfg.MQ.partitions(), Patient: name == contracts.TopicStored})
 	}
 	if err := a.queue.Ensure(ctx, topics...); err != nil {
 		return fmt.Errorf("make the topics: %w", err)

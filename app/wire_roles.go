@@ -113,7 +113,7 @@ func (a *app) startRouters(context.Context) error {
 		a.metrics.MustRegister(rosterMetrics(groups)...)
 	}
 	if a.has(roleFanout) {
-		out, err := routers.NewOutbox(a.routing, a.replica(roleFanout))
+		out, err := routers.NewFollowUp(a.routing, a.replica(roleFanout))
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (a *app) startRouters(context.Context) error {
 	if !a.has(roleMessage) {
 		return nil
 	}
-	out, err := routers.NewOutbox(a.routing, a.replica(roleMessage))
+	out, err := routers.NewFollowUp(a.routing, a.replica(roleMessage))
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,17 @@ type outbox struct {
 // replica of one router.
 func NewOutbox(deps Deps, id string) (deliver.Outbox, error) {
 	out, err := deps.Transport.Outbox(id)
+	return wrap(deps, id, out, err)
+}
+
+// NewFollowUp is NewOutbox for a router, which publishes what follows from the records of its run and
+// acknowledges them afterwards; see [mq.FollowUp].
+func NewFollowUp(deps Deps, id string) (deliver.Outbox, error) {
+	out, err := mq.FollowUp(deps.Transport, id)
+	return wrap(deps, id, out, err)
+}
+
+func wrap(deps Deps, id string, out mq.Outbox, err error) (deliver.Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox of %s: %w", id, err)
 	}

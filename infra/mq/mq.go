@@ -65,9 +65,14 @@ type Topic struct {
 	Name       string
 	Partitions int
 	// Tail: one process reads it without a group, from its end on, so that records
-	// may be dropped soon. Those of any other topic are kept for as long as the driver's
-	// settings say, however many partitions it has: a group may come back late.
+	// may be dropped soon. A queue that lives in that process keeps none of them: they are
+	// handed over before what a call publishes besides is durable. Those of any other topic
+	// are kept for as long as the driver's settings say, however many partitions it has: a
+	// group may come back late.
 	Tail bool
+	// Patient: its readers can wait for some milliseconds, so that its records may be written
+	// together with others.
+	Patient bool
 }
 
 // Reader is a consumer group on one topic.
@@ -81,9 +86,28 @@ type Outbound struct {
 
 // Outbox publishes messages to several topics, all or none: after a crash at
 // any moment consumers see either every message of a call or not one of them.
-// Publish returns once the messages are durable. Safe for concurrent use.
+// Publish returns once the messages are durable. Safe for concurrent use. See [Topic] for what
+// one process reads, which ends with it.
 type Outbox interface {
 	Publish(ctx context.Context, out ...Outbound) error
+}
+
+// FollowUps is a [Transport] with a cheaper outbox for what follows from records that its caller has
+// taken from the same transport and not acknowledged yet.
+type FollowUps interface {
+	// FollowUp returns an outbox whose Publish may return before the messages are durable. A
+	// crash loses a call only together with every acknowledgement that came after it: what
+	// the call followed from is delivered again, and whoever takes it publishes again.
+	FollowUp(id string) (Outbox, error)
+}
+
+// FollowUp returns the transport's outbox for what follows from records that are not acknowledged
+// yet; of a transport that has none of its own it is the Outbox.
+func FollowUp(t Transport, id string) (Outbox, error) {
+	if f, ok := t.(FollowUps); ok {
+		return f.FollowUp(id)
+	}
+	return t.Outbox(id)
 }
 
 // Transport is a message queue.

@@ -38,7 +38,7 @@ func Main(m *testing.M, open func(dir string) (mq.Transport, error)) {
 // binary again, and then it is a child, for which Child does not return: it publishes
 // and consumes until it is killed, and tells what it does: "p key/n" for a confirmed
 // message, "b key/n" for one that it begins to work on, "a key/n" for one that it
-// acknowledges next.
+// acknowledges next, after it has published what follows from it to the topic "next".
 func Child(open func(dir string) (mq.Transport, error)) {
 	dir := os.Getenv(childDir)
 	if dir == "" {
@@ -64,7 +64,12 @@ func work(open func(string) (mq.Transport, error), dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := tr.Ensure(context.Background(), mq.Topic{Name: "topic", Partitions: 4}); err != nil {
+	err = tr.Ensure(context.Background(), mq.Topic{Name: "topic", Partitions: 4}, mq.Topic{Name: "next", Partitions: 4, Patient: true})
+	if err != nil {
+		return err
+	}
+	out, err := mq.FollowUp(tr, "child")
+	if err != nil {
 		return err
 	}
 	sub, err := tr.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 4, Run: childRun})
@@ -86,7 +91,7 @@ func work(open func(string) (mq.Transport, error), dir string) error {
 		case err := <-failed:
 			return err
 		case m := <-ch:
-			go consume(m, say)
+			go consume(m, out, say)
 		}
 	}
 }
@@ -107,17 +112,26 @@ func write(tr mq.Transport, key string, say func(kind, id string)) error {
 	}
 }
 
-func consume(m *message.Message, say func(kind, id string)) {
+func consume(m *message.Message, out mq.Outbox, say func(kind, id string)) {
 	took, err := time.ParseDuration(os.Getenv(childWork))
 	if err != nil {
 		panic(err) // the suite sets it
 	}
+	var follows []mq.Outbound
 	for _, one := range mq.Run(m) {
 		say("b", one.UUID)
+		next := message.NewMessage(one.UUID, nil)
+		next.Metadata[mq.KeyMetadata] = one.Metadata[mq.KeyMetadata]
+		follows = append(follows, mq.Outbound{Topic: "next", Message: next})
 	}
-	for _, one := range mq.Run(m) {
-		time.Sleep(took)
-		say("a", one.UUID)
+	time.Sleep(time.Duration(len(follows)) * took)
+	if err := out.Publish(context.Background(), follows...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		m.Nack() // a process that stood still for long has to begin anew
+		return
+	}
+	for _, one := range follows {
+		say("a", one.Message.UUID)
 	}
 	m.Ack()
 }

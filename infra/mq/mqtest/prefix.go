@@ -43,7 +43,7 @@ func (p prefixed) Subscriber(cfg mq.SubscriberConfig) (message.Subscriber, error
 func (p prefixed) Ensure(ctx context.Context, topics ...mq.Topic) error {
 	named := make([]mq.Topic, len(topics))
 	for i, t := range topics {
-		named[i] = mq.Topic{Name: p.prefix + t.Name, Partitions: t.Partitions, Tail: t.Tail}
+		named[i] = mq.Topic{Name: p.prefix + t.Name, Partitions: t.Partitions, Tail: t.Tail, Patient: t.Patient}
 	}
 	return p.Transport.Ensure(ctx, named...)
 }

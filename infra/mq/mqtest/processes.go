@@ -29,7 +29,8 @@ func RunProcesses(t *testing.T, d Driver) {
 }
 
 // kills ends a process that publishes and consumes, again and again, and then asks a
-// member that acknowledges what the others did not for everything that was confirmed.
+// member that acknowledges what the others did not for everything that was confirmed. What
+// followed from a message is there, or the message comes again.
 func kills(t *testing.T, d Driver) {
 	// Where several may be at work, a member that died is waited for by the next.
 	rounds, pause := 12, time.Duration(0)
@@ -69,15 +70,27 @@ func kills(t *testing.T, d Driver) {
 	t.Logf("%d messages were confirmed, %d of them were not acknowledged", len(confirmed), len(left))
 	tr := d.Open(t, dir)
 	defer func() { require.NoError(t, tr.Close()) }()
+	ensure(t, tr, "topic", "next")
 	ch, _ := subscribe(t, tr, "topic", mq.SubscriberConfig{Group: "g", Lanes: 4})
+	next, _ := subscribe(t, tr, "next", mq.SubscriberConfig{Lanes: 4})
 	last := map[string]int{}
-	for len(left) > 0 {
-		m := receive(t, ch)
-		key, n := split(m)
-		require.True(t, last[key] == 0 || n == last[key]+1, "%s comes after %d", m.UUID, last[key])
-		last[key] = n
-		delete(left, m.UUID)
-		m.Ack()
+	for len(left) > 0 || len(confirmed) > 0 {
+		select {
+		case m, open := <-ch:
+			require.True(t, open, "the subscription ended")
+			key, n := split(m)
+			require.True(t, last[key] == 0 || n == last[key]+1, "%s comes after %d", m.UUID, last[key])
+			last[key] = n
+			delete(left, m.UUID)
+			delete(confirmed, m.UUID)
+			m.Ack()
+		case m, open := <-next:
+			require.True(t, open, "the subscription ended")
+			delete(confirmed, m.UUID)
+			m.Ack()
+		case <-time.After(patience):
+			require.FailNow(t, "something is lost", "%d messages do not come again, of %d there is nothing that followed", len(left), len(confirmed))
+		}
 	}
 }
 

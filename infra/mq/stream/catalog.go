@@ -30,13 +30,26 @@ type catalog struct {
 	dirty  bool
 	owners map[string]chan struct{} // topic+group → held by its active subscriber
 	tails  map[*Subscription]uint64 // subscriptions without a group → their mark
-	single map[string]struct{}      // topics that are read without groups; see mq.Topic
+	about  map[uint64]about         // what is special about topics, by their ids
+	// saved are the groups' offsets as they were saved last: a restart goes on there.
+	saved map[string]map[string]uint64
+	// settled returns when all is durable that follows from what was acknowledged so far.
+	settled func() error
 }
+
+// about is what is special about a topic; see mq.Topic.
+type about uint8
+
+const (
+	aboutTail about = iota + 1
+	aboutPatient
+)
 
 func loadCatalog(l Ledger) (*catalog, error) {
 	c := &catalog{
-		ledger: l, owners: map[string]chan struct{}{}, tails: map[*Subscription]uint64{}, single: map[string]struct{}{},
-		state: state{NextTopic: 1, Topics: map[string]uint64{}, Offsets: map[string]map[string]uint64{}},
+		ledger: l, owners: map[string]chan struct{}{}, tails: map[*Subscription]uint64{}, about: map[uint64]about{},
+		settled: func() error { return nil },
+		state:   state{NextTopic: 1, Topics: map[string]uint64{}, Offsets: map[string]map[string]uint64{}},
 	}
 	data, err := l.Load()
 	if err != nil {
@@ -48,7 +61,17 @@ func loadCatalog(l Ledger) (*catalog, error) {
 	if err := json.Unmarshal(data, &c.state); err != nil {
 		return nil, fmt.Errorf("%w: topics and offsets: %w", ErrDamaged, err)
 	}
+	c.saved = c.offsets()
 	return c, nil
+}
+
+// offsets returns a copy of the groups' offsets.
+func (c *catalog) offsets() map[string]map[string]uint64 {
+	out := make(map[string]map[string]uint64, len(c.state.Offsets))
+	for topic, groups := range c.state.Offsets {
+		out[topic] = maps.Clone(groups)
+	}
+	return out
 }
 
 // clamp brings offsets into what the journal has: a torn tail may take entries
@@ -75,6 +98,13 @@ func (c *catalog) id(topic string) (uint64, error) {
 	return id, nil
 }
 
+// isTail says whether a topic is one that one process reads.
+func (c *catalog) isTail(id uint64) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.about[id] == aboutTail
+}
+
 func (c *catalog) names() []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -89,8 +119,11 @@ func (c *catalog) ensure(topics []mq.Topic) error {
 			c.state.NextTopic++
 			c.dirty = true
 		}
-		if t.Tail {
-			c.single[t.Name] = struct{}{}
+		switch id := c.state.Topics[t.Name]; {
+		case t.Tail:
+			c.about[id] = aboutTail
+		case t.Patient:
+			c.about[id] = aboutPatient
 		}
 	}
 	c.mu.Unlock()
@@ -101,9 +134,9 @@ func (c *catalog) remove(names []string) error {
 	c.mu.Lock()
 	for _, n := range names {
 		if _, ok := c.state.Topics[n]; ok {
+			delete(c.about, c.state.Topics[n])
 			delete(c.state.Topics, n)
 			delete(c.state.Offsets, n)
-			delete(c.single, n)
 			c.dirty = true
 		}
 	}
@@ -162,12 +195,12 @@ func (c *catalog) owner(topic, group string) chan struct{} {
 	return c.owners[key]
 }
 
-// needed returns the first entry that some group or tail still needs; end when
-// nobody needs any. An offset at the end of an entry needs the next one only.
+// needed returns the first entry that some group or tail still needs, the groups after a restart;
+// end when nobody needs any. An offset at the end of an entry needs the next one only.
 func (c *catalog) needed(end uint64) uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for _, groups := range c.state.Offsets {
+	for _, groups := range c.saved {
 		for _, offset := range groups {
 			end = min(end, indexOf(offset))
 		}
@@ -182,8 +215,8 @@ func (c *catalog) needed(end uint64) uint64 {
 func (c *catalog) unjoined() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for name := range c.state.Topics {
-		if _, single := c.single[name]; !single && len(c.state.Offsets[name]) == 0 {
+	for name, id := range c.state.Topics {
+		if c.about[id] != aboutTail && len(c.state.Offsets[name]) == 0 {
 			return true
 		}
 	}
@@ -206,7 +239,8 @@ func (c *catalog) lag(end uint64) map[string]map[string]uint64 {
 	return lag
 }
 
-// flush saves what has changed.
+// flush saves what has changed, once that is durable which followed from what was acknowledged: after
+// a crash it is there, or what it followed from comes again.
 func (c *catalog) flush() error {
 	c.saving.Lock()
 	defer c.saving.Unlock()
@@ -216,16 +250,21 @@ func (c *catalog) flush() error {
 		return nil
 	}
 	data, err := json.Marshal(c.state)
+	offsets := c.offsets()
 	c.dirty = false
 	c.mu.Unlock()
 	if err == nil {
+		err = c.settled()
+	}
+	if err == nil {
 		err = c.ledger.Save(data)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if err != nil {
-		c.mu.Lock()
 		c.dirty = true
-		c.mu.Unlock()
 		return fmt.Errorf("save topics and offsets of the message log: %w", err)
 	}
+	c.saved = offsets
 	return nil
 }

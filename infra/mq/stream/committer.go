@@ -9,8 +9,6 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-
 	"github.com/gochat/gochat/infra/mq"
 )
 
@@ -35,6 +33,11 @@ type committer struct {
 	room    *semaphore.Weighted
 	calls   chan *call
 	index   uint64 // of the next entry; owned by run
+	// patience is Config.Patience.
+	patience time.Duration
+	// unsettled are follow-ups that could not be written; owned by run. They are written as
+	// soon as there is room, and until then no offset is saved.
+	unsettled []*call
 
 	closing chan struct{}
 	done    chan struct{}
@@ -44,15 +47,20 @@ type committer struct {
 	failed  error
 }
 
+// call is what one caller publishes, in one entry. A call without records is answered once
+// everything before it is durable.
 type call struct {
 	records []record
 	bytes   int
-	err     chan error
+	// err takes the outcome; nil: it is a follow-up, for which nobody waits.
+	err chan error
+	// patient: it may wait for others for a moment.
+	patient bool
 }
 
-func newCommitter(j Journal, r *ring, keep *retention, next uint64) *committer {
+func newCommitter(j Journal, r *ring, keep *retention, next uint64, patience time.Duration) *committer {
 	c := &committer{
-		journal: j, ring: r, keep: keep, index: next,
+		journal: j, ring: r, keep: keep, index: next, patience: patience,
 		room:  semaphore.NewWeighted(waitingBytes),
 		calls: make(chan *call, waitingCalls), closing: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -60,33 +68,56 @@ func newCommitter(j Journal, r *ring, keep *retention, next uint64) *committer {
 	return c
 }
 
-// publish returns when the records are durable. Once handed over they will be,
-// even when ctx ends first: then the caller does not know.
-func (c *committer) publish(ctx context.Context, records []record) error {
-	bytes := 0
+// measure refuses a call that is too large.
+func measure(records []record) error {
 	for _, r := range records {
-		size := mq.RecordBytes(r.msg)
-		if size > mq.MaxRecordBytes {
+		if size := mq.RecordBytes(r.msg); size > mq.MaxRecordBytes {
 			return fmt.Errorf("%w: message %s has %d bytes, the limit is %d", mq.ErrTooLarge, r.msg.UUID, size, mq.MaxRecordBytes)
 		}
-		bytes += size + recordOverhead
 	}
-	if bytes > mq.MaxCallBytes || len(records) >= maxRecords {
+	if bytes := cost(records); bytes > mq.MaxCallBytes || len(records) >= maxRecords {
 		return fmt.Errorf("%w: %d messages with %d bytes in one call, the limit is %d", mq.ErrTooLarge, len(records), bytes, mq.MaxCallBytes)
 	}
+	return nil
+}
+
+// cost is what records take in memory.
+func cost(records []record) (bytes int) {
+	for _, r := range records {
+		bytes += mq.RecordBytes(r.msg) + recordOverhead
+	}
+	return bytes
+}
+
+// publish returns when the records are durable. Once handed over they will be,
+// even when ctx ends first: then the caller does not know. It is called between enter and leave,
+// as follow is.
+func (c *committer) publish(ctx context.Context, records []record) error {
+	return c.await(ctx, &call{records: records, bytes: cost(records), err: make(chan error, 1)})
+}
+
+// follow hands over what will be durable before any offset is saved that is acknowledged after it
+// returns. patient: that may take a moment, so that it is written together with what comes.
+func (c *committer) follow(ctx context.Context, records []record, patient bool) error {
+	return c.handOver(ctx, &call{records: records, bytes: cost(records), patient: patient})
+}
+
+// sync returns when everything that was handed over before is durable, or after ctx with an error.
+func (c *committer) sync(ctx context.Context) error {
 	if !c.enter() {
-		return mq.ErrClosed
+		<-c.done // which writes what was handed over
+		if len(c.unsettled) > 0 {
+			return c.failure()
+		}
+		return nil
 	}
-	defer c.senders.Done()
-	if err := c.room.Acquire(ctx, int64(bytes)); err != nil {
-		return fmt.Errorf("wait for room in the message log: %w", err)
-	}
-	defer c.room.Release(int64(bytes))
-	p := &call{records: records, bytes: bytes, err: make(chan error, 1)}
-	select {
-	case c.calls <- p:
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the message log: %w", ctx.Err())
+	defer c.leave()
+	return c.await(ctx, &call{err: make(chan error, 1)})
+}
+
+func (c *committer) await(ctx context.Context, p *call) error {
+	if err := c.handOver(ctx, p); err != nil {
+		return err
 	}
 	select {
 	case err := <-p.err:
@@ -96,7 +127,23 @@ func (c *committer) publish(ctx context.Context, records []record) error {
 	}
 }
 
-// enter counts a publisher in; close waits for it.
+func (c *committer) handOver(ctx context.Context, p *call) error {
+	if err := c.failure(); err != nil && len(p.records) > 0 {
+		return err
+	}
+	if err := c.room.Acquire(ctx, int64(p.bytes)); err != nil {
+		return fmt.Errorf("wait for room in the message log: %w", err)
+	}
+	select {
+	case c.calls <- p:
+		return nil
+	case <-ctx.Done():
+		c.room.Release(int64(p.bytes))
+		return fmt.Errorf("wait for the message log: %w", ctx.Err())
+	}
+}
+
+// enter counts a publisher in; close waits until it leaves. False: no more are taken.
 func (c *committer) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,6 +153,9 @@ func (c *committer) enter() bool {
 	c.senders.Add(1)
 	return true
 }
+
+// leave counts a publisher out.
+func (c *committer) leave() { c.senders.Done() }
 
 func (c *committer) run() {
 	defer close(c.done)
@@ -118,10 +168,14 @@ func (c *committer) run() {
 		select {
 		case first = <-c.calls:
 		case <-mend.C:
-			c.mend()
+			buf = c.mend(buf)
 			continue
 		case <-c.closing:
-			return
+			select {
+			case first = <-c.calls: // a follow-up
+			default:
+				return
+			}
 		}
 		group = c.gather(append(group[:0], first))
 		buf = c.commit(buf[:0], group)
@@ -129,30 +183,48 @@ func (c *committer) run() {
 	}
 }
 
-// gather takes what is waiting, up to the bounds of a group.
+// gather takes what is waiting, up to the bounds of a group. Where all of it is patient it waits a
+// moment for others.
 func (c *committer) gather(group []*call) []*call {
-	records, bytes := len(group[0].records), group[0].bytes
+	records, bytes, patient := len(group[0].records), group[0].bytes, group[0].patient
+	var moment <-chan time.Time
 	for records < groupRecords && bytes < groupBytes {
+		var p *call
 		select {
-		case p := <-c.calls:
-			group = append(group, p)
-			records += len(p.records)
-			bytes += p.bytes
+		case p = <-c.calls:
 		default:
-			return group
+			if !patient {
+				return group
+			}
+			if moment == nil {
+				timer := time.NewTimer(c.patience)
+				defer timer.Stop()
+				moment = timer.C
+			}
+			select {
+			case p = <-c.calls:
+			case <-moment:
+				return group
+			case <-c.closing:
+				return group
+			}
 		}
+		group = append(group, p)
+		records += len(p.records)
+		bytes += p.bytes
+		patient = patient && p.patient
 	}
 	return group
 }
 
 // commit makes one entry of a group durable and answers its callers.
 func (c *committer) commit(buf []byte, group []*call) []byte {
+	n := 0
+	for _, p := range group {
+		n += len(p.records)
+	}
 	err := c.failure()
-	if err == nil {
-		n := 0
-		for _, p := range group {
-			n += len(p.records)
-		}
+	if err == nil && n > 0 {
 		e := &entry{records: make([]record, 0, n)}
 		for _, p := range group {
 			e.records = append(e.records, p.records...)
@@ -168,7 +240,38 @@ func (c *committer) commit(buf []byte, group []*call) []byte {
 		}
 	}
 	for _, p := range group {
+		c.answer(p, err)
+	}
+	return buf
+}
+
+// answer tells a caller what became of a call, and keeps what nobody would publish again.
+func (c *committer) answer(p *call, err error) {
+	switch {
+	case p.err == nil && err != nil:
+		c.unsettled = append(c.unsettled, p)
+		return
+	case len(p.records) == 0 && len(c.unsettled) == 0:
+		p.err <- nil
+	case p.err != nil:
 		p.err <- err
+	}
+	c.room.Release(int64(p.bytes))
+}
+
+// settle writes the follow-ups that could not be written before.
+func (c *committer) settle(buf []byte) []byte {
+	rest := c.unsettled
+	c.unsettled = nil
+	for len(rest) > 0 {
+		n, records, bytes := 0, 0, 0
+		for n < len(rest) && records < groupRecords && bytes < groupBytes {
+			records += len(rest[n].records)
+			bytes += rest[n].bytes
+			n++
+		}
+		buf = c.commit(buf[:0], rest[:n])
+		rest = rest[n:]
 	}
 	return buf
 }
@@ -189,18 +292,19 @@ func (c *committer) fail(err error) error {
 
 // mend goes on after a full disk, once there is room. Nobody publishes meanwhile: a
 // server that is not ready is asked for nothing.
-func (c *committer) mend() {
+func (c *committer) mend(buf []byte) []byte {
 	m, mends := c.journal.(Mender)
 	if !mends || !errors.Is(c.failure(), ErrNoRoom) {
-		return
+		return buf
 	}
 	if err := m.Mend(); err != nil {
 		_ = c.fail(err) // Health tells it
-		return
+		return buf
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.failed = nil
+	c.mu.Unlock()
+	return c.settle(buf)
 }
 
 func (c *committer) failure() error {
@@ -209,7 +313,7 @@ func (c *committer) failure() error {
 	return c.failed
 }
 
-// close lets publishers that are inside finish, and refuses new ones.
+// close lets publishers that are inside finish, writes what they handed over, and refuses new ones.
 func (c *committer) close() {
 	c.mu.Lock()
 	c.closed = true
@@ -217,43 +321,4 @@ func (c *committer) close() {
 	c.senders.Wait()
 	close(c.closing)
 	<-c.done
-}
-
-// publisher is the Watermill face of the committer.
-type publisher struct{ s *Stream }
-
-// Publish makes all messages of a call durable, in one entry.
-func (p publisher) Publish(topic string, msgs ...*message.Message) error {
-	if len(msgs) == 0 {
-		return nil
-	}
-	id, err := p.s.catalog.id(topic)
-	if err != nil {
-		return err
-	}
-	records := make([]record, len(msgs))
-	for i, m := range msgs {
-		records[i] = record{topic: id, msg: m}
-	}
-	return p.s.commit.publish(context.Background(), records) //nolint:contextcheck // Watermill's publishers have no context
-}
-
-// Close does nothing: the publisher is shared, and ends with its transport.
-func (publisher) Close() error { return nil }
-
-type outbox struct{ s *Stream }
-
-func (o outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
-	if len(out) == 0 {
-		return nil
-	}
-	records := make([]record, len(out))
-	for i, m := range out {
-		id, err := o.s.catalog.id(m.Topic)
-		if err != nil {
-			return err
-		}
-		records[i] = record{topic: id, msg: m.Message}
-	}
-	return o.s.commit.publish(ctx, records)
 }

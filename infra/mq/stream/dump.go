@@ -37,6 +37,10 @@ const dumpBatch = 4 << 20
 func (s *Stream) Dump(ctx context.Context, w io.Writer, leftOut func(topic string) bool) error {
 	held, release := s.hold(leftOut)
 	defer release()
+	// What was acknowledged is not in the dump: what followed from it has to be.
+	if err := s.settled(); err != nil {
+		return fmt.Errorf("dump the message log: %w", err)
+	}
 	out := bufio.NewWriterSize(w, 64<<10)
 	enc := json.NewEncoder(out)
 	n := 0

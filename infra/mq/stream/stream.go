@@ -1,7 +1,8 @@
 // Package stream is a message queue over one journal: every topic's messages go
 // into the same sequence of entries, one entry for each group commit, so that an
 // outbox over several topics is atomic by nature. What keeps the entries is a
-// [Journal]: on disk for the durable embedded queue, in memory for tests.
+// [Journal]: on disk for the durable embedded queue, in memory for tests. Topics that
+// one process reads are handed to it and not kept.
 package stream
 
 import (
@@ -66,6 +67,9 @@ type Config struct {
 	// one has subscribed to any topic: groups come one after the other at a start. One that comes later,
 	// or never, does not hold the log.
 	JoinWithin time.Duration
+	// Patience is how long follow-ups of patient topics wait for a call that is on its way to the disk
+	// anyway: an fsync costs as much CPU as all else that a message needs.
+	Patience time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -84,6 +88,9 @@ func (c Config) withDefaults() Config {
 	if c.JoinWithin == 0 {
 		c.JoinWithin = time.Minute
 	}
+	if c.Patience == 0 {
+		c.Patience = 5 * time.Millisecond
+	}
 	return c
 }
 
@@ -99,6 +106,7 @@ type Stream struct {
 	keep     *retention
 	commit   *committer
 	catalog  *catalog
+	live     live
 	closing  chan struct{}
 	chores   sync.WaitGroup
 	closeErr error
@@ -134,9 +142,11 @@ func Open(cfg Config, journal Journal, ledger Ledger, log *zap.Logger) (*Stream,
 		cfg: cfg, journal: journal, ledger: ledger, log: log,
 		ring: newRing(first, last+1, cfg.RingBytes), catalog: cat,
 		closing: make(chan struct{}), subs: map[*Subscriber]struct{}{}, held: map[*uint64]struct{}{},
+		live: live{topics: map[uint64][]*Subscription{}},
 	}
 	s.keep = newRetention(cfg.RetainBytes, last+1)
-	s.commit = newCommitter(journal, s.ring, s.keep, last+1)
+	s.commit = newCommitter(journal, s.ring, s.keep, last+1, cfg.Patience)
+	cat.settled = s.settled
 	s.chores.Add(1)
 	go s.housekeep()
 	return s, nil
@@ -149,6 +159,20 @@ func (s *Stream) Publisher() message.Publisher { return publisher{s} }
 // Outbox returns a publisher of calls that are whole or not there: a call is
 // never split over entries. There is one process, so nothing is to be fenced.
 func (s *Stream) Outbox(string) (mq.Outbox, error) { return outbox{s}, nil }
+
+// FollowUp implements [mq.FollowUps]: a call returns before it is durable, and no offset that is
+// acknowledged after it is saved before it is.
+func (s *Stream) FollowUp(string) (mq.Outbox, error) { return followUp{s}, nil }
+
+// settleTimeout bounds the wait for follow-ups to be durable; they are waited for again.
+const settleTimeout = 10 * time.Second
+
+// settled returns when all follow-ups that were published before are durable.
+func (s *Stream) settled() error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	return s.commit.sync(ctx)
+}
 
 // Ensure makes topics that are missing; they are durable when it returns.
 func (s *Stream) Ensure(_ context.Context, topics ...mq.Topic) error {

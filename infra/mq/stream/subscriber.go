@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -47,6 +48,11 @@ type Subscription struct {
 	id    uint64
 	out   chan *message.Message
 	next  uint64 // offset: everything up to here was read
+
+	// Of a topic that one process reads, whose publishers feed the lanes in turn.
+	lanes  *mq.Lanes
+	source *mq.Source
+	turn   chan struct{}
 }
 
 // Subscribe starts delivery; the channel is closed when ctx is done or the
@@ -62,6 +68,11 @@ func (u *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		return nil, err
 	}
 	p := &Subscription{sub: u, topic: topic, id: id, out: make(chan *message.Message)}
+	now := time.Now()
+	u.s.read.CompareAndSwap(nil, &now)
+	if u.s.catalog.isTail(id) {
+		return p.out, p.startLive(ctx)
+	}
 	begin := offsetOf(u.s.ring.first()-1, maxRecords-1)
 	if u.cfg.Start == mq.StartNewest {
 		begin = offsetOf(u.s.ring.end()-1, maxRecords-1)
@@ -72,11 +83,30 @@ func (u *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	} else if _, err := u.s.catalog.join(topic, u.cfg.Group, begin); err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	u.s.read.CompareAndSwap(nil, &now)
 	u.running.Add(1)
 	go p.run(ctx)
 	return p.out, nil
+}
+
+// startLive begins with what is published from now on.
+func (p *Subscription) startLive(ctx context.Context) error {
+	u := p.sub
+	if u.cfg.Group != "" {
+		return fmt.Errorf("subscribe to %s: group %s cannot read it, since one process does and nothing is kept", p.topic, u.cfg.Group)
+	}
+	p.lanes, p.turn = mq.NewLanes(ctx, u.cfg, p.out), make(chan struct{}, 1)
+	p.source = p.lanes.Source(func(uint64) {}) // nobody goes on where it ends
+	u.s.live.join(p)
+	u.running.Go(func() {
+		defer close(p.out)
+		select {
+		case <-u.closing:
+		case <-ctx.Done():
+		}
+		u.s.live.leave(p)
+		p.lanes.Drain()
+	})
+	return nil
 }
 
 // Close drains: deliveries in flight may still be acknowledged until
