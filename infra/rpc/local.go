@@ -2,11 +2,11 @@ package rpc
 
 import (
 	"context"
+	"fmt"
+	"reflect"
 
-	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"go.opentelemetry.io/otel"
 	otelcodes "go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -15,13 +15,23 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Local is a gRPC server and the connection to it in one, within this process:
-// messages are cloned, not encoded. Register services before the first call;
-// then it is safe for concurrent use.
+// Local is a gRPC server and the connection to it in one, within this process. A call runs on its
+// caller's goroutine, and nothing is encoded or cloned: what is inside of a message, its lists and its
+// parts, is shared by both sides. So whoever has sent a message or got one must not change what is
+// inside of it; a field of the message itself may be set. A handler that goes on after its context's
+// end keeps its caller waiting. Register services before the first call; then it is safe for concurrent
+// use. Its services have no streams.
 type Local struct {
-	*inprocgrpc.Channel
+	methods  map[string]method
 	services map[string]bool
-	caller   string
+	said     metadata.MD
+	chain    grpc.UnaryServerInterceptor
+}
+
+// method is one of a service's.
+type method struct {
+	impl any
+	desc grpc.MethodDesc
 }
 
 // NewLocal returns an empty in-process channel. Its servers' errors and panics
@@ -29,29 +39,58 @@ type Local struct {
 // deadline is the caller's to set (WithTimeout).
 func NewLocal(opts ...Option) *Local {
 	o := apply(opts)
-	chain := chainUnary(continueTrace, onBehalf, statusErrors, logFailures(o.log), recoverPanics(o.log))
-	return &Local{
-		Channel:  (&inprocgrpc.Channel{}).WithServerUnaryInterceptor(chain).WithServerStreamInterceptor(streamPanics(o.log)),
-		services: map[string]bool{},
-		caller:   o.caller,
+	l := &Local{
+		methods: map[string]method{}, services: map[string]bool{}, said: metadata.MD{},
+		chain: chainUnary(spanOfCall, statusErrors, logFailures(o.log), recoverPanics(o.log)),
 	}
+	if o.caller != "" {
+		l.said.Set(callerKey, o.caller)
+	}
+	return l
 }
 
 // RegisterService adds a service; only before the first call.
 func (l *Local) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	l.Channel.RegisterService(desc, impl)
+	for _, m := range desc.Methods {
+		l.methods["/"+desc.ServiceName+"/"+m.MethodName] = method{impl, m}
+	}
 	l.services[desc.ServiceName] = true
 }
 
 func (l *Local) has(service string) bool { return l.services[service] }
 
 // Invoke implements grpc.ClientConnInterface.
-func (l *Local) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	return l.Channel.Invoke(withTrace(withCaller(ctx, l.caller)), method, args, reply, opts...)
+func (l *Local) Invoke(ctx context.Context, name string, args, reply any, _ ...grpc.CallOption) error {
+	m, known := l.methods[name]
+	if !known {
+		return status.Errorf(codes.Unimplemented, "there is no method %s in this process", name)
+	}
+	if err := ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	resp, err := m.desc.Handler(m.impl, metadata.NewIncomingContext(ctx, l.said), func(in any) error { return share(in, args) }, l.chain)
+	if err != nil {
+		return err
+	}
+	return share(reply, resp)
 }
 
-// chainUnary makes one interceptor of several, the first outermost: the channel
-// takes one only.
+// NewStream implements grpc.ClientConnInterface.
+func (*Local) NewStream(_ context.Context, _ *grpc.StreamDesc, name string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, status.Errorf(codes.Unimplemented, "%s: there are no streams within a process", name)
+}
+
+// share makes one message the same as another one of its type; what is inside of them is shared.
+func share(to, from any) error {
+	dst, src := reflect.ValueOf(to), reflect.ValueOf(from)
+	if dst.Type() != src.Type() || dst.Kind() != reflect.Pointer || src.IsNil() {
+		return status.Error(codes.Internal, fmt.Sprintf("a message is a %T and not a %T", from, to))
+	}
+	dst.Elem().Set(src.Elem())
+	return nil
+}
+
+// chainUnary makes one interceptor of several, the first outermost.
 func chainUnary(all ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 	if len(all) == 1 {
 		return all[0]
@@ -64,28 +103,12 @@ func chainUnary(all ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor 
 	}
 }
 
-// withTrace hands the trace on in metadata: the channel, like a wire, passes no
-// other values of a context.
-func withTrace(ctx context.Context) context.Context {
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return ctx
-	}
-	carrier := propagation.MapCarrier{}
-	otel.GetTextMapPropagator().Inject(ctx, carrier)
-	for k, v := range carrier {
-		ctx = metadata.AppendToOutgoingContext(ctx, k, v)
-	}
-	return ctx
-}
-
-// continueTrace gives a call within a trace a span of its own, as otelgrpc does
+// spanOfCall gives a call within a trace a span of its own, as otelgrpc does
 // on sockets.
-func continueTrace(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	if len(md.Get("traceparent")) == 0 {
+func spanOfCall(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return handler(ctx, req)
 	}
-	ctx = otel.GetTextMapPropagator().Extract(ctx, mdCarrier(md))
 	ctx, span := otel.Tracer("github.com/gochat/gochat/infra/rpc").Start(ctx, info.FullMethod[1:], trace.WithSpanKind(trace.SpanKindServer))
 	if span.IsRecording() {
 		span.SetAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(info.FullMethod[1:]))
@@ -108,27 +131,4 @@ func serversFault(code codes.Code) bool {
 		return true
 	}
 	return false
-}
-
-// mdCarrier reads a trace from metadata.
-type mdCarrier metadata.MD
-
-// Get implements propagation.TextMapCarrier.
-func (c mdCarrier) Get(key string) string {
-	if v := metadata.MD(c).Get(key); len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
-
-// Set implements propagation.TextMapCarrier.
-func (c mdCarrier) Set(key, value string) { metadata.MD(c).Set(key, value) }
-
-// Keys implements propagation.TextMapCarrier.
-func (c mdCarrier) Keys() []string {
-	keys := make([]string, 0, len(c))
-	for k := range c {
-		keys = append(keys, k)
-	}
-	return keys
 }
