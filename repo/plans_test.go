@@ -77,6 +77,9 @@ func plans(t *testing.T, cfg repo.Config) {
 	crowded(t, r.Database(), messages)
 	pardoned := map[int]bool{}
 	for _, name := range names {
+		if strings.Contains(name, "messages_by_") {
+			continue // of a migration, whose table has its lasting name by now
+		}
 		judge(t, r.Database(), name, digests[name], pardoned)
 	}
 	for i, p := range pardons {

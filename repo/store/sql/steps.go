@@ -37,7 +37,7 @@ var (
 	sqlComment  = regexp.MustCompile(`(?m)^\s*--.*$`)
 	splitLine   = regexp.MustCompile(`(?m)^--bun:split$`)
 	alterTable  = regexp.MustCompile("(?is)^ALTER TABLE `?(\\w+)`?\\s+(.*)$")
-	alterColumn = regexp.MustCompile("(?is)^(ADD COLUMN|DROP COLUMN|MODIFY|ADD KEY|DROP KEY) `?(\\w+)`?(.*)$")
+	alterColumn = regexp.MustCompile("(?is)^(ADD COLUMN|DROP COLUMN|MODIFY|ADD KEY|DROP KEY|RENAME TO) `?(\\w+)`?(.*)$")
 )
 
 // runsAgain is how the other statements begin that bear to run again as they are.
@@ -99,7 +99,7 @@ func readSteps(driver db.Driver, text string) ([]step, error) {
 				return nil, err
 			}
 		} else if !bearsAgain(driver, query) {
-			return nil, fmt.Errorf("%.60q… may not bear to run twice; what does is ALTER TABLE with ADD COLUMN, DROP COLUMN, MODIFY, ADD KEY and DROP KEY, and %s",
+			return nil, fmt.Errorf("%.60q… may not bear to run twice; what does is ALTER TABLE with ADD COLUMN, DROP COLUMN, MODIFY, ADD KEY, DROP KEY and RENAME TO, and %s",
 				query, strings.Join(runsAgain[driver], ", "))
 		}
 		out = append(out, s)
@@ -112,7 +112,7 @@ func readChanges(text string) ([]change, error) {
 	for _, one := range splitList(text) {
 		m := alterColumn.FindStringSubmatch(strings.TrimSpace(one))
 		if m == nil || strings.EqualFold(m[2], "IF") {
-			return nil, fmt.Errorf("%q is not ADD COLUMN, DROP COLUMN, MODIFY, ADD KEY or DROP KEY, and may not bear to run twice", one)
+			return nil, fmt.Errorf("%q is not ADD COLUMN, DROP COLUMN, MODIFY, ADD KEY, DROP KEY or RENAME TO, and may not bear to run twice", one)
 		}
 		out = append(out, change{verb: strings.ToUpper(m[1]), column: m[2], rest: m[3]})
 	}
@@ -152,6 +152,8 @@ func (c change) done(there map[string]bool) bool {
 		return there[keyMark+name]
 	case "DROP KEY":
 		return !there[keyMark+name]
+	case "RENAME TO":
+		return len(there) == 0 // it has the new name
 	}
 	return false
 }

@@ -1,0 +1,98 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/db"
+)
+
+// before returns the migrations that come before one.
+func before(t *testing.T, name string) fs.FS {
+	t.Helper()
+	out := fstest.MapFS{}
+	require.NoError(t, fs.WalkDir(migrationFiles, ".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasPrefix(path.Base(file), name) {
+			return err
+		}
+		text, err := fs.ReadFile(migrationFiles, file)
+		out[file] = &fstest.MapFile{Data: text}
+		return err
+	}))
+	return out
+}
+
+// TestMessagesAreMovedWhole: into the table in the order of ids, also when the migration runs once more
+// because it could not be noted, and back.
+func TestMessagesAreMovedWhole(t *testing.T) {
+	t.Parallel()
+	const byID = "20261130030000"
+	d, err := db.Open(t.Context(), db.Config{Path: t.TempDir() + "/gochat.db"}, zap.NewNop())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	_, err = schema{files: before(t, byID), patience: shipped.patience}.up(t.Context(), d)
+	require.NoError(t, err)
+	for i := range 500 { // ids and conversations are in no order
+		exec(t, d, fmt.Sprintf("INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra)"+
+			" VALUES ('c%d', %d, %d, %d, 'm%d', 'text %d', 'text', %d, %s)", i%7, i/7+1, 7919*i%1000, i%5, i, i, i, map[bool]string{true: "NULL", false: "'{}'"}[i%3 == 0]))
+	}
+	all := func() (out []string) {
+		require.NoError(t, queryAll(t, d, "SELECT message_id, conversation_id, seq_id, sender_id, client_msg_id, content, message_type, created_at, extra"+
+			" FROM messages ORDER BY message_id", &out))
+		return out
+	}
+	want := all()
+	require.Len(t, want, 500)
+
+	names, err := Migrate(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, []string{byID}, names)
+	assert.Equal(t, want, all())
+	exec(t, d, "DELETE FROM "+migrationsTable+" WHERE name = '"+byID+"'")
+	_, err = Migrate(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, want, all())
+	for _, twice := range []string{"('c0', 1, 5000, 1, 'x'", "('c0', 5000, 5000, 0, 'm0'", "('c0', 5000, 0, 1, 'x'"} {
+		_, err := d.Writer().DB.ExecContext(t.Context(), "INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id,"+
+			" content, message_type, created_at) VALUES "+twice+", '', 'text', 1)")
+		_, taken := db.IsUniqueViolation(err)
+		assert.True(t, taken, "%s: %v", twice, err)
+	}
+
+	names, err = Rollback(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, []string{byID}, names)
+	assert.Equal(t, want, all())
+}
+
+// queryAll reads rows as texts.
+func queryAll(t *testing.T, d *db.DB, query string, out *[]string) error {
+	t.Helper()
+	rows, err := d.Writer().DB.QueryContext(t.Context(), query)
+	if err != nil {
+		return err
+	}
+	return each(rows, func(rows *sql.Rows) error {
+		columns := make([]any, 9)
+		for i := range columns {
+			columns[i] = new(any)
+		}
+		if err := rows.Scan(columns...); err != nil {
+			return err
+		}
+		for i := range columns {
+			columns[i] = *columns[i].(*any) //nolint:forcetypeassert // made above
+		}
+		*out = append(*out, fmt.Sprint(columns...))
+		return nil
+	})
+}

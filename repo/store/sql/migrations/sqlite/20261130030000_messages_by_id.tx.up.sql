@@ -1,0 +1,25 @@
+-- Ids grow with time, so that a table in their order is written at its end, whatever the number of
+-- conversations. In the order of the conversations each message went to a page of its own: with 5,000
+-- conversations and a million messages a row cost nearly twice as much.
+CREATE TABLE IF NOT EXISTS messages_by_id (
+    message_id      INTEGER NOT NULL PRIMARY KEY,
+    conversation_id TEXT    NOT NULL,
+    seq_id          INTEGER NOT NULL,
+    sender_id       INTEGER NOT NULL,
+    client_msg_id   TEXT    NOT NULL,
+    content         TEXT    NOT NULL,
+    message_type    TEXT    NOT NULL,
+    created_at      INTEGER NOT NULL,
+    extra           TEXT
+);
+--bun:split
+INSERT OR IGNORE INTO messages_by_id (message_id, conversation_id, seq_id, sender_id, client_msg_id, content, message_type, created_at, extra)
+SELECT message_id, conversation_id, seq_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages ORDER BY message_id;
+--bun:split
+DROP TABLE IF EXISTS messages;
+--bun:split
+ALTER TABLE messages_by_id RENAME TO messages;
+--bun:split
+CREATE UNIQUE INDEX IF NOT EXISTS uq_messages_seq ON messages (conversation_id, seq_id);
+--bun:split
+CREATE UNIQUE INDEX IF NOT EXISTS uq_messages_client ON messages (sender_id, client_msg_id);
