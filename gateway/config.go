@@ -125,7 +125,7 @@ func DefaultConfig() Config {
 		StartTimeout: 30 * time.Second,
 		ReadTimeout:  10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		HeaderLimit: 8 << 10, BodyLimit: 1 << 20, FrameLimit: 64 << 10,
-		QueueFrames: 256, QueueBytes: 1 << 20, KernelBuffer: 64 << 10,
+		QueueFrames: 1024, QueueBytes: 1 << 20, KernelBuffer: 64 << 10,
 		UnackedSends: 64, UpstreamQueue: 4096,
 		BeatInterval: 5 * time.Second, SessionRefresh: 10 * time.Minute,
 		TokenCheckInterval: 30 * time.Second,

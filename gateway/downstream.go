@@ -17,6 +17,10 @@ import (
 // several of them are for writes once.
 const downstreamRun = 256
 
+// kickAfter is after how many frames the writers of a run start although more of it waits: whoever is
+// sent many at once takes some meanwhile, before there is no room for the rest.
+const kickAfter = 512
+
 // subscribe makes the gateway's own topic and pins its end: what is published from
 // now on is seen.
 func (g *Gateway) subscribe(ctx context.Context) (message.Subscriber, <-chan *message.Message, error) {
@@ -43,26 +47,31 @@ func (g *Gateway) subscribe(ctx context.Context) (message.Subscriber, <-chan *me
 func (g *Gateway) consume(records <-chan *message.Message) {
 	var kick kicks
 	for msg := range records {
+		frames := 0
 		for _, m := range mq.Run(msg) {
-			g.deliver(m, &kick)
+			if frames += g.deliver(m, &kick); frames >= kickAfter {
+				kick.start()
+				frames = 0
+			}
 		}
 		kick.start()
 		msg.Ack()
 	}
 }
 
-func (g *Gateway) deliver(m *message.Message, kick *kicks) {
+// deliver does what a record says and returns how many frames it put into queues.
+func (g *Gateway) deliver(m *message.Message, kick *kicks) (frames int) {
 	// An id has the time of its gateway's start in it: what was meant for another
 	// gateway, or for an earlier life of this one, is not for these sockets.
 	if to := m.Metadata[mq.KeyMetadata]; to != g.id {
 		g.log.Warn("a delivery is for another gateway and is dropped", zap.String("for", to), zap.String("record", m.UUID))
-		return
+		return 0
 	}
 	var down pb.Downstream
 	if err := proto.Unmarshal(m.Payload, &down); err != nil {
 		// Trying again would not help, and nobody else reads this topic.
 		g.log.Error("a delivery cannot be decoded and is dropped", zap.String("record", m.UUID), zap.Error(err))
-		return
+		return 0
 	}
 	for _, d := range down.GetDeliveries() {
 		span := g.pushed(d)
@@ -71,5 +80,7 @@ func (g *Gateway) deliver(m *message.Message, kick *kicks) {
 			g.metrics.sent(string(frameType(d.GetFrame())), n)
 		}
 		endPushed(span, n)
+		frames += n
 	}
+	return frames
 }
