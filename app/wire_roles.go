@@ -16,7 +16,7 @@ import (
 	"github.com/gochat/gochat/handlers/auth"
 	"github.com/gochat/gochat/handlers/authorize"
 	"github.com/gochat/gochat/handlers/conversation"
-	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/device"
 	"github.com/gochat/gochat/handlers/group"
 	"github.com/gochat/gochat/handlers/hint"
@@ -151,7 +151,7 @@ func (a *app) startRouters(context.Context) error {
 
 // startHints starts what tells sockets of messages that are not pushed to them. It stops
 // after the router that uses it.
-func (a *app) startHints(out deliver.Outbox) *hint.Hinter {
+func (a *app) startHints(out handlers.Outbox) *hint.Hinter {
 	h := hint.New(out, func(err error) {
 		a.log.Warn("sockets were not told to pull messages that could not be pushed", zap.Error(err))
 	})

@@ -36,8 +36,8 @@ type Pipeline struct {
 	Groups        *roster.Roster
 	Sessions      recipients.Locator
 	Hints         recipients.Hinter
-	IDs           persist.IDs
-	Outbox        deliver.Outbox
+	IDs           handlers.IDs
+	Outbox        handlers.Outbox
 	// Windows say for how long messages may be changed; nil: the defaults.
 	Windows *authorize.Windows
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/handlers/reach"
 )
@@ -22,11 +23,11 @@ type Locator interface {
 // for concurrent use.
 type Notifier struct {
 	locator Locator
-	out     deliver.Outbox
+	out     handlers.Outbox
 }
 
 // NewNotifier returns a notifier.
-func NewNotifier(locator Locator, out deliver.Outbox) *Notifier {
+func NewNotifier(locator Locator, out handlers.Outbox) *Notifier {
 	return &Notifier{locator: locator, out: out}
 }
 

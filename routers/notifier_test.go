@@ -12,7 +12,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/reach"
 )
 
@@ -26,7 +26,7 @@ func (l unsureLocator) Locate(context.Context, *pb.LocateRequest, ...grpc.CallOp
 // gatewayLog notes by gateway what was published to it.
 type gatewayLog map[string][]*pb.Delivery
 
-func (l gatewayLog) Publish(_ context.Context, out ...deliver.Record) error {
+func (l gatewayLog) Publish(_ context.Context, out ...handlers.Record) error {
 	for _, o := range out {
 		down := &pb.Downstream{}
 		if err := proto.Unmarshal(o.Payload, down); err != nil {

@@ -17,7 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/gochat/gochat/contracts"
-	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/routers/middleware"
 )
@@ -31,21 +31,21 @@ type outbox struct {
 	count   atomic.Uint64
 }
 
-// NewOutbox returns a [deliver.Outbox] on the transport; id is stable for one
+// NewOutbox returns a [handlers.Outbox] on the transport; id is stable for one
 // replica of one router.
-func NewOutbox(deps Deps, id string) (deliver.Outbox, error) {
+func NewOutbox(deps Deps, id string) (handlers.Outbox, error) {
 	out, err := deps.Transport.Outbox(id)
 	return wrap(deps, id, out, err)
 }
 
 // NewFollowUp is NewOutbox for a router, which publishes what follows from the records of its run and
 // acknowledges them afterwards; see [mq.FollowUp].
-func NewFollowUp(deps Deps, id string) (deliver.Outbox, error) {
+func NewFollowUp(deps Deps, id string) (handlers.Outbox, error) {
 	out, err := mq.FollowUp(deps.Transport, id)
 	return wrap(deps, id, out, err)
 }
 
-func wrap(deps Deps, id string, out mq.Outbox, err error) (deliver.Outbox, error) {
+func wrap(deps Deps, id string, out mq.Outbox, err error) (handlers.Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox of %s: %w", id, err)
 	}
@@ -54,7 +54,7 @@ func wrap(deps Deps, id string, out mq.Outbox, err error) (deliver.Outbox, error
 
 // Publish publishes all records or none. When a gateway's topic is gone, its
 // users are gone from it too: the rest is published without it.
-func (o *outbox) Publish(ctx context.Context, records ...deliver.Record) (err error) {
+func (o *outbox) Publish(ctx context.Context, records ...handlers.Record) (err error) {
 	if trace.SpanFromContext(ctx).IsRecording() {
 		var span trace.Span
 		ctx, span = otel.Tracer(middleware.TracerName).Start(ctx, "send outbox", trace.WithSpanKind(trace.SpanKindProducer),
@@ -83,7 +83,7 @@ func (o *outbox) Publish(ctx context.Context, records ...deliver.Record) (err er
 	return contracts.NewError(contracts.CodeUnavailable, "The message queue does not take this right now.").WithCause(err)
 }
 
-func topics(records []deliver.Record) iter.Seq[string] {
+func topics(records []handlers.Record) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range records {
 			if !yield(records[i].Topic) {
@@ -110,7 +110,7 @@ func (o *outbox) publishKnown(ctx context.Context, msgs []mq.Outbound) error {
 	return o.out.Publish(ctx, durable...)
 }
 
-func (o *outbox) message(ctx context.Context, r deliver.Record) *message.Message {
+func (o *outbox) message(ctx context.Context, r handlers.Record) *message.Message {
 	m := message.NewMessage(o.prefix+strconv.FormatUint(o.count.Add(1), 36), r.Payload)
 	m.Metadata[mq.KeyMetadata] = r.Key
 	m.Metadata[contracts.MetaSchema] = contracts.SchemaVersion

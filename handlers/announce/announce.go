@@ -11,19 +11,14 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers"
 )
 
-// Outbox publishes records, all or none.
-type Outbox interface {
-	Publish(ctx context.Context, records ...deliver.Record) error
-}
-
 // Announcer hands announcements to the queue. Safe for concurrent use.
-type Announcer struct{ out Outbox }
+type Announcer struct{ out handlers.Outbox }
 
 // New returns an announcer.
-func New(out Outbox) *Announcer { return &Announcer{out: out} }
+func New(out handlers.Outbox) *Announcer { return &Announcer{out: out} }
 
 // Announce returns once the queue has the announcement durably. One that is announced again is
 // delivered again, under the same numbers: clients drop what they have.
@@ -36,7 +31,7 @@ func (a *Announcer) Announce(ctx context.Context, in *pb.Announcement) error {
 			ActorID: contracts.UserID(in.GetActorId()).String(), UserIDs: contracts.UserIDs(in.GetUserIds()),
 		}),
 	}
-	records := []deliver.Record{{Topic: contracts.TopicFanout, Key: in.GetConversationId()}}
+	records := []handlers.Record{{Topic: contracts.TopicFanout, Key: in.GetConversationId()}}
 	payload, err := proto.Marshal(task)
 	if err != nil {
 		return fmt.Errorf("encode a group event: %w", err)
@@ -50,7 +45,7 @@ func (a *Announcer) Announce(ctx context.Context, in *pb.Announcement) error {
 		if err != nil {
 			return fmt.Errorf("encode a system message: %w", err)
 		}
-		records = append(records, deliver.Record{Topic: contracts.TopicUpstream, Key: m.GetConversationId(), Payload: payload})
+		records = append(records, handlers.Record{Topic: contracts.TopicUpstream, Key: m.GetConversationId(), Payload: payload})
 	}
 	if err := a.out.Publish(ctx, records...); err != nil {
 		return fmt.Errorf("announce a change of group %d: %w", in.GetGroupId(), err)

@@ -10,15 +10,15 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers"
 )
 
 type outbox struct {
-	calls [][]deliver.Record
+	calls [][]handlers.Record
 	err   error
 }
 
-func (o *outbox) Publish(_ context.Context, records ...deliver.Record) error {
+func (o *outbox) Publish(_ context.Context, records ...handlers.Record) error {
 	o.calls = append(o.calls, records)
 	return o.err
 }

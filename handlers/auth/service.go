@@ -16,6 +16,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Accounts stores accounts.
@@ -36,18 +37,6 @@ type Revocations interface {
 // notes that the device uses the token.
 type Devices interface {
 	CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest, opts ...grpc.CallOption) (*pb.CheckDeviceResponse, error)
-}
-
-// Notifier hands a delivery to the gateways that hold sockets of the users in
-// to; it fills in the user ids. It is best effort: no error does not mean that
-// a socket was reached.
-type Notifier interface {
-	Notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error
-}
-
-// IDs hands out ids that nobody else has.
-type IDs interface {
-	Next() (int64, error)
 }
 
 // Config configures the service. Zero values are replaced by DefaultConfig's,
@@ -164,8 +153,8 @@ type Deps struct {
 	Accounts    Accounts
 	Revocations Revocations
 	Devices     Devices
-	Notifier    Notifier
-	IDs         IDs
+	Notifier    handlers.Notifier
+	IDs         handlers.IDs
 	Hasher      Hasher
 	Limits      Limits
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Conversations stores conversations as their members see them.
@@ -33,13 +34,6 @@ type Directory interface {
 // Members lists who is in a group.
 type Members interface {
 	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, opts ...grpc.CallOption) (*pb.ListMemberIDsResponse, error)
-}
-
-// Notifier hands a delivery to the gateways that hold sockets of the users in
-// to; it fills in the user ids. It is best effort: no error does not mean that
-// a socket was reached.
-type Notifier interface {
-	Notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error
 }
 
 // Config configures the service. Zero values are replaced by DefaultConfig's.
@@ -104,7 +98,7 @@ type Deps struct {
 	Conversations Conversations
 	Directory     Directory
 	Members       Members
-	Notifier      Notifier
+	Notifier      handlers.Notifier
 }
 
 // Service implements pb.ConversationServiceServer. Its errors are

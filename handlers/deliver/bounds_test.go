@@ -33,7 +33,7 @@ type boundedOutbox struct {
 	calls  int
 }
 
-func (b *boundedOutbox) take(records []Record) {
+func (b *boundedOutbox) take(records []handlers.Record) {
 	b.t.Helper()
 	b.calls++
 	total := 0
@@ -130,7 +130,7 @@ func TestFramesAreNotEscapedForHTML(t *testing.T) {
 	}
 }
 
-func (b *boundedOutbox) Publish(_ context.Context, records ...Record) error {
+func (b *boundedOutbox) Publish(_ context.Context, records ...handlers.Record) error {
 	b.take(records)
 	return nil
 }

@@ -12,29 +12,16 @@ import (
 	"github.com/gochat/gochat/handlers"
 )
 
-// Record is one message for one topic.
-type Record struct {
-	Topic   string
-	Key     string
-	Payload []byte
-}
-
-// Outbox publishes records, all or none. A downstream topic that is gone with
-// its gateway is not an error.
-type Outbox interface {
-	Publish(ctx context.Context, records ...Record) error
-}
-
 // New returns the stage. It is the end of the chain; next is called after the
 // publish and is the place for whatever wants to see finished envelopes.
-func New(out Outbox) handlers.Stage {
+func New(out handlers.Outbox) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error { return Send(ctx, out, env) })
 }
 
 // Send publishes what there is to say of an envelope: one stored event per message, and for each
 // gateway the deliveries of the whole envelope in order, in as few records as the queue's limits
 // allow.
-func Send(ctx context.Context, out Outbox, env *handlers.Envelope) error {
+func Send(ctx context.Context, out handlers.Outbox, env *handlers.Envelope) error {
 	w := NewWriter(out)
 	for _, it := range env.Items {
 		if err := add(ctx, w, it); err != nil {

@@ -14,11 +14,11 @@ import (
 )
 
 type fakeOutbox struct {
-	records []Record
+	records []handlers.Record
 	err     error
 }
 
-func (f *fakeOutbox) Publish(_ context.Context, r ...Record) error {
+func (f *fakeOutbox) Publish(_ context.Context, r ...handlers.Record) error {
 	f.records = append(f.records, r...)
 	return f.err
 }
@@ -42,7 +42,7 @@ func TestOneRecordPerGatewayInOrder(t *testing.T) {
 	if err := New(box)(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
 		t.Fatal(err)
 	}
-	byTopic := map[string][]Record{}
+	byTopic := map[string][]handlers.Record{}
 	for _, r := range box.records {
 		byTopic[r.Topic] = append(byTopic[r.Topic], r)
 	}
@@ -119,7 +119,7 @@ func TestFailures(t *testing.T) {
 
 type noOutbox struct{}
 
-func (noOutbox) Publish(context.Context, ...Record) error { return nil }
+func (noOutbox) Publish(context.Context, ...handlers.Record) error { return nil }
 
 func BenchmarkSend(b *testing.B) {
 	env := &handlers.Envelope{}

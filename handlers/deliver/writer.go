@@ -9,6 +9,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 )
 
 // Sizes of what is written, by an estimate that is never too low. What goes in is bounded, too,
@@ -34,10 +35,10 @@ const (
 // order. When a call fails, those before it are published: whoever wrote writes all of it again,
 // and clients drop what they have. Not for concurrent use.
 type Writer struct {
-	out     Outbox
+	out     handlers.Outbox
 	at      map[string]int
 	open    []*downstream // in the order in which gateways came up
-	records []Record      // what is full, and what is not for gateways
+	records []handlers.Record      // what is full, and what is not for gateways
 	bytes   int           // of records and open
 }
 
@@ -49,7 +50,7 @@ type downstream struct {
 }
 
 // NewWriter returns a writer; call Flush at the end.
-func NewWriter(out Outbox) *Writer { return &Writer{out: out, at: map[string]int{}} }
+func NewWriter(out handlers.Outbox) *Writer { return &Writer{out: out, at: map[string]int{}} }
 
 // Push adds a delivery for one gateway. It must not be changed afterwards.
 func (w *Writer) Push(ctx context.Context, gateway string, d *pb.Delivery) error {
@@ -99,7 +100,7 @@ func (w *Writer) close(down *downstream) error {
 	if err != nil {
 		return fmt.Errorf("encode a record for gateway %s: %w", down.gateway, err)
 	}
-	w.records = append(w.records, Record{Topic: contracts.TopicDownstream(down.gateway), Key: down.gateway, Payload: payload})
+	w.records = append(w.records, handlers.Record{Topic: contracts.TopicDownstream(down.gateway), Key: down.gateway, Payload: payload})
 	down.deliveries, down.bytes = nil, 0
 	return nil
 }
@@ -110,7 +111,7 @@ func (w *Writer) Record(ctx context.Context, topic, key string, m proto.Message)
 	if err != nil {
 		return fmt.Errorf("encode a record for %s: %w", topic, err)
 	}
-	w.records = append(w.records, Record{Topic: topic, Key: key, Payload: payload})
+	w.records = append(w.records, handlers.Record{Topic: topic, Key: key, Payload: payload})
 	return w.grow(ctx, recordOverhead+len(payload))
 }
 

@@ -20,13 +20,6 @@ type Devices interface {
 	ForbidDevice(ctx context.Context, in *pb.ForbidDeviceRequest, opts ...grpc.CallOption) (*pb.ForbidDeviceResponse, error)
 }
 
-// Notifier hands deliveries to the gateways that hold sockets of users, many at once; it
-// fills in the user ids. It is best effort: no error does not mean that a socket was
-// reached.
-type Notifier interface {
-	NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb.Delivery) error
-}
-
 // notifyTimeout bounds the notification of sockets.
 const notifyTimeout = 2 * time.Second
 
@@ -35,14 +28,14 @@ const notifyTimeout = 2 * time.Second
 type Service struct {
 	pb.UnimplementedDeviceServiceServer
 	devices  Devices
-	notifier Notifier
+	notifier handlers.EachNotifier
 	now      func() time.Time
 }
 
 var _ pb.DeviceServiceServer = (*Service)(nil)
 
 // New returns the service.
-func New(devices Devices, notifier Notifier) (*Service, error) {
+func New(devices Devices, notifier handlers.EachNotifier) (*Service, error) {
 	if devices == nil || notifier == nil {
 		return nil, errors.New("configure device: a dependency is missing")
 	}

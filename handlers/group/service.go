@@ -36,11 +36,6 @@ type Announcer interface {
 	Announce(ctx context.Context, a *pb.Announcement) error
 }
 
-// IDs makes ids. It fails rather than repeat one.
-type IDs interface {
-	Next() (int64, error)
-}
-
 // Config configures the service.
 type Config struct {
 	// WholeHistory lets new members read what was before them.
@@ -77,7 +72,7 @@ type Deps struct {
 	Groups    Groups
 	Changes   Changes
 	Announcer Announcer
-	IDs       IDs
+	IDs       handlers.IDs
 }
 
 // Service implements pb.GroupServiceServer. Its errors are *contracts.Error. It is safe for

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/deliver"
 )
 
@@ -33,7 +34,7 @@ var ErrTooMany = errors.New("too many users wait for hints; they pull by themsel
 
 // Hinter gathers hints and hands them to gateways once a second. Safe for concurrent use.
 type Hinter struct {
-	out    deliver.Outbox
+	out    handlers.Outbox
 	report func(error)
 
 	// rest is what the last round did not hand over; only Run uses it.
@@ -61,7 +62,7 @@ type batch struct {
 }
 
 // New returns a hinter, which works while Run does. report is told of failures.
-func New(out deliver.Outbox, report func(error)) *Hinter {
+func New(out handlers.Outbox, report func(error)) *Hinter {
 	return &Hinter{
 		out: out, report: report, waiting: map[string]*waiting{}, gateways: map[string]struct{}{}, kick: make(chan struct{}, 1),
 	}

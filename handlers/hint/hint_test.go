@@ -15,7 +15,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers"
 )
 
 // fakeQueue remembers what each gateway was told: the hints of each user, in order.
@@ -29,7 +29,7 @@ type fakeQueue struct {
 	told    map[string][]string // "gateway user" → "conversation/seq"
 }
 
-func (f *fakeQueue) Publish(_ context.Context, records ...deliver.Record) error {
+func (f *fakeQueue) Publish(_ context.Context, records ...handlers.Record) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fail > 0 {

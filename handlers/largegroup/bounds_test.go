@@ -10,7 +10,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/roster"
 )
 
@@ -28,10 +28,10 @@ const (
 	queueOverhead = 600
 )
 
-func (q *queueWorld) Publish(ctx context.Context, records ...deliver.Record) error {
+func (q *queueWorld) Publish(ctx context.Context, records ...handlers.Record) error {
 	q.t.Helper()
 	total := 0
-	var tasks []deliver.Record
+	var tasks []handlers.Record
 	for _, r := range records {
 		if len(r.Payload) > queueRecord-1024 {
 			q.t.Fatalf("a record of %d bytes for %s", len(r.Payload), r.Topic)

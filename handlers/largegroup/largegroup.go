@@ -14,6 +14,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/handlers/roster"
 )
@@ -21,11 +22,6 @@ import (
 // Locator knows through which gateways users are connected.
 type Locator interface {
 	Locate(ctx context.Context, in *pb.LocateRequest, opts ...grpc.CallOption) (*pb.LocateResponse, error)
-}
-
-// Outbox publishes records, all or none.
-type Outbox interface {
-	Publish(ctx context.Context, records ...deliver.Record) error
 }
 
 // Hinter lets users who are connected through one of the gateways know that there is
@@ -45,12 +41,12 @@ const DirectMembers = 20_000
 type Handler struct {
 	roster  *roster.Roster
 	locator Locator
-	out     Outbox
+	out     handlers.Outbox
 	hints   Hinter
 }
 
 // New returns a handler.
-func New(groups *roster.Roster, locator Locator, out Outbox, hints Hinter) *Handler {
+func New(groups *roster.Roster, locator Locator, out handlers.Outbox, hints Hinter) *Handler {
 	return &Handler{roster: groups, locator: locator, out: out, hints: hints}
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/handlers/deliver"
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/reach"
 	"github.com/gochat/gochat/handlers/roster"
 )
@@ -78,7 +78,7 @@ func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.Ca
 	return &pb.LocateResponse{Gateways: []*pb.GatewayUsers{a, b}, EveryGateway: f.every}, nil
 }
 
-func (f *fakeWorld) Publish(_ context.Context, records ...deliver.Record) error {
+func (f *fakeWorld) Publish(_ context.Context, records ...handlers.Record) error {
 	if f.fail != nil {
 		return f.fail
 	}

@@ -19,16 +19,11 @@ type Store interface {
 	SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest, opts ...grpc.CallOption) (*pb.SaveMessagesResponse, error)
 }
 
-// IDs makes message ids. It fails rather than repeat one.
-type IDs interface {
-	Next() (int64, error)
-}
-
 // Timeout is the deadline of one save.
 const Timeout = 5 * time.Second
 
 // New returns the stage.
-func New(store Store, ids IDs) handlers.Stage {
+func New(store Store, ids handlers.IDs) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {
 		open := env.Open()
 		if len(open) == 0 {
@@ -56,7 +51,7 @@ func New(store Store, ids IDs) handlers.Stage {
 	})
 }
 
-func request(open []*handlers.Item, ids IDs) (*pb.SaveMessagesRequest, error) {
+func request(open []*handlers.Item, ids handlers.IDs) (*pb.SaveMessagesRequest, error) {
 	req := &pb.SaveMessagesRequest{Messages: make([]*pb.Message, len(open))}
 	for i, it := range open {
 		id, err := ids.Next()

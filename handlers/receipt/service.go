@@ -22,13 +22,6 @@ type Receipts interface {
 	Readers(ctx context.Context, in *pb.ReadersRequest, opts ...grpc.CallOption) (*pb.ReadersResponse, error)
 }
 
-// Notifier hands deliveries to the gateways that hold sockets of users, many at
-// once; it fills in the user ids. It is best effort: no error does not mean that a
-// socket was reached.
-type Notifier interface {
-	NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb.Delivery) error
-}
-
 // notifyTimeout bounds the notification of sockets.
 const notifyTimeout = 2 * time.Second
 
@@ -37,13 +30,13 @@ const notifyTimeout = 2 * time.Second
 type Service struct {
 	pb.UnimplementedReceiptServiceServer
 	receipts Receipts
-	notifier Notifier
+	notifier handlers.EachNotifier
 }
 
 var _ pb.ReceiptServiceServer = (*Service)(nil)
 
 // New returns the service.
-func New(receipts Receipts, notifier Notifier) (*Service, error) {
+func New(receipts Receipts, notifier handlers.EachNotifier) (*Service, error) {
 	if receipts == nil || notifier == nil {
 		return nil, errors.New("configure receipt: a dependency is missing")
 	}
