@@ -86,6 +86,7 @@ func (a *app) start(ctx context.Context) error {
 			return err
 		}
 	}
+	a.stack.Go("memory", giveMemoryBack)
 	a.started.Store(true)
 	return nil
 }

@@ -37,9 +37,9 @@ const (
 type Writer struct {
 	out     handlers.Outbox
 	at      map[string]int
-	open    []*downstream // in the order in which gateways came up
-	records []handlers.Record      // what is full, and what is not for gateways
-	bytes   int           // of records and open
+	open    []*downstream     // in the order in which gateways came up
+	records []handlers.Record // what is full, and what is not for gateways
+	bytes   int               // of records and open
 }
 
 // downstream is a record that is being filled.
