@@ -23,18 +23,8 @@ const pingEvery = 20 * time.Second
 // and after.
 func idle(ctx context.Context, cfg Config, s *client.Server, r *Report, progress io.Writer) error {
 	users := max(min(cfg.Users, cfg.Idle), 1)
-	_, _ = fmt.Fprintf(progress, "registering %d users…\n", users)
-	accounts := make([]*client.Account, users)
-	prefix := "idle" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
-	for i := range accounts {
-		group.Go(func() (err error) {
-			accounts[i], err = s.Register(gctx, prefix+strconv.Itoa(i), "load-password")
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	accounts, err := register(ctx, []*client.Server{s}, "idle", users, progress)
+	if err != nil {
 		return err
 	}
 	if err := pause(ctx, 2*time.Second); err != nil {

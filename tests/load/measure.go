@@ -82,11 +82,8 @@ func (f *fleet) round(ctx context.Context, progress io.Writer) error {
 }
 
 // measure waits out the warm-up and the measured time.
-func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progress io.Writer) error {
-	cfg := f.run.cfg
-	if err := f.round(ctx, progress); err != nil {
-		return err
-	}
+func (o *run) measure(ctx context.Context, s *client.Server, r *Report, progress io.Writer) error {
+	cfg := o.cfg
 	_, _ = fmt.Fprintf(progress, "warming up for %s, then measuring for %s…\n", cfg.Warmup, cfg.Duration)
 	if err := pause(ctx, cfg.Warmup); err != nil {
 		return err
@@ -99,16 +96,17 @@ func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progre
 	if err != nil {
 		return err
 	}
-	f.run.measuring.Store(true)
+	o.measuring.Store(true)
 	cfg.around(true)
 	start := time.Now()
-	stored, delivered := f.run.stored.Load(), f.run.delivered.Load()
+	storedBefore, deliveredBefore := o.totals()
 	if err := pause(ctx, cfg.Duration); err != nil {
 		return err
 	}
-	stored, delivered = f.run.stored.Load()-stored, f.run.delivered.Load()-delivered
+	stored, delivered := o.totals()
+	stored, delivered = stored-storedBefore, delivered-deliveredBefore
 	seconds := time.Since(start).Seconds()
-	f.run.measuring.Store(false)
+	o.measuring.Store(false)
 	cfg.around(false)
 	ownAfter, err := ownCPU()
 	if err != nil {
@@ -118,11 +116,11 @@ func (f *fleet) measure(ctx context.Context, s *client.Server, r *Report, progre
 	if err != nil {
 		return err
 	}
-	r.Pairs, r.InFlight, r.ContentBytes, r.Seconds = cfg.Pairs, cfg.InFlight, cfg.Content, seconds
+	r.Pairs, r.InFlight, r.Rate, r.ContentBytes, r.Seconds = cfg.Pairs, cfg.InFlight, cfg.Rate, cfg.Content, seconds
 	r.Stored, r.Delivered = stored, delivered
 	r.StoredPerSecond, r.DeliveredSecond = float64(stored)/seconds, float64(delivered)/seconds
-	r.StoredLatency, r.DeliveredLatency = f.run.storedIn.latency(), f.run.reachedIn.latency()
-	r.Errors = f.run.errors.Load()
+	r.StoredLatency, r.DeliveredLatency = o.storedIn.latency(), o.reachedIn.latency()
+	r.Errors = o.errors.Load()
 	each := 1e6 / float64(max(stored, 1))
 	r.ServerMicrosEach = (after[cpuMetric] - before[cpuMetric]) * each
 	r.ClientMicrosEach = (ownAfter - ownBefore).Seconds() * each

@@ -54,6 +54,14 @@ type run struct {
 	errors    atomic.Int64
 	storedIn  *histogram
 	reachedIn *histogram
+	// totals are how many messages were stored and how many deliveries arrived so far.
+	totals func() (stored, delivered int64)
+}
+
+func newRun(cfg Config) *run {
+	r := &run{cfg: cfg, storedIn: newHistogram(), reachedIn: newHistogram()}
+	r.totals = func() (int64, int64) { return r.stored.Load(), r.delivered.Load() }
+	return r
 }
 
 // pair is one sender and one receiver.
@@ -84,13 +92,18 @@ func pairs(ctx context.Context, cfg Config, servers []*client.Server, r *Report,
 	}
 	defer p.close()
 	loops, ctx := errgroup.WithContext(ctx)
-	for _, one := range p.pairs {
+	for i, one := range p.pairs {
 		loops.Go(one.sendLoop)
 		loops.Go(one.receiveLoop)
+		if cfg.Rate > 0 {
+			loops.Go(func() error { return one.pace(ctx, i) })
+		}
 	}
-	err = p.measure(ctx, s, r, progress)
+	if err = p.round(ctx, progress); err == nil {
+		err = p.run.measure(ctx, s, r, progress)
+	}
 	p.run.stopping.Store(true)
-	p.settle()
+	p.run.settle()
 	p.close() // ends the loops
 	if loopErr := loops.Wait(); err == nil {
 		err = loopErr
@@ -131,19 +144,19 @@ func (f *fleet) close() {
 }
 
 // settle waits until what is in flight has arrived, for a few seconds at most.
-func (f *fleet) settle() {
+func (r *run) settle() {
 	deadline := time.Now().Add(5 * time.Second)
 	for time.Now().Before(deadline) {
-		before := f.run.delivered.Load() + f.run.stored.Load()
+		stored, delivered := r.totals()
 		time.Sleep(300 * time.Millisecond)
-		if f.run.delivered.Load()+f.run.stored.Load() == before {
+		if s, d := r.totals(); s == stored && d == delivered {
 			return
 		}
 	}
 }
 
 func setUp(ctx context.Context, cfg Config, servers []*client.Server, progress io.Writer) (*fleet, error) {
-	f := &fleet{run: &run{cfg: cfg, storedIn: newHistogram(), reachedIn: newHistogram()}, pairs: make([]*pair, cfg.Pairs)}
+	f := &fleet{run: newRun(cfg), pairs: make([]*pair, cfg.Pairs)}
 	prefix := "load" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
 	_, _ = fmt.Fprintf(progress, "registering %d users…\n", 2*cfg.Pairs)
 	group, gctx := errgroup.WithContext(ctx)
@@ -180,12 +193,34 @@ func newPair(ctx context.Context, r *run, one, other *client.Server, name string
 	return p, nil
 }
 
+// pace sends at the pair's share of the rate, however long answers take, until the run stops. A
+// message's time begins when it was due: what a slow server holds up is not left out of the
+// latencies (coordinated omission).
+func (p *pair) pace(ctx context.Context, i int) error {
+	cfg := p.run.cfg
+	every := time.Duration(float64(time.Second) * float64(cfg.Pairs) / cfg.Rate)
+	due := time.Now().Add(every * time.Duration(i) / time.Duration(cfg.Pairs))
+	for !p.run.stopping.Load() {
+		if err := pause(ctx, time.Until(due)); err != nil {
+			return nil //nolint:nilerr // the run ends, and whoever ended it says why
+		}
+		if err := p.sendDue(due); err != nil {
+			return p.run.ended(fmt.Errorf("send: %w", err))
+		}
+		due = due.Add(every)
+	}
+	return nil
+}
+
 // send writes the next message.
-func (p *pair) send() error {
+func (p *pair) send() error { return p.sendDue(time.Now()) }
+
+// sendDue writes the next message, which was to be sent at a time.
+func (p *pair) sendDue(due time.Time) error {
 	head := p.heads[p.next%len(p.heads)]
 	p.next++
 	p.frame = append(strconv.AppendInt(append(p.frame[:0], head...), int64(p.next), 10), frameTail...)
-	p.sent[p.next%ringSize].Store(time.Now().UnixNano())
+	p.sent[p.next%ringSize].Store(due.UnixNano())
 	return p.from.WriteMessage(websocket.TextMessage, p.frame)
 }
 
@@ -243,7 +278,11 @@ func read(c *websocket.Conn, buf []byte) ([]byte, error) {
 }
 
 func (p *pair) sendLoop() error {
-	for range p.run.cfg.InFlight {
+	first := p.run.cfg.InFlight
+	if p.run.cfg.Rate > 0 {
+		first = 0
+	}
+	for range first {
 		if err := p.send(); err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
@@ -252,7 +291,7 @@ func (p *pair) sendLoop() error {
 	for {
 		frame, err := read(p.from, buf)
 		if err != nil {
-			return p.ended(err)
+			return p.run.ended(err)
 		}
 		switch {
 		case bytes.HasPrefix(frame, ackT):
@@ -260,7 +299,7 @@ func (p *pair) sendLoop() error {
 			if err := p.onStored(frame); err != nil {
 				return err
 			}
-		case bytes.HasPrefix(frame, []byte(`{"type":"message-rejected"`)), bytes.HasPrefix(frame, []byte(`{"type":"error"`)):
+		case refused(frame):
 			p.run.errors.Add(1)
 			return fmt.Errorf("%w: a send was refused: %s", ErrWrong, frame)
 		}
@@ -280,18 +319,23 @@ func (p *pair) onStored(frame []byte) error {
 	if p.run.measuring.Load() {
 		p.run.storedIn.record(time.Duration(time.Now().UnixNano() - p.sent[n%ringSize].Load()))
 	}
-	if p.run.stopping.Load() {
+	if p.run.stopping.Load() || p.run.cfg.Rate > 0 {
 		return nil
 	}
 	return p.send()
 }
 
+// refused says whether a frame refuses a send.
+func refused(frame []byte) bool {
+	return bytes.HasPrefix(frame, []byte(`{"type":"message-rejected"`)) || bytes.HasPrefix(frame, []byte(`{"type":"error"`))
+}
+
 // ended: a socket that ends while the run stops was closed by us.
-func (p *pair) ended(err error) error {
-	if p.run.stopping.Load() {
+func (r *run) ended(err error) error {
+	if r.stopping.Load() {
 		return nil
 	}
-	p.run.errors.Add(1)
+	r.errors.Add(1)
 	return fmt.Errorf("a socket ended: %w", err)
 }
 
@@ -300,7 +344,7 @@ func (p *pair) receiveLoop() error {
 	for {
 		frame, err := read(p.to, buf)
 		if err != nil {
-			return p.ended(err)
+			return p.run.ended(err)
 		}
 		if !bytes.HasPrefix(frame, pushT) {
 			continue

@@ -1,0 +1,191 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/gochat/gochat/tests/client"
+)
+
+// WebSocket opcodes (RFC 6455, section 5.2) and the longest frame that is read.
+const (
+	opText, opClose, opPing, opPong = 1, 8, 9, 10
+
+	frameMax       = 32 << 10
+	dialTimeout    = 30 * time.Second
+	shortLength    = 125
+	length16       = 126
+	length64       = 127
+	finalFrame     = 0x80
+	maskedFrame    = 0x80
+	lengthBits     = 0x7f
+	opcodeBits     = 0x0f
+	maskLength     = 4
+	handshakeBytes = 16
+)
+
+// socket is a WebSocket that costs the generator little: frames are looked at where they were
+// read, without a copy, so that a core reads millions of them a second. One goroutine calls next;
+// send is safe for concurrent use.
+type socket struct {
+	conn net.Conn
+	in   *bufio.Reader
+	done int // bytes of the last frame that are still in the buffer
+
+	writing sync.Mutex
+	out     []byte
+}
+
+// dial opens the socket of an account, from an address of this machine where source is not nil.
+func dial(ctx context.Context, a *client.Account, source net.IP) (*socket, error) {
+	u, err := url.Parse(a.Server.URL)
+	if err != nil {
+		return nil, fmt.Errorf("the server's address: %w", err)
+	}
+	address := u.Host
+	if u.Port() == "" {
+		address = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	}
+	d := net.Dialer{Timeout: dialTimeout}
+	if source != nil {
+		d.LocalAddr = &net.TCPAddr{IP: source}
+	}
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("open a socket: %w", err)
+	}
+	if u.Scheme == "https" {
+		conn = tls.Client(conn, &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12})
+	}
+	s := &socket{conn: conn, in: bufio.NewReaderSize(conn, frameMax)}
+	if err := s.upgrade(ctx, u, a.Token); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return s, nil
+}
+
+func (s *socket) upgrade(ctx context.Context, u *url.URL, token string) error {
+	if err := s.conn.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
+		return fmt.Errorf("upgrade a socket: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath("/ws").String(), nil)
+	if err != nil {
+		return fmt.Errorf("upgrade a socket: %w", err)
+	}
+	req.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key": {base64.StdEncoding.EncodeToString(make([]byte, handshakeBytes))},
+		"Authorization":     {"Bearer " + token},
+	}
+	if err := req.Write(s.conn); err != nil {
+		return fmt.Errorf("upgrade a socket: %w", err)
+	}
+	resp, err := http.ReadResponse(s.in, req)
+	if err != nil {
+		return fmt.Errorf("upgrade a socket: %w", err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return errors.Join(fmt.Errorf("upgrade a socket: status %d", resp.StatusCode), resp.Body.Close())
+	}
+	if err := s.conn.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("upgrade a socket: %w", err)
+	}
+	return nil
+}
+
+// next returns the next text frame, which is valid until the call after, and answers pings.
+func (s *socket) next() ([]byte, error) {
+	for {
+		if _, err := s.in.Discard(s.done); err != nil {
+			return nil, fmt.Errorf("read a frame: %w", err)
+		}
+		s.done = 0
+		op, payload, err := s.frame()
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("read a frame: %w", err)
+		case op == opText:
+			return payload, nil
+		case op == opPing:
+			if err := s.write(opPong, payload); err != nil {
+				return nil, err
+			}
+		case op == opClose:
+			return nil, fmt.Errorf("the server closed the socket: %s", closeReason(payload))
+		}
+	}
+}
+
+// closeReason reads a close frame's code and reason.
+func closeReason(payload []byte) string {
+	const code = 2
+	if len(payload) < code {
+		return "without a reason"
+	}
+	return fmt.Sprintf("%d %s", binary.BigEndian.Uint16(payload), payload[code:])
+}
+
+// frame reads one whole frame, whose payload stays in the buffer.
+func (s *socket) frame() (op byte, payload []byte, err error) {
+	head, err := s.in.Peek(2)
+	if err != nil {
+		return 0, nil, err
+	}
+	op, size, length := head[0]&opcodeBits, 2, uint64(head[1]&lengthBits)
+	switch length {
+	case length16:
+		size += 2
+	case length64:
+		size += 8
+	}
+	if head, err = s.in.Peek(size); err != nil {
+		return 0, nil, err
+	}
+	switch length {
+	case length16:
+		length = uint64(binary.BigEndian.Uint16(head[2:]))
+	case length64:
+		length = binary.BigEndian.Uint64(head[2:])
+	}
+	if length > frameMax-uint64(size) {
+		return 0, nil, fmt.Errorf("%w: a frame of %d bytes", ErrWrong, length)
+	}
+	s.done = size + int(length) //nolint:gosec // bounded above
+	all, err := s.in.Peek(s.done)
+	if err != nil {
+		return 0, nil, err
+	}
+	return op, all[size:], nil
+}
+
+// send writes a text frame.
+func (s *socket) send(text []byte) error { return s.write(opText, text) }
+
+// write sends one frame, masked by zeros as clients must mask.
+func (s *socket) write(op byte, payload []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.out = append(s.out[:0], finalFrame|op)
+	if len(payload) <= shortLength {
+		s.out = append(s.out, maskedFrame|byte(len(payload)))
+	} else {
+		s.out = binary.BigEndian.AppendUint16(append(s.out, maskedFrame|length16), uint16(len(payload))) //nolint:gosec // far below
+	}
+	s.out = append(append(s.out, make([]byte, maskLength)...), payload...)
+	if _, err := s.conn.Write(s.out); err != nil {
+		return fmt.Errorf("write a frame: %w", err)
+	}
+	return nil
+}
+
+func (s *socket) close() { _ = s.conn.Close() }
