@@ -29,7 +29,7 @@ var settingsOfServers = []conf.Spec{
 	{Path: "ops.listen", Local: true, About: "host:port of /livez, /healthz, /readyz and /metrics; empty: off. Who reaches it may ask for these; for the rest see `ops.token`."},
 	{Path: "ops.token", Local: true, About: "Bearer token, of at least 16 bytes, for /debug/pprof/, /log-level and /status on an ops.listen that is not on loopback, the same for all processes; empty: they are there on loopback only."},
 
-	{Path: "kv.addrs", About: "Redis: a server, sentinels (with kv.master_name) or nodes of a cluster; empty: embedded."},
+	{Path: "kv.addrs", About: "Redis: a server, sentinels (with kv.master_name) or nodes of a cluster; empty: the cache is in this process."},
 	{Path: "kv.master_name", About: "Makes kv.addrs those of sentinels."},
 	{Path: "kv.username", About: "User at Redis."},
 	{Path: "kv.password", About: "Password at Redis."},
@@ -41,8 +41,8 @@ var settingsOfServers = []conf.Spec{
 	{Path: "kv.tls.cert", About: "File of this process's certificate, where Redis asks for one."},
 	{Path: "kv.tls.key", About: "File of that certificate's key."},
 	{Path: "kv.timeout", Min: short, Max: 500 * time.Millisecond, About: "Bounds dialling and each command; without the cache everything goes on from the database."},
-	{Path: "kv.pool_size", Min: 0, Max: 1 << 14, Unit: "connections", About: "Connections for each node; 0: ten for each CPU, embedded two."},
-	{Path: "kv.embedded_bytes", Min: 1 << 20, Max: 1 << 40, Unit: "bytes", About: "Bytes of memory of the embedded cache."},
+	{Path: "kv.pool_size", Min: 0, Max: 1 << 14, Unit: "connections", About: "Connections for each node; 0: ten for each CPU."},
+	{Path: "kv.embedded_bytes", Min: 1 << 20, Max: 1 << 40, Unit: "bytes", About: "How much the cache in this process may hold, where kv.addrs is empty; who is connected comes on top."},
 
 	{Path: "log.level", Reloads: true, About: "debug, info, warn or error; SIGUSR1 steps it."},
 	{Path: "log.format", About: "console, json, or auto: console on a terminal, else json."},

@@ -3,27 +3,42 @@ package gateway
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/kv"
-	"github.com/gochat/gochat/infra/kv/embedded"
+	"github.com/gochat/gochat/repo/cache"
+	"github.com/gochat/gochat/repo/cache/memory"
 )
+
+// buckets take up to n tokens from a bucket, but at least least.
+type buckets interface {
+	Take(ctx context.Context, key string, r kv.Rate, n, least int) (taken int, wait time.Duration, err error)
+}
+
+// embedded are buckets of this process.
+type embedded struct{ *memory.Cache }
+
+func (e embedded) Take(ctx context.Context, key string, r kv.Rate, n, least int) (int, time.Duration, error) {
+	taken, wait, err := e.TakeTokens(ctx, []cache.Ask{{Key: key, Rate: cache.Rate(r), Tokens: n, Least: least}})
+	if len(taken) == 0 {
+		return 0, wait, err
+	}
+	return taken[0], 0, err
+}
 
 // fakeShared are buckets that several gateways share: those of a store, or of this process
 // when it is nil.
 type fakeShared struct {
 	pb.LimitRepoClient
-	store *kv.Buckets
+	store buckets
 	calls atomic.Int64
 
 	mu     sync.Mutex
@@ -70,18 +85,9 @@ func newFakeShared() *fakeShared {
 }
 
 // tokensLeft is a store whose clock stands still, so that no token comes back.
-func tokensLeft(t *testing.T) *fakeShared {
-	t.Helper()
+func tokensLeft(*testing.T) *fakeShared {
 	now := time.Now()
-	s := embedded.Start(embedded.Config{Now: func() time.Time { return now }})
-	c := redis.NewClient(&redis.Options{Protocol: 2, DisableIdentity: true, Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return s.Dial(ctx)
-	}})
-	t.Cleanup(func() {
-		require.NoError(t, c.Close())
-		require.NoError(t, s.Close())
-	})
-	return &fakeShared{store: kv.NewBuckets(c)}
+	return &fakeShared{store: embedded{memory.New(memory.Config{Bytes: 1 << 20, Now: func() time.Time { return now }})}}
 }
 
 // testLimit is one of some users' that holds 200 tokens, 10 a lease, and gets one back in a second.
@@ -164,12 +170,10 @@ func TestLimitsWithoutTheSharedBuckets(t *testing.T) {
 // BenchmarkLimit measures what a limit costs a message: by a lease, with the calls that leases
 // cost on an embedded store, and while the shared buckets are away.
 func BenchmarkLimit(b *testing.B) {
-	c, err := kv.Open(b.Context(), kv.DefaultConfig())
-	require.NoError(b, err)
-	defer func() { require.NoError(b, c.Close()) }()
+	own := embedded{memory.New(memory.Config{Bytes: 1 << 20})}
 	away := newFakeShared()
 	away.set(errors.New("away"))
-	for name, shared := range map[string]pb.LimitRepoClient{"endless": endless{}, "embedded": &fakeShared{store: kv.NewBuckets(c)}, "away": away} {
+	for name, shared := range map[string]pb.LimitRepoClient{"endless": endless{}, "embedded": &fakeShared{store: own}, "away": away} {
 		m, err := newMetrics(prometheusNone(), newHub(1))
 		require.NoError(b, err)
 		l, err := newLimit[int64]("sends", fill{tokens: 1e9, per: time.Second, burst: 1e9}, shared, m)

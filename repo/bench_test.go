@@ -26,7 +26,9 @@ func BenchmarkSaveMessages(b *testing.B) {
 // BenchmarkSaveWhileTheCacheHangs says what a save costs then: not more than with the
 // cache, since nobody waits for it.
 func BenchmarkSaveWhileTheCacheHangs(b *testing.B) {
-	r, err := repo.Open(b.Context(), config(b.TempDir()), zap.NewNop())
+	cfg := config(b.TempDir())
+	cfg.KV = server(b)
+	r, err := repo.Open(b.Context(), cfg, zap.NewNop())
 	require.NoError(b, err)
 	defer func() { require.NoError(b, r.Close(b.Context())) }()
 	r.HangCache()

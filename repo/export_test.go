@@ -7,18 +7,35 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/infra/kv"
+	"github.com/gochat/gochat/repo/cache/memory"
 )
 
 // FlushCache empties the cache, as its restart would; nothing depends on it.
 func (r *Repo) FlushCache(ctx context.Context) error {
-	if err := r.kv.FlushDB(ctx).Err(); err != nil {
+	if own, ok := r.cache.cache.(*memory.Cache); ok {
+		own.Forget()
+		return nil
+	}
+	if err := r.redis().FlushDB(ctx).Err(); err != nil {
 		return fmt.Errorf("flush the cache: %w", err)
 	}
 	return nil
 }
 
-// HangCache lets no command of the cache be answered from now on.
-func (r *Repo) HangCache() { r.kv.AddHook(hangs{}) }
+// KeepsSessions reports whether FlushCache leaves who is connected.
+func (r *Repo) KeepsSessions() bool {
+	_, own := r.cache.cache.(*memory.Cache)
+	return own
+}
+
+// redis is the client of a role whose cache is a server.
+func (r *Repo) redis() *kv.Client {
+	return r.cache.figures.(*kv.Client) //nolint:errcheck,forcetypeassert // see openCache
+}
+
+// HangCache lets no command of the server be answered from now on that is the cache.
+func (r *Repo) HangCache() { r.redis().AddHook(hangs{}) }
 
 type hangs struct{}
 

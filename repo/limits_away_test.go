@@ -19,7 +19,9 @@ import (
 // the first nobody waits.
 func TestLimitsWhileTheCacheHangs(t *testing.T) {
 	t.Parallel()
-	r := open(t, config(t.TempDir()))
+	cfg := config(t.TempDir())
+	cfg.KV = server(t)
+	r := open(t, cfg)
 	local := rpc.NewLocal()
 	r.Register(local)
 	var probes atomic.Int64

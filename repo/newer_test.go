@@ -41,7 +41,7 @@ func TestOnASchemaOfANewerRelease(t *testing.T) {
 				assert.NotZero(t, said.FilterMessageSnippet("of a newer gochat, beside which this one works").Len(), "the start says so")
 			}
 			r := open(t, cfg)
-			repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache})
+			repotest.Run(t, suite(r))
 		})
 	}
 }

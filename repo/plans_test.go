@@ -64,7 +64,7 @@ func plans(t *testing.T, cfg repo.Config) {
 	heard := listen(cfg.DB.Driver)
 	cfg.DB.Told = heard.tell
 	r := open(t, cfg)
-	t.Run("suite", func(t *testing.T) { repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache}) })
+	t.Run("suite", func(t *testing.T) { repotest.Run(t, suite(r)) })
 	commands(t, sqlstore.New(r.Database()))
 	for name := range methodsOf[*sqlstore.Store]() {
 		assert.True(t, heard.methods[name], "no statement of %s was heard: let the suite or this test call it", name)

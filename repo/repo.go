@@ -1,5 +1,5 @@
 // Package repo is the storage role: the repository services over a SQL database
-// and a Redis cache, which nothing else touches.
+// and a cache in front of it, which nothing else touches.
 package repo
 
 import (
@@ -15,7 +15,6 @@ import (
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/kv"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/service"
 	sqlstore "github.com/gochat/gochat/repo/store/sql"
 	"github.com/gochat/gochat/repo/transfer"
@@ -36,8 +35,7 @@ func DefaultConfig() Config { return Config{DB: db.DefaultConfig(), KV: kv.Defau
 // Repo is an open storage role.
 type Repo struct {
 	db      *db.DB
-	kv      *kv.Client
-	cached  []interface{ Close() }
+	cache   *caching
 	saver   *sqlstore.Saver
 	store   *sqlstore.Store
 	service *service.Repo
@@ -74,20 +72,14 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	defer cancel()
 	r.db.WatchWrites(sqlstore.ProbeWrite)
 	r.store = sqlstore.New(r.db)
-	cfg.KV.EmbeddedKeep = rediscache.SessionKeys
-	if r.kv, err = kv.Open(opening, cfg.KV); err != nil {
+	if r.cache, err = openCache(opening, cfg.KV, cfg.Gateways); err != nil {
 		return err
 	}
-	cache := rediscache.New(r.kv.UniversalClient)
-	sessions := rediscache.NewSessions(r.kv.UniversalClient, time.Now)
-	r.cached = []interface{ Close() }{cache, sessions}
-	if cfg.Gateways != nil {
-		sessions.Witness(cfg.Gateways)
-	}
-	if r.saver, err = sqlstore.NewSaver(opening, r.db, cfg.DB.Writers, service.Follow(cache, r.metrics, log), log); err != nil {
+	follow := service.Follow(r.cache.cache, r.metrics, log)
+	if r.saver, err = sqlstore.NewSaver(opening, r.db, cfg.DB.Writers, follow, log); err != nil {
 		return err
 	}
-	r.service, err = service.New(r.store, r.saver, cache, sessions, r.metrics, log)
+	r.service, err = service.New(r.store, r.saver, r.cache.cache, r.cache.sessions, r.metrics, log)
 	return err
 }
 
@@ -131,7 +123,7 @@ func (r *Repo) SetSlowQuery(from time.Duration) { r.db.SetSlowQuery(from) }
 // then nothing is stored, and history can still be read.
 func (r *Repo) Health(ctx context.Context) map[string]error {
 	out := r.db.Check(ctx)
-	out["cache"] = r.kv.Health(ctx)
+	out["cache"] = r.cache.health(ctx)
 	for name, err := range out {
 		if err != nil && name != "database" && name != db.WriteCheck {
 			out[name] = fmt.Errorf("%w: %w", health.ErrDegraded, err)
@@ -143,14 +135,14 @@ func (r *Repo) Health(ctx context.Context) map[string]error {
 // Describe implements prometheus.Collector, as Collect does: what the storage role
 // counts, its pools, and what the cache holds.
 func (r *Repo) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range []prometheus.Collector{r.metrics, r.db, r.kv} {
+	for _, c := range []prometheus.Collector{r.metrics, r.db, r.cache.figures} {
 		c.Describe(ch)
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (r *Repo) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range []prometheus.Collector{r.metrics, r.db, r.kv} {
+	for _, c := range []prometheus.Collector{r.metrics, r.db, r.cache.figures} {
 		c.Collect(ch)
 	}
 }
@@ -164,13 +156,8 @@ func (r *Repo) Close(ctx context.Context) error {
 	if r.service != nil {
 		r.service.Close()
 	}
-	for _, one := range r.cached {
-		one.Close()
-	}
-	if r.kv != nil {
-		if err := r.kv.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close the cache: %w", err))
-		}
+	if r.cache != nil {
+		errs = append(errs, r.cache.close())
 	}
 	if r.db != nil {
 		errs = append(errs, r.db.Close())

@@ -21,6 +21,7 @@ import (
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/db"
+	"github.com/gochat/gochat/infra/kv"
 	"github.com/gochat/gochat/infra/rpc"
 	"github.com/gochat/gochat/repo"
 	"github.com/gochat/gochat/repo/repotest"
@@ -55,7 +56,7 @@ func open(t *testing.T, cfg repo.Config) *repo.Repo {
 func TestOnSQLite(t *testing.T) {
 	t.Parallel()
 	r := open(t, config(t.TempDir()))
-	repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache})
+	repotest.Run(t, suite(r))
 }
 
 func TestOnMySQL(t *testing.T) {
@@ -63,7 +64,30 @@ func TestOnMySQL(t *testing.T) {
 	cfg := repo.DefaultConfig()
 	cfg.DB = repotest.MySQL(t)
 	r := open(t, cfg)
-	repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache})
+	repotest.Run(t, suite(r))
+}
+
+// opened is a role that a test has opened.
+type opened interface {
+	repotest.Role
+	FlushCache(ctx context.Context) error
+	KeepsSessions() bool
+}
+
+func suite(r opened) repotest.Suite {
+	return repotest.Suite{Role: r, FlushCache: r.FlushCache, KeepsSessions: r.KeepsSessions()}
+}
+
+// server is the Redis that the environment names; without one the test is skipped.
+func server(tb testing.TB) kv.Config {
+	tb.Helper()
+	const env = "GOCHAT_TEST_REDIS_ADDR"
+	if os.Getenv(env) == "" {
+		tb.Skip("set " + env + " to run it with a real Redis")
+	}
+	cfg := kv.DefaultConfig()
+	cfg.Addrs, cfg.DB = []string{os.Getenv(env)}, 2
+	return cfg
 }
 
 // TestOnRedis runs the suite with a real Redis as the cache, in a database of its
@@ -83,7 +107,7 @@ func TestOnRedis(t *testing.T) {
 				cfg.KV.MasterName = "gochat"
 			}
 			r := open(t, cfg)
-			repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache})
+			repotest.Run(t, suite(r))
 		})
 	}
 }
@@ -100,6 +124,7 @@ func TestMetricsAreInOrder(t *testing.T) {
 	}
 	assert.Contains(t, names, "gochat_repo_database_connections")
 	assert.Contains(t, names, "gochat_repo_save_seconds")
+	assert.Contains(t, names, "gochat_repo_redis_keys")
 }
 
 func TestWrongAddressesAreNamed(t *testing.T) {

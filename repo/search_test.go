@@ -36,7 +36,7 @@ func runSearch(t *testing.T, cfg repo.Config) {
 	d, err := db.Open(t.Context(), cfg.DB, zap.NewNop())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, d.Close()) })
-	repotest.RunSearch(t, repotest.Suite{Role: r, FlushCache: r.FlushCache}, repotest.Change{
+	repotest.RunSearch(t, suite(r), repotest.Change{
 		Exec: func(t *testing.T, query string, args ...any) {
 			t.Helper()
 			_, err := d.Writer().DB.ExecContext(t.Context(), query, args...)

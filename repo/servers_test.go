@@ -151,7 +151,7 @@ func TestReplicaThatIsNotThere(t *testing.T) {
 	cfg.DB = repotest.MySQL(t)
 	cfg.DB.ReplicaDSNs = []string{"me@tcp(127.0.0.1:1)/gochat"}
 	r := connect(t, cfg)
-	repotest.Run(t, repotest.Suite{Role: r, FlushCache: r.FlushCache})
+	repotest.Run(t, suite(r))
 	answers := r.Health(t.Context())
 	require.NoError(t, answers["database"])
 	require.ErrorIs(t, answers["database-replica-1"], health.ErrDegraded)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/hex"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,14 +71,21 @@ func way(spans []*otlp.Span, of *otlp.Span) string {
 }
 
 // TestOneTraceFromTheSendersFrameToTheReceivers: through the queue, every stage, calls, the
-// database, the cache and the outbox.
+// database, the outbox and, where one is named, Redis.
 func TestOneTraceFromTheSendersFrameToTheReceivers(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+	redis := os.Getenv("GOCHAT_TEST_REDIS_ADDR")
 	for _, protocol := range []string{"grpc", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			got, address := receive(t, protocol)
-			p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0",
-				"--trace-endpoint", address, "--trace-protocol", protocol, "--trace-sampling", "1")
+			args := []string{
+				"--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0",
+				"--trace-endpoint", address, "--trace-protocol", protocol, "--trace-sampling", "1",
+			}
+			if redis != "" {
+				args = append(args, "--kv-addrs", redis, "--kv-db", "4")
+			}
+			p := launch(t, args...)
 			talk(t, p.address(t))
 			const run = "send-message > send im-upstream-topic > process im-upstream-topic"
 			want := []string{
@@ -116,7 +124,7 @@ func TestOneTraceFromTheSendersFrameToTheReceivers(t *testing.T) {
 						strings.HasPrefix(way(got.all(), s), run)
 				}
 			}
-			assert.True(t, cache, "a command to the cache: %v", ways)
+			assert.Equal(t, redis != "", cache, "a command to Redis: %v", ways)
 			assert.Equal(t, map[string]bool{"gochat": true}, got.services)
 		})
 	}

@@ -14,7 +14,7 @@ import (
 // Config says where the store is and how long to wait for it.
 type Config struct {
 	// Addrs of a server, of sentinels (with MasterName) or of some nodes of a
-	// cluster. Empty: an embedded server in this process.
+	// cluster. Empty: there is no server, and the cache is one of this process.
 	Addrs []string `mapstructure:"addrs"`
 	// MasterName makes Addrs those of sentinels.
 	MasterName string `mapstructure:"master_name"`
@@ -33,13 +33,10 @@ type Config struct {
 	// Timeout bounds dialling and each command, 1 ms to 500 ms: without the store
 	// everything goes on from the database, which could have answered meanwhile.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// PoolSize is connections for each node; 0: 10 for each CPU (embedded: 2).
+	// PoolSize is connections for each node; 0: 10 for each CPU.
 	PoolSize int `mapstructure:"pool_size"`
-	// EmbeddedBytes bounds the embedded server's memory.
+	// EmbeddedBytes bounds the memory of the cache of this process, where there is no server.
 	EmbeddedBytes int `mapstructure:"embedded_bytes"`
-	// EmbeddedKeep are prefixes of keys that the embedded server does not evict; it
-	// is the program's to set.
-	EmbeddedKeep []string `mapstructure:"-"`
 }
 
 // TLSConfig encrypts the connections to servers and sentinels.
@@ -57,7 +54,7 @@ type TLSConfig struct {
 // maxTimeout is what a caller may lose to a store that hangs.
 const maxTimeout = 500 * time.Millisecond
 
-// DefaultConfig returns the defaults: embedded.
+// DefaultConfig returns the defaults: no server.
 func DefaultConfig() Config {
 	return Config{Timeout: maxTimeout, EmbeddedBytes: 64 << 20}
 }

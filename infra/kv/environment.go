@@ -20,8 +20,8 @@ const environmentEnd = ":"
 
 // start is what every key begins with.
 func (c Config) start() string {
-	if c.Environment == "" || len(c.Addrs) == 0 {
-		return "" // the embedded server is this process's own
+	if c.Environment == "" {
+		return ""
 	}
 	return c.Environment + environmentEnd
 }

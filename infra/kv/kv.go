@@ -1,26 +1,20 @@
-// Package kv opens the key-value store: a Redis server, a sentinel group or a
-// cluster by one client, or the embedded server of this process.
+// Package kv opens a Redis: a server, a sentinel group or a cluster, by one client.
 package kv
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"runtime"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
-
-	"github.com/gochat/gochat/infra/kv/embedded"
 )
 
 // Client is a connected client. Safe for concurrent use.
 type Client struct {
 	redis.UniversalClient
-	server *embedded.Server
 
 	measuring measuring
 	name      string // of what it is connected to
@@ -36,20 +30,23 @@ func (c *Client) Start() string { return c.start }
 // being told by a node; by default it is a minute.
 const clusterReload = time.Second
 
+// ErrNoServer says that the configuration names none.
+var ErrNoServer = errors.New("open the cache: kv.addrs names no Redis server")
+
 // Open connects and asks what it is connected to, for at most ctx. The error of a
 // store that cannot be used names the address, the reason and the setting.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open the cache: %w", err)
 	}
-	quiet()
 	opts, err := options(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the cache: %w", err)
 	}
 	if len(cfg.Addrs) == 0 {
-		return openEmbedded(cfg, opts), nil
+		return nil, ErrNoServer
 	}
+	quiet()
 	if cfg.MasterName != "" {
 		if err := askSentinels(ctx, cfg, opts); err != nil {
 			return nil, err
@@ -93,17 +90,6 @@ func options(cfg Config) (*redis.UniversalOptions, error) {
 	}, nil
 }
 
-func openEmbedded(cfg Config, opts *redis.UniversalOptions) *Client {
-	server := embedded.Start(embedded.Config{MaxBytes: cfg.EmbeddedBytes, Keep: cfg.EmbeddedKeep})
-	opts.Addrs = []string{"embedded"}
-	opts.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }
-	if opts.PoolSize == 0 {
-		opts.PoolSize = 2 * runtime.GOMAXPROCS(0)
-	}
-	c := &Client{UniversalClient: redis.NewClient(opts.Simple()), server: server}
-	return c.measured("embedded", opts.PoolSize)
-}
-
 // connect makes the client that the configuration asks for and looks at the server.
 // A single address that turns out to be a node of a cluster becomes a client of the
 // cluster.
@@ -138,13 +124,4 @@ func (c *Client) Health(ctx context.Context) error {
 		return fmt.Errorf("ping Redis: %w", err)
 	}
 	return nil
-}
-
-// Close ends the connections, and the embedded server with its keys.
-func (c *Client) Close() error {
-	err := c.UniversalClient.Close()
-	if c.server != nil {
-		err = errors.Join(err, c.server.Close())
-	}
-	return err
 }

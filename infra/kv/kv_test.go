@@ -187,9 +187,11 @@ func TestServerThatSaysLittle(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
-func TestEmbedded(t *testing.T) {
+// TestNoServer: whoever names none has to do without.
+func TestNoServer(t *testing.T) {
 	t.Parallel()
-	works(t, kv.DefaultConfig())
+	_, err := kv.Open(t.Context(), kv.DefaultConfig())
+	require.ErrorIs(t, err, kv.ErrNoServer)
 }
 
 func TestRealServers(t *testing.T) {

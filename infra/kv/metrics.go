@@ -117,10 +117,6 @@ type usage struct {
 
 // usage asks all masters, for at most a second.
 func (c *Client) usage() (all []usage) {
-	if c.server != nil {
-		memory, limit, keys := c.server.Usage()
-		return []usage{{node: "embedded", memory: float64(memory), limit: float64(limit), keys: float64(keys)}}
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if cluster, ok := c.UniversalClient.(*redis.ClusterClient); ok {

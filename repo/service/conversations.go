@@ -7,8 +7,8 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/store"
+	"github.com/gochat/gochat/repo/wire"
 )
 
 type conversations struct {
@@ -192,7 +192,7 @@ func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]
 			Unread: &c.Unread,
 		}
 		if m, has := lasts[c.ID]; has {
-			out[i].LastMessage = rediscache.Proto(&m)
+			out[i].LastMessage = wire.Proto(&m)
 		}
 		if u, has := people[c.PeerID]; has {
 			out[i].Peer = userProto(u)

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/store"
+	"github.com/gochat/gochat/repo/wire"
 )
 
 type groups struct {
@@ -152,7 +152,7 @@ func announcementProto(a *store.Announcement) *pb.Announcement {
 		UserIds: a.UserIDs, FormerUserIds: a.Former, MembersVersion: a.MembersVersion,
 	}
 	if a.Message != nil {
-		out.Message = rediscache.Proto(a.Message)
+		out.Message = wire.Proto(a.Message)
 	}
 	return out
 }

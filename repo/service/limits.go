@@ -7,9 +7,8 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/infra/kv"
 	"github.com/gochat/gochat/infra/rpc"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache"
 )
 
 type limits struct {
@@ -55,11 +54,11 @@ func (r limits) ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest) (*
 	return &pb.ReturnTokensResponse{}, nil
 }
 
-func bucketAsks(in []*pb.Bucket) ([]rediscache.Ask, error) {
+func bucketAsks(in []*pb.Bucket) ([]cache.Ask, error) {
 	if len(in) > limitKeys {
 		return nil, contracts.Invalid("buckets", fmt.Sprintf("at most %d", limitKeys))
 	}
-	out := make([]rediscache.Ask, len(in))
+	out := make([]cache.Ask, len(in))
 	for i, b := range in {
 		if err := checkLimitKey(b.GetKey()); err != nil {
 			return nil, err
@@ -73,9 +72,9 @@ func bucketAsks(in []*pb.Bucket) ([]rediscache.Ask, error) {
 		if b.GetPeriodMs() < 1 || b.GetPeriodMs() > longestTime.Milliseconds() || period/time.Duration(b.GetRate()) < 1 {
 			return nil, contracts.Invalid("buckets", "a period of 1 ms to a year, and of a nanosecond a token")
 		}
-		out[i] = rediscache.Ask{
+		out[i] = cache.Ask{
 			Key: b.GetKey(), Tokens: int(b.GetTokens()), Least: int(b.GetTokens()),
-			Rate: kv.Rate{Tokens: int(b.GetRate()), Per: period, Burst: int(b.GetBurst())},
+			Rate: cache.Rate{Tokens: int(b.GetRate()), Per: period, Burst: int(b.GetBurst())},
 		}
 		if b.GetAtMost() {
 			out[i].Least = 1

@@ -9,8 +9,9 @@ import (
 	"time"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/store"
+	"github.com/gochat/gochat/repo/wire"
 )
 
 type messages struct {
@@ -37,7 +38,7 @@ func (r messages) LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*
 	for i := range keys {
 		out.Stored[i] = &pb.Message{}
 		if err == nil && found[i].ID != 0 {
-			out.Stored[i] = rediscache.Proto(&found[i])
+			out.Stored[i] = wire.Proto(&found[i])
 			hits++
 		}
 	}
@@ -113,7 +114,7 @@ var outcomes = map[store.Outcome]pb.SaveResult_Outcome{
 func (r messages) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) (*pb.SaveMessagesResponse, error) {
 	run := make([]store.Message, len(in.GetMessages()))
 	for i, m := range in.GetMessages() {
-		run[i] = rediscache.FromProto(m)
+		run[i] = wire.FromProto(m)
 	}
 	start := time.Now()
 	results, err := r.saver.Save(ctx, run)
@@ -127,7 +128,7 @@ func (r messages) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) 
 			Outcome: outcomes[results[i].Outcome], MembersVersion: results[i].MembersVersion, GroupSize: results[i].GroupSize,
 		}
 		if results[i].Message.ID != 0 {
-			res.Message = rediscache.Proto(&results[i].Message)
+			res.Message = wire.Proto(&results[i].Message)
 		}
 		out.Results[i] = res
 	}
@@ -188,7 +189,7 @@ func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Mes
 		r.metrics.cached(cacheHot, 1, 0)
 		return asKept(hot, s), nil
 	}
-	if s.From+rediscache.HotMessages < last {
+	if s.From+cache.HotMessages < last {
 		r.metrics.old(cacheHot)
 	} else {
 		r.metrics.cached(cacheHot, 0, 1)
@@ -218,7 +219,7 @@ func asKept(list []store.Message, s store.Span) []store.Message {
 func protos(list []store.Message) []*pb.Message {
 	out := make([]*pb.Message, len(list))
 	for i := range list {
-		out[i] = rediscache.Proto(&list[i])
+		out[i] = wire.Proto(&list[i])
 	}
 	return out
 }
@@ -232,5 +233,5 @@ func (r messages) FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest) (*
 	if err != nil {
 		return nil, answer(err)
 	}
-	return &pb.FindOutcomeResponse{Stored: true, Message: rediscache.Proto(&m)}, nil
+	return &pb.FindOutcomeResponse{Stored: true, Message: wire.Proto(&m)}, nil
 }

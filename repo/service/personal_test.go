@@ -1,18 +1,15 @@
 package service_test
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"testing"
-	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/repo/store"
 )
 
 // TestReadersOfAGroup are members of now whose membership covers the message, in
@@ -68,25 +65,9 @@ func TestReadersOfAGroup(t *testing.T) {
 	}
 }
 
-// unplugged is a Redis that answers nothing.
-type unplugged struct{}
-
-func (unplugged) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (unplugged) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(_ context.Context, cmd redis.Cmder) error {
-		cmd.SetErr(&net.OpError{Op: "dial", Err: net.ErrClosed})
-		return cmd.Err()
-	}
-}
-
-func (unplugged) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(context.Context, []redis.Cmder) error { return &net.OpError{Op: "dial", Err: net.ErrClosed} }
-}
-
-// TestRevokedDevicesWithoutRedis: a cache that could not be told, and then answers
+// TestRevokedDevicesWithoutACache: a cache that could not be told, and then answers
 // again with what it knew before, lets no revoked device in through this process.
-func TestRevokedDevicesWithoutRedis(t *testing.T) {
+func TestRevokedDevicesWithoutACache(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	key := &pb.CheckDeviceRequest{TokenId: "jti", UserId: 1, DeviceId: "phone"}
@@ -98,15 +79,18 @@ func TestRevokedDevicesWithoutRedis(t *testing.T) {
 		return got.GetRevokedAt()
 	}
 	require.Zero(t, check())
-	old := f.kv.Get(t.Context(), "device:{1}:phone").Val()
-	require.Equal(t, "0", old, "it is kept")
+	used := store.UsedToken{ID: "jti", DeviceKey: store.DeviceKey{UserID: 1, ID: "phone"}}
+	old, known := f.kept.TokenChecked(t.Context(), used)
+	require.True(t, known, "it is kept")
+	require.Zero(t, old.DeviceRevokedAt)
 	_, err = f.ForbidDevice(t.Context(), &pb.ForbidDeviceRequest{UserId: 1, DeviceId: "phone", At: 9})
 	require.NoError(t, err)
-	require.NoError(t, f.kv.Set(t.Context(), "device:{1}:phone", old, time.Minute).Err())
+	f.kept.Forget()
+	require.NoError(t, f.kept.PutTokenChecked(t.Context(), used, old))
 	assert.EqualValues(t, 9, check(), "this process remembers")
-	require.NoError(t, f.kv.Del(t.Context(), "device:{1}:phone").Err())
+	f.kept.Forget()
 	assert.EqualValues(t, 9, check(), "the database knows")
-	f.kv.AddHook(unplugged{})
+	f.cable.out.Store(true)
 	assert.EqualValues(t, 9, check())
 
 	list, err := f.KnownDevices(t.Context(), &pb.KnownDevicesRequest{UserId: 1})

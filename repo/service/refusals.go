@@ -5,8 +5,8 @@ import (
 	"time"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/store"
+	"github.com/gochat/gochat/repo/wire"
 )
 
 // refusalsKept is for how long a refused send is refused again. It is far longer than a queue
@@ -25,7 +25,7 @@ func (r messages) RefuseSend(ctx context.Context, in *pb.RefuseSendRequest) (*pb
 	if !found {
 		return &pb.RefuseSendResponse{}, nil
 	}
-	return &pb.RefuseSendResponse{Stored: true, Message: rediscache.Proto(&m)}, nil
+	return &pb.RefuseSendResponse{Stored: true, Message: wire.Proto(&m)}, nil
 }
 
 // ForgetRefusals implements pb.PoisonRepoServer.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
 	"github.com/gochat/gochat/repo/search"
 	"github.com/gochat/gochat/repo/store"
+	"github.com/gochat/gochat/repo/wire"
 )
 
 // Bounds of the search.
@@ -30,7 +30,7 @@ type searches struct {
 func (r searches) IndexMessages(ctx context.Context, in *pb.IndexMessagesRequest) (*pb.IndexMessagesResponse, error) {
 	messages := make([]store.Message, len(in.GetMessages()))
 	for i, m := range in.GetMessages() {
-		messages[i] = rediscache.FromProto(m)
+		messages[i] = wire.FromProto(m)
 	}
 	if err := r.store.Merge(ctx, search.Blocks(messages)); err != nil {
 		return nil, answer(err)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -46,8 +46,8 @@ type Store interface {
 type Repo struct {
 	store    Store
 	saver    store.Saver
-	cache    *rediscache.Cache
-	sessions *rediscache.Sessions
+	cache    cache.Cache
+	sessions cache.Sessions
 	metrics  *Metrics
 	log      *zap.Logger
 
@@ -86,8 +86,10 @@ const (
 )
 
 // New returns the services. saver's transactions are to be followed by [Follow].
-func New(s Store, saver store.Saver, cache *rediscache.Cache, sessions *rediscache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
-	r := &Repo{store: s, saver: saver, cache: cache, sessions: sessions, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce)}
+func New(from Store, saver store.Saver, kept cache.Cache, registry cache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
+	r := &Repo{
+		store: from, saver: saver, cache: kept, sessions: registry, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce),
+	}
 	r.untold = newUntold(r.log)
 	var err [6]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
@@ -143,11 +145,11 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 
 // Follow returns what a saver calls after each of its transactions. A cache that
 // cannot follow is behind, which the database corrects.
-func Follow(cache *rediscache.Cache, m *Metrics, log *zap.Logger) func(ctx context.Context, done []store.Committed) {
+func Follow(kept cache.Follower, m *Metrics, log *zap.Logger) func(ctx context.Context, done []store.Committed) {
 	log = seldom(log)
 	return func(ctx context.Context, done []store.Committed) {
 		m.committed(done)
-		if err := cache.Follow(ctx, done); err != nil {
+		if err := kept.Follow(ctx, done); err != nil {
 			log.Warn("the cache is behind the database", zap.Error(err))
 		}
 	}

@@ -19,9 +19,9 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/db"
-	"github.com/gochat/gochat/infra/kv"
 	"github.com/gochat/gochat/infra/rpc"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache"
+	"github.com/gochat/gochat/repo/cache/memory"
 	"github.com/gochat/gochat/repo/service"
 	"github.com/gochat/gochat/repo/store"
 	sqlstore "github.com/gochat/gochat/repo/store/sql"
@@ -55,7 +55,10 @@ type fixture struct {
 	metrics *service.Metrics
 	store   *spied
 	db      *db.DB
-	kv      *kv.Client
+	cable   *cable
+	kept    *memory.Cache
+	board   *memory.Sessions
+	blind   *atomic.Bool
 	logs    *observer.ObservedLogs
 }
 
@@ -66,17 +69,16 @@ func open(t testing.TB) *fixture {
 	t.Cleanup(func() { assert.NoError(t, d.Close()) })
 	_, err = sqlstore.Migrate(t.Context(), d)
 	require.NoError(t, err)
-	client, err := kv.Open(t.Context(), kv.DefaultConfig())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = client.Close() })
 	core, logs := observer.New(zap.WarnLevel)
 	metrics := service.NewMetrics()
-	cache := rediscache.New(client.UniversalClient)
-	saver, err := sqlstore.NewSaver(t.Context(), d, 1, service.Follow(cache, metrics, zap.New(core)), zap.NewNop())
+	f := &fixture{
+		metrics: metrics, store: &spied{Store: sqlstore.New(d)}, db: d, logs: logs,
+		cable: &cable{}, kept: memory.New(memory.Config{Bytes: 64 << 20}), board: memory.NewSessions(time.Now), blind: &atomic.Bool{},
+	}
+	saver, err := sqlstore.NewSaver(t.Context(), d, 1, service.Follow(f.cache(), metrics, zap.New(core)), zap.NewNop())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, saver.Close(context.WithoutCancel(t.Context()))) })
-	f := &fixture{metrics: metrics, store: &spied{Store: sqlstore.New(d)}, db: d, kv: client, logs: logs}
-	r, err := service.New(f.store, saver, cache, rediscache.NewSessions(client.UniversalClient, time.Now), metrics, zap.New(core))
+	r, err := service.New(f.store, saver, f.cache(), f.registry(), metrics, zap.New(core))
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	f.connect(r)
@@ -87,12 +89,13 @@ func open(t testing.TB) *fixture {
 	return f
 }
 
+func (f *fixture) cache() cache.Cache       { return plugged{f.cable, f.kept} }
+func (f *fixture) registry() cache.Sessions { return switchboard{f.board, f.cable, f.blind} }
+
 // again is another process with the same database and cache.
 func (f *fixture) again(t *testing.T) *fixture {
 	t.Helper()
-	cache := rediscache.New(f.kv.UniversalClient)
-	t.Cleanup(cache.Close)
-	r, err := service.New(f.store, nil, cache, rediscache.NewSessions(f.kv.UniversalClient, time.Now), f.metrics, zap.NewNop())
+	r, err := service.New(f.store, nil, f.cache(), f.registry(), f.metrics, zap.NewNop())
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	other := *f
@@ -200,7 +203,7 @@ func TestWithoutACache(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	f.group(t, 2)
-	require.NoError(t, f.kv.Close())
+	f.cable.out.Store(true)
 	for n := range int64(50) {
 		f.save(t, 10+n)
 		_, err := f.History(t.Context(), &pb.HistoryRequest{ConversationId: "group_9", Limit: 10})
@@ -300,7 +303,7 @@ func TestOldHistoryIsNoMiss(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	f.group(t, 0)
-	many := make([]*pb.Message, rediscache.HotMessages+2)
+	many := make([]*pb.Message, cache.HotMessages+2)
 	for i := range many {
 		many[i] = &pb.Message{MessageId: int64(i + 1), ConversationId: "group_9", SenderId: 1, TempMessageId: fmt.Sprint(i)}
 	}

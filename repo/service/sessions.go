@@ -7,7 +7,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/rpc"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache"
 )
 
 type sessions struct {
@@ -15,8 +15,8 @@ type sessions struct {
 	*Repo
 }
 
-func session(in *pb.Session) rediscache.Session {
-	return rediscache.Session{
+func session(in *pb.Session) cache.Session {
+	return cache.Session{
 		UserID: in.GetUserId(), ConnectionID: in.GetConnectionId(), GatewayID: in.GetGatewayId(),
 		DeviceID: in.GetDeviceId(), LoginAt: in.GetLoginAt(),
 	}
@@ -24,12 +24,12 @@ func session(in *pb.Session) rediscache.Session {
 
 // PutSessions implements pb.SessionRepoServer.
 func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*pb.PutSessionsResponse, error) {
-	list := make([]rediscache.Session, len(in.GetSessions()))
+	list := make([]cache.Session, len(in.GetSessions()))
 	for i, s := range in.GetSessions() {
 		list[i] = session(s)
 	}
 	err := r.sessions.Put(ctx, list)
-	if errors.Is(err, rediscache.ErrNotSwept) {
+	if errors.Is(err, cache.ErrNotSwept) {
 		r.missed("put sessions", err)
 		err = nil
 	}
@@ -56,7 +56,7 @@ func (r sessions) RemoveSession(ctx context.Context, in *pb.RemoveSessionRequest
 
 // RemoveSessions implements pb.SessionRepoServer.
 func (r sessions) RemoveSessions(ctx context.Context, in *pb.RemoveSessionsRequest) (*pb.RemoveSessionsResponse, error) {
-	list := make([]rediscache.Session, len(in.GetSessions()))
+	list := make([]cache.Session, len(in.GetSessions()))
 	for i, s := range in.GetSessions() {
 		list[i] = session(s)
 	}
@@ -68,7 +68,7 @@ func (r sessions) RemoveSessions(ctx context.Context, in *pb.RemoveSessionsReque
 
 // Registered implements pb.SessionRepoServer.
 func (r sessions) Registered(ctx context.Context, in *pb.RegisteredRequest) (*pb.RegisteredResponse, error) {
-	list := make([]rediscache.Session, len(in.GetSessions()))
+	list := make([]cache.Session, len(in.GetSessions()))
 	for i, s := range in.GetSessions() {
 		list[i] = session(s)
 	}
@@ -82,7 +82,7 @@ func (r sessions) Registered(ctx context.Context, in *pb.RegisteredRequest) (*pb
 // Beat implements pb.SessionRepoServer. A gateway that was heard counts as alive here,
 // with or without the cache.
 func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatResponse, error) {
-	heard, err := r.sessions.Beat(ctx, in.GetGatewayId(), rediscache.Beat{Ready: in.GetReady(), PutAt: in.PutAt})
+	heard, err := r.sessions.Beat(ctx, in.GetGatewayId(), cache.Beat{Ready: in.GetReady(), PutAt: in.PutAt})
 	if err != nil {
 		r.missed("note a gateway's beat", err)
 		return &pb.BeatResponse{Away: true}, nil

@@ -1,49 +1,14 @@
 package service_test
 
 import (
-	"context"
-	"net"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
-
-// plug is a Redis whose cable is out while it says so.
-type plug struct{ out atomic.Bool }
-
-func (p *plug) err() error {
-	if p.out.Load() {
-		return &net.OpError{Op: "dial", Err: net.ErrClosed}
-	}
-	return nil
-}
-
-func (p *plug) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (p *plug) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if err := p.err(); err != nil {
-			cmd.SetErr(err)
-			return err
-		}
-		return next(ctx, cmd)
-	}
-}
-
-func (p *plug) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if err := p.err(); err != nil {
-			return err
-		}
-		return next(ctx, cmds)
-	}
-}
 
 // TestRevocationsThatTheCacheMissed: a cache that was away while something was revoked
 // comes back with what it knew before, and is told; until then this process knows.
@@ -67,8 +32,6 @@ func TestRevocationsThatTheCacheMissed(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			f := open(t)
-			cable := &plug{}
-			f.kv.AddHook(cable)
 			revoked := func(f *fixture) bool {
 				out, err := f.IsTokenRevoked(t.Context(), &pb.IsTokenRevokedRequest{TokenId: "t", UserId: 1, IssuedAt: 100})
 				require.NoError(t, err)
@@ -78,11 +41,11 @@ func TestRevocationsThatTheCacheMissed(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, revoked(f))
 			other := f.again(t) // another process, with the same database and cache
-			cable.out.Store(true)
+			f.cable.out.Store(true)
 			require.NoError(t, revoke(f))
 			assert.True(t, revoked(f))
 			assert.True(t, revoked(other), "the database knows")
-			cable.out.Store(false)
+			f.cable.out.Store(false)
 			assert.True(t, revoked(f), "this process remembers")
 			assert.Eventually(t, func() bool {
 				late := f.again(t)
@@ -96,7 +59,7 @@ func TestRevocationsThatTheCacheMissed(t *testing.T) {
 func TestTokensOfDevicesWithoutACache(t *testing.T) {
 	t.Parallel()
 	f := open(t)
-	require.NoError(t, f.kv.Close())
+	f.cable.out.Store(true)
 	in := &pb.CheckDeviceRequest{TokenId: "t", UserId: 1, DeviceId: "phone", IssuedAt: 100, ExpiresAt: time.Now().Add(time.Hour).UnixMilli()}
 	for range 2 {
 		got, err := f.CheckDevice(t.Context(), in)

@@ -49,7 +49,7 @@ var storage = board{
 			{title: "Items asked for", about: "By cache and whether it had them.", unit: "ops", queries: []query{
 				{`sum by (cache, outcome) (rate(gochat_repo_cache_total{@}[$__rate_interval]))`, "{{cache}}: {{outcome}}"},
 			}},
-			{title: "Memory of Redis", about: "By master, and what it may use for keys.", unit: "bytes", queries: []query{
+			{title: "Memory of Redis", about: "By master, and what it may use for keys; embedded: the cache of one process.", unit: "bytes", queries: []query{
 				{`max by (node) (gochat_repo_redis_memory_bytes{@})`, "{{node}}"},
 				{`max by (node) (gochat_repo_redis_memory_max_bytes{@} > 0)`, "{{node}}: may be"},
 			}},

@@ -8,14 +8,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/cachetest"
+	rediscache "github.com/gochat/gochat/repo/cache/redis"
 )
 
 func TestRedisAwayLosesNoRecipient(t *testing.T) {
 	t.Parallel()
 	rdb, plug := openRedis(t)
-	at := newClock()
-	s := rediscache.NewSessions(rdb, at.now)
+	at := cachetest.NewClock()
+	s := rediscache.NewSessions(rdb, at.Now)
 	join(t, s, "a", 1)
 	require.Empty(t, s.Locate(t.Context(), []int64{1}).Every)
 	plug.away.Store(true)
@@ -23,7 +24,7 @@ func TestRedisAwayLosesNoRecipient(t *testing.T) {
 		got := s.Locate(t.Context(), []int64{1})
 		assert.Empty(t, got.Gateways)
 		assert.Equal(t, []string{"a"}, got.Every)
-		at.move(700 * time.Millisecond)
+		at.Move(700 * time.Millisecond)
 	}
 	_, err := tryBeat(t, s, "a", true)
 	require.Error(t, err)
@@ -34,15 +35,15 @@ func TestRedisAwayLosesNoRecipient(t *testing.T) {
 func TestRedisAwayForLong(t *testing.T) {
 	t.Parallel()
 	rdb, plug := openRedis(t)
-	at := newClock()
-	s := rediscache.NewSessions(rdb, at.now)
+	at := cachetest.NewClock()
+	s := rediscache.NewSessions(rdb, at.Now)
 	t.Cleanup(s.Close)
 	join(t, s, "a", 1)
 	join(t, s, "beats elsewhere", 2)
 	both := []string{"a", "beats elsewhere"}
 	plug.away.Store(true)
 	for range 40 {
-		at.move(3 * time.Second)
+		at.Move(3 * time.Second)
 		_, err := tryBeat(t, s, "a", true)
 		require.Error(t, err)
 		assert.Equal(t, both, s.Locate(t.Context(), []int64{1}).Every)
@@ -51,14 +52,14 @@ func TestRedisAwayForLong(t *testing.T) {
 	// Redis is back and knows nobody. Who does not beat in time is gone.
 	plug.away.Store(false)
 	require.Eventually(t, func() bool {
-		at.move(time.Second)
+		at.Move(time.Second)
 		_, err := tryBeat(t, s, "a", true)
 		require.NoError(t, err)
 		return len(s.Locate(t.Context(), []int64{1}).Gateways) > 0
 	}, 10*time.Second, 10*time.Millisecond)
 	assert.Contains(t, s.Live(t.Context()), "beats elsewhere")
 	for range 3 {
-		at.move(9 * time.Second)
+		at.Move(9 * time.Second)
 		beat(t, s, "a", true)
 	}
 	assert.Equal(t, []string{"a"}, s.Live(t.Context()))
@@ -69,8 +70,8 @@ func TestRedisAwayForLong(t *testing.T) {
 func TestWitness(t *testing.T) {
 	t.Parallel()
 	rdb, plug := openRedis(t)
-	at := newClock()
-	s := rediscache.NewSessions(rdb, at.now)
+	at := cachetest.NewClock()
+	s := rediscache.NewSessions(rdb, at.Now)
 	t.Cleanup(s.Close)
 	var mu sync.Mutex
 	live := []string{"a", "b"}
@@ -86,13 +87,13 @@ func TestWitness(t *testing.T) {
 
 	plug.away.Store(true)
 	for range 40 {
-		at.move(3 * time.Second)
+		at.Move(3 * time.Second)
 		assert.Equal(t, []string{"a", "b"}, s.Locate(t.Context(), []int64{1}).Every)
 	}
 	mu.Lock()
 	live = []string{"b"}
 	mu.Unlock()
-	at.move(seenForTest)
+	at.Move(seenForTest)
 	assert.Equal(t, []string{"b"}, s.Live(t.Context()))
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -30,20 +29,6 @@ var (
 	commitScript   = redis.NewScript(commitSource)
 	newerScript    = redis.NewScript(newerSource)
 	warmScript     = redis.NewScript(warmSource)
-)
-
-// How long things are kept.
-const (
-	// givenTTL: an outage may last that long, and a second number would have to be
-	// corrected by the database.
-	givenTTL  = 24 * time.Hour
-	storedTTL = time.Minute
-	hotTTL    = 7 * 24 * time.Hour
-	userTTL   = 24 * time.Hour
-	tokenTTL  = time.Minute
-
-	// HotMessages is how many of a conversation's newest messages the cache keeps.
-	HotMessages = 300
 )
 
 // Cache is safe for concurrent use.

@@ -8,28 +8,24 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gochat/gochat/repo/cache"
 )
 
 const (
 	// countKey holds how many users are online, for whoever asks soon after.
 	countKey = "online_users_count"
-	// countTTL is for how long it is believed: a count looks at thousands of entries.
-	countTTL = 10 * time.Second
 	// countSample is how many of those who may be online are looked at. With so many, 19 of 20
 	// counts are off by less than 1.6 % of those who may be.
 	countSample = 4000
 )
 
-// ErrPartial says that not all sessions are registered: Redis has lost some, or a gateway joins.
-var ErrPartial = errors.New("not all gateways have registered their sessions")
-
 // CountOnline tells how many users have a session, as of the last 10 s. It is exact while at most
 // countSample users have been connected within onlineFor; beyond that it looks at so many of
 // them, evenly by when they were heard of last, so that a count costs the same however many there
-// are. It is ErrAway or ErrPartial when that cannot be told.
+// are. It is cache.ErrAway or cache.ErrPartial when that cannot be told.
 func (s *Sessions) CountOnline(ctx context.Context) (int64, error) {
 	n, known, err := s.lastCount(ctx)
 	if err != nil || known {
@@ -38,7 +34,7 @@ func (s *Sessions) CountOnline(ctx context.Context) (int64, error) {
 	// Parts that hold none of those who are looked at may have lost some who were not found.
 	for _, part := range s.look(ctx).parts {
 		if part.lacks() {
-			return 0, fmt.Errorf("count who is online: %w", ErrPartial)
+			return 0, fmt.Errorf("count who is online: %w", cache.ErrPartial)
 		}
 	}
 	may, some, err := s.sample(ctx)
@@ -50,10 +46,10 @@ func (s *Sessions) CountOnline(ctx context.Context) (int64, error) {
 	case err != nil:
 		return 0, fmt.Errorf("count who is online: %w", err)
 	case partial:
-		return 0, fmt.Errorf("count who is online: %w", ErrPartial)
+		return 0, fmt.Errorf("count who is online: %w", cache.ErrPartial)
 	}
 	n = expected(may, len(some), len(present))
-	err = s.guard.do(ctx, func(ctx context.Context) error { return s.rdb.Set(ctx, countKey, n, countTTL).Err() })
+	err = s.guard.do(ctx, func(ctx context.Context) error { return s.rdb.Set(ctx, countKey, n, cache.CountFor).Err() })
 	if err != nil {
 		return 0, fmt.Errorf("keep how many users are online: %w", err)
 	}

@@ -9,10 +9,9 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-)
 
-// ErrAway says that Redis was not asked, because it did not answer a moment ago.
-var ErrAway = errors.New("the cache did not answer a moment ago")
+	"github.com/gochat/gochat/repo/cache"
+)
 
 const (
 	// callTimeout bounds each call: the database could have answered meanwhile.
@@ -47,13 +46,13 @@ func newGuard(rdb redis.UniversalClient) *guard {
 	return g
 }
 
-// do makes one call within callTimeout, or answers ErrAway at once.
+// do makes one call within callTimeout, or answers cache.ErrAway at once.
 func (g *guard) do(ctx context.Context, call func(context.Context) error) error {
 	if until := g.until.Load(); until != 0 {
 		if time.Now().UnixNano() >= until {
 			g.look()
 		}
-		return ErrAway
+		return cache.ErrAway
 	}
 	err := bounded(ctx, call)
 	if err != nil && ctx.Err() == nil && !answered(err) {

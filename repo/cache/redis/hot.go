@@ -10,7 +10,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/store"
+	"github.com/gochat/gochat/repo/wire"
 )
 
 // Hot entries of a conversation are as old as the number in its mark says: the newest
@@ -18,7 +20,7 @@ import (
 // change differ, the cache has missed one and is not believed.
 
 func encode(m *store.Message) []byte {
-	data, err := proto.Marshal(Proto(m))
+	data, err := proto.Marshal(wire.Proto(m))
 	if err != nil { // only invalid UTF-8 can do this, which the contract refuses
 		return nil
 	}
@@ -28,7 +30,7 @@ func encode(m *store.Message) []byte {
 // Hot returns the messages of a span when all of them are there, as they are after the
 // span's newest change.
 func (c *Cache) Hot(ctx context.Context, s store.Span) ([]store.Message, bool) {
-	if s.To-s.From > HotMessages {
+	if s.To-s.From > cache.HotMessages {
 		return nil, false
 	}
 	list := c.HotMany(ctx, []store.Span{s})[0]
@@ -44,7 +46,7 @@ func (c *Cache) HotMany(ctx context.Context, spans []store.Span) [][]store.Messa
 	_ = c.guard.do(ctx, func(ctx context.Context) error {
 		pipe := c.rdb.Pipeline()
 		for i, s := range spans {
-			if s.To-s.From <= HotMessages {
+			if s.To-s.From <= cache.HotMessages {
 				asked[i] = askHot(ctx, pipe, s)
 			}
 		}
@@ -91,7 +93,7 @@ func (h hotSpan) messages(s store.Span) []store.Message {
 		if proto.Unmarshal([]byte(data), &m) != nil || m.GetSeqId() != s.From+uint64(i)+1 {
 			return nil
 		}
-		out[i] = FromProto(&m)
+		out[i] = wire.FromProto(&m)
 	}
 	return out
 }
@@ -102,9 +104,9 @@ func (c *Cache) Warm(ctx context.Context, s store.Span, newest []store.Message) 
 	if len(newest) == 0 {
 		return nil
 	}
-	newest = newest[max(0, len(newest)-HotMessages):]
+	newest = newest[max(0, len(newest)-cache.HotMessages):]
 	args := make([]any, 0, 3+2*len(newest))
-	args = append(args, s.Changed, int(hotTTL.Seconds()), HotMessages)
+	args = append(args, s.Changed, int(cache.HotFor.Seconds()), cache.HotMessages)
 	for i := range newest {
 		args = append(args, newest[i].Seq, encode(&newest[i]))
 	}

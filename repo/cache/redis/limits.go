@@ -9,23 +9,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gochat/gochat/infra/kv"
+	"github.com/gochat/gochat/repo/cache"
 )
-
-// Ask is what is asked of one token bucket: to take or give back Tokens, of a take at
-// least Least of them.
-type Ask struct {
-	Key           string
-	Rate          kv.Rate
-	Tokens, Least int
-}
 
 // TakeTokens takes tokens from each bucket, or from none of them: then wait is how
 // long until the one that had too few has them.
-func (c *Cache) TakeTokens(ctx context.Context, asks []Ask) (taken []int, wait time.Duration, err error) {
+func (c *Cache) TakeTokens(ctx context.Context, asks []cache.Ask) (taken []int, wait time.Duration, err error) {
 	err = c.guard.do(ctx, func(ctx context.Context) error {
 		taken = make([]int, 0, len(asks))
 		for _, a := range asks {
-			n, late, err := c.buckets.Take(ctx, a.Key, a.Rate, a.Tokens, a.Least)
+			n, late, err := c.buckets.Take(ctx, a.Key, kv.Rate(a.Rate), a.Tokens, a.Least)
 			if err == nil && n > 0 {
 				taken = append(taken, n)
 				continue
@@ -49,7 +42,7 @@ func (c *Cache) TakeTokens(ctx context.Context, asks []Ask) (taken []int, wait t
 }
 
 // ReturnTokens puts tokens back.
-func (c *Cache) ReturnTokens(ctx context.Context, asks []Ask) error {
+func (c *Cache) ReturnTokens(ctx context.Context, asks []cache.Ask) error {
 	err := c.guard.do(ctx, func(ctx context.Context) error { return c.giveBack(ctx, asks) })
 	if err != nil {
 		return fmt.Errorf("return tokens to %d buckets: %w", len(asks), err)
@@ -57,9 +50,9 @@ func (c *Cache) ReturnTokens(ctx context.Context, asks []Ask) error {
 	return nil
 }
 
-func (c *Cache) giveBack(ctx context.Context, asks []Ask) error {
+func (c *Cache) giveBack(ctx context.Context, asks []cache.Ask) error {
 	for _, a := range asks {
-		if err := c.buckets.Return(ctx, a.Key, a.Rate, a.Tokens); err != nil {
+		if err := c.buckets.Return(ctx, a.Key, kv.Rate(a.Rate), a.Tokens); err != nil {
 			return err
 		}
 	}

@@ -11,27 +11,12 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gochat/gochat/repo/cache"
 )
 
 // liveFor is how long the list of live gateways is believed.
 const liveFor = time.Second
-
-// Located says through which gateways users are reached.
-type Located struct {
-	// Gateways → their users among those that were asked for.
-	Gateways map[string][]int64
-	// Every lists gateways whose entries may be incomplete: they get everything.
-	Every []string
-	// Doubts are gateways whose entries of some of the users may be incomplete: they get
-	// what is for those.
-	Doubts []Doubt
-}
-
-// Doubt says that each of the users may be reached through each of the gateways.
-type Doubt struct {
-	Users    []int64
-	Gateways []string
-}
 
 // Live lists the gateways that beat within 12 s, and those that may live although Redis
 // does not know them now.
@@ -47,7 +32,7 @@ func (s *Sessions) Live(ctx context.Context) []string {
 
 // Locate finds the gateways of users, in one round trip as a rule. When Redis does
 // not answer, every gateway that may live gets everything, however long that lasts.
-func (s *Sessions) Locate(ctx context.Context, users []int64) Located {
+func (s *Sessions) Locate(ctx context.Context, users []int64) cache.Located {
 	v := s.look(ctx)
 	for try := range 2 {
 		if len(v.some) == 0 {
@@ -69,12 +54,12 @@ func (s *Sessions) Locate(ctx context.Context, users []int64) Located {
 		// or there is a gateway that was not when it was asked for gateways.
 		v = s.refresh(ctx)
 	}
-	return Located{Gateways: map[string][]int64{}, Every: s.unknown(nil)}
+	return cache.Located{Gateways: map[string][]int64{}, Every: s.unknown(nil)}
 }
 
 // located adds the gateways that may hold more of the users than was found.
-func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) Located {
-	out := Located{Gateways: gateways}
+func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) cache.Located {
+	out := cache.Located{Gateways: gateways}
 	unsure := s.unknown(v.all)
 	if len(unsure) == 0 {
 		return out
@@ -101,7 +86,7 @@ func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) 
 		}
 	}
 	for part, list := range partly {
-		out.Doubts = append(out.Doubts, Doubt{Users: byPart[part], Gateways: list})
+		out.Doubts = append(out.Doubts, cache.Doubt{Users: byPart[part], Gateways: list})
 	}
 	return out
 }

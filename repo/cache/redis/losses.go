@@ -1,6 +1,10 @@
 package rediscache
 
-import "time"
+import (
+	"time"
+
+	"github.com/gochat/gochat/repo/cache"
+)
 
 // losses remembers of each part of Redis, by the key of its epoch, which gateways have to
 // say everything again after it lost what it held.
@@ -43,7 +47,7 @@ func (l *loss) follow(p *partView, now time.Time) {
 				lost[g] = true
 			}
 		}
-		l.lost, l.until = lost, now.Add(gatewayTTL)
+		l.lost, l.until = lost, now.Add(cache.GatewayFor)
 	}
 	for g := range l.lost {
 		if p.ready[g] || !now.Before(l.until) {

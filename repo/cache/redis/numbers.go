@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -47,7 +48,7 @@ func (c *Cache) Allocate(ctx context.Context, keys []store.ClientKey) ([]uint64,
 		for _, i := range group {
 			names = append(names, seqKey(keys[i].ConversationID), dedupKey(keys[i]))
 		}
-		calls[g] = scriptCall{keys: names, args: []any{int(givenTTL.Seconds())}}
+		calls[g] = scriptCall{keys: names, args: []any{int(cache.GivenFor.Seconds())}}
 	}
 	out := make([]uint64, len(keys))
 	err := c.guard.do(ctx, func(ctx context.Context) error {
@@ -119,7 +120,7 @@ func (c *Cache) Follow(ctx context.Context, done []store.Committed) error {
 	calls := make([]scriptCall, len(groups))
 	for g, group := range groups {
 		call := scriptCall{keys: make([]string, 0, 9*len(group)), args: make([]any, 0, 3+20*len(group))}
-		call.args = append(call.args, int(storedTTL.Seconds()), int(hotTTL.Seconds()), HotMessages)
+		call.args = append(call.args, int(cache.StoredFor.Seconds()), int(cache.HotFor.Seconds()), cache.HotMessages)
 		for _, i := range group {
 			call.follow(&done[i])
 		}
@@ -137,7 +138,7 @@ func (c *Cache) Follow(ctx context.Context, done []store.Committed) error {
 // follow adds a conversation in the form that the script reads.
 func (s *scriptCall) follow(d *store.Committed) {
 	s.keys = append(s.keys, seqKey(d.ConversationID), hotKey(d.ConversationID), hotMarkKey(d.ConversationID))
-	hot := d.Stored[max(0, len(d.Stored)-HotMessages):]
+	hot := d.Stored[max(0, len(d.Stored)-cache.HotMessages):]
 	s.args = append(s.args, d.LastSeq, d.TopProposed, len(d.Stored)+len(d.Known), len(d.Refused), len(hot),
 		d.Changed, d.ChangedBefore, len(d.Updated), len(d.Dropped))
 	for _, list := range [][]store.Message{d.Stored, d.Known} {

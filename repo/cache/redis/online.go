@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gochat/gochat/repo/cache"
 )
 
 var (
@@ -25,7 +27,7 @@ const (
 	onlineNumberKey = "online_number:{sessions}"
 	// onlineFor is how long a user counts as perhaps online after the last word of a session,
 	// which gateways repeat: longer than a session is kept.
-	onlineFor = sessionTTL + 10*time.Minute
+	onlineFor = cache.SessionFor + 10*time.Minute
 	// crowd is from how many users on it pays to leave out those who cannot be online.
 	crowd = 256
 	// onlinePage is how many users are read at a time.
@@ -47,7 +49,7 @@ type online struct {
 }
 
 // enroll notes users, after their sessions were put and before that is answered.
-func (s *Sessions) enroll(ctx context.Context, sessions []Session) error {
+func (s *Sessions) enroll(ctx context.Context, sessions []cache.Session) error {
 	args := make([]any, 1, 1+len(sessions))
 	args[0] = onlineFor.Microseconds()
 	for _, one := range sessions {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/infra/kv"
+	"github.com/gochat/gochat/repo/cache"
 	rediscache "github.com/gochat/gochat/repo/cache/redis"
 )
 
@@ -63,9 +64,9 @@ func (c *county) beat(t *testing.T) (fresh bool) {
 
 func (c *county) put(t *testing.T, users ...int64) {
 	t.Helper()
-	list := make([]rediscache.Session, len(users))
+	list := make([]cache.Session, len(users))
 	for i, u := range users {
-		list[i] = rediscache.Session{UserID: u, ConnectionID: "c", GatewayID: c.gateway, LoginAt: 1}
+		list[i] = cache.Session{UserID: u, ConnectionID: "c", GatewayID: c.gateway, LoginAt: 1}
 	}
 	require.NoError(t, c.own.Put(t.Context(), list))
 }
@@ -186,7 +187,7 @@ func TestFailOverWithoutTheNewest(t *testing.T) {
 		return err == nil && fresh
 	}, 10*time.Second, 10*time.Millisecond, "the gateway is to say everything again")
 	require.Eventually(t, func() bool {
-		list := []rediscache.Session{{UserID: newest, ConnectionID: "c", GatewayID: c.gateway, LoginAt: 1}}
+		list := []cache.Session{{UserID: newest, ConnectionID: "c", GatewayID: c.gateway, LoginAt: 1}}
 		return c.own.Put(t.Context(), list) == nil
 	}, 10*time.Second, 10*time.Millisecond)
 	require.False(t, c.beat(t))

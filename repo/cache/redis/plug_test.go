@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/infra/kv"
 )
@@ -61,12 +59,15 @@ func (p *pulled) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 	}
 }
 
-func openRedis(t *testing.T) (redis.UniversalClient, *pulled) {
+// openRedis opens a single server; whoever pulls its plug puts it back for the cleaning up.
+func openRedis(t *testing.T) (*kv.Client, *pulled) {
 	t.Helper()
-	c, err := kv.Open(t.Context(), kv.DefaultConfig())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, c.Close()) })
+	c := single.open(t)
 	plug := &pulled{}
+	t.Cleanup(func() {
+		plug.away.Store(false)
+		plug.hangs.Store(false)
+	})
 	c.AddHook(plug)
 	return c, plug
 }

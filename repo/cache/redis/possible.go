@@ -3,12 +3,9 @@ package rediscache
 import (
 	"slices"
 	"time"
-)
 
-// seenFor is how long a gateway that was live counts as possibly live when Redis does
-// not know it: it may have lost it. A gateway that is really gone has no topic, and what
-// is sent there is dropped.
-const seenFor = 2 * gatewayTTL
+	"github.com/gochat/gochat/repo/cache"
+)
 
 // possible knows which gateways may live although Redis does not say so: those that have
 // beaten through this process, those that Redis knew, and those that a witness names. The
@@ -59,7 +56,7 @@ func (p *possible) except(known map[string]bool, now time.Time) []string {
 	var out []string
 	for g, was := range p.seen {
 		switch {
-		case now.Sub(was.at) > seenFor && (was.listed || !p.silent):
+		case now.Sub(was.at) > cache.SeenFor && (was.listed || !p.silent):
 			delete(p.seen, g)
 		case !known[g]:
 			out = append(out, g)

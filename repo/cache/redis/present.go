@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gochat/gochat/repo/cache"
 )
 
 // presentRun is how many users one round trip asks for.
@@ -31,7 +33,7 @@ func (s *Sessions) present(ctx context.Context, users []int64, out map[int64][]s
 	v := s.look(ctx)
 	for try := 0; ; try++ {
 		if v.layout == nil {
-			return false, fmt.Errorf("ask who of %d users is connected: %w", len(users), ErrAway)
+			return false, fmt.Errorf("ask who of %d users is connected: %w", len(users), cache.ErrAway)
 		}
 		found, words, err := s.read(ctx, v.layout, users)
 		if err != nil {

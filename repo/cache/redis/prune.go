@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gochat/gochat/repo/cache"
 )
 
 const (
-	// deadAfter is how long a gateway must be unknown before its sessions are taken away.
-	deadAfter = 2 * gatewayTTL
 	// gravesMost bounds the gateways that are remembered as unknown.
 	gravesMost = 4096
 	// sweepRest is how long nothing is taken away after it could not be: it is not worth
@@ -35,7 +35,7 @@ type remains struct {
 	connection, value string
 }
 
-// note notes which gateways live and returns those that have been unknown for deadAfter.
+// note notes which gateways live and returns those that have been unknown for cache.DeadAfter.
 func (g *graves) note(alive map[string]bool, now time.Time) map[string]bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -50,7 +50,7 @@ func (g *graves) note(alive map[string]bool, now time.Time) map[string]bool {
 			delete(g.since, id)
 		case !known:
 			g.since[id] = now
-		case now.Sub(since) >= deadAfter:
+		case now.Sub(since) >= cache.DeadAfter:
 			dead[id] = true
 		}
 	}
@@ -76,7 +76,7 @@ func (g *graves) close(until time.Time) {
 //
 // A gateway may come to life again at that very moment, put everything, and lose it here. So
 // Redis is asked for it once more afterwards, and its sessions are put back.
-func (s *Sessions) prune(ctx context.Context, put []Session, entries []*redis.MapStringStringCmd) error {
+func (s *Sessions) prune(ctx context.Context, put []cache.Session, entries []*redis.MapStringStringCmd) error {
 	left := map[string][]remains{} // by gateway
 	for i, one := range put {
 		for connection, value := range entries[i].Val() {

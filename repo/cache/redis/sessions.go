@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	_ "embed" // the scripts
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/gochat/gochat/repo/cache"
 )
 
 var (
@@ -24,24 +25,12 @@ var (
 	beatScript   = redis.NewScript(beatSource)
 )
 
-// Session is one connection of a user.
-type Session struct {
-	UserID                            int64
-	ConnectionID, GatewayID, DeviceID string
-	// LoginAt is in Unix milliseconds.
-	LoginAt int64
-}
-
-func (s Session) value() string {
+// valueOf is what Redis keeps of a session.
+func valueOf(s cache.Session) string {
 	return s.GatewayID + "|" + strconv.FormatInt(s.LoginAt, 10) + "|" + s.DeviceID
 }
 
 const (
-	sessionTTL = 30 * time.Minute
-	// gatewayTTL leaves room for two lost beats of 5 s, and for what watches presence to
-	// see a dead gateway's users go within 15 s: it asks every 2 s, of a list up to 1 s old.
-	gatewayTTL = 12 * time.Second
-
 	gatewaysKey = "gateways"
 	// epochKey holds a word from the first beat on, or on a cluster begins the names of the
 	// keys that hold one for each master. Another word, or none, shows that what Redis held
@@ -97,19 +86,15 @@ func (s *Sessions) Witness(live func() []string) { s.witness = live }
 // Close ends what runs by itself, within a second at most; the client stays open.
 func (s *Sessions) Close() { s.guard.close() }
 
-// ErrNotSwept says that sessions are registered, and what dead gateways have left beside them
-// is still there. Later puts take it away.
-var ErrNotSwept = errors.New("sessions of dead gateways were not taken away")
-
 // Put registers connections, or refreshes them, and takes away what dead gateways have left
 // beside them.
-func (s *Sessions) Put(ctx context.Context, sessions []Session) error {
+func (s *Sessions) Put(ctx context.Context, sessions []cache.Session) error {
 	entries := make([]*redis.MapStringStringCmd, len(sessions))
 	err := bounded(ctx, func(ctx context.Context) error {
 		pipe := s.rdb.Pipeline()
 		for i, one := range sessions {
-			pipe.HSet(ctx, sessionKey(one.UserID), one.ConnectionID, one.value())
-			pipe.Expire(ctx, sessionKey(one.UserID), sessionTTL)
+			pipe.HSet(ctx, sessionKey(one.UserID), one.ConnectionID, valueOf(one))
+			pipe.Expire(ctx, sessionKey(one.UserID), cache.SessionFor)
 			entries[i] = pipe.HGetAll(ctx, sessionKey(one.UserID))
 		}
 		if _, err := pipe.Exec(ctx); err != nil {
@@ -121,16 +106,16 @@ func (s *Sessions) Put(ctx context.Context, sessions []Session) error {
 		return fmt.Errorf("register %d sessions: %w", len(sessions), err)
 	}
 	if err := s.prune(ctx, sessions, entries); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotSwept, err)
+		return fmt.Errorf("%w: %w", cache.ErrNotSwept, err)
 	}
 	return nil
 }
 
 // Remove takes exactly these connections away.
-func (s *Sessions) Remove(ctx context.Context, sessions ...Session) error {
+func (s *Sessions) Remove(ctx context.Context, sessions ...cache.Session) error {
 	calls := make([]scriptCall, len(sessions))
 	for i, one := range sessions {
-		calls[i] = scriptCall{[]string{sessionKey(one.UserID)}, []any{one.ConnectionID, one.value()}}
+		calls[i] = scriptCall{[]string{sessionKey(one.UserID)}, []any{one.ConnectionID, valueOf(one)}}
 	}
 	err := bounded(ctx, func(ctx context.Context) error {
 		return runAll(ctx, s.rdb, forgetScript, calls, func(_ int, cmd *redis.Cmd) error { return cmd.Err() })
@@ -142,7 +127,7 @@ func (s *Sessions) Remove(ctx context.Context, sessions ...Session) error {
 }
 
 // Registered tells of each connection whether it is there.
-func (s *Sessions) Registered(ctx context.Context, sessions []Session) ([]bool, error) {
+func (s *Sessions) Registered(ctx context.Context, sessions []cache.Session) ([]bool, error) {
 	found := make([]*redis.BoolCmd, len(sessions))
 	err := s.guard.do(ctx, func(ctx context.Context) error {
 		pipe := s.rdb.Pipeline()
@@ -162,30 +147,12 @@ func (s *Sessions) Registered(ctx context.Context, sessions []Session) ([]bool, 
 	return out, nil
 }
 
-// Beat is what a gateway says of itself.
-type Beat struct {
-	// Ready says that its sessions are in.
-	Ready bool
-	// PutAt is Heard.At of an answer after which the gateway has put all its sessions, "" when
-	// there is none; nil is of a gateway of a version that does not say.
-	PutAt *string
-}
-
-// Heard is the answer to a beat.
-type Heard struct {
-	// Fresh: the gateway has to put all its sessions, and is not ready before it says that it
-	// has: Redis did not know it, or a part of Redis may have lost them.
-	Fresh bool
-	// At names all that holds sessions now.
-	At string
-}
-
 // nothingPut is what the script is told of a gateway that has put nothing.
 const nothingPut = "-"
 
 // Beat says that a gateway lives. Saying the same twice does what saying it once does. Without
 // Redis it fails, and this process knows all the same that the gateway lives.
-func (s *Sessions) Beat(ctx context.Context, gateway string, b Beat) (heard Heard, err error) {
+func (s *Sessions) Beat(ctx context.Context, gateway string, b cache.Beat) (heard cache.Heard, err error) {
 	state, put := gatewayJoining, ""
 	if b.Ready {
 		state = gatewayReady
@@ -202,7 +169,7 @@ func (s *Sessions) Beat(ctx context.Context, gateway string, b Beat) (heard Hear
 	defer s.mu.Unlock()
 	s.see(gateway, now)
 	if err != nil {
-		return Heard{}, fmt.Errorf("beat of gateway %s: %w", gateway, err)
+		return cache.Heard{}, fmt.Errorf("beat of gateway %s: %w", gateway, err)
 	}
 	if heard.Fresh || s.view == nil || s.view.all[gateway] != b.Ready {
 		s.view = nil

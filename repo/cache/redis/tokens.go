@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -78,12 +79,12 @@ func (c *Cache) TokenChecked(ctx context.Context, t store.UsedToken) (state stor
 func (c *Cache) PutTokenChecked(ctx context.Context, t store.UsedToken, state store.TokenState) error {
 	err := c.guard.do(ctx, func(ctx context.Context) error {
 		pipe := c.rdb.Pipeline()
-		pipe.SetNX(ctx, tokenKey(t.ID), tokenFine, tokenTTL)
-		pipe.SetNX(ctx, signedOutKey(t.UserID), state.SignedOutBefore, tokenTTL)
+		pipe.SetNX(ctx, tokenKey(t.ID), tokenFine, cache.TokenFor)
+		pipe.SetNX(ctx, signedOutKey(t.UserID), state.SignedOutBefore, cache.TokenFor)
 		if t.DeviceKey.ID != "" {
-			pipe.SetNX(ctx, deviceKey(t.DeviceKey), state.DeviceRevokedAt, tokenTTL)
+			pipe.SetNX(ctx, deviceKey(t.DeviceKey), state.DeviceRevokedAt, cache.TokenFor)
 			if state.Used {
-				pipe.SetNX(ctx, usedKey(t), 1, tokenTTL)
+				pipe.SetNX(ctx, usedKey(t), 1, cache.TokenFor)
 			}
 		}
 		_, err := pipe.Exec(ctx)
@@ -104,7 +105,7 @@ func (c *Cache) PutTokensRevoked(ctx context.Context, tokens ...store.Token) err
 	err := bounded(ctx, func(ctx context.Context) error {
 		pipe := c.rdb.Pipeline()
 		for _, t := range tokens {
-			pipe.Set(ctx, tokenKey(t.ID), tokenRevoked, max(time.Until(time.UnixMilli(t.ExpiresAt)), tokenTTL))
+			pipe.Set(ctx, tokenKey(t.ID), tokenRevoked, max(time.Until(time.UnixMilli(t.ExpiresAt)), cache.TokenFor))
 		}
 		_, err := pipe.Exec(ctx)
 		return err
@@ -133,6 +134,6 @@ func (c *Cache) PutSignedOut(ctx context.Context, user, before int64) error {
 
 func (c *Cache) raise(ctx context.Context, key string, to int64) error {
 	return bounded(ctx, func(ctx context.Context) error {
-		return raiseScript.Run(ctx, c.rdb, []string{key}, to, int(tokenTTL.Seconds())).Err()
+		return raiseScript.Run(ctx, c.rdb, []string{key}, to, int(cache.TokenFor.Seconds())).Err()
 	})
 }

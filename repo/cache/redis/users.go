@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -45,7 +46,7 @@ func (c *Cache) PutUsers(ctx context.Context, users ...store.User) error {
 		if err != nil {
 			return fmt.Errorf("encode user %d: %w", u.ID, err)
 		}
-		calls[i] = scriptCall{[]string{userKey(u.ID)}, []any{u.Version, data, int(userTTL.Seconds())}}
+		calls[i] = scriptCall{[]string{userKey(u.ID)}, []any{u.Version, data, int(cache.UserFor.Seconds())}}
 	}
 	err := c.guard.do(ctx, func(ctx context.Context) error {
 		return runAll(ctx, c.rdb, newerScript, calls, func(_ int, cmd *redis.Cmd) error { return cmd.Err() })

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gochat/gochat/repo/cache"
 )
 
 // view is what Redis said about gateways. It is never changed.
@@ -171,9 +173,9 @@ func (v *view) take(gateway string, put []string) {
 
 func (s *Sessions) readStates(ctx context.Context, now time.Time) (states []gatewayState, err error) {
 	pipe := s.rdb.Pipeline()
-	ids := pipe.ZRangeByScore(ctx, gatewaysKey, &redis.ZRangeBy{Min: milli(now.Add(-gatewayTTL)), Max: "+inf"})
+	ids := pipe.ZRangeByScore(ctx, gatewaysKey, &redis.ZRangeBy{Min: milli(now.Add(-cache.GatewayFor)), Max: "+inf"})
 	// Old names are swept along the way, so that the list does not grow.
-	pipe.ZRemRangeByScore(ctx, gatewaysKey, "-inf", "("+milli(now.Add(-10*gatewayTTL)))
+	pipe.ZRemRangeByScore(ctx, gatewaysKey, "-inf", "("+milli(now.Add(-10*cache.GatewayFor)))
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
@@ -191,16 +193,16 @@ func (s *Sessions) readStates(ctx context.Context, now time.Time) (states []gate
 }
 
 // beat notes a gateway's sign of life in Redis.
-func (s *Sessions) beat(ctx context.Context, gateway, state, put string, now time.Time) (heard Heard, err error) {
+func (s *Sessions) beat(ctx context.Context, gateway, state, put string, now time.Time) (heard cache.Heard, err error) {
 	l, err := readLayout(ctx, s.rdb)
 	if err != nil {
-		return Heard{}, err
+		return cache.Heard{}, err
 	}
 	// The epochs come first: whoever reads a state of after a loss reads the epoch of after
 	// it, too.
 	words, err := l.words(ctx, s.rdb, rand.Text())
 	if err != nil {
-		return Heard{}, err
+		return cache.Heard{}, err
 	}
 	pipe := s.rdb.Pipeline()
 	if l != whole {
@@ -209,27 +211,27 @@ func (s *Sessions) beat(ctx context.Context, gateway, state, put string, now tim
 	}
 	pipe.ZAdd(ctx, gatewaysKey, redis.Z{Score: float64(now.UnixMilli()), Member: gateway})
 	if _, err := pipe.Exec(ctx); err != nil {
-		return Heard{}, err
+		return cache.Heard{}, err
 	}
-	args := []any{state, int(gatewayTTL.Seconds()), int(epochsTTL.Seconds()), "life:" + rand.Text(), put}
+	args := []any{state, int(cache.GatewayFor.Seconds()), int(epochsTTL.Seconds()), "life:" + rand.Text(), put}
 	for _, w := range words {
 		args = append(args, w)
 	}
 	answer, err := beatScript.Run(ctx, s.rdb, []string{gatewayKey(gateway), gatewayEpochsKey(gateway)}, args...).Slice()
 	if err != nil {
-		return Heard{}, err
+		return cache.Heard{}, err
 	}
 	return heardFrom(answer)
 }
 
 // heardFrom reads what the script answers.
-func heardFrom(answer []any) (Heard, error) {
+func heardFrom(answer []any) (cache.Heard, error) {
 	if len(answer) == 2 {
 		fresh, isNumber := answer[0].(int64)
 		at, isText := answer[1].(string)
 		if isNumber && isText {
-			return Heard{Fresh: fresh == 1, At: at}, nil
+			return cache.Heard{Fresh: fresh == 1, At: at}, nil
 		}
 	}
-	return Heard{}, fmt.Errorf("the script for beats answers %v, not a number and a text", answer)
+	return cache.Heard{}, fmt.Errorf("the script for beats answers %v, not a number and a text", answer)
 }

@@ -1,4 +1,5 @@
-package rediscache
+// Package wire has stored messages in the form in which they cross the borders of processes.
+package wire
 
 import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
