@@ -22,7 +22,7 @@ echo "-- .gitlab-ci.yml"
 echo "-- recipes"
 "$tools/bin/python" "$here/pipelines/recipes.py"
 echo "-- scripts"
-"$tools/bin/shellcheck" --shell bash .ci/setup .ci/release/tools .ci/deploy/pipelines.sh .ci/deploy/kubernetes.sh .ci/deploy/kubernetes-live.sh .ci/deploy/kubernetes/crds.sh .ci/licenses/run.sh .ci/vulnerabilities/run.sh .ci/release/*.sh deploy/packages/*.sh
+"$tools/bin/shellcheck" --shell bash .ci/setup .ci/release/tools .ci/deploy/pipelines.sh .ci/deploy/kubernetes.sh .ci/deploy/kubernetes-live.sh .ci/deploy/collector.sh .ci/deploy/kubernetes/crds.sh .ci/licenses/run.sh .ci/vulnerabilities/run.sh .ci/release/*.sh deploy/packages/*.sh
 echo "-- .goreleaser.yaml"
 # In a repository whose origin is where releases go; a checkout may have another one, or none.
 git init -q "$work/released"

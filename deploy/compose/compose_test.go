@@ -137,7 +137,7 @@ func TestFilesAreThere(t *testing.T) {
 		}
 		for _, v := range s.Volumes {
 			source, _, _ := strings.Cut(v, ":")
-			if strings.HasPrefix(source, "./") {
+			if strings.HasPrefix(source, ".") {
 				_, err := os.Stat(source)
 				assert.NoError(t, err, "service %s", name)
 			}
