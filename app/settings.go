@@ -132,7 +132,7 @@ var settingsOfRoles = []conf.Spec{
 
 	{Path: "router.drain_timeout", Min: short, Max: long, About: "For so long a worker's stop waits for work in flight."},
 	{Path: "router.group_limit", Min: 1, Max: 1 << 16, Unit: "members", About: "Members of a group up to which the message pipeline delivers by itself."},
-	{Path: "router.lanes", Min: 1, Max: 1 << 10, Unit: "conversations", About: "Conversations that are worked on at the same time."},
+	{Path: "router.lanes", Min: 1, Max: 1 << 10, Unit: "lanes", About: "Runs of messages that one process handles at the same time; a conversation is always in the same lane, and lanes have many."},
 	{Path: "router.poison_after", Min: time.Duration(0), Max: year, About: "For so long a run may fail by errors that are no dependency's until the message at fault goes to the poison topic; 0: for ever."},
 	{Path: "router.retries", Min: 0, Max: 1000, Unit: "retries", About: "Retries before a run goes back to its lane, which tries again."},
 	{Path: "router.retry_pause", Min: short, Max: time.Minute, About: "Pause before the first retry; it doubles."},

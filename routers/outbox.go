@@ -52,8 +52,8 @@ func wrap(deps Deps, id string, out mq.Outbox, err error) (handlers.Outbox, erro
 	return &outbox{out: out, metrics: deps.Metrics, system: deps.QueueSystem, prefix: id + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}, nil
 }
 
-// Publish publishes all records or none. When a gateway's topic is gone, its
-// users are gone from it too: the rest is published without it.
+// Publish publishes all records or none. When a gateway's topic is gone, its users are gone from it
+// too: the rest is published without it, then what each gateway gets in a call of its own.
 func (o *outbox) Publish(ctx context.Context, records ...handlers.Record) (err error) {
 	if trace.SpanFromContext(ctx).IsRecording() {
 		var span trace.Span

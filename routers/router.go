@@ -18,9 +18,9 @@ import (
 
 // Config tunes a router.
 type Config struct {
-	// Lanes is how many conversations are worked on at the same time. Few lanes
+	// Lanes is how many runs are handled at the same time; a lane has many conversations. Few lanes
 	// with long runs are the fastest where everything is in one process: each run is
-	// one round of scripts, one part of a group commit and one outbox.
+	// one round to the cache, one part of a group commit and one outbox.
 	Lanes int `mapstructure:"lanes"`
 	// Run is how many queued messages of a lane go through together.
 	Run int `mapstructure:"run"`

@@ -15,7 +15,10 @@ var suites = []struct{ variable, server string }{
 	{"GOCHAT_TEST_REDIS_ADDR", "Redis"},
 	{"GOCHAT_TEST_REDIS_SENTINEL_ADDRS", "Redis with sentinels"},
 	{"GOCHAT_TEST_REDIS_CLUSTER_ADDRS", "a cluster of Redis"},
+	{"GOCHAT_TEST_REDIS_STREAM_ADDR", "Redis streams"},
+	{"GOCHAT_TEST_KAFKA_SASL_BROKER", "Kafka with TLS and passwords"},
 	{"GOCHAT_TEST_ETCD_ENDPOINTS", "etcd"},
+	{"GOCHAT_TEST_ETCD3_ENDPOINTS", "three nodes of etcd"},
 	{"GOCHAT_TEST_LOCAL", "servers that are killed and paused"},
 	{"GOCHAT_TEST_CLUSTER", "the roles as processes of their own"},
 }

@@ -19,9 +19,9 @@ type Index interface {
 	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest, opts ...grpc.CallOption) (*pb.FindOutcomeResponse, error)
 }
 
-// New returns the stage. A message found stored keeps going: it skips to
-// deliver, so that its sender hears message-stored again and a crash between
-// persist and deliver heals. A cache that is away is no error: the database's
+// New returns the stage. A message found stored goes through the other
+// stages, too, which do not store it again, so that its sender hears message-stored
+// again and a crash between persist and deliver heals. A cache that is away is no error: the database's
 // unique key decides in persist.
 func New(index Index) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {

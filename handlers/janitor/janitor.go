@@ -1,5 +1,5 @@
-// Package janitor does the chores that one process does for all: it deletes the
-// topics that dead gateways leave behind.
+// Package janitor does chores that one process does for all: it deletes the topics that
+// dead gateways leave behind, announces what was left unannounced, and counts who is online.
 package janitor
 
 import (

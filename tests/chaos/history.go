@@ -1,5 +1,5 @@
-// Package chaos breaks a running server in every way that the project promises to
-// survive, and judges what clients saw against what is stored.
+// Package chaos kills, stops and starves one running server, and judges what clients saw against
+// what is stored. The faults of a cluster are in tests/cluster, by the same judge.
 package chaos
 
 import (

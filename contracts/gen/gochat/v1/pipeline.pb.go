@@ -579,7 +579,7 @@ func (x *Upstream) GetChange() *Change {
 	return nil
 }
 
-// Stored is the event on im-stored-topic, one for each stored message.
+// Stored is the event on im-stored-topic, at least one for each stored message.
 type Stored struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
