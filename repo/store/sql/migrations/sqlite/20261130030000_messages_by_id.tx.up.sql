@@ -1,10 +1,11 @@
 -- Ids grow with time, so that a table in their order is written at its end, whatever the number of
 -- conversations. In the order of the conversations each message went to a page of its own: with 5,000
--- conversations and a million messages a row cost nearly twice as much.
+-- conversations and a million messages a row cost nearly twice as much. The columns are in the order of
+-- before, and of MySQL's table: exports have them so.
 CREATE TABLE IF NOT EXISTS messages_by_id (
-    message_id      INTEGER NOT NULL PRIMARY KEY,
     conversation_id TEXT    NOT NULL,
     seq_id          INTEGER NOT NULL,
+    message_id      INTEGER NOT NULL PRIMARY KEY,
     sender_id       INTEGER NOT NULL,
     client_msg_id   TEXT    NOT NULL,
     content         TEXT    NOT NULL,
@@ -13,8 +14,8 @@ CREATE TABLE IF NOT EXISTS messages_by_id (
     extra           TEXT
 );
 --bun:split
-INSERT OR IGNORE INTO messages_by_id (message_id, conversation_id, seq_id, sender_id, client_msg_id, content, message_type, created_at, extra)
-SELECT message_id, conversation_id, seq_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages ORDER BY message_id;
+INSERT OR IGNORE INTO messages_by_id (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra)
+SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages ORDER BY message_id;
 --bun:split
 DROP TABLE IF EXISTS messages;
 --bun:split
