@@ -105,6 +105,26 @@ func (c *catalog) isTail(id uint64) bool {
 	return c.about[id] == aboutTail
 }
 
+// parted splits records into those that are kept and those for readers of this process, and says
+// whether all of the kept ones may wait for others.
+func (c *catalog) parted(records []record) (kept, passing []record, patient bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	patient = true
+	for _, r := range records {
+		switch c.about[r.topic] {
+		case aboutTail:
+			passing = append(passing, r)
+			continue
+		case aboutPatient:
+		default:
+			patient = false
+		}
+		kept = append(kept, r)
+	}
+	return kept, passing, patient
+}
+
 func (c *catalog) names() []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -47,17 +47,6 @@ type committer struct {
 	failed  error
 }
 
-// call is what one caller publishes, in one entry. A call without records is answered once
-// everything before it is durable.
-type call struct {
-	records []record
-	bytes   int
-	// err takes the outcome; nil: it is a follow-up, for which nobody waits.
-	err chan error
-	// patient: it may wait for others for a moment.
-	patient bool
-}
-
 func newCommitter(j Journal, r *ring, keep *retention, next uint64, patience time.Duration) *committer {
 	c := &committer{
 		journal: j, ring: r, keep: keep, index: next, patience: patience,
@@ -68,38 +57,21 @@ func newCommitter(j Journal, r *ring, keep *retention, next uint64, patience tim
 	return c
 }
 
-// measure refuses a call that is too large.
-func measure(records []record) error {
-	for _, r := range records {
-		if size := mq.RecordBytes(r.msg); size > mq.MaxRecordBytes {
-			return fmt.Errorf("%w: message %s has %d bytes, the limit is %d", mq.ErrTooLarge, r.msg.UUID, size, mq.MaxRecordBytes)
-		}
-	}
-	if bytes := cost(records); bytes > mq.MaxCallBytes || len(records) >= maxRecords {
-		return fmt.Errorf("%w: %d messages with %d bytes in one call, the limit is %d", mq.ErrTooLarge, len(records), bytes, mq.MaxCallBytes)
-	}
-	return nil
-}
-
-// cost is what records take in memory.
-func cost(records []record) (bytes int) {
-	for _, r := range records {
-		bytes += mq.RecordBytes(r.msg) + recordOverhead
-	}
-	return bytes
-}
-
-// publish returns when the records are durable. Once handed over they will be,
+// publish returns when the records, which were weighed, are durable. Once handed over they will be,
 // even when ctx ends first: then the caller does not know. It is called between enter and leave,
 // as follow is.
 func (c *committer) publish(ctx context.Context, records []record) error {
-	return c.await(ctx, &call{records: records, bytes: cost(records), err: make(chan error, 1)})
+	p := newCall(records)
+	p.err = make(chan error, 1)
+	return c.await(ctx, p)
 }
 
 // follow hands over what will be durable before any offset is saved that is acknowledged after it
 // returns. patient: that may take a moment, so that it is written together with what comes.
 func (c *committer) follow(ctx context.Context, records []record, patient bool) error {
-	return c.handOver(ctx, &call{records: records, bytes: cost(records), patient: patient})
+	p := newCall(records)
+	p.patient = patient
+	return c.handOver(ctx, p)
 }
 
 // sync returns when everything that was handed over before is durable, or after ctx with an error.
@@ -128,9 +100,6 @@ func (c *committer) await(ctx context.Context, p *call) error {
 }
 
 func (c *committer) handOver(ctx context.Context, p *call) error {
-	if err := c.failure(); err != nil && len(p.records) > 0 {
-		return err
-	}
 	if err := c.room.Acquire(ctx, int64(p.bytes)); err != nil {
 		return fmt.Errorf("wait for room in the message log: %w", err)
 	}
@@ -219,24 +188,10 @@ func (c *committer) gather(group []*call) []*call {
 
 // commit makes one entry of a group durable and answers its callers.
 func (c *committer) commit(buf []byte, group []*call) []byte {
-	n := 0
-	for _, p := range group {
-		n += len(p.records)
-	}
 	err := c.failure()
-	if err == nil && n > 0 {
-		e := &entry{records: make([]record, 0, n)}
-		for _, p := range group {
-			e.records = append(e.records, p.records...)
-		}
-		buf = encodeEntry(buf, e.records)
-		e.bytes = len(buf)
-		if err = c.journal.Append(c.index, buf); err != nil {
+	if err == nil {
+		if buf, err = c.write(buf, group); err != nil {
 			err = c.fail(err)
-		} else {
-			c.keep.add(c.index, e.bytes)
-			c.index++
-			c.ring.push(e)
 		}
 	}
 	for _, p := range group {
@@ -245,35 +200,43 @@ func (c *committer) commit(buf []byte, group []*call) []byte {
 	return buf
 }
 
-// answer tells a caller what became of a call, and keeps what nobody would publish again.
+// write makes one entry of calls durable; of calls without records it makes none.
+func (c *committer) write(buf []byte, calls []*call) ([]byte, error) {
+	n := 0
+	for _, p := range calls {
+		n += len(p.records)
+	}
+	if n == 0 {
+		return buf, nil
+	}
+	e := &entry{records: make([]record, 0, n)}
+	for _, p := range calls {
+		e.records = append(e.records, p.records...)
+	}
+	buf = encodeEntry(buf, e.records)
+	e.bytes = len(buf)
+	if err := c.journal.Append(c.index, buf); err != nil {
+		return buf, err
+	}
+	c.keep.add(c.index, e.bytes)
+	c.index++
+	c.ring.push(e)
+	return buf, nil
+}
+
+// answer tells a caller what became of a call, and keeps a follow-up that was not written. There are
+// no more of those than the room for calls holds: after a failure none is taken.
 func (c *committer) answer(p *call, err error) {
 	switch {
 	case p.err == nil && err != nil:
 		c.unsettled = append(c.unsettled, p)
-		return
+	case p.err == nil:
 	case len(p.records) == 0 && len(c.unsettled) == 0:
-		p.err <- nil
-	case p.err != nil:
+		p.err <- nil // nothing is missing that was handed over before
+	default:
 		p.err <- err
 	}
 	c.room.Release(int64(p.bytes))
-}
-
-// settle writes the follow-ups that could not be written before.
-func (c *committer) settle(buf []byte) []byte {
-	rest := c.unsettled
-	c.unsettled = nil
-	for len(rest) > 0 {
-		n, records, bytes := 0, 0, 0
-		for n < len(rest) && records < groupRecords && bytes < groupBytes {
-			records += len(rest[n].records)
-			bytes += rest[n].bytes
-			n++
-		}
-		buf = c.commit(buf[:0], rest[:n])
-		rest = rest[n:]
-	}
-	return buf
 }
 
 // fail stops the log: after a failed write nobody can say what is on the disk, and
@@ -290,21 +253,28 @@ func (c *committer) fail(err error) error {
 	return c.failed
 }
 
-// mend goes on after a full disk, once there is room. Nobody publishes meanwhile: a
-// server that is not ready is asked for nothing.
+// mend goes on after a full disk, once there is room, with the follow-ups that had none. Nobody
+// publishes meanwhile: a server that is not ready is asked for nothing.
 func (c *committer) mend(buf []byte) []byte {
 	m, mends := c.journal.(Mender)
 	if !mends || !errors.Is(c.failure(), ErrNoRoom) {
 		return buf
 	}
-	if err := m.Mend(); err != nil {
+	err := m.Mend()
+	for err == nil && len(c.unsettled) > 0 {
+		n := within(c.unsettled)
+		if buf, err = c.write(buf[:0], c.unsettled[:n]); err == nil {
+			c.unsettled = c.unsettled[n:]
+		}
+	}
+	if err != nil {
 		_ = c.fail(err) // Health tells it
 		return buf
 	}
 	c.mu.Lock()
-	c.failed = nil
-	c.mu.Unlock()
-	return c.settle(buf)
+	defer c.mu.Unlock()
+	c.failed, c.unsettled = nil, nil
+	return buf
 }
 
 func (c *committer) failure() error {

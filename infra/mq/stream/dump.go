@@ -146,7 +146,7 @@ func (s *Stream) Load(ctx context.Context, r io.Reader) error {
 			return fmt.Errorf("%w: after %d messages: %w", ErrNoDump, n, err)
 		}
 		if one.End != nil || bytes > dumpBatch {
-			if err := (outbox{s}).Publish(ctx, batch...); err != nil {
+			if err := (outbox{s.catalog, s.publish}).Publish(ctx, batch...); err != nil {
 				return fmt.Errorf("load the message log: %w", err)
 			}
 			batch, bytes = nil, 0

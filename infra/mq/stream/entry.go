@@ -27,6 +27,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type record struct {
 	topic uint64
 	msg   *message.Message
+	bytes int // what it takes in memory; set by weigh
 }
 
 // entry is one group commit.

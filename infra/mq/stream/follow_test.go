@@ -2,8 +2,10 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,18 +18,24 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// gated is a journal whose writes wait while its gate is closed, or find no room.
+// gated is a journal whose writes wait while its gate is closed, or fail.
 type gated struct {
 	*memory
-	gate sync.Mutex
-	full bool // read and written with the gate held
+	gate  sync.Mutex
+	fails error // read and written with the gate held
+}
+
+func (g *gated) fail(err error) {
+	g.gate.Lock()
+	defer g.gate.Unlock()
+	g.fails = err
 }
 
 func (g *gated) Append(index uint64, data []byte) error {
 	g.gate.Lock()
 	defer g.gate.Unlock()
-	if g.full {
-		return ErrNoRoom
+	if g.fails != nil {
+		return g.fails
 	}
 	return g.memory.Append(index, data)
 }
@@ -35,10 +43,7 @@ func (g *gated) Append(index uint64, data []byte) error {
 func (g *gated) Mend() error {
 	g.gate.Lock()
 	defer g.gate.Unlock()
-	if g.full {
-		return ErrNoRoom
-	}
-	return nil
+	return g.fails
 }
 
 // crashed returns what a crash leaves at this moment.
@@ -58,24 +63,30 @@ func openGated(t *testing.T, cfg Config) (*Stream, *gated) {
 	return s, g
 }
 
-// caused takes one message of the cause and publishes what follows from it, then acknowledges it.
-func caused(t *testing.T, s *Stream, follows ...mq.Outbound) {
+// take returns the next message of the cause, for a group.
+func take(t *testing.T, s *Stream) *message.Message {
 	t.Helper()
 	require.NoError(t, s.Publisher().Publish("cause", message.NewMessage("cause", nil)))
 	sub, err := s.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 1})
 	require.NoError(t, err)
 	in, err := sub.Subscribe(context.WithoutCancel(t.Context()), "cause")
 	require.NoError(t, err)
-	m := <-in
+	return <-in
+}
+
+// followed publishes what follows from a message and acknowledges it.
+func followed(t *testing.T, s *Stream, m *message.Message, by ...mq.Outbound) {
+	t.Helper()
+	require.NoError(t, follow(t, s, by...), "it does not wait")
+	m.Ack()
+	require.Eventually(t, func() bool { return s.Lag()["cause"]["g"] == 0 }, time.Minute, time.Millisecond)
+}
+
+func follow(t *testing.T, s *Stream, by ...mq.Outbound) error {
+	t.Helper()
 	out, err := mq.FollowUp(s, "id")
 	require.NoError(t, err)
-	require.NoError(t, out.Publish(t.Context(), follows...))
-	m.Ack()
-	require.Eventually(t, func() bool {
-		s.catalog.mu.RLock()
-		defer s.catalog.mu.RUnlock()
-		return indexOf(s.catalog.state.Offsets["cause"]["g"]) > 0
-	}, time.Minute, time.Millisecond)
+	return out.Publish(t.Context(), by...)
 }
 
 func effect(id string) mq.Outbound {
@@ -112,30 +123,19 @@ func after(t *testing.T, left *memory) (causes, effects []string) {
 func TestACrashTakesAcknowledgementsWithFollowUps(t *testing.T) {
 	t.Parallel()
 	s, g := openGated(t, Config{Patience: time.Nanosecond})
-	// Between the publish of the cause and what follows nobody else writes.
-	closed := sync.OnceFunc(func() { g.gate.Lock() })
-	require.NoError(t, s.Publisher().Publish("cause", message.NewMessage("earlier", nil)))
-	sub, err := s.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 1})
-	require.NoError(t, err)
-	in, err := sub.Subscribe(context.WithoutCancel(t.Context()), "cause")
-	require.NoError(t, err)
-	m := <-in
-	closed()
-	out, err := s.FollowUp("id")
-	require.NoError(t, err)
-	require.NoError(t, out.Publish(t.Context(), effect("follows")), "it does not wait")
-	m.Ack()
-	require.Eventually(t, func() bool { return s.Lag()["cause"]["g"] == 0 }, time.Minute, time.Millisecond)
+	m := take(t, s)
+	g.gate.Lock()
+	followed(t, s, m, effect("follows"))
 	saved := make(chan error, 1)
 	go func() { saved <- s.catalog.flush() }()
 	select {
 	case <-saved:
 		t.Fatal("an offset is saved before what followed from it is durable")
-	case <-time.After(20 * time.Millisecond): // it could go wrong meanwhile; if not, it is not seen
+	case <-time.After(20 * time.Millisecond): // in which it would have been saved, by all that is likely
 	}
 	require.NoError(t, s.truncate())
 	causes, effects := after(t, g.crashed())
-	assert.Equal(t, []string{"earlier"}, causes, "it comes again")
+	assert.Equal(t, []string{"cause"}, causes, "it comes again")
 	assert.Empty(t, effects)
 
 	g.gate.Unlock()
@@ -151,21 +151,15 @@ func TestACrashTakesAcknowledgementsWithFollowUps(t *testing.T) {
 func TestFollowUpsWaitForRoom(t *testing.T) {
 	t.Parallel()
 	s, g := openGated(t, Config{Patience: time.Hour})
-	caused(t, s, effect("one"), effect("two"))
-	g.gate.Lock()
-	g.full = true
-	g.gate.Unlock()
+	followed(t, s, take(t, s), effect("one"), effect("two"))
+	g.fail(ErrNoRoom)
 	require.Error(t, s.catalog.flush())
-	out, err := s.FollowUp("id")
-	require.NoError(t, err)
-	require.ErrorIs(t, out.Publish(t.Context(), effect("three")), ErrNoRoom)
+	require.ErrorIs(t, follow(t, s, effect("three")), ErrNoRoom)
 	causes, effects := after(t, g.crashed())
 	assert.Equal(t, []string{"cause"}, causes)
 	assert.Empty(t, effects)
 
-	g.gate.Lock()
-	g.full = false
-	g.gate.Unlock()
+	g.fail(nil)
 	require.Eventually(t, func() bool { return s.Health(t.Context()) == nil }, time.Minute, time.Millisecond)
 	require.NoError(t, s.catalog.flush())
 	causes, effects = after(t, g.crashed())
@@ -174,35 +168,98 @@ func TestFollowUpsWaitForRoom(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// TestFollowUpsOfABrokenLog: after another failure nothing is written any more. Offsets stay as they
+// were, so that a restart does all of it again. Whoever waits for room hears of the failure, and so
+// does the end.
+func TestFollowUpsOfABrokenLog(t *testing.T) {
+	t.Parallel()
+	s, g := openGated(t, Config{Patience: time.Hour})
+	m, broken := take(t, s), errors.New("the disk is broken")
+	g.gate.Lock()
+	large := effect("large")
+	large.Message.Payload = make([]byte, mq.MaxRecordBytes-1000)
+	for range waitingBytes / mq.MaxRecordBytes { // nearly all the room that there is
+		require.NoError(t, follow(t, s, large))
+	}
+	followed(t, s, m, effect("follows"))
+	waiting := make(chan error, 1)
+	go func() {
+		waiting <- s.Publisher().Publish("cause", message.NewMessage("waits", make([]byte, mq.MaxRecordBytes/2)))
+	}()
+	time.Sleep(20 * time.Millisecond) // until it waits, by all that is likely; else it is refused at once
+	g.fails = broken
+	g.gate.Unlock()
+	require.ErrorIs(t, s.catalog.flush(), broken)
+	require.ErrorIs(t, <-waiting, broken)
+	require.ErrorIs(t, follow(t, s, effect("more")), broken)
+	require.ErrorIs(t, s.Close(), broken)
+	causes, effects := after(t, g.crashed())
+	assert.Equal(t, []string{"cause"}, causes)
+	assert.Empty(t, effects)
+}
+
+// TestWhatComesAgainIsNotDropped: entries that are acknowledged stay until that is saved.
+func TestWhatComesAgainIsNotDropped(t *testing.T) {
+	t.Parallel()
+	s, g := openGated(t, Config{Patience: time.Nanosecond})
+	const many = 5 // large ones, since entries are dropped by megabytes
+	put(t, s, "cause", many)
+	sub, err := s.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 1})
+	require.NoError(t, err)
+	in, err := sub.Subscribe(context.WithoutCancel(t.Context()), "cause")
+	require.NoError(t, err)
+	g.gate.Lock()
+	require.NoError(t, follow(t, s, effect("follows")))
+	for range many {
+		m := <-in
+		m.Ack()
+	}
+	require.Eventually(t, func() bool { return s.Lag()["cause"]["g"] == 0 }, time.Minute, time.Millisecond)
+	require.NoError(t, s.truncate())
+	assert.EqualValues(t, 1, g.crashed().first, "nothing is saved yet")
+	g.gate.Unlock()
+	require.NoError(t, s.catalog.flush())
+	require.NoError(t, s.truncate())
+	assert.Greater(t, g.crashed().first, uint64(1))
+	require.NoError(t, s.Close())
+}
+
+// TestADumpHasWhatFollowed from what it leaves out, since that is acknowledged.
+func TestADumpHasWhatFollowed(t *testing.T) {
+	t.Parallel()
+	s, _ := openGated(t, Config{Patience: time.Hour})
+	followed(t, s, take(t, s), effect("follows"))
+	var dump strings.Builder
+	require.NoError(t, s.Dump(t.Context(), &dump, nil))
+	assert.Contains(t, dump.String(), `"uuid":"follows"`)
+	assert.NotContains(t, dump.String(), `"uuid":"cause"`)
+	require.NoError(t, s.Close())
+}
+
 // TestPatientFollowUpsShareAnEntry: what may wait is written with what cannot, or at the end.
 func TestPatientFollowUpsShareAnEntry(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		then  func(t *testing.T, s *Stream)
-		wrote int
-	}{
-		"with what comes": {func(t *testing.T, s *Stream) {
+	for name, then := range map[string]func(t *testing.T, s *Stream){
+		"with what comes": func(t *testing.T, s *Stream) {
 			t.Helper()
 			require.NoError(t, s.Publisher().Publish("cause", message.NewMessage("next", nil)))
-		}, 1},
-		"with what is impatient": {func(t *testing.T, s *Stream) {
+		},
+		"with what is impatient": func(t *testing.T, s *Stream) {
 			t.Helper()
-			out, err := s.FollowUp("id")
-			require.NoError(t, err)
-			require.NoError(t, out.Publish(t.Context(), effect("last"), mq.Outbound{Topic: "cause", Message: message.NewMessage("next", nil)}))
+			require.NoError(t, follow(t, s, effect("last"), mq.Outbound{Topic: "cause", Message: message.NewMessage("next", nil)}))
 			require.NoError(t, s.settled())
-		}, 1},
-		"when offsets are saved": {func(t *testing.T, s *Stream) { t.Helper(); require.NoError(t, s.catalog.flush()) }, 1},
-		"at the end":             {func(t *testing.T, s *Stream) { t.Helper(); require.NoError(t, s.Close()) }, 1},
+		},
+		"when offsets are saved": func(t *testing.T, s *Stream) { t.Helper(); require.NoError(t, s.catalog.flush()) },
+		"at the end":             func(t *testing.T, s *Stream) { t.Helper(); require.NoError(t, s.Close()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, g := openGated(t, Config{Patience: time.Hour})
-			caused(t, s, effect("one"))
+			followed(t, s, take(t, s), effect("one"))
 			before := len(g.crashed().entries)
-			c.then(t, s)
+			then(t, s)
 			left := g.crashed()
-			assert.Len(t, left.entries, before+c.wrote)
+			assert.Len(t, left.entries, before+1)
 			_, effects := after(t, left)
 			assert.Contains(t, effects, "one")
 			require.NoError(t, s.Close())

@@ -8,7 +8,7 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// publisher is the Watermill face of the committer.
+// publisher is the Watermill face of a stream.
 type publisher struct{ s *Stream }
 
 // Publish makes all messages of a call durable, in one entry, but for those of a topic that one
@@ -31,41 +31,57 @@ func (p publisher) Publish(topic string, msgs ...*message.Message) error {
 // Close does nothing: the publisher is shared, and ends with its transport.
 func (publisher) Close() error { return nil }
 
-type outbox struct{ s *Stream }
+// outbox publishes calls over several topics by one of the stream's ways, publish or follow.
+type outbox struct {
+	catalog *catalog
+	by      func(ctx context.Context, records []record) error
+}
 
 func (o outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
 	if len(out) == 0 {
 		return nil
 	}
-	records, err := o.s.records(out)
-	if err != nil {
-		return err
-	}
-	return o.s.publish(ctx, records)
-}
-
-func (s *Stream) records(out []mq.Outbound) ([]record, error) {
 	records := make([]record, len(out))
 	for i, m := range out {
-		id, err := s.catalog.id(m.Topic)
+		id, err := o.catalog.id(m.Topic)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		records[i] = record{topic: id, msg: m.Message}
 	}
-	return records, nil
+	return o.by(ctx, records)
 }
 
-// followUp is an outbox of what follows from records that are not acknowledged yet.
-type followUp struct{ s *Stream }
+// publish hands over what readers of this process get, and returns when the rest is durable. What
+// goes to sockets does not wait for the disk: it was stored before.
+func (s *Stream) publish(ctx context.Context, records []record) error {
+	return s.put(ctx, records, func(kept []record, _ bool) error { return s.commit.publish(ctx, kept) })
+}
 
-func (o followUp) Publish(ctx context.Context, out ...mq.Outbound) error {
-	if len(out) == 0 {
-		return nil
-	}
-	records, err := o.s.records(out)
-	if err != nil {
+// follow is publish for what follows from records that are not acknowledged yet: it does not wait
+// for the disk at all, and the catalog saves no acknowledgement that came after it before it is durable.
+func (s *Stream) follow(ctx context.Context, records []record) error {
+	return s.put(ctx, records, func(kept []record, patient bool) error { return s.commit.follow(ctx, kept, patient) })
+}
+
+func (s *Stream) put(ctx context.Context, records []record, keep func(kept []record, patient bool) error) error {
+	if err := weigh(records); err != nil {
 		return err
 	}
-	return o.s.follow(ctx, records)
+	if !s.commit.enter() {
+		return mq.ErrClosed
+	}
+	defer s.commit.leave()
+	kept, passing, patient := s.catalog.parted(records)
+	if len(kept) > 0 {
+		// Before anything is handed over: whoever fails tries again, and sockets would get
+		// the same again and again while the log takes nothing.
+		if err := s.commit.failure(); err != nil {
+			return err
+		}
+	}
+	if err := s.live.feed(ctx, passing); err != nil || len(kept) == 0 {
+		return err
+	}
+	return keep(kept, patient)
 }

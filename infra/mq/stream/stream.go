@@ -158,11 +158,11 @@ func (s *Stream) Publisher() message.Publisher { return publisher{s} }
 
 // Outbox returns a publisher of calls that are whole or not there: a call is
 // never split over entries. There is one process, so nothing is to be fenced.
-func (s *Stream) Outbox(string) (mq.Outbox, error) { return outbox{s}, nil }
+func (s *Stream) Outbox(string) (mq.Outbox, error) { return outbox{s.catalog, s.publish}, nil }
 
-// FollowUp implements [mq.FollowUps]: a call returns before it is durable, and no offset that is
-// acknowledged after it is saved before it is.
-func (s *Stream) FollowUp(string) (mq.Outbox, error) { return followUp{s}, nil }
+// FollowUp implements [mq.FollowUps]: a call returns before it is durable, and no acknowledgement
+// that comes after that call is saved before the call is durable.
+func (s *Stream) FollowUp(string) (mq.Outbox, error) { return outbox{s.catalog, s.follow}, nil }
 
 // settleTimeout bounds the wait for follow-ups to be durable; they are waited for again.
 const settleTimeout = 10 * time.Second
