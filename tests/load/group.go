@@ -47,7 +47,7 @@ type member struct {
 	frame     []byte
 	n         int
 	sent      time.Time
-	last      uint64 // the number that arrived last
+	last      int // the number that arrived last
 	delivered atomic.Int64
 }
 
@@ -69,13 +69,7 @@ func group(ctx context.Context, cfg Config, servers []*client.Server, r *Report,
 		}
 	}
 	err := m.run.measure(ctx, servers[0], r, progress)
-	m.run.stopping.Store(true)
-	m.run.settle()
-	m.close() // ends the loops
-	if loopErr := loops.Wait(); err == nil {
-		err = loopErr
-	}
-	if err != nil {
+	if err = m.run.end(err, loops, m.close); err != nil {
 		return err
 	}
 	r.Members, r.SyncHints, r.Skipped = len(m.members), m.hints.Load(), m.skipped.Load()
@@ -178,8 +172,6 @@ func (o *member) send() error {
 	return o.socket.send(o.frame)
 }
 
-var hintT = []byte(`{"type":"sync-hint"`)
-
 // loop reads until the socket ends.
 func (o *member) loop() error {
 	run := o.room.run
@@ -216,43 +208,23 @@ func (o *member) onStored() error {
 	return o.send()
 }
 
-var (
-	seqKey  = []byte(`"seqId":`)
-	timeKey = []byte(`"timestamp":`)
-)
-
 // onPush counts a delivery and holds it to its order. What a slow socket was not pushed is a hole,
 // of which a sync-hint tells; a sender's own messages are holes for it, too.
 func (o *member) onPush(frame []byte) error {
-	seq := after(frame, seqKey)
+	seq := numberAfter(frame, seqKey)
 	if seq <= o.last {
 		return fmt.Errorf("%w: message %d arrived after %d", ErrWrong, seq, o.last)
 	}
 	if !o.sends && o.last != 0 && seq != o.last+1 {
-		o.room.skipped.Add(int64(seq - o.last - 1)) //nolint:gosec // small
+		o.room.skipped.Add(int64(seq - o.last - 1))
 	}
 	o.last = seq
 	o.delivered.Add(1)
 	if o.sampled && o.room.run.measuring.Load() {
-		accepted := time.UnixMilli(int64(after(frame, timeKey))) //nolint:gosec // a time
+		accepted := time.UnixMilli(int64(numberAfter(frame, timeKey)))
 		o.room.run.reachedIn.record(time.Since(accepted))
 	}
 	return nil
-}
-
-// after reads the number that follows a key; 0 where there is none.
-func after(frame, key []byte) (n uint64) {
-	i := bytes.Index(frame, key)
-	if i < 0 {
-		return 0
-	}
-	for _, c := range frame[i+len(key):] {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	return n
 }
 
 // check reads the group's history: it must be whole and have everything that was said to be stored.

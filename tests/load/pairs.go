@@ -3,16 +3,13 @@ package load
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/gorilla/websocket"
 	"golang.org/x/sync/errgroup"
 
@@ -21,48 +18,6 @@ import (
 
 // ringSize is how many send times a pair remembers.
 const ringSize = 1024
-
-// histogram of microseconds up to a minute.
-type histogram struct {
-	mu sync.Mutex
-	h  *hdrhistogram.Histogram
-}
-
-func newHistogram() *histogram { return &histogram{h: hdrhistogram.New(1, 60_000_000, 3)} }
-
-func (h *histogram) record(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_ = h.h.RecordValue(min(max(d.Microseconds(), 1), 60_000_000)) // within its range
-}
-
-func (h *histogram) latency() Latency {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	ms := func(q float64) float64 { return float64(h.h.ValueAtQuantile(q)) / 1000 }
-	return Latency{P50: ms(50), P90: ms(90), P99: ms(99), Max: float64(h.h.Max()) / 1000}
-}
-
-// run is what the pairs share.
-type run struct {
-	cfg       Config
-	senders   map[string]*pair // by user id
-	measuring atomic.Bool
-	stopping  atomic.Bool
-	stored    atomic.Int64
-	delivered atomic.Int64
-	errors    atomic.Int64
-	storedIn  *histogram
-	reachedIn *histogram
-	// totals are how many messages were stored and how many deliveries arrived so far.
-	totals func() (stored, delivered int64)
-}
-
-func newRun(cfg Config) *run {
-	r := &run{cfg: cfg, storedIn: newHistogram(), reachedIn: newHistogram()}
-	r.totals = func() (int64, int64) { return r.stored.Load(), r.delivered.Load() }
-	return r
-}
 
 // pair is one sender and one receiver.
 type pair struct {
@@ -102,13 +57,7 @@ func pairs(ctx context.Context, cfg Config, servers []*client.Server, r *Report,
 	if err = p.round(ctx, progress); err == nil {
 		err = p.run.measure(ctx, s, r, progress)
 	}
-	p.run.stopping.Store(true)
-	p.run.settle()
-	p.close() // ends the loops
-	if loopErr := loops.Wait(); err == nil {
-		err = loopErr
-	}
-	if err != nil {
+	if err = p.run.end(err, loops, p.close); err != nil {
 		return err
 	}
 	return p.check(context.WithoutCancel(ctx), r)
@@ -139,18 +88,6 @@ func (f *fleet) close() {
 			if c != nil {
 				_ = c.Close() // closing twice is harmless
 			}
-		}
-	}
-}
-
-// settle waits until what is in flight has arrived, for a few seconds at most.
-func (r *run) settle() {
-	deadline := time.Now().Add(5 * time.Second)
-	for time.Now().Before(deadline) {
-		stored, delivered := r.totals()
-		time.Sleep(300 * time.Millisecond)
-		if s, d := r.totals(); s == stored && d == delivered {
-			return
 		}
 	}
 }
@@ -224,59 +161,6 @@ func (p *pair) sendDue(due time.Time) error {
 	return p.from.WriteMessage(websocket.TextMessage, p.frame)
 }
 
-var (
-	tempID  = []byte(`"tempMessageId":"n`)
-	storedT = []byte(`{"type":"message-stored"`)
-	pushT   = []byte(`{"type":"new-message"`)
-	ackT    = []byte(`{"type":"message-ack"`)
-	convKey = []byte(`"conversationId":"`)
-	fromKey = []byte(`"senderId":"`)
-)
-
-// numberOf finds the number in a frame's tempMessageId.
-func numberOf(frame []byte) (int, bool) {
-	i := bytes.Index(frame, tempID)
-	if i < 0 {
-		return 0, false
-	}
-	n, digits := 0, 0
-	for _, c := range frame[i+len(tempID):] {
-		if c < '0' || c > '9' {
-			break
-		}
-		n, digits = n*10+int(c-'0'), digits+1
-	}
-	return n, digits > 0
-}
-
-// valueOf finds the string that follows a key.
-func valueOf(frame, key []byte) []byte {
-	_, rest, _ := bytes.Cut(frame, key)
-	value, _, _ := bytes.Cut(rest, []byte(`"`))
-	return value
-}
-
-// read reads one frame into buf.
-func read(c *websocket.Conn, buf []byte) ([]byte, error) {
-	_, r, err := c.NextReader()
-	if err != nil {
-		return nil, err
-	}
-	for n := 0; ; {
-		if n == len(buf) {
-			return nil, errors.New("a frame is larger than expected")
-		}
-		m, err := r.Read(buf[n:])
-		n += m
-		if errors.Is(err, io.EOF) {
-			return buf[:n], nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
 func (p *pair) sendLoop() error {
 	first := p.run.cfg.InFlight
 	if p.run.cfg.Rate > 0 {
@@ -307,8 +191,8 @@ func (p *pair) sendLoop() error {
 }
 
 func (p *pair) onStored(frame []byte) error {
-	n, ok := numberOf(frame)
-	if !ok {
+	n := numberAfter(frame, tempID)
+	if n == 0 {
 		return fmt.Errorf("%w: no tempMessageId in %s", ErrWrong, frame)
 	}
 	if (n-1)%len(p.peers) == 0 {
@@ -325,20 +209,6 @@ func (p *pair) onStored(frame []byte) error {
 	return p.send()
 }
 
-// refused says whether a frame refuses a send.
-func refused(frame []byte) bool {
-	return bytes.HasPrefix(frame, []byte(`{"type":"message-rejected"`)) || bytes.HasPrefix(frame, []byte(`{"type":"error"`))
-}
-
-// ended: a socket that ends while the run stops was closed by us.
-func (r *run) ended(err error) error {
-	if r.stopping.Load() {
-		return nil
-	}
-	r.errors.Add(1)
-	return fmt.Errorf("a socket ended: %w", err)
-}
-
 func (p *pair) receiveLoop() error {
 	buf := make([]byte, 16<<10)
 	for {
@@ -349,8 +219,8 @@ func (p *pair) receiveLoop() error {
 		if !bytes.HasPrefix(frame, pushT) {
 			continue
 		}
-		n, ok := numberOf(frame)
-		if !ok {
+		n := numberAfter(frame, tempID)
+		if n == 0 {
 			continue
 		}
 		user := string(valueOf(frame, fromKey))
