@@ -13,7 +13,7 @@ import (
 )
 
 // Main is the program: it runs a command line until it ends or a signal stops it, and returns
-// the exit code as Run does.
+// the exit code as run does.
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := untilSignal()
 	defer stop()

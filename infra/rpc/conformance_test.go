@@ -97,6 +97,35 @@ func fails(err error) echo {
 	return func(context.Context, string) (string, error) { return "", err }
 }
 
+// TestMessagesHaveTheirOwnFields: what a service sets in a request, or a caller in an answer, the
+// other side does not see.
+func TestMessagesHaveTheirOwnFields(t *testing.T) {
+	l := NewLocal()
+	kept := wrapperspb.String("answer")
+	desc := echoDesc
+	desc.Methods = []grpc.MethodDesc{{
+		MethodName: "Call",
+		Handler: func(_ any, _ context.Context, dec func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			in := &wrapperspb.StringValue{}
+			err := dec(in)
+			in.Value += " changed by the service"
+			return kept, err
+		},
+	}}
+	l.RegisterService(&desc, nil)
+	in, out := wrapperspb.String("question"), &wrapperspb.StringValue{}
+	if err := l.Invoke(t.Context(), echoMethod, in, out); err != nil {
+		t.Fatal(err)
+	}
+	out.Value += " changed by the caller"
+	if in.Value != "question" || kept.Value != "answer" {
+		t.Errorf("the request is %q, the answer is %q", in.Value, kept.Value)
+	}
+	if err := l.Invoke(t.Context(), echoMethod, wrapperspb.Int64(1), out); status.Code(err) != codes.Internal {
+		t.Errorf("a message of another type: %v", err)
+	}
+}
+
 func TestUnknownMethodOnAllWires(t *testing.T) {
 	onAllWires(t, DefaultConfig(), say("x"), func(t *testing.T, conn grpc.ClientConnInterface) {
 		for _, method := range []string{"/test.Echo/Nothing", "/test.Nobody/Call"} {

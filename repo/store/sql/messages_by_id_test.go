@@ -46,8 +46,14 @@ func TestMessagesAreMovedWhole(t *testing.T) {
 			" VALUES ('c%d', %d, %d, %d, 'm%d', 'text %d', 'text', %d, %s)", i%7, i/7+1, 7919*i%1000, i%5, i, i, i, map[bool]string{true: "NULL", false: "'{}'"}[i%3 == 0]))
 	}
 	all := func() (out []string) {
-		require.NoError(t, queryAll(t, d, "SELECT message_id, conversation_id, seq_id, sender_id, client_msg_id, content, message_type, created_at, extra"+
-			" FROM messages ORDER BY message_id", &out))
+		const columns = "message_id, conversation_id, seq_id, sender_id, client_msg_id, content, message_type, created_at, extra"
+		rows, err := d.Writer().DB.QueryContext(t.Context(), "SELECT json_array("+columns+") FROM messages ORDER BY message_id")
+		require.NoError(t, err)
+		require.NoError(t, each(rows, func(rows *sql.Rows) error {
+			var line string
+			defer func() { out = append(out, line) }()
+			return rows.Scan(&line)
+		}))
 		return out
 	}
 	want := all()
@@ -72,27 +78,4 @@ func TestMessagesAreMovedWhole(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{byID}, names)
 	assert.Equal(t, want, all())
-}
-
-// queryAll reads rows as texts.
-func queryAll(t *testing.T, d *db.DB, query string, out *[]string) error {
-	t.Helper()
-	rows, err := d.Writer().DB.QueryContext(t.Context(), query)
-	if err != nil {
-		return err
-	}
-	return each(rows, func(rows *sql.Rows) error {
-		columns := make([]any, 9)
-		for i := range columns {
-			columns[i] = new(any)
-		}
-		if err := rows.Scan(columns...); err != nil {
-			return err
-		}
-		for i := range columns {
-			columns[i] = *columns[i].(*any) //nolint:forcetypeassert // made above
-		}
-		*out = append(*out, fmt.Sprint(columns...))
-		return nil
-	})
 }
