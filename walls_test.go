@@ -33,8 +33,8 @@ var owners = []struct {
 	{"github.com/valyala/fasthttp", []string{"gateway"}},
 	// The load generator and the black-box tests are WebSocket clients.
 	{"github.com/gorilla/websocket", []string{"gateway", "tests"}},
-	{"github.com/uptrace/bun", []string{"repo/store/sql", "infra/db"}},
-	{"github.com/redis/go-redis", []string{"repo/cache/redis", "infra/kv", "infra/mq/redisstream"}},
+	{"github.com/uptrace/bun", []string{"repo/store/sqlstore", "infra/db"}},
+	{"github.com/redis/go-redis", []string{"repo/cache/rediscache", "infra/kv", "infra/mq/redisstream"}},
 	{"github.com/go-redis/redis_rate", []string{"infra/kv"}},
 	{"github.com/hashicorp/golang-lru/v2/simplelru", []string{"repo/cache/memory"}},
 	{"github.com/IBM/sarama", []string{"infra/mq/kafka"}},
@@ -46,10 +46,10 @@ var owners = []struct {
 // users says which packages alone may import one of ours. Where the cache is, is decided in one
 // place: the services know its contract only, and no driver knows the other.
 var users = map[string][]string{
-	"infra/kv":             {"repo", "repo/cache/redis"},
-	"repo/cache/redis":     {"repo"},
-	"repo/cache/memory":    {"repo"},
-	"repo/cache/cachetest": {},
+	"infra/kv":              {"repo", "repo/cache/rediscache"},
+	"repo/cache/rediscache": {"repo"},
+	"repo/cache/memory":     {"repo"},
+	"repo/cache/cachetest":  {},
 }
 
 type goPackage struct {

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/db"
-	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/infra/mq/walog"
 	"github.com/gochat/gochat/repo/backup"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
-	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/infra/mq/walog"
 )
 
 // TestABackupOfWhatWasOnlyRestored: what was accepted is in the backup of a directory that no gochat has started

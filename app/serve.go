@@ -20,7 +20,7 @@ import (
 	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/lifecycle"
-	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/infra/mq/walog"
 	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/repo/store"
 )

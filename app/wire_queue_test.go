@@ -14,7 +14,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
-	walog "github.com/gochat/gochat/infra/mq/log"
+	"github.com/gochat/gochat/infra/mq/walog"
 )
 
 // asked is a queue that is only asked for its lag.

@@ -10,7 +10,7 @@ import (
 	"github.com/gochat/gochat/infra/kv"
 	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/cache/memory"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/rediscache"
 )
 
 // caching is an open cache.

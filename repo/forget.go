@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/gochat/gochat/infra/kv"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/rediscache"
 )
 
 // ForgetCache removes what a Redis keeps of the database, for when the database was

@@ -7,7 +7,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/service"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 // ListMax is how many conversations one page can hold.

@@ -12,7 +12,7 @@ import (
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo"
 	"github.com/gochat/gochat/repo/repotest"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 // TestOnASchemaOfANewerRelease: the next release adds columns while processes of this one go

@@ -73,7 +73,7 @@ func (l *listener) heard() (names []string, digests map[string]*digest) {
 	return slices.Sorted(maps.Keys(l.digests)), maps.Clone(l.digests)
 }
 
-const storeMethods = "github.com/gochat/gochat/repo/store/sql.(*Store)."
+const storeMethods = "github.com/gochat/gochat/repo/store/sqlstore.(*Store)."
 
 // callers are the methods of the store that are running in this goroutine.
 func callers() (out []string) {

@@ -17,7 +17,7 @@ import (
 	"github.com/gochat/gochat/repo"
 	"github.com/gochat/gochat/repo/repotest"
 	"github.com/gochat/gochat/repo/store"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 // pardon is a statement whose plan is dear, and why that is right.

@@ -16,7 +16,7 @@ import (
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/kv"
 	"github.com/gochat/gochat/repo/service"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 	"github.com/gochat/gochat/repo/transfer"
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/repo"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 const heals = time.Minute // an end for a test that fails; nothing waits for it

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gochat/gochat/app"
 	"github.com/gochat/gochat/infra/db"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 func TestEpochNew(t *testing.T) {

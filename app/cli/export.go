@@ -11,7 +11,7 @@ import (
 
 	"github.com/gochat/gochat/app"
 	"github.com/gochat/gochat/infra/db"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 	"github.com/gochat/gochat/repo/transfer"
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/app"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/backup"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 const migrateHelp = `Brings the schema of the database up to date, or back, or says how it stands.

@@ -22,7 +22,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 const poisonHelp = `Poisoned records are those of the message queue that can never be handled: the janitor

@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/db"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 // TestReindex: the command brings in what the index does not have.

@@ -17,7 +17,7 @@ import (
 	"github.com/gochat/gochat/handlers/webhook"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 const webhookHelp = `Webhooks post what is stored to URLs of others. They are set by webhook.hooks and

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gochat/gochat/app"
 	"github.com/gochat/gochat/repo/store"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 // errDeclined ends a command whose question was not answered with yes.

@@ -26,7 +26,7 @@ import (
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/rpc"
 	"github.com/gochat/gochat/repo"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/private"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 // Source is what a backup is made of.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/private"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 // Target is where a backup goes.

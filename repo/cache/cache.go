@@ -1,5 +1,5 @@
 // Package cache is the contract of what stands in front of the database: two drivers keep it,
-// cache/redis in a Redis that many processes share, and cache/memory in this process. Package
+// cache/rediscache in a Redis that many processes share, and cache/memory in this process. Package
 // cachetest holds both to it.
 //
 // All that a [Cache] holds may vanish at any moment, a part of it or everything, and may not

@@ -24,7 +24,7 @@ import (
 	"github.com/gochat/gochat/repo/cache/memory"
 	"github.com/gochat/gochat/repo/service"
 	"github.com/gochat/gochat/repo/store"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/repotest"
-	sqlstore "github.com/gochat/gochat/repo/store/sql"
+	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
 func quiet(string, int64, int64) {}

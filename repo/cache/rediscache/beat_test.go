@@ -8,7 +8,7 @@ import (
 
 	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/cache/cachetest"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/rediscache"
 )
 
 // TestAGatewayOfAnOlderVersion says nothing of what it has put, and is told once that it has to.

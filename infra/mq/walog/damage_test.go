@@ -15,8 +15,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
-	walog "github.com/gochat/gochat/infra/mq/log"
 	"github.com/gochat/gochat/infra/mq/stream"
+	"github.com/gochat/gochat/infra/mq/walog"
 )
 
 func segments(t *testing.T, dir string) []string {

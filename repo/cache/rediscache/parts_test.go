@@ -15,7 +15,7 @@ import (
 
 	"github.com/gochat/gochat/infra/kv"
 	"github.com/gochat/gochat/repo/cache"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/rediscache"
 )
 
 // county is a gateway with users all over a real cluster, seen by another process.

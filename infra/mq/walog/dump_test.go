@@ -14,8 +14,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
-	walog "github.com/gochat/gochat/infra/mq/log"
 	"github.com/gochat/gochat/infra/mq/stream"
+	"github.com/gochat/gochat/infra/mq/walog"
 )
 
 func publish(t *testing.T, s *stream.Stream, topic string, from, to int) {

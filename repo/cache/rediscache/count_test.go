@@ -12,7 +12,7 @@ import (
 
 	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/cache/cachetest"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/rediscache"
 )
 
 const countKey = "online_users_count"

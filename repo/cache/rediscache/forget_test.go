@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/repo/cache"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/rediscache"
 	"github.com/gochat/gochat/repo/store"
 )
 

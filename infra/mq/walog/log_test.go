@@ -9,9 +9,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
-	walog "github.com/gochat/gochat/infra/mq/log"
 	"github.com/gochat/gochat/infra/mq/mqtest"
 	"github.com/gochat/gochat/infra/mq/stream"
+	"github.com/gochat/gochat/infra/mq/walog"
 )
 
 func TestMain(m *testing.M) {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/cache/cachetest"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/rediscache"
 )
 
 // refusing is a Redis that refuses one command.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/cache/cachetest"
-	rediscache "github.com/gochat/gochat/repo/cache/redis"
+	"github.com/gochat/gochat/repo/cache/rediscache"
 )
 
 // told is what each gateway was told last by each registry that holds sessions.
