@@ -1,9 +1,9 @@
 // Package registry keeps at etcd who is alive, who leads, and which numbers are
 // taken. What it promises:
 //
-// Registration. An instance is listed while its process lives and wants to be, and
-// until 10 s after a crash, or not at all after Close. Whenever
-// etcd has lost it (a lease ran out, the data is gone), it is registered again.
+// Registration. An instance is listed while its process lives, and until 10 s
+// after a crash, or not at all after Close. Whenever etcd has lost it (a lease ran
+// out, the data is gone), it is registered again.
 //
 // Resolver. gRPC targets gochat:///service follow the list, 15 s late where an
 // instance vanished without a word. While etcd is away nothing changes, and the
@@ -25,10 +25,6 @@
 // another one lead, counted on the monotonic clock from the time at which the last
 // renewal was sent. An etcd that has lost its data elects nobody until a leader
 // from before must have given up.
-//
-// Locks. The same, with a fencing token that grows from holder to holder. An etcd
-// that has lost its data counts tokens anew and may give a lock away up to some
-// seconds before its holder notices.
 //
 // Settings. Values below prefix/config/ are delivered at first and after each
 // change, across restarts of etcd and compaction.

@@ -5,15 +5,12 @@ import (
 	"fmt"
 )
 
-// Lock is a lock that this process has. It is safe for concurrent use.
+// Lock is what a process holds, without the election that holds it in the program: the
+// tests of held take it by many processes at once.
 type Lock struct{ h *held }
 
 // Lock waits for a lock until it is this process's, or ctx or the registry ends;
 // while etcd is away it waits.
-//
-// A process that stands still (paused, swapped out) does not see that it has lost
-// a lock. What the lock protects should therefore refuse a Token that is lower
-// than one it has seen.
 func (r *Registry) Lock(ctx context.Context, name string) (*Lock, error) {
 	h, err := r.hold(ctx, r.prefix+"/locks/"+name)
 	if err != nil {

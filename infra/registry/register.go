@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -42,14 +41,11 @@ func (e entry) String() string {
 // Registration keeps an instance registered until it is closed. It is safe for
 // concurrent use.
 type Registration struct {
-	r        *Registry
-	key      string
-	value    entry
-	cancel   context.CancelFunc
-	done     chan struct{}
-	mu       sync.Mutex
-	healthy  bool
-	switched chan struct{} // holds one signal that healthy has changed
+	r      *Registry
+	key    string
+	value  entry
+	cancel context.CancelFunc
+	done   chan struct{}
 }
 
 func (r *Registry) serviceKey(service string) string { return r.prefix + "/services/" + service + "/" }
@@ -63,7 +59,7 @@ func (r *Registry) Register(ctx context.Context, service string, in Instance) (*
 	}
 	g := &Registration{
 		r: r, key: r.serviceKey(service) + in.ID, value: entry{Address: in.Address, Metadata: in.Metadata},
-		done: make(chan struct{}), healthy: true, switched: make(chan struct{}, 1),
+		done: make(chan struct{}),
 	}
 	var l *lease
 	err := r.insist(ctx, func() (err error) {
@@ -80,26 +76,6 @@ func (r *Registry) Register(ctx context.Context, service string, in Instance) (*
 		return nil, ErrClosed
 	}
 	return g, nil
-}
-
-// SetHealthy takes the instance out of the list, or puts it in again, soon.
-func (g *Registration) SetHealthy(healthy bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.healthy == healthy {
-		return
-	}
-	g.healthy = healthy
-	select {
-	case g.switched <- struct{}{}:
-	default: // one signal is enough: the state is read after it
-	}
-}
-
-func (g *Registration) wanted() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.healthy
 }
 
 // Close takes the instance out of the list; when etcd does not answer within a
@@ -141,7 +117,7 @@ func (g *Registration) ensure(ctx context.Context, l *lease) error {
 func (g *Registration) run(ctx context.Context, l *lease) {
 	wait := g.r.ttl / 3
 	for {
-		g.r.pause(ctx, wait, g.switched)
+		g.r.pause(ctx, wait, nil)
 		if ctx.Err() != nil {
 			g.leave(l)
 			return
@@ -157,10 +133,6 @@ func (g *Registration) run(ctx context.Context, l *lease) {
 
 // step brings etcd and what is wanted together.
 func (g *Registration) step(ctx context.Context, l *lease) (*lease, error) {
-	if !g.wanted() {
-		g.leave(l)
-		return nil, nil
-	}
 	if l == nil {
 		return g.put(ctx)
 	}

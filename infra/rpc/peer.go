@@ -8,9 +8,7 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 
 	"github.com/gochat/gochat/infra/obs"
 )
@@ -95,27 +93,4 @@ func (r *roleLabels) of(caller string) string {
 	}
 	r.known[role] = true
 	return role
-}
-
-// Certificate is what a client's verified certificate says of it.
-type Certificate struct {
-	// CommonName is the subject's.
-	CommonName string
-	// Names are its DNS names.
-	Names []string
-}
-
-// CertificateOf returns the certificate that the caller proved to have; false
-// without TLS and in-process.
-func CertificateOf(ctx context.Context) (Certificate, bool) {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return Certificate{}, false
-	}
-	info, ok := p.AuthInfo.(credentials.TLSInfo)
-	if !ok || len(info.State.VerifiedChains) == 0 {
-		return Certificate{}, false
-	}
-	leaf := info.State.VerifiedChains[0][0]
-	return Certificate{CommonName: leaf.Subject.CommonName, Names: leaf.DNSNames}, true
 }

@@ -50,14 +50,3 @@ func (r *routed) NewStream(ctx context.Context, desc *grpc.StreamDesc, method st
 	}
 	return c.NewStream(ctx, desc, method, opts...)
 }
-
-// Registrars registers a service with each of several servers, as with Local for
-// this process and a Server for the others.
-type Registrars []grpc.ServiceRegistrar
-
-// RegisterService implements grpc.ServiceRegistrar.
-func (r Registrars) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	for _, to := range r {
-		to.RegisterService(desc, impl)
-	}
-}

@@ -50,14 +50,3 @@ func TestRoute(t *testing.T) {
 		})
 	}
 }
-
-// TestOneServiceForAll: registered once, it serves this process and others.
-func TestOneServiceForAll(t *testing.T) {
-	l, r := NewLocal(), NewLocal()
-	Registrars{l, r}.RegisterService(&echoDesc, say("x"))
-	for _, conn := range []*Local{l, r} {
-		if got, err := call(limited(t), conn, ""); err != nil || got != "x" {
-			t.Errorf("%q, %v", got, err)
-		}
-	}
-}

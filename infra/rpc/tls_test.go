@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/gochat/gochat/infra/certs"
@@ -37,12 +39,19 @@ func makeTLS(t testing.TB, r certs.Request) TLSConfig {
 	return TLSConfig{CA: m.CA, Cert: m.Cert, Key: m.Key, ServerName: ServerName}
 }
 
+// whoCalls answers who the caller has proved to be: the name and the hosts of a certificate that the
+// CA has signed, or nobody.
 func whoCalls(ctx context.Context, _ string) (string, error) {
-	c, ok := CertificateOf(ctx)
-	if !ok {
+	p, _ := peer.FromContext(ctx)
+	if p == nil {
 		return "nobody", nil
 	}
-	return c.CommonName + " " + strings.Join(c.Names, ","), nil
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.VerifiedChains) == 0 {
+		return "nobody", nil
+	}
+	leaf := info.State.VerifiedChains[0][0]
+	return leaf.Subject.CommonName + " " + strings.Join(leaf.DNSNames, ","), nil
 }
 
 func TestMutualTLS(t *testing.T) {

@@ -100,9 +100,6 @@ func compiler(text []byte) (func(place string) (*jsonschema.Schema, error), erro
 // ServerFrame says what is wrong with a frame that a server sent.
 func (c *Contract) ServerFrame(text []byte) error { return c.frame(c.server, text) }
 
-// ClientFrame says what is wrong with a frame that a server is to take.
-func (c *Contract) ClientFrame(text []byte) error { return c.frame(c.client, text) }
-
 // ClientFrames returns the types of frames that clients send.
 func (c *Contract) ClientFrames() []string { return slices.Sorted(maps.Keys(c.client)) }
 
