@@ -17,15 +17,24 @@ run *ARGS:
 test *ARGS:
     go test -race ./... {{ ARGS }}
 
+# A quick look at what is not committed, or what differs from a commit: just check main
+check *ARGS:
+    bash .ci/check {{ ARGS }}
+
+# Let git run `check` before each commit in this clone
+hooks:
+    git config core.hooksPath .githooks
+
 # What CI does, on this machine
 ci:
     bash .ci/run
 
-# gofmt, vet, golangci-lint, protobuf
+# gofmt, vet, golangci-lint, functions that nobody calls, protobuf
 lint:
     test -z "$(gofmt -l $(git ls-files '*.go' | grep -v contracts/gen))"
     go vet ./...
     {{ golangci }} run ./...
+    bash .ci/deadcode/run.sh
     cd contracts && {{ buf }} lint
 
 # OpenAPI and AsyncAPI (needs Node)

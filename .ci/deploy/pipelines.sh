@@ -19,10 +19,15 @@ go tool -modfile="$here/pipelines/go.mod" actionlint -shellcheck "$tools/bin/she
 "$tools/bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 echo "-- .gitlab-ci.yml"
 "$tools/bin/check-jsonschema" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
+echo "-- devcontainer.json"
+"$tools/bin/python" -m json.tool .devcontainer/devcontainer.json >/dev/null
+# Where one works is where CI runs.
+image=$("$tools/bin/python" -c 'import json; print(json.load(open(".devcontainer/devcontainer.json"))["image"])')
+grep -qxF "  image: $image" .gitlab-ci.yml || { echo "devcontainer.json has the image $image, and .gitlab-ci.yml another one"; exit 1; }
 echo "-- recipes"
 "$tools/bin/python" "$here/pipelines/recipes.py"
 echo "-- scripts"
-"$tools/bin/shellcheck" --shell bash .ci/setup .ci/release/tools .ci/deploy/pipelines.sh .ci/deploy/kubernetes.sh .ci/deploy/kubernetes-live.sh .ci/deploy/collector.sh .ci/deploy/kubernetes/crds.sh .ci/licenses/run.sh .ci/vulnerabilities/run.sh .ci/release/*.sh deploy/packages/*.sh
+"$tools/bin/shellcheck" --shell bash .ci/setup .ci/run .ci/check .githooks/pre-commit .ci/deadcode/run.sh .ci/release/tools .ci/deploy/pipelines.sh .ci/deploy/kubernetes.sh .ci/deploy/kubernetes-live.sh .ci/deploy/collector.sh .ci/deploy/kubernetes/crds.sh .ci/licenses/run.sh .ci/vulnerabilities/run.sh .ci/release/*.sh deploy/packages/*.sh
 echo "-- .goreleaser.yaml"
 # In a repository whose origin is where releases go; a checkout may have another one, or none.
 git init -q "$work/released"
