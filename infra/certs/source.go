@@ -4,46 +4,10 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"time"
-
-	"github.com/gochat/gochat/infra/private"
-)
-
-// Files names the PEM files of mutual TLS.
-type Files struct {
-	// CA signs the certificates of peers; it may hold several, as while one CA
-	// replaces another.
-	CA string
-	// Cert is this process's certificate, with intermediate ones after it; Key
-	// belongs to it.
-	Cert, Key string
-}
-
-// FileError says which of the files is at fault.
-type FileError struct {
-	// Setting is ca, cert or key.
-	Setting string
-	// File is its path.
-	File string
-	Err  error
-}
-
-// Error implements error.
-func (e *FileError) Error() string { return fmt.Sprintf("%s: %s: %v", e.Setting, e.File, e.Err) }
-
-// Unwrap returns the cause.
-func (e *FileError) Unwrap() error { return e.Err }
-
-// Errors of files that can be read but not used.
-var (
-	ErrExpired     = errors.New("has expired")
-	ErrNotYetValid = errors.New("is not valid yet")
-	ErrMismatch    = errors.New("does not belong to the certificate")
-	ErrForeign     = errors.New("is not signed by the configured CA for both server and client use")
 )
 
 // Source is the certificate and the CA of a process, read again when the files
@@ -140,39 +104,11 @@ func (s *Source) stamps() (all [3]stamp) {
 }
 
 func load(f Files) (l loaded, err error) {
-	caPEM, err := read("ca", f.CA)
-	if err != nil {
+	if l.pool, err = f.pool(); err != nil {
 		return l, err
 	}
-	l.pool = x509.NewCertPool()
-	if !l.pool.AppendCertsFromPEM(caPEM) {
-		return l, &FileError{"ca", f.CA, errors.New("holds no certificate in PEM")}
-	}
-	certPEM, err := read("cert", f.Cert)
-	if err != nil {
-		return l, err
-	}
-	if err := private.Key(f.Key); err != nil {
-		return l, &FileError{"key", f.Key, err}
-	}
-	keyPEM, err := read("key", f.Key)
-	if err != nil {
-		return l, err
-	}
-	if l.cert, err = pair(f, certPEM, keyPEM); err != nil {
+	if l.cert, err = f.pair(); err != nil {
 		return l, err
 	}
 	return l, check(f, l)
-}
-
-func read(setting, file string) ([]byte, error) {
-	b, err := os.ReadFile(file) // #nosec G304 -- the file that the operator names
-	if err != nil {
-		var p *os.PathError
-		if errors.As(err, &p) {
-			err = p.Err // the path is in FileError already
-		}
-		return nil, &FileError{setting, file, err}
-	}
-	return b, nil
 }

@@ -1,14 +1,10 @@
 package kv
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"os"
 	"time"
 
-	"github.com/gochat/gochat/infra/private"
+	"github.com/gochat/gochat/infra/certs"
 )
 
 // Config says where the store is and how long to wait for it.
@@ -29,7 +25,8 @@ type Config struct {
 	// nothing does. It is the program's to set, and nobody who uses the client sees it.
 	Environment string `mapstructure:"-"`
 
-	TLS TLSConfig `mapstructure:"tls"`
+	// TLS encrypts the connections to servers and sentinels.
+	TLS certs.Client `mapstructure:"tls"`
 	// Timeout bounds dialling and each command, 1 ms to 500 ms: without the store
 	// everything goes on from the database, which could have answered meanwhile.
 	Timeout time.Duration `mapstructure:"timeout"`
@@ -37,18 +34,6 @@ type Config struct {
 	PoolSize int `mapstructure:"pool_size"`
 	// EmbeddedBytes bounds the memory of the cache of this process, where there is no server.
 	EmbeddedBytes int `mapstructure:"embedded_bytes"`
-}
-
-// TLSConfig encrypts the connections to servers and sentinels.
-type TLSConfig struct {
-	Enabled bool `mapstructure:"enabled"`
-	// CA is the file of the certificates that the servers' are signed by; empty: those
-	// that the system trusts.
-	CA string `mapstructure:"ca"`
-	// Cert and Key are the files of this client's own certificate, for servers that ask
-	// for one.
-	Cert string `mapstructure:"cert"`
-	Key  string `mapstructure:"key"`
 }
 
 // maxTimeout is what a caller may lose to a store that hangs.
@@ -74,36 +59,6 @@ func (c Config) Validate() error {
 	must(c.DB == 0 || c.MasterName != "" || len(c.Addrs) < 2, "kv.db: a cluster has only database 0")
 	must(c.MasterName == "" || len(c.Addrs) > 0, "kv.master_name: needs the sentinels in kv.addrs")
 	must(c.MasterName != "" || c.SentinelUsername+c.SentinelPassword == "", "kv.sentinel_username, kv.sentinel_password: only with kv.master_name")
-	must((c.TLS.Cert == "") == (c.TLS.Key == ""), "kv.tls.cert, kv.tls.key: one needs the other")
 	must(c.TLS.Enabled || c.TLS.CA+c.TLS.Cert == "", "kv.tls.ca, kv.tls.cert: only with kv.tls.enabled")
-	return errors.Join(errs...)
-}
-
-// load reads the files; nil without TLS.
-func (c TLSConfig) load() (*tls.Config, error) {
-	if !c.Enabled {
-		return nil, nil //nolint:nilnil // go-redis takes nil for "no TLS"
-	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read the certificates that kv.tls.ca names: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("kv.tls.ca: there is no certificate in %s", c.CA)
-		}
-	}
-	if c.Cert != "" {
-		if err := private.Key(c.Key); err != nil {
-			return nil, fmt.Errorf("kv.tls.key: %w", err)
-		}
-		own, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-		if err != nil {
-			return nil, fmt.Errorf("read the certificate that kv.tls.cert and kv.tls.key name: %w", err)
-		}
-		out.Certificates = []tls.Certificate{own}
-	}
-	return out, nil
+	return errors.Join(append(errs, c.TLS.Complete("kv.tls"))...)
 }

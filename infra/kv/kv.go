@@ -77,7 +77,7 @@ func (silent) Printf(context.Context, string, ...any) {}
 var quiet = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
 
 func options(cfg Config) (*redis.UniversalOptions, error) {
-	secure, err := cfg.TLS.load()
+	secure, err := cfg.TLS.Config("kv.tls")
 	if err != nil {
 		return nil, err
 	}

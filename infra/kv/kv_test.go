@@ -32,11 +32,13 @@ func TestConfigsThatMakeNoSense(t *testing.T) {
 		"kv.db: must":          func(c *kv.Config) { c.DB = -1 },
 		"kv.master_name":       func(c *kv.Config) { c.MasterName = "gochat" },
 		"kv.sentinel_password": func(c *kv.Config) { c.SentinelPassword = "x" },
-		"kv.tls.key":           func(c *kv.Config) { c.TLS = kv.TLSConfig{Enabled: true, Cert: "x"} },
+		"kv.tls.key":           func(c *kv.Config) { c.TLS.Enabled, c.TLS.Cert = true, "x" },
 		"kv.tls.enabled":       func(c *kv.Config) { c.TLS.CA = "x" },
-		"kv.tls.ca names":      func(c *kv.Config) { c.TLS = kv.TLSConfig{Enabled: true, CA: "/nowhere"} },
-		"there is no cert":     func(c *kv.Config) { c.TLS = kv.TLSConfig{Enabled: true, CA: os.Args[0]} },
-		"kv.tls.cert and":      func(c *kv.Config) { c.TLS = kv.TLSConfig{Enabled: true, Cert: "/nowhere", Key: "/nowhere"} },
+		"kv.tls.ca: /nowhere":  func(c *kv.Config) { c.TLS.Enabled, c.TLS.CA = true, "/nowhere" },
+		"holds no certificate": func(c *kv.Config) { c.TLS.Enabled, c.TLS.CA = true, os.Args[0] },
+		"kv.tls.cert: /nowhere": func(c *kv.Config) {
+			c.TLS.Enabled, c.TLS.Cert, c.TLS.Key = true, "/nowhere", "/nowhere"
+		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()

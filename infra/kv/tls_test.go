@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gochat/gochat/infra/certs"
 	"github.com/gochat/gochat/infra/kv"
 )
 
@@ -84,14 +85,14 @@ func TestEncryptedConnections(t *testing.T) {
 	cfg := kv.DefaultConfig()
 	cfg.Addrs = []string{encrypted(t, cert, key, mine)}
 	for name, c := range map[string]struct {
-		tls  kv.TLSConfig
+		tls  certs.Client
 		want string
 	}{
-		"both are known":       {kv.TLSConfig{Enabled: true, CA: cert, Cert: mine, Key: mineKey}, ""},
-		"no TLS":               {kv.TLSConfig{}, "does not answer"},
-		"an unknown server":    {kv.TLSConfig{Enabled: true, CA: mine, Cert: mine, Key: mineKey}, "certificate"},
-		"not the system's":     {kv.TLSConfig{Enabled: true, Cert: mine, Key: mineKey}, "certificate"},
-		"a client without one": {kv.TLSConfig{Enabled: true, CA: cert}, "kv.addrs"},
+		"both are known":       {certs.Client{Enabled: true, Files: certs.Files{CA: cert, Cert: mine, Key: mineKey}}, ""},
+		"no TLS":               {certs.Client{}, "does not answer"},
+		"an unknown server":    {certs.Client{Enabled: true, Files: certs.Files{CA: mine, Cert: mine, Key: mineKey}}, "certificate"},
+		"not the system's":     {certs.Client{Enabled: true, Files: certs.Files{Cert: mine, Key: mineKey}}, "certificate"},
+		"a client without one": {certs.Client{Enabled: true, Files: certs.Files{CA: cert}}, "kv.addrs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := cfg

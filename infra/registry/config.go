@@ -2,15 +2,13 @@ package registry
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"time"
 
-	"github.com/gochat/gochat/infra/private"
+	"github.com/gochat/gochat/infra/certs"
 )
 
 // Config says where etcd is and how to speak with it.
@@ -29,17 +27,7 @@ type Config struct {
 	// DialTimeout is how long a start waits for etcd.
 	DialTimeout time.Duration `mapstructure:"dial_timeout"`
 	// TLS protects the connection when any of it is set.
-	TLS TLSConfig `mapstructure:"tls"`
-}
-
-// TLSConfig names files in PEM. The certificate and its key are read again for
-// every connection; a new CA needs a restart.
-type TLSConfig struct {
-	// CA signs etcd's certificates; empty: the system's own list of CAs.
-	CA string `mapstructure:"ca"`
-	// Cert and Key are for an etcd that asks clients for a certificate: both or none.
-	Cert string `mapstructure:"cert"`
-	Key  string `mapstructure:"key"`
+	TLS certs.Files `mapstructure:"tls"`
 }
 
 // DefaultConfig returns the defaults: no registry.
@@ -69,7 +57,7 @@ func (c Config) Validate() error {
 		host, port, err := net.SplitHostPort(address(e))
 		if err != nil || host == "" || port == "" || strings.Contains(address(e), "/") {
 			bad("registry.endpoints %q: must be host:port, http://host:port or https://host:port", e)
-		} else if c.TLS.enabled() && strings.HasPrefix(e, "http://") {
+		} else if c.TLS.Any() && strings.HasPrefix(e, "http://") {
 			bad("registry.endpoints %q: is without TLS, but registry.tls is set: write https://, or neither", e)
 		} else if strings.HasPrefix(e, "https://") != strings.HasPrefix(c.Endpoints[0], "https://") {
 			bad("registry.endpoints %q: all must be https:// or none", e)
@@ -84,13 +72,8 @@ func (c Config) Validate() error {
 	if c.DialTimeout <= 0 {
 		bad("registry.dial_timeout %v: must be more than 0", c.DialTimeout)
 	}
-	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		bad("registry.tls.cert and registry.tls.key: must be set both or none")
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.TLS.Complete("registry.tls"))...)
 }
-
-func (t TLSConfig) enabled() bool { return t.CA != "" || t.Cert != "" || t.Key != "" }
 
 // address is an endpoint without its scheme.
 func address(endpoint string) string {
@@ -102,39 +85,10 @@ func address(endpoint string) string {
 
 // secure reports whether TLS is spoken.
 func (c Config) secure() bool {
-	return c.TLS.enabled() || strings.HasPrefix(c.Endpoints[0], "https://")
+	return c.TLS.Any() || strings.HasPrefix(c.Endpoints[0], "https://")
 }
 
 // tlsConfig is nil when no TLS is spoken.
 func (c Config) tlsConfig() (*tls.Config, error) {
-	if !c.secure() {
-		return nil, nil
-	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.TLS.CA != "" {
-		pem, err := os.ReadFile(c.TLS.CA)
-		if err != nil {
-			return nil, fmt.Errorf("registry.tls.ca: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("registry.tls.ca: %s holds no certificate in PEM", c.TLS.CA)
-		}
-	}
-	if c.TLS.Cert == "" {
-		return out, nil
-	}
-	own := func() (*tls.Certificate, error) {
-		if err := private.Key(c.TLS.Key); err != nil {
-			return nil, fmt.Errorf("registry.tls.key: %w", err)
-		}
-		pair, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
-		if err != nil {
-			return nil, fmt.Errorf("registry.tls.cert and registry.tls.key: %w", err)
-		}
-		return &pair, nil
-	}
-	out.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own() }
-	_, err := own() // a wrong file is a sentence at start
-	return out, err
+	return certs.Client{Enabled: c.secure(), Files: c.TLS}.Config("registry.tls")
 }

@@ -156,7 +156,7 @@ func TestTLS(t *testing.T) {
 	foreign := issue(t.TempDir(), "127.0.0.1")
 	etcd := startEtcd(t, "--cert-file", own.Cert, "--key-file", own.Key, "--client-cert-auth", "--trusted-ca-file", own.CA)
 	cfg := etcd.config()
-	cfg.TLS = TLSConfig{CA: own.CA, Cert: own.Cert, Key: own.Key}
+	cfg.TLS = own.Files
 	var r *Registry
 	eventually(t, "etcd serves", func() (ok bool) {
 		var err error
@@ -167,10 +167,10 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, r.Close())
 
 	plain := cfg
-	plain.TLS = TLSConfig{}
+	plain.TLS = certs.Files{}
 	refuses(t, plain, "registry.tls")
 	noCert := cfg
-	noCert.TLS = TLSConfig{CA: own.CA}
+	noCert.TLS = certs.Files{CA: own.CA}
 	refuses(t, noCert, "registry.tls.cert", "certificate")
 	wrongCA := cfg
 	wrongCA.TLS.CA = foreign.CA

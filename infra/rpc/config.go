@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/gochat/gochat/infra/certs"
 )
 
 // Config says where this process serves calls, where others reach it, and how
@@ -43,12 +45,8 @@ type Config struct {
 // TLSConfig names the files, in PEM, of mutual TLS: all of CA, Cert and Key, or
 // none. They are read again when they change.
 type TLSConfig struct {
-	// CA signs the certificates of every peer.
-	CA string `mapstructure:"ca"`
-	// Cert and Key are this process's own; the certificate is for server and
-	// client authentication.
-	Cert string `mapstructure:"cert"`
-	Key  string `mapstructure:"key"`
+	// Files are for both sides: the certificate is for server and client authentication.
+	certs.Files `mapstructure:",squash"`
 	// ServerName is the DNS name that every server's certificate carries. Servers
 	// are found by address in a registry, so a common name is what they can have.
 	// Empty checks the name or address that was dialled.
@@ -56,7 +54,7 @@ type TLSConfig struct {
 }
 
 // Enabled reports whether any file is named.
-func (t TLSConfig) Enabled() bool { return t.CA != "" || t.Cert != "" || t.Key != "" }
+func (t TLSConfig) Enabled() bool { return t.Any() }
 
 // ServerName is the name that certificates made by this project carry.
 const ServerName = "gochat"

@@ -4,13 +4,15 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/gochat/gochat/infra/certs"
 )
 
 func TestValidate(t *testing.T) {
 	if err := DefaultConfig().Validate(); err != nil {
 		t.Fatalf("the defaults: %v", err)
 	}
-	tls := TLSConfig{CA: "ca.pem", Cert: "c.pem", Key: "k.pem"}
+	tls := TLSConfig{Files: certs.Files{CA: "ca.pem", Cert: "c.pem", Key: "k.pem"}}
 	for name, c := range map[string]struct {
 		change func(*Config)
 		says   string

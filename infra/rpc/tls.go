@@ -18,7 +18,7 @@ import (
 
 // newCredentials makes mutual TLS from files that may change while it is used.
 func newCredentials(cfg TLSConfig, log *zap.Logger, reg prometheus.Registerer) (credentials.TransportCredentials, error) {
-	src, err := certs.Open(certs.Files{CA: cfg.CA, Cert: cfg.Cert, Key: cfg.Key}, func(err error) {
+	src, err := certs.Open(cfg.Files, func(err error) {
 		log.Warn("rpc.tls", zap.Error(err))
 	})
 	if err != nil {

@@ -36,7 +36,7 @@ func makeTLS(t testing.TB, r certs.Request) TLSConfig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return TLSConfig{CA: m.CA, Cert: m.Cert, Key: m.Key, ServerName: ServerName}
+	return TLSConfig{Files: m.Files, ServerName: ServerName}
 }
 
 // whoCalls answers who the caller has proved to be: the name and the hosts of a certificate that the
@@ -134,9 +134,9 @@ func TestWrongFilesAtStart(t *testing.T) {
 		tls  TLSConfig
 		says string
 	}{
-		"no file":     {TLSConfig{CA: "/nowhere.pem", Cert: good.Cert, Key: good.Key}, "rpc.tls.ca: /nowhere.pem: no such file"},
-		"another key": {TLSConfig{CA: good.CA, Cert: good.Cert, Key: other.Key}, "rpc.tls.key: "},
-		"another CA":  {TLSConfig{CA: other.CA, Cert: good.Cert, Key: good.Key}, "rpc.tls.cert: "},
+		"no file":     {TLSConfig{Files: certs.Files{CA: "/nowhere.pem", Cert: good.Cert, Key: good.Key}}, "rpc.tls.ca: /nowhere.pem: no such file"},
+		"another key": {TLSConfig{Files: certs.Files{CA: good.CA, Cert: good.Cert, Key: other.Key}}, "rpc.tls.key: "},
+		"another CA":  {TLSConfig{Files: certs.Files{CA: other.CA, Cert: good.Cert, Key: good.Key}}, "rpc.tls.cert: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := DefaultConfig()

@@ -16,17 +16,14 @@ package kafka
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
 
-	"github.com/gochat/gochat/infra/private"
+	"github.com/gochat/gochat/infra/certs"
 )
 
 // Config says where the brokers are and how topics are made.
@@ -65,8 +62,8 @@ type Config struct {
 	// Timeout bounds connecting and each request.
 	Timeout time.Duration `mapstructure:"timeout"`
 
-	SASL SASLConfig `mapstructure:"sasl"`
-	TLS  TLSConfig  `mapstructure:"tls"`
+	SASL SASLConfig   `mapstructure:"sasl"`
+	TLS  certs.Client `mapstructure:"tls"`
 }
 
 // SASLConfig says who we are. An empty mechanism is nobody.
@@ -75,15 +72,6 @@ type SASLConfig struct {
 	Mechanism string `mapstructure:"mechanism"`
 	Username  string `mapstructure:"username"`
 	Password  string `mapstructure:"password" secret:"true"`
-}
-
-// TLSConfig encrypts. CA verifies the brokers (empty: the system's), Cert and Key
-// are ours where brokers ask for them.
-type TLSConfig struct {
-	Enabled bool   `mapstructure:"enabled"`
-	CA      string `mapstructure:"ca"`
-	Cert    string `mapstructure:"cert"`
-	Key     string `mapstructure:"key"`
 }
 
 // DefaultConfig returns the defaults.
@@ -116,8 +104,7 @@ func (c Config) Validate() error {
 		check(false, "mq.kafka.sasl.mechanism %q: must be plain, scram-sha-256 or scram-sha-512", c.SASL.Mechanism)
 	}
 	check(c.SASL.Mechanism == "" || c.SASL.Username != "", "mq.kafka.sasl.username: needed with a mechanism")
-	check((c.TLS.Cert == "") == (c.TLS.Key == ""), "mq.kafka.tls: cert and key go together")
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.TLS.Complete("mq.kafka.tls"))...)
 }
 
 var mechanisms = map[string]sarama.SASLMechanism{
@@ -138,13 +125,11 @@ func (c Config) sarama() (*sarama.Config, error) {
 	if err := c.authenticate(s); err != nil {
 		return nil, err
 	}
-	if c.TLS.Enabled {
-		t, err := c.TLS.load()
-		if err != nil {
-			return nil, err
-		}
-		s.Net.TLS.Enable, s.Net.TLS.Config = true, t
+	encrypted, err := c.TLS.Config("mq.kafka.tls")
+	if err != nil {
+		return nil, err
 	}
+	s.Net.TLS.Enable, s.Net.TLS.Config = encrypted != nil, encrypted
 	return s, nil
 }
 
@@ -159,31 +144,6 @@ func (c Config) authenticate(s *sarama.Config) error {
 		s.Net.SASL.SCRAMClientGeneratorFunc = gen
 	}
 	return nil
-}
-
-func (t TLSConfig) load() (*tls.Config, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("mq.kafka.tls.ca: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("mq.kafka.tls.ca: %s holds no certificate", t.CA)
-		}
-	}
-	if t.Cert != "" {
-		if err := private.Key(t.Key); err != nil {
-			return nil, fmt.Errorf("mq.kafka.tls.key: %w", err)
-		}
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("mq.kafka.tls.cert: %w", err)
-		}
-		out.Certificates = []tls.Certificate{pair}
-	}
-	return out, nil
 }
 
 // explain makes one sentence of why the brokers cannot be used.

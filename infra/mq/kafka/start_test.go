@@ -33,7 +33,7 @@ func secure(t *testing.T) kafka.Config {
 		t.Skip("GOCHAT_TEST_KAFKA_SASL_BROKER and GOCHAT_TEST_KAFKA_SASL_CA name no Kafka with TLS and SASL")
 	}
 	cfg.Brokers = []string{brokers}
-	cfg.TLS = kafka.TLSConfig{Enabled: true, CA: ca}
+	cfg.TLS.Enabled, cfg.TLS.CA = true, ca
 	cfg.SASL = kafka.SASLConfig{Mechanism: "scram-sha-512", Username: "gochat", Password: "gochat-secret"}
 	return cfg
 }

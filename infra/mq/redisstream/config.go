@@ -34,14 +34,11 @@
 package redisstream
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/gochat/gochat/infra/private"
+	"github.com/gochat/gochat/infra/certs"
 )
 
 // Config says where the server is and how much it keeps.
@@ -49,13 +46,13 @@ type Config struct {
 	// Addrs of the server, or of sentinels (with MasterName).
 	Addrs []string `mapstructure:"addrs"`
 	// MasterName makes Addrs those of sentinels.
-	MasterName       string    `mapstructure:"master_name"`
-	Username         string    `mapstructure:"username"`
-	Password         string    `mapstructure:"password" secret:"true"`
-	SentinelUsername string    `mapstructure:"sentinel_username"`
-	SentinelPassword string    `mapstructure:"sentinel_password" secret:"true"`
-	DB               int       `mapstructure:"db"`
-	TLS              TLSConfig `mapstructure:"tls"`
+	MasterName       string       `mapstructure:"master_name"`
+	Username         string       `mapstructure:"username"`
+	Password         string       `mapstructure:"password" secret:"true"`
+	SentinelUsername string       `mapstructure:"sentinel_username"`
+	SentinelPassword string       `mapstructure:"sentinel_password" secret:"true"`
+	DB               int          `mapstructure:"db"`
+	TLS              certs.Client `mapstructure:"tls"`
 	// Prefix starts every key.
 	Prefix string `mapstructure:"prefix"`
 	// Environment comes before the prefix, so that environments are apart on one server;
@@ -83,15 +80,6 @@ type Config struct {
 	PoolSize int `mapstructure:"pool_size"`
 }
 
-// TLSConfig encrypts. CA verifies the server (empty: the system's), Cert and Key
-// are ours where the server asks for them.
-type TLSConfig struct {
-	Enabled bool   `mapstructure:"enabled"`
-	CA      string `mapstructure:"ca"`
-	Cert    string `mapstructure:"cert"`
-	Key     string `mapstructure:"key"`
-}
-
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
@@ -117,34 +105,5 @@ func (c Config) Validate() error {
 	check(c.Timeout > 0 && c.PublishTimeout > 0, "mq.redisstream.timeout %v and publish_timeout %v: must be more than 0", c.Timeout, c.PublishTimeout)
 	check(c.WaitReplicas >= 0, "mq.redisstream.wait_replicas %d: must not be negative", c.WaitReplicas)
 	check(c.PoolSize >= 0, "mq.redisstream.pool_size %d: must not be negative", c.PoolSize)
-	check((c.TLS.Cert == "") == (c.TLS.Key == ""), "mq.redisstream.tls: cert and key go together")
-	return errors.Join(errs...)
-}
-
-func (t TLSConfig) load() (*tls.Config, error) {
-	if !t.Enabled {
-		return nil, nil //nolint:nilnil // no TLS is a configuration, too
-	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("mq.redisstream.tls.ca: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("mq.redisstream.tls.ca: %s holds no certificate", t.CA)
-		}
-	}
-	if t.Cert != "" {
-		if err := private.Key(t.Key); err != nil {
-			return nil, fmt.Errorf("mq.redisstream.tls.key: %w", err)
-		}
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("mq.redisstream.tls.cert: %w", err)
-		}
-		out.Certificates = []tls.Certificate{pair}
-	}
-	return out, nil
+	return errors.Join(append(errs, c.TLS.Complete("mq.redisstream.tls"))...)
 }

@@ -24,7 +24,7 @@ var hush = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
 
 func connect(ctx context.Context, cfg Config, log *zap.Logger) (redis.UniversalClient, version, error) {
 	hush()
-	secure, err := cfg.TLS.load()
+	secure, err := cfg.TLS.Config("mq.redisstream.tls")
 	if err != nil {
 		return nil, version{}, err
 	}
