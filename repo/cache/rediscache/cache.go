@@ -36,7 +36,7 @@ type Cache struct {
 	rdb redis.UniversalClient
 	// slots: keys of different conversations may not be in one call.
 	slots   bool
-	guard   *guard
+	guard   guard
 	buckets *kv.Buckets
 }
 
@@ -47,7 +47,7 @@ func New(rdb redis.UniversalClient) *Cache {
 }
 
 // Close ends what runs by itself, within a second at most; the client stays open.
-func (c *Cache) Close() { c.guard.close() }
+func (c *Cache) Close() { c.guard.Close() }
 
 func seqKey(conv string) string     { return seqPrefix + conv + "}" }
 func hotKey(conv string) string     { return hotPrefix + conv + "}" }

@@ -58,7 +58,7 @@ func gatewayEpochsKey(id string) string { return "gateway_epochs:{" + id + "}" }
 type Sessions struct {
 	rdb     redis.UniversalClient
 	now     func() time.Time
-	guard   *guard
+	guard   guard
 	flights singleflight.Group
 
 	mu   sync.Mutex
@@ -84,7 +84,7 @@ func NewSessions(rdb redis.UniversalClient, now func() time.Time) *Sessions {
 func (s *Sessions) Witness(live func() []string) { s.witness = live }
 
 // Close ends what runs by itself, within a second at most; the client stays open.
-func (s *Sessions) Close() { s.guard.close() }
+func (s *Sessions) Close() { s.guard.Close() }
 
 // Put registers connections, or refreshes them, and takes away what dead gateways have left
 // beside them.
