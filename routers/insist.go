@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // subscribePause is between two attempts to subscribe.
@@ -34,9 +36,7 @@ func (i insisting) Subscribe(ctx context.Context, topic string) (<-chan *message
 			return messages, nil
 		}
 		i.failed(err)
-		select {
-		case <-time.After(i.pause):
-		case <-i.done:
+		if !pause.For(i.done, i.pause) {
 			ended := make(chan *message.Message)
 			close(ended)
 			return ended, nil

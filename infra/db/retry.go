@@ -2,14 +2,16 @@ package db
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
+
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // Retries of what the database gave up because of others.
 const (
 	conflictTries = 5
-	conflictPause = 2 * time.Millisecond
+	conflictPause = 4 * time.Millisecond // after the first try
+	mostPause     = 512 * time.Millisecond
 )
 
 // Again runs a transaction, again while the database gives it up because of
@@ -27,13 +29,5 @@ func (d *DB) Again(ctx context.Context, do func(context.Context) error) error {
 // Pause waits before the next try, each time about twice as long and never the
 // same, so that those who met do not meet again; false when the context ends first.
 func Pause(ctx context.Context, try int) bool {
-	most := conflictPause << min(try, 8)
-	timer := time.NewTimer(most/2 + rand.N(most/2)) //nolint:gosec // no secret
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return pause.For(ctx.Done(), pause.After(try, conflictPause, mostPause))
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // Record is one message of a queue with its place in it. Offsets of one
@@ -261,20 +263,9 @@ func (l *Lanes) deliver(run []*tracked) bool {
 		if acked {
 			return true
 		}
-		if !l.pause() {
+		if !pause.For(l.draining, l.cfg.NackDelay) {
 			return false
 		}
-	}
-}
-
-func (l *Lanes) pause() bool {
-	timer := time.NewTimer(l.cfg.NackDelay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-l.draining:
-		return false
 	}
 }
 

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // ErrLeadershipLost is the cause (context.Cause) of the end of a leader's context
@@ -78,9 +79,7 @@ func (r *Registry) succeed(ctx context.Context, h *held, memory string) error {
 	if resp.Count > 0 {
 		return nil
 	}
-	select {
-	case <-time.After(r.ttl):
-	case <-ctx.Done():
+	if !pause.For(ctx.Done(), r.ttl) {
 		return context.Cause(ctx)
 	}
 	call, cancel = context.WithTimeout(ctx, callTimeout)

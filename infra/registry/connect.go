@@ -18,6 +18,8 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // minMinor is the oldest etcd 3.x that is known to work.
@@ -78,10 +80,7 @@ func reach(ctx context.Context, cfg Config, tlsCfg *tls.Config) error {
 		if reason == nil || ctx.Err() == nil && (!isTimeout(errs[0]) || isTimeout(reason)) {
 			reason = errs[0] // that a time is over is no reason where there was another one
 		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-		}
+		pause.For(ctx.Done(), 200*time.Millisecond)
 		if _, isTLS := errors.AsType[*handshakeError](reason); isTLS {
 			return fmt.Errorf("etcd at %s and this process do not trust each other (see registry.tls.ca, registry.tls.cert, registry.tls.key): %w",
 				strings.Join(cfg.Endpoints, ", "), reason)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // change is what happened to one key, named without the prefix that is followed.
@@ -79,7 +81,7 @@ func (f *follower) list(ctx context.Context, first bool) (int64, error) {
 // watch applies changes from a revision on, until it is time to read everything
 // again.
 func (f *follower) watch(ctx context.Context, revision int64, back <-chan struct{}) {
-	ctx, cancel := context.WithTimeout(ctx, jitter(f.r.relist))
+	ctx, cancel := context.WithTimeout(ctx, pause.About(f.r.relist))
 	defer cancel()
 	// Watch itself may block for as long as ctx lasts.
 	events := f.r.client.Watch(clientv3.WithRequireLeader(ctx), f.prefix, clientv3.WithPrefix(), clientv3.WithRev(revision))

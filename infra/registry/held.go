@@ -7,6 +7,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // held is a key that at most one process has at a time, as long as its lease
@@ -83,7 +85,7 @@ func (r *Registry) tryHold(ctx context.Context, key string) (*held, int64, error
 // awaitFree waits until a key's holder may have gone.
 func (r *Registry) awaitFree(ctx context.Context, key string, since int64) {
 	back := r.reconnected()
-	ctx, cancel := context.WithTimeout(ctx, jitter(r.ttl/2)) // an etcd without its data never says that a key has gone
+	ctx, cancel := context.WithTimeout(ctx, pause.About(r.ttl/2)) // an etcd without its data never says that a key has gone
 	defer cancel()
 	events := r.client.Watch(clientv3.WithRequireLeader(ctx), key, clientv3.WithRev(since+1), clientv3.WithFilterPut())
 	select {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -14,6 +13,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
+
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // ErrClosed is returned by a registry that has been closed.
@@ -176,7 +177,7 @@ func (r *Registry) reconnected() <-chan struct{} {
 // (nil: it never does), or ctx ends.
 func (r *Registry) pause(ctx context.Context, d time.Duration, nudge <-chan struct{}) {
 	select {
-	case <-time.After(jitter(d)):
+	case <-time.After(pause.About(d)):
 	case <-r.reconnected():
 	case <-nudge:
 	case <-ctx.Done():
@@ -199,11 +200,6 @@ func (r *Registry) insist(ctx context.Context, f func() error) error {
 		}
 		r.pause(ctx, r.retry/4, nil)
 	}
-}
-
-// jitter spreads the calls of processes that started, or lost etcd, together.
-func jitter(d time.Duration) time.Duration {
-	return d - d/8 + rand.N(d/4+1) // #nosec G404 -- nothing secret
 }
 
 // warnEvery bounds the log while etcd is away.

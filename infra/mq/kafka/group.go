@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // rejoinPause is between two tries to be in the group.
@@ -37,7 +38,7 @@ func (s *subscriber) member(topic string, base *sarama.Config, brokers *lifeline
 				c.say(whyOutside(err), err)
 			}
 			// A generation that ends at once is not to be followed by many.
-			if (err != nil || time.Since(began) < rejoinPause) && !wait(ctx, rejoinPause) {
+			if (err != nil || time.Since(began) < rejoinPause) && !pause.For(ctx.Done(), rejoinPause) {
 				break
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 const (
@@ -72,7 +73,7 @@ func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 		case !passing(err):
 			return fmt.Errorf("claim the transactional id %s: %w", i.id, err)
 		}
-		if !wait(ctx, claimPause) {
+		if !pause.For(ctx.Done(), claimPause) {
 			return fmt.Errorf("claim the transactional id %s: %w", i.id, errors.Join(ctx.Err(), err))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // ownersTopic is always empty. Brokers keep a text with every committed offset, and the
@@ -24,7 +25,7 @@ func (i *identity) own(ctx context.Context, client sarama.Client) error {
 		if err == nil || !passing(err) && !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
 			return err
 		}
-		if !wait(ctx, claimPause) {
+		if !pause.For(ctx.Done(), claimPause) {
 			return errors.Join(ctx.Err(), err)
 		}
 	}

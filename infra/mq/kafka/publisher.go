@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 const (
@@ -179,10 +180,8 @@ func (p *publisher) replace(old *producer) {
 			return
 		}
 		p.t.complaints.say("there is no producer; it is tried again", err)
-		select {
-		case <-p.quit:
+		if !pause.For(p.quit, renewPause) {
 			return
-		case <-time.After(renewPause):
 		}
 	}
 }

@@ -195,18 +195,6 @@ func decode(r *sarama.ConsumerMessage) *message.Message {
 	return m
 }
 
-// wait pauses between tries; false: it is time to end.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // ended reports whether an error only says that somebody closed something.
 func ended(err error) bool {
 	return err == nil || errors.Is(err, sarama.ErrClosedConsumerGroup) || errors.Is(err, sarama.ErrClosedClient) || errors.Is(err, context.Canceled)

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // goneAfter is for how long the brokers must not know a topic until its reader
@@ -77,7 +78,7 @@ func (t *Transport) begin(ctx context.Context, topic string, p int32, start mq.S
 		if offset, err = t.offset(topic, p, at); err == nil {
 			return offset, nil
 		}
-		if !wait(ctx, rejoinPause) {
+		if !pause.For(ctx.Done(), rejoinPause) {
 			return 0, ctx.Err()
 		}
 		// A broker that has not heard of the topic yet is one to ask again.
@@ -126,7 +127,7 @@ func (r *tail) follow(ctx context.Context, p int32, at int64) {
 		default:
 			r.complain(err)
 		}
-		if !wait(ctx, rejoinPause) {
+		if !pause.For(ctx.Done(), rejoinPause) {
 			return
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 const (
@@ -176,7 +177,7 @@ func (t *Transport) awaitGone(ctx context.Context, topic string) error {
 		if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
 			return nil
 		}
-		if !wait(ctx, poll) {
+		if !pause.For(ctx.Done(), poll) {
 			return fmt.Errorf("wait for topic %s to be gone: %w", topic, errors.Join(err, ctx.Err()))
 		}
 	}

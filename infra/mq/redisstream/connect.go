@@ -7,7 +7,6 @@ import (
 	"math"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -122,16 +121,4 @@ func parseVersion(text string) version {
 
 func (v version) before(major, minor int) bool {
 	return v.major < major || v.major == major && v.minor < minor
-}
-
-// wait pauses between tries; false: it is time to end.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // beatEvery is the most between two beats: others come and go.
@@ -56,7 +57,7 @@ func (g *generation) run() {
 	var beating, reading sync.WaitGroup
 	beating.Go(func() { g.renew(lasting) })
 	reading.Go(func() { g.s.t.read(g.ctx, g.positions, g.take, g.log) })
-	for wait(g.ctx, hungry) {
+	for pause.For(g.ctx.Done(), hungry) {
 		g.seize()
 		if err := g.save(g.ctx); errors.Is(err, errLost) {
 			g.over(err)
@@ -90,11 +91,11 @@ func (g *generation) sure() bool {
 // is of other shards, too.
 func (g *generation) renew(ctx context.Context) {
 	every := min(g.s.t.cfg.Lease/4, beatEvery)
-	pause := every
-	for wait(ctx, pause) {
-		pause = every
+	next := every
+	for pause.For(ctx.Done(), next) {
+		next = every
 		if err := g.beat(ctx); err != nil {
-			pause = retryPause
+			next = retryPause
 		}
 	}
 }

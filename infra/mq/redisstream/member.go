@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // hungry is how often a member looks for shards while it has less than its share,
@@ -58,7 +59,7 @@ func (m *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		newGeneration(ctx, m).run()
 		// Others have the first look at what was given up.
-		wait(ctx, hungry)
+		pause.For(ctx.Done(), hungry)
 	}
 	t := m.s.t
 	bye, cancel := t.bounded(context.WithoutCancel(ctx))

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 // writer publishes 1, 2, 3 … of one key to several topics, each until it is
@@ -35,7 +36,7 @@ func (w *writer) run(ctx context.Context, publish func(ctx context.Context, m *m
 			w.confirmed.Store(n)
 			n++
 		} else {
-			wait(ctx, 20*time.Millisecond) // as a router's retry does
+			pause.For(ctx.Done(), 20*time.Millisecond) // as a router's retry does
 		}
 	}
 }

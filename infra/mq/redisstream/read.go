@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 const (
@@ -31,7 +32,7 @@ func (t *Transport) read(ctx context.Context, from func() map[string]string, tak
 	for ctx.Err() == nil {
 		at := from()
 		if len(at) == 0 {
-			wait(ctx, retryPause)
+			pause.For(ctx.Done(), retryPause)
 			continue
 		}
 		streams, err := t.readOnce(ctx, at)
@@ -43,7 +44,7 @@ func (t *Transport) read(ctx context.Context, from func() map[string]string, tak
 				log.Warn("Redis does not answer; reading goes on when it does", zap.Error(err))
 			}
 			complained = true
-			wait(ctx, retryPause)
+			pause.For(ctx.Done(), retryPause)
 			continue
 		}
 		complained = false

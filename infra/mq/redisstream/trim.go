@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/pause"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // with, until ctx is done. Several processes may do the same: a script decides what
 // goes, by the cursors of all groups.
 func (t *Transport) trim(ctx context.Context) {
-	for wait(ctx, trimEvery) {
+	for pause.For(ctx.Done(), trimEvery) {
 		for topic, shards := range t.seen() {
 			for again := true; again && ctx.Err() == nil; {
 				dropped, err := t.trimTopic(ctx, topic, shards)
