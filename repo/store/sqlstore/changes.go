@@ -36,8 +36,8 @@ func (p *plan) loadTargets(ctx context.Context) error {
 	p.changes = &changes{targets: map[place]*target{}, roles: map[store.MembershipKey]string{}}
 	var targets, roles []any
 	for _, c := range p.calls {
-		for i := range c.run {
-			m := &c.run[i]
+		for i := range c.Value.run {
+			m := &c.Value.run[i]
 			if m.Extra == nil || m.Extra.Change == nil || !p.convs[m.ConversationID].exists {
 				continue
 			}

@@ -2,11 +2,13 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/gochat/gochat/infra/batch"
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
 )
@@ -20,22 +22,21 @@ type lane struct {
 	after AfterCommit
 	log   *zap.Logger
 
-	in        chan *call
+	calls     *batch.Batcher[saving]
 	committed chan group
-	closing   chan struct{}
 	ended     chan struct{}
 }
 
-// call is one Save that waits. The saver owns results and err until done is
-// closed.
-type call struct {
-	ctx     context.Context
+// saving is what one Save wants of a lane, which owns results and err until the call is answered.
+type saving struct {
 	run     []store.Message
 	bytes   int
 	results []store.SaveResult
 	err     error
-	done    chan struct{}
 }
+
+// call is a saving that waits.
+type call = batch.Call[saving]
 
 type group struct {
 	calls   []*call
@@ -43,109 +44,46 @@ type group struct {
 }
 
 func newLane(d *db.DB, stmts *statements, after AfterCommit, log *zap.Logger) *lane {
-	s := &lane{
-		db: d, stmts: stmts, after: after, log: log,
-		in: make(chan *call, 256), committed: make(chan group), closing: make(chan struct{}), ended: make(chan struct{}),
-	}
-	go s.commitLoop()
+	s := &lane{db: d, stmts: stmts, after: after, log: log, committed: make(chan group), ended: make(chan struct{})}
+	// It is the only one in this process that writes messages of its conversations: one group at a time.
+	s.calls = batch.New(batch.Config[saving]{
+		Waiting: maxWaiting, Count: maxGroup, Bytes: maxGroupBytes, AtOnce: 1, Work: s.commit,
+		Size: func(v saving) (count, bytes int) { return len(v.run), v.bytes },
+	})
 	go s.answerLoop()
 	return s
 }
 
 // submit hands a run over; wait waits for it.
 func (s *lane) submit(ctx context.Context, run []store.Message) (*call, error) {
-	c := &call{ctx: ctx, run: run, done: make(chan struct{})}
+	v := saving{run: run}
 	for i := range run {
-		c.bytes += len(run[i].Content)
+		v.bytes += len(run[i].Content)
 	}
-	select {
-	case <-s.closing:
+	c, err := s.calls.Submit(ctx, v)
+	switch {
+	case errors.Is(err, batch.ErrClosed):
 		return nil, store.ErrClosed
-	default:
+	case err != nil:
+		return nil, fmt.Errorf("wait to save %d messages: %w", len(run), err)
 	}
-	select {
-	case s.in <- c:
-		return c, nil
-	case <-s.closing:
-		return nil, store.ErrClosed
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to save %d messages: %w", len(run), ctx.Err())
-	}
+	return c, nil
 }
 
 func (s *lane) wait(ctx context.Context, c *call) ([]store.SaveResult, error) {
-	select {
-	case <-c.done:
-		return c.results, c.err
-	case <-s.ended:
-		return c.afterEnd()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("save %d messages, outcome unknown: %w", len(c.run), ctx.Err())
-	}
-}
-
-// afterEnd settles a call that came in while the saver ended.
-func (c *call) afterEnd() ([]store.SaveResult, error) {
-	select {
-	case <-c.done:
-		return c.results, c.err
-	default:
+	err := c.Wait(ctx)
+	switch {
+	case errors.Is(err, batch.ErrClosed):
 		return nil, store.ErrClosed
+	case errors.Is(err, batch.ErrUnknown):
+		return nil, fmt.Errorf("save %d messages: %w", len(c.Value.run), err)
+	case err != nil:
+		return nil, err
 	}
+	return c.Value.results, nil
 }
 
-// commitLoop is the only one in this process that writes messages of its
-// conversations.
-func (s *lane) commitLoop() {
-	defer close(s.committed)
-	var carry *call
-	for {
-		first := carry
-		if first == nil {
-			select {
-			case first = <-s.in:
-			case <-s.closing:
-				select {
-				case first = <-s.in:
-				default:
-					return
-				}
-			}
-		}
-		var calls []*call
-		calls, carry = s.gather(first)
-		if len(calls) > 0 {
-			s.commit(calls)
-		}
-	}
-}
-
-// gather takes what is waiting, up to the bounds; the call that would break
-// them is the first of the next group. Whoever stopped waiting is left out:
-// nothing of theirs was written yet.
-func (s *lane) gather(first *call) (calls []*call, carry *call) {
-	messages, bytes := 0, 0
-	for c := first; ; {
-		if len(calls) > 0 && (messages+len(c.run) > maxGroup || bytes+c.bytes > maxGroupBytes) {
-			return calls, c
-		}
-		if err := c.ctx.Err(); err != nil {
-			c.err = err
-			close(c.done)
-		} else {
-			calls = append(calls, c)
-			messages += len(c.run)
-			bytes += c.bytes
-		}
-		select {
-		case c = <-s.in:
-		default:
-			return calls, nil
-		}
-	}
-}
-
-// commit stores a group. One call that the database cannot take at all does
+// commit stores a group of calls; answerLoop answers them. One call that the database cannot take at all does
 // not take the others with it.
 func (s *lane) commit(calls []*call) {
 	effects, err := s.transact(calls)
@@ -157,7 +95,7 @@ func (s *lane) commit(calls []*call) {
 			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
 		for _, c := range calls {
-			c.results, c.err = nil, err
+			c.Value.results, c.Value.err = nil, err
 		}
 		s.committed <- group{calls: calls}
 	default:
@@ -191,17 +129,26 @@ func (s *lane) transact(calls []*call) ([]store.Committed, error) {
 	}
 }
 
-// answerLoop lets the caches follow and answers the savers.
+// answerLoop lets the caches follow and answers the calls, until all of them have their answers.
 func (s *lane) answerLoop() {
 	defer close(s.ended)
-	for g := range s.committed {
-		if s.after != nil && len(g.effects) > 0 {
-			ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
-			s.after(ctx, g.effects)
-			cancel()
+	for {
+		select {
+		case g := <-s.committed:
+			s.answer(g)
+		case <-s.calls.Done():
+			return
 		}
-		for _, c := range g.calls {
-			close(c.done)
-		}
+	}
+}
+
+func (s *lane) answer(g group) {
+	if s.after != nil && len(g.effects) > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
+		s.after(ctx, g.effects)
+		cancel()
+	}
+	for _, c := range g.calls {
+		c.Answer(c.Value.err)
 	}
 }

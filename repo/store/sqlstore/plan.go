@@ -94,7 +94,7 @@ func (s *lane) attempt(ctx context.Context, calls []*call, careful bool) ([]stor
 func newPlan(calls []*call, stmts *statements, careful bool) *plan {
 	n := 0
 	for _, c := range calls {
-		n += len(c.run)
+		n += len(c.Value.run)
 	}
 	p := &plan{
 		stmts: stmts, careful: careful, calls: calls,
@@ -104,9 +104,9 @@ func newPlan(calls []*call, stmts *statements, careful bool) *plan {
 		reads: make(map[store.MembershipKey]uint64, n), rows: make([]any, 0, n*stmts.insert.width),
 	}
 	for i, c := range calls {
-		p.results[i] = make([]store.SaveResult, len(c.run))
-		for j := range c.run {
-			m := &c.run[j]
+		p.results[i] = make([]store.SaveResult, len(c.Value.run))
+		for j := range c.Value.run {
+			m := &c.Value.run[j]
 			cv := p.convs[m.ConversationID]
 			if cv == nil {
 				cv = &conv{Committed: store.Committed{ConversationID: m.ConversationID}}
@@ -149,8 +149,8 @@ func (p *plan) loadConversations(ctx context.Context) error {
 func (p *plan) loadMembers(ctx context.Context) error {
 	var args []any
 	for _, c := range p.calls {
-		for i := range c.run {
-			m := &c.run[i]
+		for i := range c.Value.run {
+			m := &c.Value.run[i]
 			key := store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}
 			if _, asked := p.members[key]; asked || !p.convs[m.ConversationID].exists {
 				continue
@@ -192,8 +192,8 @@ func (p *plan) refusal(m *store.Message) store.Outcome {
 func (p *plan) lookUp(ctx context.Context) error {
 	var keys, ids []any
 	for _, c := range p.calls {
-		for i := range c.run {
-			m := &c.run[i]
+		for i := range c.Value.run {
+			m := &c.Value.run[i]
 			if p.careful || m.Extra != nil || p.refusal(m) != 0 {
 				keys = append(keys, m.SenderID, m.ClientID)
 			}

@@ -86,8 +86,8 @@ func (p *plan) loadRefusals(ctx context.Context) error {
 	}
 	var keys []any
 	for _, c := range p.calls {
-		for i := range c.run {
-			keys = append(keys, c.run[i].SenderID, c.run[i].ClientID)
+		for i := range c.Value.run {
+			keys = append(keys, c.Value.run[i].SenderID, c.Value.run[i].ClientID)
 		}
 	}
 	p.refused = map[sendKey]bool{}

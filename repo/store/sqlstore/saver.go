@@ -13,8 +13,9 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// Bounds of one transaction.
+// Bounds of one transaction, and of the calls that wait for the next one.
 const (
+	maxWaiting    = 256
 	maxGroup      = 2048
 	maxGroupBytes = 8 << 20
 	saveTimeout   = 5 * time.Second
@@ -127,7 +128,7 @@ func (s *Saver) split(run []store.Message) []part {
 // Close stores what has come in, then ends the saver. Call it once.
 func (s *Saver) Close(ctx context.Context) error {
 	for _, l := range s.lanes {
-		close(l.closing)
+		l.calls.Stop()
 	}
 	for _, l := range s.lanes {
 		select {

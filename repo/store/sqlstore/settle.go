@@ -15,8 +15,8 @@ func (p *plan) insert(ctx context.Context) error {
 			p.failed[c] = err
 			continue
 		}
-		for j := range c.run {
-			res, err := p.settle(&c.run[j])
+		for j := range c.Value.run {
+			res, err := p.settle(&c.Value.run[j])
 			if err != nil {
 				return err
 			}
@@ -33,8 +33,8 @@ func (p *plan) clash(c *call) error {
 	if !p.careful {
 		return nil
 	}
-	for i := range c.run {
-		m := &c.run[i]
+	for i := range c.Value.run {
+		m := &c.Value.run[i]
 		key := sendKey{m.SenderID, m.ClientID}
 		if owner, taken := p.taken[m.ID]; taken && owner != key {
 			return fmt.Errorf("%w: message id %d belongs to another message", store.ErrUnavailable, m.ID)
@@ -148,10 +148,10 @@ func (p *plan) raise(ctx context.Context) error {
 func (p *plan) publish() []store.Committed {
 	for i, c := range p.calls {
 		if err := p.failed[c]; err != nil {
-			c.results, c.err = nil, err
+			c.Value.results, c.Value.err = nil, err
 			continue
 		}
-		c.results = p.results[i]
+		c.Value.results = p.results[i]
 	}
 	effects := make([]store.Committed, len(p.order))
 	for i, c := range p.order {
