@@ -67,7 +67,7 @@ func (o *outbox) open(first bool) error {
 // up: the next one ends what is open, which is as good as an abort, and starts clean.
 func (o *outbox) transact(calls []*call) error {
 	for _, c := range calls {
-		c.receipt = nil
+		c.Value.receipt = nil
 	}
 	if o.producer == nil {
 		if err := o.open(false); err != nil {
@@ -93,13 +93,13 @@ func (o *outbox) commit(calls []*call) error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.t.cfg.PublishTimeout)
 	defer cancel()
 	for _, c := range calls {
-		c.receipt = newReceipt(len(c.records), nil)
-		o.producer.send(ctx, c.receipt, c.records)
+		c.Value.receipt = newReceipt(len(c.Value.records), nil)
+		o.producer.send(ctx, c.Value.receipt, c.Value.records)
 	}
 	var failed error
 	for _, c := range calls {
-		<-c.receipt.done
-		if err := c.receipt.outcome(); err != nil && (failed == nil || final(err)) {
+		<-c.Value.receipt.done
+		if err := c.Value.receipt.outcome(); err != nil && (failed == nil || final(err)) {
 			failed = err
 		}
 	}

@@ -2,21 +2,21 @@ package redisstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 
 	wredis "github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/gochat/gochat/infra/batch"
 	"github.com/gochat/gochat/infra/mq"
 )
 
 const (
 	// publishQueue is how many calls may wait for the one under way.
 	publishQueue = 256
-	// together and togetherBytes are from where on a script takes no further calls:
-	// Redis does nothing else meanwhile.
+	// together and togetherBytes bound a script: Redis does nothing else meanwhile.
 	together, togetherBytes = 1024, 1 << 20
 	// sending is how many scripts may be under way.
 	sending = 2
@@ -28,28 +28,31 @@ type entry struct {
 	fields [3]any // uuid, metadata, payload
 }
 
-// call is one publish: all of its entries are added, or none.
-type call struct {
+// publishing is one publish: all of its entries are added, or none.
+type publishing struct {
 	entries []entry
 	bytes   int               // of the entries
 	topicOf map[string]string // stream → topic
-	done    chan error
 }
 
+// call is a publish that waits.
+type call = batch.Call[publishing]
+
 // publisher adds what concurrent calls publish in as few scripts as possible: while
-// one is under way the next is gathered. Calls of one caller that waits for each
-// answer keep their order.
+// some are under way the next is gathered. A caller that waits for its answer has one
+// call under way, so scripts that overtake each other change no order that anybody
+// relies on.
 type publisher struct {
-	t    *Transport
-	in   chan *call
-	quit chan struct{}
-	done chan struct{}
-	once sync.Once
+	t     *Transport
+	calls *batch.Batcher[publishing]
 }
 
 func newPublisher(t *Transport) *publisher {
-	p := &publisher{t: t, in: make(chan *call, publishQueue), quit: make(chan struct{}), done: make(chan struct{})}
-	go p.run()
+	p := &publisher{t: t}
+	p.calls = batch.New(batch.Config[publishing]{
+		Waiting: publishQueue, Count: together, Bytes: togetherBytes, AtOnce: sending, Work: p.settle,
+		Size: func(v publishing) (count, bytes int) { return len(v.entries), v.bytes },
+	})
 	return p
 }
 
@@ -79,46 +82,35 @@ func (o outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
 }
 
 func (p *publisher) publish(ctx context.Context, out []mq.Outbound) error {
-	select {
-	case <-p.quit: // only now: what subscribers drain may still publish
+	if p.calls.Stopping() { // only now: what subscribers drain may still publish
 		return mq.ErrClosed
-	default:
 	}
 	if len(out) == 0 {
 		return nil
 	}
-	c := &call{topicOf: map[string]string{}, done: make(chan error, 1)}
+	v := publishing{topicOf: map[string]string{}}
 	for _, o := range out {
-		if err := c.add(ctx, p.t, o); err != nil {
+		if err := v.add(ctx, p.t, o); err != nil {
 			return err
 		}
 	}
-	if c.bytes > mq.MaxCallBytes {
-		return fmt.Errorf("%w: %d messages with %d bytes in one call, the limit is %d", mq.ErrTooLarge, len(out), c.bytes, mq.MaxCallBytes)
+	if v.bytes > mq.MaxCallBytes {
+		return fmt.Errorf("%w: %d messages with %d bytes in one call, the limit is %d", mq.ErrTooLarge, len(out), v.bytes, mq.MaxCallBytes)
 	}
-	select {
-	case p.in <- c:
-	case <-p.quit:
+	c, err := p.calls.Submit(ctx, v)
+	if err == nil {
+		err = c.Wait(ctx)
+	}
+	switch {
+	case errors.Is(err, batch.ErrClosed):
 		return mq.ErrClosed
-	case <-ctx.Done():
-		return fmt.Errorf("publish %d messages: %w", len(out), ctx.Err())
+	case errors.Is(err, batch.ErrUnknown) || c == nil && err != nil:
+		return fmt.Errorf("publish %d messages: %w", len(out), err)
 	}
-	select {
-	case err := <-c.done:
-		return err
-	case <-p.done:
-		select {
-		case err := <-c.done:
-			return err
-		default: // it came too late
-			return mq.ErrClosed
-		}
-	case <-ctx.Done(): // it may get there all the same
-		return fmt.Errorf("publish %d messages: %w", len(out), ctx.Err())
-	}
+	return err
 }
 
-func (c *call) add(ctx context.Context, t *Transport, o mq.Outbound) error {
+func (v *publishing) add(ctx context.Context, t *Transport, o mq.Outbound) error {
 	if size := mq.RecordBytes(o.Message); size > mq.MaxRecordBytes {
 		return fmt.Errorf("%w: message %s has %d bytes, the limit is %d", mq.ErrTooLarge, o.Message.UUID, size, mq.MaxRecordBytes)
 	}
@@ -132,51 +124,10 @@ func (c *call) add(ctx context.Context, t *Transport, o mq.Outbound) error {
 	}
 	metadata, _ := values["metadata"].([]byte)
 	stream := t.keys.stream(o.Topic, shardOf(o.Message, shards))
-	c.topicOf[stream] = o.Topic
-	c.entries = append(c.entries, entry{stream, [3]any{values[wredis.UUIDHeaderKey], metadata, values["payload"]}})
-	c.bytes += len(o.Message.UUID) + len(metadata) + len(o.Message.Payload)
+	v.topicOf[stream] = o.Topic
+	v.entries = append(v.entries, entry{stream, [3]any{values[wredis.UUIDHeaderKey], metadata, values["payload"]}})
+	v.bytes += len(o.Message.UUID) + len(metadata) + len(o.Message.Payload)
 	return nil
-}
-
-// run gathers calls and sends them, a few scripts at a time. A caller that waits for
-// its answer has one call under way, so scripts that overtake each other change no
-// order that anybody relies on.
-func (p *publisher) run() {
-	defer close(p.done)
-	slots := make(chan struct{}, sending)
-	var under sync.WaitGroup
-	defer under.Wait()
-	for {
-		var first *call
-		select {
-		case first = <-p.in:
-		case <-p.quit:
-			select {
-			case first = <-p.in: // what was handed over before the end
-			default:
-				return
-			}
-		}
-		slots <- struct{}{}
-		calls := p.gather(first)
-		under.Go(func() {
-			p.settle(calls)
-			<-slots
-		})
-	}
-}
-
-func (p *publisher) gather(first *call) []*call {
-	calls, n, bytes := []*call{first}, len(first.entries), first.bytes
-	for n < together && bytes < togetherBytes {
-		select {
-		case c := <-p.in:
-			calls, n, bytes = append(calls, c), n+len(c.entries), bytes+c.bytes
-		default:
-			return calls
-		}
-	}
-	return calls
 }
 
 // settle answers calls; those that name a stream which is gone are answered so, and
@@ -186,14 +137,14 @@ func (p *publisher) settle(calls []*call) {
 		gone, err := p.send(calls)
 		if len(gone) == 0 || err != nil {
 			for _, c := range calls {
-				c.done <- err
+				c.Answer(err)
 			}
 			return
 		}
 		left := calls[:0]
 		for _, c := range calls {
-			if err := c.refused(p.t, gone); err != nil {
-				c.done <- err
+			if err := c.Value.refused(p.t, gone); err != nil {
+				c.Answer(err)
 			} else {
 				left = append(left, c)
 			}
@@ -202,8 +153,8 @@ func (p *publisher) settle(calls []*call) {
 	}
 }
 
-func (c *call) refused(t *Transport, gone map[string]bool) error {
-	for stream, topic := range c.topicOf {
+func (v *publishing) refused(t *Transport, gone map[string]bool) error {
+	for stream, topic := range v.topicOf {
 		if gone[stream] {
 			t.saw(topic, 0)
 			return fmt.Errorf("%w: %s", mq.ErrUnknownTopic, topic)
@@ -221,7 +172,7 @@ func (p *publisher) send(calls []*call) (gone map[string]bool, err error) {
 	var args []any
 	number := map[string]string{}
 	for _, c := range calls {
-		for _, e := range c.entries {
+		for _, e := range c.Value.entries {
 			n, ok := number[e.stream]
 			if !ok {
 				keys = append(keys, e.stream)
@@ -265,8 +216,8 @@ func (p *publisher) execute(ctx context.Context, keys []string, args []any) (mis
 	return script.Int64Slice()
 }
 
-// close answers what waits and ends the goroutine.
+// close answers what waits and ends.
 func (p *publisher) close() {
-	p.once.Do(func() { close(p.quit) })
-	<-p.done
+	p.calls.Stop()
+	<-p.calls.Done()
 }
