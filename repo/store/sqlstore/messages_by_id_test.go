@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/gochat/gochat/infra/db"
 )
@@ -39,7 +42,7 @@ func TestMessagesAreMovedWhole(t *testing.T) {
 	d, err := db.Open(t.Context(), db.Config{Path: t.TempDir() + "/gochat.db"}, zap.NewNop())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, d.Close()) }()
-	_, err = schema{files: before(t, byID), patience: shipped.patience}.up(t.Context(), d)
+	_, err = schema{files: before(t, byID), patience: shipped.patience, parts: shipped.parts}.up(t.Context(), d)
 	require.NoError(t, err)
 	for i := range 500 { // ids and conversations are in no order
 		exec(t, d, fmt.Sprintf("INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra)"+
@@ -78,4 +81,38 @@ func TestMessagesAreMovedWhole(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{byID}, names)
 	assert.Equal(t, want, all())
+}
+
+// TestACopyIsStopped: after its first part, in which it was told how far it is. The next try begins anew and
+// takes what an older program has changed and added meanwhile.
+func TestACopyIsStopped(t *testing.T) {
+	t.Parallel()
+	const byID = "20261130030000"
+	ctx, stop := context.WithCancel(t.Context())
+	core, told := observer.New(zap.InfoLevel)
+	log := zap.New(core, zap.Hooks(func(zapcore.Entry) error { stop(); return nil }))
+	d, err := db.Open(t.Context(), db.Config{Path: t.TempDir() + "/gochat.db"}, log)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	_, err = schema{files: before(t, byID), patience: shipped.patience, parts: shipped.parts}.up(t.Context(), d)
+	require.NoError(t, err)
+	insert := func(id int) string {
+		return fmt.Sprintf("INSERT INTO messages (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at)"+
+			" VALUES ('c', %d, %d, 1, 'm%d', 'old', 'text', 1)", id, id, id)
+	}
+	for i := range 50 {
+		exec(t, d, insert(10+2*i))
+	}
+	small := schema{files: migrationFiles, patience: shipped.patience, parts: parts{rows: 7}}
+	_, err = small.up(ctx, d)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, told.Len())
+	assert.Equal(t, map[string]any{"table": "messages", "rows": int64(7), "of": int64(50)}, told.All()[0].ContextMap())
+
+	exec(t, d, "UPDATE messages SET content = 'new' WHERE message_id = 10", insert(11), insert(1))
+	_, err = small.up(t.Context(), d)
+	require.NoError(t, err)
+	var rows, changed int
+	require.NoError(t, d.Writer().DB.QueryRowContext(t.Context(), "SELECT COUNT(*), SUM(content = 'new') FROM messages").Scan(&rows, &changed))
+	assert.Equal(t, []int{52, 1}, []int{rows, changed})
 }

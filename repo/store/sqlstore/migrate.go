@@ -31,7 +31,7 @@ var ErrPending = errors.New("the schema waits for migrations")
 // of the migrations that it applied. It is safe at every start and from many
 // processes at once, also on a schema that a newer program has brought further. A process
 // that was killed meanwhile is made up for by the next one. What changes a large table takes
-// as long as the server copies it, up to a day. store.ErrNewerSchema, before anything is
+// as long as the server copies it, up to a day, and says in the log how far it is. store.ErrNewerSchema, before anything is
 // changed, when this program cannot work with the schema; see Newer.
 func Migrate(ctx context.Context, d *db.DB) ([]string, error) { return shipped.up(ctx, d) }
 
@@ -45,9 +45,10 @@ func Rollback(ctx context.Context, d *db.DB) ([]string, error) { return shipped.
 type schema struct {
 	files fs.FS // migrations/<driver>/*.sql
 	patience
+	parts
 }
 
-var shipped = schema{files: migrationFiles, patience: patience{quick: 5 * time.Minute, copy: 24 * time.Hour}}
+var shipped = schema{files: migrationFiles, patience: patience{quick: 5 * time.Minute, copy: 24 * time.Hour}, parts: parts{rows: 50_000, tell: 2 * time.Second}}
 
 func (s schema) up(ctx context.Context, d *db.DB) ([]string, error) {
 	return s.exclusively(ctx, d, func(ctx context.Context, m *migrate.Migrator) (*migrate.MigrationGroup, error) {
@@ -152,7 +153,7 @@ func (s schema) exclusively(ctx context.Context, d *db.DB, run func(context.Cont
 	if d.Driver() != db.MySQL {
 		limit.quick = limit.copy // a migration is one step there
 	}
-	ctx, w, stop := limit.start(ctx)
+	ctx, w, stop := limit.start(ctx, s.parts, d.Log())
 	defer stop()
 	known, err := s.migrations(d.Driver(), w)
 	if err != nil {

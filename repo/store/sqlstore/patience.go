@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // patience is how long a step of a run of migrations may take: quick is for what is small,
@@ -13,14 +15,16 @@ type patience struct{ quick, copy time.Duration }
 // watch ends a run of migrations that does not get on. The methods of nil do nothing.
 type watch struct {
 	patience
+	parts
 	timer *time.Timer
+	log   *zap.Logger
 }
 
 // start returns a context that is cancelled when a step takes longer than it may; the
 // cause says so, and wraps context.DeadlineExceeded. stop ends the watch.
-func (p patience) start(ctx context.Context) (watched context.Context, w *watch, stop func()) {
+func (p patience) start(ctx context.Context, parts parts, log *zap.Logger) (watched context.Context, w *watch, stop func()) {
 	watched, cancel := context.WithCancelCause(ctx)
-	w = &watch{patience: p}
+	w = &watch{patience: p, parts: parts, log: log}
 	w.timer = time.AfterFunc(p.quick, func() {
 		cancel(fmt.Errorf("a step takes longer than it may (%s, or %s where tables are copied); the server may go on with it, "+
 			"and the next try begins where it then is: %w", p.quick, p.copy, context.DeadlineExceeded))

@@ -25,6 +25,7 @@ import (
 type step struct {
 	driver  db.Driver
 	query   string
+	parts   string   // the key by which a copy is made in parts, "" when it is made at once
 	table   string   // of ALTER TABLE
 	changes []change // of ALTER TABLE; without any the statement bears to run again as it is
 }
@@ -69,7 +70,11 @@ func inSteps(driver db.Driver, files fs.FS, m migrate.Migration, way string, w *
 		if driver == db.MySQL {
 			return runAll(ctx, on.DB(), steps, w)
 		}
-		return on.DB().RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error { return runAll(ctx, tx, steps, w) })
+		alone := aloneIn(steps)
+		if err := runAll(ctx, on.DB(), steps[:alone], w); err != nil {
+			return err
+		}
+		return on.DB().RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error { return runAll(ctx, tx, steps[alone:], w) })
 	}, nil
 }
 
@@ -85,13 +90,17 @@ func runAll(ctx context.Context, on bun.IDB, steps []step, w *watch) error {
 // readSteps splits the text of a migration, and refuses what cannot run twice.
 func readSteps(driver db.Driver, text string) ([]step, error) {
 	var out []step
-	for _, query := range splitLine.Split(text, -1) {
-		query = strings.TrimSpace(sqlComment.ReplaceAllString(query, ""))
+	for _, text := range splitLine.Split(text, -1) {
+		parts := partsLine.FindStringSubmatch(text)
+		query := strings.TrimSpace(sqlComment.ReplaceAllString(text, ""))
 		query = strings.TrimSpace(strings.TrimSuffix(query, ";"))
 		if query == "" {
 			continue
 		}
 		s := step{driver: driver, query: query}
+		if parts != nil {
+			s.parts = parts[1]
+		}
 		if m := alterTable.FindStringSubmatch(query); m != nil {
 			s.table = m[1]
 			var err error
@@ -182,6 +191,9 @@ const alterAttempts = 3
 // run brings the step to its end. A server goes on with the ALTER TABLE of a process that
 // was killed: the same statement then waits for that one, and finds its columns there.
 func (s step) run(ctx context.Context, pool bun.IDB, w *watch) error {
+	if s.parts != "" {
+		return s.copyInParts(ctx, pool, w)
+	}
 	for try := 1; ; try++ {
 		var columns map[string]bool
 		if s.table != "" {

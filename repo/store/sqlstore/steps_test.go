@@ -117,7 +117,7 @@ func upTo(t *testing.T, driver db.Driver, name string) schema {
 		files[path] = &fstest.MapFile{Data: text}
 		return err
 	}))
-	return schema{files: files, patience: shipped.patience}
+	return schema{files: files, patience: shipped.patience, parts: shipped.parts}
 }
 
 // tables are all tables, columns and keys.
@@ -148,7 +148,7 @@ func killed(t *testing.T, name, way string, steps int) schema {
 		cut[path] = &fstest.MapFile{Data: text}
 		return err
 	}))
-	return schema{files: cut, patience: shipped.patience}
+	return schema{files: cut, patience: shipped.patience, parts: shipped.parts}
 }
 
 func stepsIn(t *testing.T, name, way string) int {
@@ -210,11 +210,11 @@ func TestCopiesHaveTheirOwnTime(t *testing.T) {
 		"migrations/mysql/20260101000000_wider.up.sql":   {Data: []byte("ALTER TABLE narrow ADD COLUMN b INT NOT NULL DEFAULT 0;")},
 		"migrations/mysql/20260101000000_wider.down.sql": {Data: []byte("ALTER TABLE narrow DROP COLUMN b;")},
 	}
-	_, err := schema{files: files, patience: patience{quick: time.Hour, copy: 200 * time.Millisecond}}.up(t.Context(), d)
+	_, err := schema{files: files, patience: patience{quick: time.Hour, copy: 200 * time.Millisecond}, parts: shipped.parts}.up(t.Context(), d)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "a step takes longer than it may (1h0m0s, or 200ms where tables are copied)")
 	release()
-	names, err := schema{files: files, patience: shipped.patience}.up(t.Context(), d)
+	names, err := schema{files: files, patience: shipped.patience, parts: shipped.parts}.up(t.Context(), d)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"20260101000000"}, names)
 	assert.Greater(t, shipped.copy, 10*shipped.quick)

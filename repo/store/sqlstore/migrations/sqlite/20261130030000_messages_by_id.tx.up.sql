@@ -2,6 +2,8 @@
 -- conversations. In the order of the conversations each message went to a page of its own: with 5,000
 -- conversations and a million messages a row cost nearly twice as much. The columns are in the order of
 -- before, and of MySQL's table: exports have them so.
+DROP TABLE IF EXISTS messages_by_id;
+--bun:split
 CREATE TABLE IF NOT EXISTS messages_by_id (
     conversation_id TEXT    NOT NULL,
     seq_id          INTEGER NOT NULL,
@@ -14,8 +16,9 @@ CREATE TABLE IF NOT EXISTS messages_by_id (
     extra           TEXT
 );
 --bun:split
+--gochat:parts message_id
 INSERT OR IGNORE INTO messages_by_id (conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra)
-SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages ORDER BY message_id;
+SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages;
 --bun:split
 DROP TABLE IF EXISTS messages;
 --bun:split
