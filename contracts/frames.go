@@ -178,6 +178,9 @@ type ErrorData struct {
 // for HTML, which would make six bytes of each < and & and >: nobody reads a frame
 // as HTML.
 func EncodeFrame(typ string, data any) []byte {
+	if d, quick := data.(appender); quick {
+		return appendFrame(make([]byte, 0, 32+len(typ)+d.sizeJSON()), typ, d)
+	}
 	e := newEncoder()
 	defer e.free()
 	e.out.WriteString(`{"type":`)
@@ -188,6 +191,11 @@ func EncodeFrame(typ string, data any) []byte {
 	}
 	e.out.WriteByte('}')
 	return bytes.Clone(e.out.Bytes())
+}
+
+func appendFrame(b []byte, typ string, data appender) []byte {
+	b = strconv.AppendQuote(append(b, `{"type":`...), typ)
+	return append(data.appendJSON(append(b, `,"data":`...)), '}')
 }
 
 // NewMessageData renders a stored message for clients.

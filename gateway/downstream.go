@@ -67,11 +67,14 @@ func (g *Gateway) deliver(m *message.Message, kick *kicks) (frames int) {
 		g.log.Warn("a delivery is for another gateway and is dropped", zap.String("for", to), zap.String("record", m.UUID))
 		return 0
 	}
-	var down pb.Downstream
-	if err := proto.Unmarshal(m.Payload, &down); err != nil {
-		// Trying again would not help, and nobody else reads this topic.
-		g.log.Error("a delivery cannot be decoded and is dropped", zap.String("record", m.UUID), zap.Error(err))
-		return 0
+	down, shared := mq.Decoded(m).(*pb.Downstream)
+	if !shared {
+		down = &pb.Downstream{}
+		if err := proto.Unmarshal(m.Payload, down); err != nil {
+			// Trying again would not help, and nobody else reads this topic.
+			g.log.Error("a delivery cannot be decoded and is dropped", zap.String("record", m.UUID), zap.Error(err))
+			return 0
+		}
 	}
 	for _, d := range down.GetDeliveries() {
 		span := g.pushed(d)

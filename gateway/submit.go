@@ -96,6 +96,7 @@ func (g *Gateway) record(ctx context.Context, up *pb.Upstream, origin string) (*
 		return nil, sending{}, errors.Join(contracts.Invalid("content", "valid UTF-8"), err)
 	}
 	msg := message.NewMessage(g.next(), payload)
+	mq.WithDecoded(msg, up)
 	msg.Metadata = message.Metadata{
 		mq.KeyMetadata:                 up.GetConversationId(),
 		contracts.MetaSchema:           contracts.SchemaVersion,

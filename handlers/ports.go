@@ -3,15 +3,18 @@ package handlers
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Record is one message for one topic of the queue.
+// Record is one message for one topic of the queue. Nobody may change Message once the record is
+// published: readers in the same process share it.
 type Record struct {
 	Topic   string
 	Key     string
-	Payload []byte
+	Message proto.Message
 }
 
 // Outbox publishes records, all or none. A downstream topic that is gone with

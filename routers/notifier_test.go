@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -28,10 +27,7 @@ type gatewayLog map[string][]*pb.Delivery
 
 func (l gatewayLog) Publish(_ context.Context, out ...handlers.Record) error {
 	for _, o := range out {
-		down := &pb.Downstream{}
-		if err := proto.Unmarshal(o.Payload, down); err != nil {
-			return err
-		}
+		down := o.Message.(*pb.Downstream)
 		gateway, _ := contracts.GatewayOfTopic(o.Topic)
 		l[gateway] = append(l[gateway], down.GetDeliveries()...)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/handlers"
@@ -25,6 +27,7 @@ import (
 // outbox gives handlers the transport's outbox without Watermill's types.
 type outbox struct {
 	out     mq.Outbox
+	over    mq.HandsOver // nil: the transport hands nothing over
 	metrics *middleware.Metrics
 	prefix  string
 	system  string // what the queue is called in traces
@@ -49,7 +52,11 @@ func wrap(deps Deps, id string, out mq.Outbox, err error) (handlers.Outbox, erro
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox of %s: %w", id, err)
 	}
-	return &outbox{out: out, metrics: deps.Metrics, system: deps.QueueSystem, prefix: id + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}, nil
+	over, _ := deps.Transport.(mq.HandsOver)
+	return &outbox{
+		out: out, over: over, metrics: deps.Metrics, system: deps.QueueSystem,
+		prefix: id + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-",
+	}, nil
 }
 
 // Publish publishes all records or none. When a gateway's topic is gone, its users are gone from it
@@ -66,9 +73,15 @@ func (o *outbox) Publish(ctx context.Context, records ...handlers.Record) (err e
 			span.End()
 		}()
 	}
+	traced := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, traced) // kept or not: logs are found by it
 	msgs := make([]mq.Outbound, len(records))
 	for i, r := range records {
-		msgs[i] = mq.Outbound{Topic: r.Topic, Message: o.message(ctx, r)}
+		m, err := o.message(r, traced)
+		if err != nil {
+			return err
+		}
+		msgs[i] = mq.Outbound{Topic: r.Topic, Message: m}
 	}
 	start := time.Now()
 	err = o.out.Publish(ctx, msgs...)
@@ -110,10 +123,19 @@ func (o *outbox) publishKnown(ctx context.Context, msgs []mq.Outbound) error {
 	return o.out.Publish(ctx, durable...)
 }
 
-func (o *outbox) message(ctx context.Context, r handlers.Record) *message.Message {
-	m := message.NewMessage(o.prefix+strconv.FormatUint(o.count.Add(1), 36), r.Payload)
+// message makes a record's message. What the queue hands over within this process is not encoded.
+func (o *outbox) message(r handlers.Record, traced propagation.MapCarrier) (*message.Message, error) {
+	m := message.NewMessage(o.prefix+strconv.FormatUint(o.count.Add(1), 36), nil)
+	if o.over == nil || !o.over.HandsOver(r.Topic) {
+		payload, err := proto.Marshal(r.Message)
+		if err != nil {
+			return nil, fmt.Errorf("encode a record for %s: %w", r.Topic, err)
+		}
+		m.Payload = payload
+	}
+	mq.WithDecoded(m, r.Message)
 	m.Metadata[mq.KeyMetadata] = r.Key
 	m.Metadata[contracts.MetaSchema] = contracts.SchemaVersion
-	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(m.Metadata)) // kept or not: logs are found by it
-	return m
+	maps.Copy(m.Metadata, traced)
+	return m, nil
 }

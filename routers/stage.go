@@ -55,8 +55,8 @@ func decode(h message.HandlerFunc) message.HandlerFunc {
 }
 
 func decodeItem(m *message.Message) (*handlers.Item, error) {
-	up := &pb.Upstream{}
-	if err := decodePayload(m, up); err != nil {
+	up, err := decoded[pb.Upstream](m)
+	if err != nil {
 		return nil, err
 	}
 	if up.GetSenderId() <= 0 || up.GetConversationId() == "" || up.GetTempMessageId() == "" {
@@ -83,6 +83,19 @@ func decodePayload(m *message.Message, into proto.Message) error {
 		return fmt.Errorf("%w: record %s: %w", middleware.ErrUndecodable, m.UUID, err)
 	}
 	return nil
+}
+
+// decoded returns what a record says, which nobody may change: what was published in this process is
+// the publisher's own, and shared. Errors as of decodePayload.
+func decoded[M any, P interface {
+	*M
+	proto.Message
+}](m *message.Message) (P, error) {
+	if shared, ok := mq.Decoded(m).(P); ok {
+		return shared, nil
+	}
+	out := P(new(M))
+	return out, decodePayload(m, out)
 }
 
 // lift makes a stage a router middleware, measured without the stages below it. passed, when
@@ -123,8 +136,8 @@ func decodeRun[M any, P interface {
 	run := mq.Run(msg)
 	out := make([]P, len(run))
 	for i, m := range run {
-		out[i] = P(new(M))
-		if err := decodePayload(m, out[i]); err != nil {
+		var err error
+		if out[i], err = decoded[M, P](m); err != nil {
 			return nil, err
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -31,21 +29,12 @@ func (a *Announcer) Announce(ctx context.Context, in *pb.Announcement) error {
 			ActorID: contracts.UserID(in.GetActorId()).String(), UserIDs: contracts.UserIDs(in.GetUserIds()),
 		}),
 	}
-	records := []handlers.Record{{Topic: contracts.TopicFanout, Key: in.GetConversationId()}}
-	payload, err := proto.Marshal(task)
-	if err != nil {
-		return fmt.Errorf("encode a group event: %w", err)
-	}
-	records[0].Payload = payload
+	records := []handlers.Record{{Topic: contracts.TopicFanout, Key: in.GetConversationId(), Message: task}}
 	if m := in.GetMessage(); m != nil {
-		payload, err := proto.Marshal(&pb.Upstream{
+		records = append(records, handlers.Record{Topic: contracts.TopicUpstream, Key: m.GetConversationId(), Message: &pb.Upstream{
 			SenderId: m.GetSenderId(), ConversationId: m.GetConversationId(), Content: m.GetContent(),
 			MessageType: m.GetMessageType(), TempMessageId: m.GetTempMessageId(), AcceptedAt: m.GetTimestamp(),
-		})
-		if err != nil {
-			return fmt.Errorf("encode a system message: %w", err)
-		}
-		records = append(records, handlers.Record{Topic: contracts.TopicUpstream, Key: m.GetConversationId(), Payload: payload})
+		}})
 	}
 	if err := a.out.Publish(ctx, records...); err != nil {
 		return fmt.Errorf("announce a change of group %d: %w", in.GetGroupId(), err)

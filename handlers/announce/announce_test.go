@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -36,23 +35,24 @@ func TestAnnounce(t *testing.T) {
 	if len(out.calls) != 1 || len(out.calls[0]) != 2 {
 		t.Fatalf("published %v, want both records at once", out.calls)
 	}
-	var task pb.FanoutTask
-	var up pb.Upstream
+	task := &pb.FanoutTask{}
+	up := &pb.Upstream{}
 	for _, r := range out.calls[0] {
-		into := proto.Message(&task)
-		if r.Topic == contracts.TopicUpstream {
-			into = &up
+		if r.Key != "group_9" {
+			t.Fatalf("%s key %q", r.Topic, r.Key)
 		}
-		if err := proto.Unmarshal(r.Payload, into); err != nil || r.Key != "group_9" {
-			t.Fatalf("%s key %q: %v", r.Topic, r.Key, err)
+		if r.Topic == contracts.TopicUpstream {
+			up = r.Message.(*pb.Upstream)
+		} else {
+			task = r.Message.(*pb.FanoutTask)
 		}
 	}
 	// The key of the message that is stored, so that the pipeline finds it.
 	if up.GetSenderId() != 1 || up.GetTempMessageId() != "system:7" || up.GetMessageType() != "system" {
-		t.Errorf("upstream %v", &up)
+		t.Errorf("upstream %v", up)
 	}
 	if task.GetExtraUserIds()[0] != 2 || !strings.Contains(string(task.GetFrame()), `"event":"member-removed","actorId":"1","userIds":["2"]`) {
-		t.Errorf("task %v", &task)
+		t.Errorf("task %v", task)
 	}
 	if task.GetMembersVersion() != 17 {
 		t.Errorf("the task is for membership %d, not 17: each part of it would read the list again", task.GetMembersVersion())

@@ -38,7 +38,7 @@ func (b *boundedOutbox) take(records []handlers.Record) {
 	b.calls++
 	total := 0
 	for _, r := range records {
-		size := len(r.Payload) + len(r.Key) + len(r.Topic)
+		size := proto.Size(r.Message) + len(r.Key) + len(r.Topic)
 		if size > queueRecord {
 			b.t.Fatalf("a record of %d bytes for %s", size, r.Topic)
 		}
@@ -47,12 +47,9 @@ func (b *boundedOutbox) take(records []handlers.Record) {
 			b.events++
 			continue
 		}
-		var down pb.Downstream
-		if err := proto.Unmarshal(r.Payload, &down); err != nil {
-			b.t.Fatal(err)
-		}
-		if len(down.GetDeliveries()) > 1 && len(r.Payload) > recordBytes {
-			b.t.Fatalf("%d deliveries in a record of %d bytes", len(down.GetDeliveries()), len(r.Payload))
+		down := r.Message.(*pb.Downstream)
+		if len(down.GetDeliveries()) > 1 && proto.Size(r.Message) > recordBytes {
+			b.t.Fatalf("%d deliveries in a record of %d bytes", len(down.GetDeliveries()), proto.Size(r.Message))
 		}
 		for _, d := range down.GetDeliveries() {
 			if d.GetOnlyConnectionId() != "" {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -56,10 +55,7 @@ func TestOneRecordPerGatewayInOrder(t *testing.T) {
 		"a": {"message-stored", "new-message", "message-rejected", "message-stored"},
 		"b": {"new-message", "new-message"},
 	} {
-		var down pb.Downstream
-		if err := proto.Unmarshal(byTopic[contracts.TopicDownstream(gw)][0].Payload, &down); err != nil {
-			t.Fatal(err)
-		}
+		down := byTopic[contracts.TopicDownstream(gw)][0].Message.(*pb.Downstream)
 		var got []string
 		for _, d := range down.GetDeliveries() {
 			var f contracts.Frame
@@ -93,16 +89,14 @@ func TestLargeGroupBecomesATask(t *testing.T) {
 	if err := Send(t.Context(), box, env); err != nil {
 		t.Fatal(err)
 	}
-	var task pb.FanoutTask
+	var task *pb.FanoutTask
 	for _, r := range box.records {
 		if r.Topic == contracts.TopicFanout {
-			if err := proto.Unmarshal(r.Payload, &task); err != nil {
-				t.Fatal(err)
-			}
+			task = r.Message.(*pb.FanoutTask)
 		}
 	}
 	if task.GetGroupId() != 8 || task.GetMessage().GetSeqId() != 1 {
-		t.Errorf("task %v", &task)
+		t.Errorf("task %v", task)
 	}
 }
 

@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -82,9 +81,7 @@ func (w *Writer) push(ctx context.Context, gateway string, d *pb.Delivery) error
 	}
 	down := w.open[i]
 	if down.bytes > 0 && down.bytes+size > recordBytes {
-		if err := w.close(down); err != nil {
-			return err
-		}
+		w.close(down)
 	}
 	if down.bytes == 0 {
 		w.bytes += recordOverhead
@@ -95,24 +92,17 @@ func (w *Writer) push(ctx context.Context, gateway string, d *pb.Delivery) error
 }
 
 // close makes a record of what a gateway has to get so far.
-func (w *Writer) close(down *downstream) error {
-	payload, err := proto.Marshal(&pb.Downstream{Deliveries: down.deliveries})
-	if err != nil {
-		return fmt.Errorf("encode a record for gateway %s: %w", down.gateway, err)
-	}
-	w.records = append(w.records, handlers.Record{Topic: contracts.TopicDownstream(down.gateway), Key: down.gateway, Payload: payload})
+func (w *Writer) close(down *downstream) {
+	w.records = append(w.records, handlers.Record{
+		Topic: contracts.TopicDownstream(down.gateway), Key: down.gateway, Message: &pb.Downstream{Deliveries: down.deliveries},
+	})
 	down.deliveries, down.bytes = nil, 0
-	return nil
 }
 
-// Record adds a record.
+// Record adds a record, which nobody may change any more.
 func (w *Writer) Record(ctx context.Context, topic, key string, m proto.Message) error {
-	payload, err := proto.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("encode a record for %s: %w", topic, err)
-	}
-	w.records = append(w.records, handlers.Record{Topic: topic, Key: key, Payload: payload})
-	return w.grow(ctx, recordOverhead+len(payload))
+	w.records = append(w.records, handlers.Record{Topic: topic, Key: key, Message: m})
+	return w.grow(ctx, recordOverhead+proto.Size(m))
 }
 
 // grow counts what was added and publishes what is enough for a call.
@@ -128,9 +118,7 @@ func (w *Writer) grow(ctx context.Context, size int) error {
 func (w *Writer) Flush(ctx context.Context) error {
 	for _, down := range w.open {
 		if down.bytes > 0 {
-			if err := w.close(down); err != nil {
-				return err
-			}
+			w.close(down)
 		}
 	}
 	records := w.records

@@ -42,13 +42,9 @@ func (f *fakeQueue) Publish(_ context.Context, records ...handlers.Record) error
 	}
 	for _, r := range records {
 		f.records++
-		f.largest = max(f.largest, len(r.Payload))
+		f.largest = max(f.largest, proto.Size(r.Message))
 		gw, _ := contracts.GatewayOfTopic(r.Topic)
-		var down pb.Downstream
-		if err := proto.Unmarshal(r.Payload, &down); err != nil {
-			return err
-		}
-		for _, d := range down.GetDeliveries() {
+		for _, d := range r.Message.(*pb.Downstream).GetDeliveries() {
 			var frame struct {
 				Type string
 				Data struct {

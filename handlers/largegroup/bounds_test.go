@@ -33,19 +33,15 @@ func (q *queueWorld) Publish(ctx context.Context, records ...handlers.Record) er
 	total := 0
 	var tasks []handlers.Record
 	for _, r := range records {
-		if len(r.Payload) > queueRecord-1024 {
-			q.t.Fatalf("a record of %d bytes for %s", len(r.Payload), r.Topic)
+		if proto.Size(r.Message) > queueRecord-1024 {
+			q.t.Fatalf("a record of %d bytes for %s", proto.Size(r.Message), r.Topic)
 		}
-		total += len(r.Payload) + queueOverhead
+		total += proto.Size(r.Message) + queueOverhead
 		if r.Topic == contracts.TopicFanout {
 			tasks = append(tasks, r)
 			continue
 		}
-		var down pb.Downstream
-		if err := proto.Unmarshal(r.Payload, &down); err != nil {
-			return err
-		}
-		for _, d := range down.GetDeliveries() {
+		for _, d := range r.Message.(*pb.Downstream).GetDeliveries() {
 			for _, u := range d.GetUserIds() {
 				if q.last[u]++; d.GetSeqId() != q.last[u] {
 					q.t.Fatalf("user %d is pushed message %d at place %d", u, d.GetSeqId(), q.last[u])

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -84,19 +83,11 @@ func (f *fakeWorld) Publish(_ context.Context, records ...handlers.Record) error
 	}
 	for _, r := range records {
 		if r.Topic == contracts.TopicFanout {
-			task := &pb.FanoutTask{}
-			if err := proto.Unmarshal(r.Payload, task); err != nil {
-				return err
-			}
-			f.tasks[r.Key] = append(f.tasks[r.Key], task)
+			f.tasks[r.Key] = append(f.tasks[r.Key], r.Message.(*pb.FanoutTask))
 			continue
 		}
 		f.records++
-		var d pb.Downstream
-		if err := proto.Unmarshal(r.Payload, &d); err != nil {
-			return err
-		}
-		for _, one := range d.GetDeliveries() {
+		for _, one := range r.Message.(*pb.Downstream).GetDeliveries() {
 			for _, u := range one.GetUserIds() {
 				f.got[u] = append(f.got[u], string(one.GetFrame()))
 			}

@@ -3,6 +3,7 @@ package mq
 import (
 	"context"
 	"hash/maphash"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -222,7 +223,7 @@ func (ln *lane) take(most, mostBytes int) []*tracked {
 	}
 	n, bytes := 0, 0
 	for n < min(most, len(ln.queue)) {
-		bytes += len(ln.queue[n].record.Message.Payload)
+		bytes += payloadBytes(ln.queue[n].record.Message)
 		if n > 0 && bytes > mostBytes {
 			break
 		}
@@ -269,30 +270,18 @@ func (l *Lanes) deliver(run []*tracked) bool {
 	}
 }
 
-// compose makes the message of one delivery. Metadata is copied, since a
-// handler may write to it; payloads are shared and must not be written to.
+// compose makes the message of one delivery, which stands for the run. Those of the run are the
+// queue's own, which every subscription is given: nobody may write to them. The one that stands for
+// them has metadata of its own, since middlewares write there.
 func compose(ctx context.Context, run []*tracked) *message.Message {
-	if len(run) == 1 {
-		msg := copyOf(run[0].record.Message)
-		msg.SetContext(ctx)
-		return msg
-	}
 	msgs := make([]*message.Message, len(run))
 	for i, t := range run {
-		msgs[i] = copyOf(t.record.Message)
+		msgs[i] = t.record.Message
 	}
 	first := message.NewMessage(msgs[0].UUID, msgs[0].Payload)
-	first.Metadata = msgs[0].Metadata
+	maps.Copy(first.Metadata, msgs[0].Metadata)
 	first.SetContext(WithRun(ctx, msgs...))
 	return first
-}
-
-func copyOf(m *message.Message) *message.Message {
-	c := message.NewMessage(m.UUID, m.Payload)
-	for k, v := range m.Metadata {
-		c.Metadata[k] = v
-	}
-	return c
 }
 
 // Drain stops deliveries, waits up to DrainTimeout for those in flight, and

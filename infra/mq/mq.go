@@ -52,7 +52,7 @@ const (
 
 // RecordBytes is what MaxRecordBytes bounds.
 func RecordBytes(m *message.Message) int {
-	n := len(m.UUID) + len(m.Payload)
+	n := len(m.UUID) + payloadBytes(m)
 	for k, v := range m.Metadata {
 		n += len(k) + len(v)
 	}

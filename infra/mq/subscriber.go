@@ -92,7 +92,8 @@ type runKey struct{}
 // Run returns the messages that a delivered message stands for, in order. A
 // subscriber with Run > 1 delivers consecutive messages of a lane as one
 // Watermill message: its Ack acknowledges all of them, its Nack brings the same
-// ones again.
+// ones again. They are shared with the queue and its other subscribers, so that nobody may
+// change them.
 func Run(msg *message.Message) []*message.Message {
 	if run, ok := msg.Context().Value(runKey{}).([]*message.Message); ok {
 		return run

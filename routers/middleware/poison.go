@@ -121,9 +121,6 @@ func (b *burial) narrow(run []*message.Message, ctx context.Context, ripe bool) 
 func together(run []*message.Message, ctx context.Context) *message.Message { //nolint:revive // the context is that of the run
 	first := message.NewMessage(run[0].UUID, run[0].Payload)
 	first.Metadata = run[0].Metadata
-	if len(run) == 1 {
-		run = []*message.Message{first}
-	}
 	first.SetContext(mq.WithRun(ctx, run...))
 	return first
 }

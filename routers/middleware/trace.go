@@ -2,6 +2,8 @@ package middleware
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -48,14 +50,15 @@ func (t Trace) Middleware(h message.HandlerFunc) message.HandlerFunc {
 			links[i] = trace.LinkFromContext(others[i].ctx)
 		}
 		ctx, span := tracer.Start(first.ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...), attributes)
-		first.goesOn(ctx)
+		run := slices.Clone(mq.Run(msg))
+		first.goesOn(ctx, run)
 		spans := []trace.Span{span}
 		for _, o := range others {
 			own, s := tracer.Start(o.ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.LinkFromContext(ctx)), attributes)
-			o.goesOn(own)
+			o.goesOn(own, run)
 			spans = append(spans, s)
 		}
-		msg.SetContext(ctx)
+		msg.SetContext(mq.WithRun(ctx, run...))
 		out, err := h(msg)
 		if err != nil {
 			nameUnkept(span, msg)
@@ -82,16 +85,23 @@ func nameUnkept(span trace.Span, msg *message.Message) {
 
 // part is a record of a run with the trace that it came in.
 type part struct {
-	msg     *message.Message
+	at      int // its place in the run
 	ctx     context.Context
 	sampled bool
 }
 
-// goesOn has what becomes of the record continue a span, when its trace is kept.
-func (p part) goesOn(ctx context.Context) {
-	if p.sampled {
-		propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(p.msg.Metadata))
+// goesOn has what becomes of the record continue a span, when its trace is kept: run gets a copy of
+// the record that says so, since the record itself is the queue's.
+func (p part) goesOn(ctx context.Context, run []*message.Message) {
+	if !p.sampled {
+		return
 	}
+	m := run[p.at]
+	own := message.NewMessage(m.UUID, m.Payload)
+	maps.Copy(own.Metadata, m.Metadata)
+	own.SetContext(m.Context())
+	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(own.Metadata))
+	run[p.at] = own
 }
 
 // notSampled ends a traceparent of a trace that is not kept, as we write it.
@@ -100,14 +110,14 @@ const notSampled = "-00"
 // remote returns the first record of a run whose trace is kept, or else the first one that has
 // a trace, and the others whose traces are kept.
 func remote(msg *message.Message) (first part, others []part) {
-	first = part{msg: msg, ctx: msg.Context()}
-	for _, m := range mq.Run(msg) {
+	first = part{ctx: msg.Context()}
+	for i, m := range mq.Run(msg) {
 		parent := m.Metadata.Get(traceParent)
 		if parent == "" || strings.HasSuffix(parent, notSampled) && trace.SpanContextFromContext(first.ctx).IsValid() {
 			continue
 		}
 		sc := contextOf(m)
-		p := part{m, trace.ContextWithRemoteSpanContext(msg.Context(), sc), sc.IsSampled()}
+		p := part{i, trace.ContextWithRemoteSpanContext(msg.Context(), sc), sc.IsSampled()}
 		switch {
 		case p.sampled && first.sampled:
 			others = append(others, p)

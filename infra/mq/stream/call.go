@@ -27,6 +27,9 @@ func weigh(records []record) error {
 			return fmt.Errorf("%w: message %s has %d bytes, the limit is %d", mq.ErrTooLarge, r.msg.UUID, size, mq.MaxRecordBytes)
 		}
 		r.bytes = size + recordOverhead
+		if mq.Decoded(r.msg) != nil {
+			r.bytes += len(r.msg.Payload) + decodedOverhead
+		}
 		total += r.bytes
 	}
 	if total > mq.MaxCallBytes || len(records) >= maxRecords {

@@ -212,6 +212,7 @@ func (c *committer) write(buf []byte, calls []*call) ([]byte, error) {
 	e := &entry{records: make([]record, 0, n)}
 	for _, p := range calls {
 		e.records = append(e.records, p.records...)
+		e.weight += p.bytes
 	}
 	buf = encodeEntry(buf, e.records)
 	e.bytes = len(buf)

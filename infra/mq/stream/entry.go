@@ -33,7 +33,10 @@ type record struct {
 // entry is one group commit.
 type entry struct {
 	records []record
-	bytes   int
+	bytes   int // encoded
+	// weight is what the records take in memory; 0 where they were not weighed, which have nothing
+	// decoded with them.
+	weight int
 }
 
 func offsetOf(index uint64, position int) uint64 { return index<<positionBits | uint64(position) } //nolint:gosec // 0 ≤ position < maxRecords

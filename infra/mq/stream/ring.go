@@ -6,6 +6,9 @@ import "sync"
 // message, its two channels and its metadata map.
 const recordOverhead = 600
 
+// decodedOverhead is what the decoded contents of a record cost in memory beside its bytes.
+const decodedOverhead = 300
+
 // ring holds the newest entries decoded, so that subscribers which keep up never
 // read the journal.
 type ring struct {
@@ -15,16 +18,18 @@ type ring struct {
 	entries []*entry
 	bytes   int
 	limit   int
-	grown   chan struct{} // closed and replaced with each entry
+	// grown are closed with the next entry that has a record of their topic: readers of other topics have
+	// no need of it, and each one that is woken costs as much as a record. They are woken in time by rouse.
+	grown map[uint64]chan struct{}
 }
 
 func newRing(oldest, next uint64, limit int) *ring {
-	return &ring{oldest: oldest, base: next, limit: limit, grown: make(chan struct{})}
+	return &ring{oldest: oldest, base: next, limit: limit, grown: map[uint64]chan struct{}{}}
 }
 
-func (e *entry) cost() int { return e.bytes + len(e.records)*recordOverhead }
+func (e *entry) cost() int { return max(e.bytes+len(e.records)*recordOverhead, e.weight) }
 
-// push adds the next entry and wakes everyone who waits for it.
+// push adds the next entry and wakes the readers of its topics.
 func (r *ring) push(e *entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -36,23 +41,46 @@ func (r *ring) push(e *entry) {
 		r.entries = r.entries[1:]
 		r.base++
 	}
-	close(r.grown)
-	r.grown = make(chan struct{})
+	for i, rec := range e.records {
+		if i > 0 && rec.topic == e.records[i-1].topic {
+			continue
+		}
+		if ch, waited := r.grown[rec.topic]; waited {
+			close(ch)
+			delete(r.grown, rec.topic)
+		}
+	}
 }
 
-// get returns the entry at index when it is in memory. When it does not exist
-// yet, wait is the channel that is closed when there is more; when it is only in
-// the journal, both are nil.
-func (r *ring) get(index uint64) (e *entry, wait <-chan struct{}) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+// rouse wakes all who wait. They find out that what has come is not of their topics, so that their
+// offsets follow: what is behind them may be dropped.
+func (r *ring) rouse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ch := range r.grown {
+		close(ch)
+	}
+	clear(r.grown)
+}
+
+// get returns the entry at index when it is in memory. When it is only in the journal, both results
+// are nil; when it does not exist yet, wait is closed once there is an entry with records of the
+// topic, or by rouse.
+func (r *ring) get(index, topic uint64) (e *entry, wait <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch {
 	case index < r.base:
 		return nil, nil
-	case index-r.base >= uint64(len(r.entries)):
-		return nil, r.grown
+	case index-r.base < uint64(len(r.entries)):
+		return r.entries[index-r.base], nil
 	}
-	return r.entries[index-r.base], nil
+	ch := r.grown[topic]
+	if ch == nil {
+		ch = make(chan struct{})
+		r.grown[topic] = ch
+	}
+	return nil, ch
 }
 
 // first returns the index of the oldest entry of the journal.

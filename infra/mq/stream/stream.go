@@ -164,6 +164,12 @@ func (s *Stream) Outbox(string) (mq.Outbox, error) { return outbox{s.catalog, s.
 // that comes after that call is saved before the call is durable.
 func (s *Stream) FollowUp(string) (mq.Outbox, error) { return outbox{s.catalog, s.follow}, nil }
 
+// HandsOver implements [mq.HandsOver] for topics that one process reads.
+func (s *Stream) HandsOver(topic string) bool {
+	id, err := s.catalog.id(topic)
+	return err == nil && s.catalog.isTail(id)
+}
+
 // settleTimeout bounds the wait for follow-ups to be durable; they are waited for again.
 const settleTimeout = 10 * time.Second
 
@@ -215,6 +221,9 @@ func (s *Stream) Close() error {
 	return s.closeErr
 }
 
+// rouseEvery is how long readers may not follow entries without a record for them.
+const rouseEvery = 100 * time.Millisecond
+
 // housekeep saves offsets and drops entries that nobody needs any more.
 func (s *Stream) housekeep() {
 	defer s.chores.Done()
@@ -222,10 +231,18 @@ func (s *Stream) housekeep() {
 	defer flush.Stop()
 	truncate := time.NewTicker(s.cfg.TruncateEvery)
 	defer truncate.Stop()
+	rouse := time.NewTicker(rouseEvery)
+	defer rouse.Stop()
+	roused := s.ring.end()
 	for {
 		select {
 		case <-s.closing:
 			return
+		case <-rouse.C:
+			if end := s.ring.end(); end != roused {
+				roused = end
+				s.ring.rouse()
+			}
 		case <-flush.C:
 			if err := s.catalog.flush(); err != nil {
 				s.log.Error("offsets of the message log were not saved; a restart delivers again", zap.Error(err))

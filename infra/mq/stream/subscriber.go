@@ -168,7 +168,7 @@ func (p *Subscription) deliver(ctx context.Context, mark func(uint64)) {
 	source := lanes.Source(mark)
 	index, from := indexOf(p.next), int(p.next&(maxRecords-1))+1
 	for ctx.Err() == nil {
-		e, wait, err := p.sub.s.entry(index)
+		e, wait, err := p.sub.s.entry(index, p.id)
 		switch {
 		case err != nil:
 			p.sub.s.unreadable.CompareAndSwap(nil, &err)
@@ -204,9 +204,9 @@ func (p *Subscription) feed(ctx context.Context, source *mq.Source, e *entry, in
 }
 
 // entry returns an entry from memory or from the journal; nil without an error
-// for the place before the first one.
-func (s *Stream) entry(index uint64) (*entry, <-chan struct{}, error) {
-	e, wait := s.ring.get(index)
+// for the place before the first one. What to wait for is as of ring.get.
+func (s *Stream) entry(index, topic uint64) (*entry, <-chan struct{}, error) {
+	e, wait := s.ring.get(index, topic)
 	if e != nil || wait != nil {
 		return e, wait, nil
 	}

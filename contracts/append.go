@@ -1,0 +1,152 @@
+package contracts
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// appender is data whose JSON is appended without reflection: a frame of it is made for each message.
+// The text is the one that encoding/json makes of the type, not escaped for HTML.
+type appender interface {
+	appendJSON(b []byte) []byte
+	// sizeJSON is about how many bytes that appends.
+	sizeJSON() int
+}
+
+func (d StoredData) sizeJSON() int {
+	return 128 + len(d.TempMessageID) + len(d.MessageID) + len(d.ConversationID)
+}
+
+func (d StoredData) appendJSON(b []byte) []byte {
+	b = appendText(append(b, `{"tempMessageId":`...), d.TempMessageID)
+	b = appendText(append(b, `,"messageId":`...), d.MessageID)
+	b = appendText(append(b, `,"conversationId":`...), d.ConversationID)
+	b = strconv.AppendUint(append(b, `,"seqId":`...), d.SeqID, 10)
+	b = strconv.AppendInt(append(b, `,"timestamp":`...), d.Timestamp, 10)
+	return append(b, '}')
+}
+
+func (d MessageData) sizeJSON() int {
+	return 256 + len(d.Content) + len(d.TempMessageID) + len(d.MessageID) + len(d.ConversationID)
+}
+
+func (d MessageData) appendJSON(b []byte) []byte {
+	b = appendText(append(b, `{"messageId":`...), d.MessageID)
+	b = appendText(append(b, `,"conversationId":`...), d.ConversationID)
+	b = strconv.AppendUint(append(b, `,"seqId":`...), d.SeqID, 10)
+	b = appendText(append(b, `,"senderId":`...), d.SenderID)
+	b = appendText(append(b, `,"content":`...), d.Content)
+	b = appendText(append(b, `,"messageType":`...), d.MessageType)
+	b = appendText(append(b, `,"tempMessageId":`...), d.TempMessageID)
+	b = strconv.AppendInt(append(b, `,"timestamp":`...), d.Timestamp, 10)
+	return append(d.appendMore(b), '}')
+}
+
+// appendMore appends what most messages do not have.
+func (d MessageData) appendMore(b []byte) []byte {
+	if d.ReplyToSeq != 0 {
+		b = strconv.AppendUint(append(b, `,"replyToSeq":`...), d.ReplyToSeq, 10)
+	}
+	if len(d.Mentions) > 0 {
+		b = appendTexts(append(b, `,"mentions":`...), d.Mentions)
+	}
+	if d.EditedAt != 0 {
+		b = strconv.AppendInt(append(b, `,"editedAt":`...), d.EditedAt, 10)
+	}
+	if d.RecalledAt != 0 {
+		b = strconv.AppendInt(append(b, `,"recalledAt":`...), d.RecalledAt, 10)
+	}
+	if d.RecalledBy != "" {
+		b = appendText(append(b, `,"recalledBy":`...), d.RecalledBy)
+	}
+	if len(d.Reactions) > 0 {
+		b = appendReactions(append(b, `,"reactions":`...), d.Reactions)
+	}
+	if d.Expired {
+		b = append(b, `,"expired":true`...)
+	}
+	return b
+}
+
+func appendReactions(b []byte, all []ReactionData) []byte {
+	for i, r := range all {
+		b = appendText(append(append(b, separator(i)), `{"reaction":`...), r.Reaction)
+		b = append(b, `,"userIds":`...)
+		if r.UserIDs == nil {
+			b = append(b, `null`...)
+		} else {
+			b = appendTexts(b, r.UserIDs)
+		}
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+func appendTexts(b []byte, texts []string) []byte {
+	if len(texts) == 0 {
+		return append(b, '[', ']')
+	}
+	for i, text := range texts {
+		b = appendText(append(b, separator(i)), text)
+	}
+	return append(b, ']')
+}
+
+// separator is what stands before the element of an array at a place.
+func separator(at int) byte {
+	if at == 0 {
+		return '['
+	}
+	return ','
+}
+
+const hex = "0123456789abcdef"
+
+// appendText appends a string in quotes. What is not UTF-8 becomes U+FFFD, and the separators of
+// lines and paragraphs are escaped, as encoding/json does for the sake of JavaScript.
+func appendText(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		r, size := rune(c), 1
+		if c >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s[i:])
+			if !escaped(r, size) {
+				i += size
+				continue
+			}
+		}
+		b = appendEscape(append(b, s[start:i]...), r)
+		i += size
+		start = i
+	}
+	return append(append(b, s[start:]...), '"')
+}
+
+// escaped reports whether a character beyond ASCII, of so many bytes, is not written as it is.
+func escaped(r rune, size int) bool {
+	return r == utf8.RuneError && size == 1 || r == '\u2028' || r == '\u2029'
+}
+
+func appendEscape(b []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(b, '\\', byte(r))
+	case '\b':
+		return append(b, '\\', 'b')
+	case '\f':
+		return append(b, '\\', 'f')
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	}
+	return append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+}
