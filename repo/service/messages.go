@@ -34,9 +34,9 @@ func (r messages) LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*
 	out := &pb.LookupDedupResponse{Stored: make([]*pb.Message, len(keys))}
 	found, err := r.cache.Stored(ctx, keys)
 	r.missed("look for sends that are stored already", err)
-	hits := 0
+	hits, miss := 0, &pb.Message{}
 	for i := range keys {
-		out.Stored[i] = &pb.Message{}
+		out.Stored[i] = miss
 		if err == nil && found[i].ID != 0 {
 			out.Stored[i] = wire.Proto(&found[i])
 			hits++

@@ -136,12 +136,26 @@ func (m *Metrics) Published(topics iter.Seq[string], took time.Duration, err err
 		return
 	}
 	m.publishes.WithLabelValues(endOK).Observe(took.Seconds())
-	for topic := range topics {
-		if _, of := contracts.GatewayOfTopic(topic); of {
-			topic = forGateways
+	of, n := "", 0
+	for topic := range topics { // as a rule many of the same follow each other
+		if topic != of {
+			m.published(of, n)
+			of, n = topic, 0
 		}
-		m.records.WithLabelValues(topic).Inc()
+		n++
 	}
+	m.published(of, n)
+}
+
+// published counts records for a topic.
+func (m *Metrics) published(topic string, records int) {
+	if records == 0 {
+		return
+	}
+	if _, of := contracts.GatewayOfTopic(topic); of {
+		topic = forGateways
+	}
+	m.records.WithLabelValues(topic).Add(float64(records))
 }
 
 // reasons are why records are poisoned.
