@@ -47,6 +47,8 @@ type conn struct {
 	// refusedAt begins the window in which refused frames are counted, Unix ms.
 	refusedAt int64
 	stopped   bool // the drain ended the reading, of the reader
+	// writeBy is when a write fails that made no progress, Unix milliseconds; of the writer.
+	writeBy int64
 
 	seen     atomic.Int64 // Unix milliseconds of the last sign of life
 	progress atomic.Int64 // Unix milliseconds of the last byte that went out

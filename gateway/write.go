@@ -60,11 +60,17 @@ func (c *conn) send(raw []byte) error {
 	}
 }
 
-// allow sets the deadline of one write: short, so that progress is seen, and never
-// beyond that of a closing socket.
+// allow sets until when a write may take: short, so that progress is seen, and never
+// beyond that of a closing socket. A deadline that is far enough away stays: setting one costs
+// as much as a tenth of a write.
 func (c *conn) allow() error {
-	if err := c.tcp.SetWriteDeadline(time.Now().Add(c.g.cfg.SlowTimeout / 2)); err != nil {
-		return err
+	slow := c.g.cfg.SlowTimeout
+	if now := time.Now(); c.writeBy-now.UnixMilli() < (slow / 4).Milliseconds() {
+		by := now.Add(slow / 2)
+		c.writeBy = by.UnixMilli()
+		if err := c.tcp.SetWriteDeadline(by); err != nil {
+			return err
+		}
 	}
 	// It may have begun to close meanwhile.
 	if until := c.closing.Load(); until != 0 {
