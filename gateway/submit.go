@@ -95,14 +95,14 @@ func (g *Gateway) record(ctx context.Context, up *pb.Upstream, origin string) (*
 	if err != nil {
 		return nil, sending{}, errors.Join(contracts.Invalid("content", "valid UTF-8"), err)
 	}
-	msg := message.NewMessage(g.next(), payload)
-	mq.WithDecoded(msg, up)
-	msg.Metadata = message.Metadata{
+	// Nobody acknowledges what is published, so that it needs none of NewMessage's channels.
+	msg := &message.Message{UUID: g.next(), Payload: payload, Metadata: message.Metadata{
 		mq.KeyMetadata:                 up.GetConversationId(),
 		contracts.MetaSchema:           contracts.SchemaVersion,
 		contracts.MetaOriginGateway:    g.id,
 		contracts.MetaOriginConnection: origin,
-	}
+	}}
+	mq.WithDecoded(msg, up)
 	ctx, spans := g.beginSend(ctx, up)
 	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(msg.Metadata)) // kept or not: logs are found by it
 	return msg, spans, nil

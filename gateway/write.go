@@ -61,8 +61,8 @@ func (c *conn) send(raw []byte) error {
 }
 
 // allow sets until when a write may take: short, so that progress is seen, and never
-// beyond that of a closing socket. A deadline that is far enough away stays: setting one costs
-// as much as a tenth of a write.
+// beyond that of a closing socket. A deadline that is far enough away stays, since each new one
+// moves a timer of the runtime.
 func (c *conn) allow() error {
 	slow := c.g.cfg.SlowTimeout
 	if now := time.Now(); c.writeBy-now.UnixMilli() < (slow / 4).Milliseconds() {

@@ -125,7 +125,8 @@ func (o *outbox) publishKnown(ctx context.Context, msgs []mq.Outbound) error {
 
 // message makes a record's message. What the queue hands over within this process is not encoded.
 func (o *outbox) message(r handlers.Record, traced propagation.MapCarrier) (*message.Message, error) {
-	m := message.NewMessage(o.prefix+strconv.FormatUint(o.count.Add(1), 36), nil)
+	// Nobody acknowledges what is published, so that it needs none of NewMessage's channels.
+	m := &message.Message{UUID: o.prefix + strconv.FormatUint(o.count.Add(1), 36), Metadata: make(message.Metadata, 3)}
 	if o.over == nil || !o.over.HandsOver(r.Topic) {
 		payload, err := proto.Marshal(r.Message)
 		if err != nil {
