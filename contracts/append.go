@@ -100,7 +100,7 @@ func separator(at int) byte {
 	return ','
 }
 
-const hex = "0123456789abcdef"
+const hexDigits = "0123456789abcdef"
 
 // appendText appends a string in quotes. What is not UTF-8 becomes U+FFFD, and the separators of
 // lines and paragraphs are escaped, as encoding/json does for the sake of JavaScript.
@@ -116,7 +116,7 @@ func appendText(b []byte, s string) []byte {
 		r, size := rune(c), 1
 		if c >= utf8.RuneSelf {
 			r, size = utf8.DecodeRuneInString(s[i:])
-			if !escaped(r, size) {
+			if !escapes(r, size) {
 				i += size
 				continue
 			}
@@ -128,8 +128,8 @@ func appendText(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// escaped reports whether a character beyond ASCII, of so many bytes, is not written as it is.
-func escaped(r rune, size int) bool {
+// escapes reports whether a character beyond ASCII, of so many bytes, is not written as it is.
+func escapes(r rune, size int) bool {
 	return r == utf8.RuneError && size == 1 || r == '\u2028' || r == '\u2029'
 }
 
@@ -148,5 +148,5 @@ func appendEscape(b []byte, r rune) []byte {
 	case '\t':
 		return append(b, '\\', 't')
 	}
-	return append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+	return append(b, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }

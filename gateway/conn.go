@@ -32,6 +32,7 @@ type conn struct {
 	issued  int64     // of the token, Unix milliseconds
 	opened  int64     // Unix milliseconds
 	since   time.Time // opened, of the clock that never goes back
+	turn    uint64    // of its handshake, among all of this gateway
 	noted   int64     // when the device was noted last, of the central ticker
 	shard   uint32    // when the central ticker pings it
 
@@ -62,14 +63,17 @@ type grantee struct {
 	tokenID string
 	expires int64
 	issued  int64
+
+	// turn and since are of the handshake: its place among all of this gateway, and when it was.
+	turn  uint64
+	since time.Time
 }
 
 func (g *Gateway) newConn(ws *websocket.Conn, tcp net.Conn, who grantee, device string) *conn {
-	since := time.Now()
-	now := since.UnixMilli()
+	now := who.since.UnixMilli()
 	c := &conn{
 		g: g, id: g.next(), user: who.user, device: device, token: who.token, tokenID: who.tokenID, expires: who.expires,
-		issued: who.issued, opened: now, since: since, noted: now, shard: uint32(g.counter.Load()), ws: ws, tcp: tcp, //nolint:gosec // wraps around as it should
+		issued: who.issued, opened: now, since: who.since, turn: who.turn, noted: now, shard: uint32(g.counter.Load()), ws: ws, tcp: tcp, //nolint:gosec // wraps around as it should
 		unacked: make(chan struct{}, g.cfg.UnackedSends),
 		tuned:   g.tuned(),
 	}
@@ -92,9 +96,12 @@ func (c *conn) run() {
 	g := c.g
 	defer g.conns.Done()
 	defer g.hub.release(c.user)
-	replaced := g.hub.add(c)
-	for _, other := range replaced {
-		other.close(contracts.CloseReplaced, contracts.CloseReasonReplaced)
+	replaced, late := g.hub.add(c)
+	if late {
+		replaced = append(replaced, c)
+	}
+	for _, old := range replaced {
+		old.close(contracts.CloseReplaced, contracts.CloseReasonReplaced)
 	}
 	// In a goroutine of its own: its calls need a deep stack, which this one would
 	// keep for the life of the socket.

@@ -29,6 +29,7 @@ type hub struct {
 	byID    map[string]*conn
 	byUser  map[int64][]*conn
 	slots   map[int64]int // open sockets and handshakes under way
+	turn    uint64        // of the newest handshake
 	waiters map[string]chan<- []byte
 	closed  bool
 }
@@ -47,8 +48,9 @@ func (h *hub) setPerUser(n int) {
 }
 
 // reserve takes a slot for a socket that is about to open. admit is called for an
-// admitted one while the hub cannot close.
-func (h *hub) reserve(user int64, admit func()) admission {
+// admitted one while the hub cannot close, with its turn: a handshake that begins after another one was
+// answered has a higher one.
+func (h *hub) reserve(user int64, admit func(turn uint64)) admission {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -58,7 +60,8 @@ func (h *hub) reserve(user int64, admit func()) admission {
 		return tooManySockets
 	}
 	h.slots[user]++
-	admit()
+	h.turn++
+	admit(h.turn)
 	return admitted
 }
 
@@ -71,18 +74,24 @@ func (h *hub) release(user int64) {
 	}
 }
 
-// add makes a socket reachable and returns those of the same user and device.
-func (h *hub) add(c *conn) (replaced []*conn) {
+// add makes a socket reachable and returns those of the same user and device whose turn was before.
+// late: one whose turn was after is there already, and replaces this one. Goroutines of sockets
+// do not begin in the order of the handshakes.
+func (h *hub) add(c *conn) (replaced []*conn, late bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.byID[c.id] = c
 	for _, other := range h.byUser[c.user] {
-		if c.device != "" && other.device == c.device {
+		switch {
+		case c.device == "" || other.device != c.device:
+		case other.turn > c.turn:
+			late = true
+		default:
 			replaced = append(replaced, other)
 		}
 	}
 	h.byUser[c.user] = append(h.byUser[c.user], c)
-	return replaced
+	return replaced, late
 }
 
 func (h *hub) remove(c *conn) {

@@ -99,7 +99,8 @@ func (g *Gateway) websocketRoute(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer := g.hub.reserve(who.user, func() {
+	answer := g.hub.reserve(who.user, func(turn uint64) {
+		who.turn, who.since = turn, time.Now()
 		g.readers.Add(1)
 		g.conns.Add(1)
 	})

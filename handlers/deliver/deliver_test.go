@@ -6,7 +6,6 @@ import (
 	"errors"
 	"testing"
 
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"

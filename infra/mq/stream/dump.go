@@ -48,7 +48,7 @@ func (s *Stream) Dump(ctx context.Context, w io.Writer, leftOut func(topic strin
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("dump the message log: %w", err)
 		}
-		e, _, err := s.entry(index)
+		e, _, err := s.entry(index, 0) // it is there: no topic is waited for
 		if err != nil {
 			return fmt.Errorf("dump the message log: %w", err)
 		}
