@@ -10,8 +10,8 @@ import (
 )
 
 // sizes are the numbers of rows for which statements are kept prepared on
-// SQLite, ascending: preparing costs more than running.
-var sizes = []int{1, 8, 64}
+// SQLite, ascending: preparing costs more than running, and so does running many small ones.
+var sizes = []int{1, 2, 4, 8, 16, 32, 64, 128}
 
 // maxText bounds the text of one MySQL statement, in bytes: half of the
 // smallest usual max_allowed_packet.
