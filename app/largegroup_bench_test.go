@@ -86,7 +86,7 @@ func newLargeGroup(b *testing.B) *largeGroup {
 	require.NoError(b, err)
 	load := func(map[string]string) (*Config, *conf.Loaded, error) { return cfg, &conf.Loaded{}, nil }
 	a := &app{
-		cfg: cfg, roles: names, log: zap.NewNop(), stack: lifecycle.New(b.Context()),
+		cfg: cfg, roles: rolesOf(names), log: zap.NewNop(), stack: lifecycle.New(b.Context()),
 		settings: newReloader(cfg, &conf.Loaded{}, names, load, zap.NewNop()),
 		loudness: &loudness{log: zap.NewNop(), level: zap.NewAtomicLevel(), configured: cfg.Log.Level},
 	}

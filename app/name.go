@@ -6,17 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gochat/gochat/infra/registry"
 )
-
-// named are the roles in which a process must have its name to itself: those that
-// publish, since whoever opens an outbox ends the one of that name before it, and those
-// that answer calls under it.
-var named = []string{roleRepo, roleLogic, roleMessage, roleFanout, roleJanitor}
 
 // nameProcess gives the process the name that people know it by. It is first: from when an address is
 // open others ask for it.
@@ -45,8 +39,8 @@ func (a *app) claimNames(ctx context.Context) error {
 		if a.cfg.MQ.Driver != DriverKafka || !a.publishes() {
 			return nil
 		}
-		kind := strings.Join(a.roles, "+")
-		if a.whole() {
+		kind := strings.Join(a.roles.names(), "+")
+		if a.roles.whole() {
 			kind = roleAll
 		}
 		name, err := a.registry.ClaimSlot(ctx, kind)
@@ -57,11 +51,11 @@ func (a *app) claimNames(ctx context.Context) error {
 		a.holdName(name)
 		return nil
 	}
-	for _, role := range named {
-		if !a.has(role) {
+	for _, r := range a.roles {
+		if !r.named() {
 			continue
 		}
-		name, err := a.registry.ClaimName(ctx, a.replica(role))
+		name, err := a.registry.ClaimName(ctx, a.replica(r.name))
 		if err != nil {
 			return nameTaken(err)
 		}
@@ -78,10 +72,12 @@ func nameTaken(err error) error {
 	return fmt.Errorf("%w; end that one, or give this one a name of its own (setting name, GOCHAT_NAME)", err)
 }
 
+// named reports whether a process must have the name of its part of a role to itself: it publishes, and
+// whoever opens an outbox ends the one of that name before it, or it answers calls under it.
+func (r role) named() bool { return r.needs&needsOutbox != 0 || len(r.provides) > 0 }
+
 // publishes reports whether this process opens outboxes.
-func (a *app) publishes() bool {
-	return slices.ContainsFunc(named, func(role string) bool { return role != roleRepo && a.has(role) })
-}
+func (a *app) publishes() bool { return a.roles.need(needsOutbox) }
 
 // holdName keeps a name until the process ends, and ends the process when it is lost.
 func (a *app) holdName(name *registry.Name) {

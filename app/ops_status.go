@@ -44,7 +44,7 @@ func (a *app) report(ctx context.Context, alone bool) (*status.Report, error) {
 	b, now := ThisBuild(), time.Now()
 	r := &status.Report{
 		Process: status.Process{
-			Name: a.name, Roles: a.roles, Version: b.version, Revision: b.revision, Go: b.goVersion,
+			Name: a.name, Roles: a.roles.names(), Version: b.version, Revision: b.revision, Go: b.goVersion,
 			StartedAt: a.begun.UnixMilli(), UptimeSeconds: now.Sub(a.begun).Seconds(), LogLevel: a.loudness.state().Level,
 		},
 		Dependencies: []status.Dependency{}, Errors: []status.Line{}, Processes: a.peers(),
@@ -93,7 +93,7 @@ func (a *app) listProcess(ctx context.Context) error {
 	}
 	a.stack.Push("list of processes", func(context.Context) error { members.Close(); return nil })
 	a.members.Store(members)
-	roles := strings.Join(a.roles, ",")
+	roles := strings.Join(a.roles.names(), ",")
 	reg, err := a.registry.Register(ctx, serviceProcess, registry.Instance{
 		ID: a.name + "." + roles, Address: a.name, // nobody calls it as a service
 		Metadata: map[string]string{"roles": roles, "version": ThisBuild().version, "ops": a.opsAddress()},

@@ -75,9 +75,6 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	if q, ok := a.queue.(mq.Fenceable); ok {
 		a.stack.Go("publishing", func(ctx context.Context) error { return a.untilFenced(ctx, q) })
 	}
-	if a.has(roleJanitor) {
-		a.metrics.MustRegister(lagCollector{a.queue, &a.leads})
-	}
 	if a.cfg.MQ.Driver == DriverLog {
 		if err := a.forgetGateways(ctx); err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -56,7 +55,7 @@ func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string
 		debug.SetGCPercent(gcPercent)
 	}
 	a := &app{
-		cfg: cfg, roles: names, log: log.Logger, lines: log.Lines(), stack: lifecycle.New(ctx), begun: time.Now(), recent: recent,
+		cfg: cfg, roles: rolesOf(names), log: log.Logger, lines: log.Lines(), stack: lifecycle.New(ctx), begun: time.Now(), recent: recent,
 		settings: newReloader(cfg, loaded, names, load, log.Logger),
 		loudness: &loudness{log: log.Logger, level: log.Level, configured: cfg.Log.Level},
 	}
@@ -84,7 +83,7 @@ func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string
 
 // greet prints what a person wants to know first.
 func (a *app) greet(stdout io.Writer, took time.Duration) error {
-	_, err := fmt.Fprintf(stdout, "GoChat runs (%s, started in %d ms).\n", strings.Join(a.roles, ", "), took.Milliseconds())
+	_, err := fmt.Fprintf(stdout, "GoChat runs (%s, started in %d ms).\n", strings.Join(a.roles.names(), ", "), took.Milliseconds())
 	if err == nil && a.dir != nil {
 		_, err = fmt.Fprintf(stdout, "  data  %s\n", a.dir.path)
 	}
@@ -152,12 +151,6 @@ func Explain(err error) error {
 	}
 	return err
 }
-
-// has reports whether this process runs a role.
-func (a *app) has(role string) bool { return slices.Contains(a.roles, role) }
-
-// whole reports whether this process runs every role.
-func (a *app) whole() bool { return len(a.roles) == len(roles) }
 
 // DBPath is the embedded database's file.
 func (c *Config) DBPath(dir string) string {

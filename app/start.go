@@ -18,6 +18,7 @@ import (
 	"github.com/gochat/gochat/app/status"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/gateway"
+	"github.com/gochat/gochat/handlers/roster"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/idgen"
 	"github.com/gochat/gochat/infra/lifecycle"
@@ -31,7 +32,7 @@ import (
 // app is a process while it starts: the one place that knows all rooms.
 type app struct {
 	cfg   *Config
-	roles []string
+	roles roleSet
 	name  string // for people, and what its services are registered by
 	slot  string // the name that its outboxes have, and that no other process has
 	log   *zap.Logger
@@ -72,6 +73,7 @@ type app struct {
 	routing routers.Deps
 	repo    *repo.Repo
 	logic   *routers.Logic
+	roster  *roster.Roster // of members; nil: no role has asked for it
 }
 
 // start brings everything up, in the order in which it is needed. Nothing on the
@@ -79,8 +81,9 @@ type app struct {
 // before it is.
 func (a *app) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		a.nameProcess, a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls, a.openRepo, a.openQueue, a.openControl,
-		a.startLogic, a.startServices, a.startRouters, a.startJanitor, a.startFeed, a.startGateway, a.listProcess, a.watchSettings, a.listenToSignals,
+		a.nameProcess, a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls,
+		a.startRoles(beforeQueue), a.openQueue, a.openControl, a.startRoles(beforeServices), a.openServices, a.startRoles(afterServices),
+		a.listProcess, a.watchSettings, a.listenToSignals,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -89,6 +92,24 @@ func (a *app) start(ctx context.Context) error {
 	a.stack.Go("memory", giveMemoryBack)
 	a.started.Store(true)
 	return nil
+}
+
+// startRoles starts this process's roles of a phase. What they provide can be called in this process at once.
+func (a *app) startRoles(now phase) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, r := range a.roles {
+			if r.begins != now {
+				continue
+			}
+			if err := r.start(a, ctx); err != nil {
+				return err
+			}
+			if r.mount != nil {
+				r.mount(a, a.local)
+			}
+		}
+		return nil
+	}
 }
 
 // openAddresses takes the addresses, so that a taken one changes nothing.
@@ -100,7 +121,7 @@ func (a *app) openAddresses(ctx context.Context) (err error) {
 		}
 		return ln, err
 	}
-	if a.has(RoleGateway) {
+	if a.roles.has(RoleGateway) {
 		if a.listener, err = take(a.cfg.Gateway.Listen, "gateway-listen", "GOCHAT_GATEWAY_LISTEN"); err != nil {
 			return err
 		}
@@ -144,9 +165,9 @@ func ignoreClosed(err error) error {
 
 // service names the process's traces by its roles; the one that has all is gochat.
 func (a *app) service() obs.Service {
-	s := obs.Service{Name: "gochat", Instance: a.name, Version: ThisBuild().version, Roles: a.roles}
-	if !a.whole() {
-		s.Name += "-" + strings.Join(a.roles, "-")
+	s := obs.Service{Name: "gochat", Instance: a.name, Version: ThisBuild().version, Roles: a.roles.names()}
+	if !a.roles.whole() {
+		s.Name += "-" + strings.Join(s.Roles, "-")
 	}
 	return s
 }
