@@ -36,7 +36,7 @@ func (a *app) replica(role string) string { return role + "-" + a.slot }
 func (a *app) claimNames(ctx context.Context) error {
 	a.slot = a.name
 	if a.cfg.Name == "" {
-		if a.cfg.MQ.Driver != DriverKafka || !a.publishes() {
+		if a.cfg.MQ.kind().fences == nil || !a.publishes() {
 			return nil
 		}
 		kind := strings.Join(a.roles.names(), "+")
@@ -95,22 +95,23 @@ func (a *app) holdName(name *registry.Name) {
 // the second, … that lives on the same queue, or the only one of its own name.
 func (a *app) nameAlone() error {
 	a.slot = a.name
-	if a.cfg.MQ.Driver != DriverKafka {
+	fences := a.cfg.MQ.kind().fences
+	if fences == nil {
 		return nil
 	}
-	brokers := strings.Join(a.cfg.MQ.Kafka.Brokers, ",")
+	queue := fences(a.cfg.MQ)
 	if a.cfg.Environment != "" {
-		brokers += " " + a.cfg.Environment
+		queue += " " + a.cfg.Environment
 	}
 	if a.cfg.Name != "" {
-		seat, err := registry.Seat(brokers + " " + a.cfg.Name)
+		seat, err := registry.Seat(queue + " " + a.cfg.Name)
 		if err != nil {
 			return nameTaken(fmt.Errorf("take the name %s on this host: %w", a.cfg.Name, err))
 		}
 		a.leaveSeat(seat)
 		return nil
 	}
-	number, seat, ok := registry.Slot(brokers)
+	number, seat, ok := registry.Slot(queue)
 	if ok {
 		a.slot = strings.TrimSuffix(a.name, "-"+strconv.Itoa(os.Getpid())) + "-slot-" + strconv.Itoa(number)
 		a.leaveSeat(seat)

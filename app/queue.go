@@ -4,16 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync/atomic"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
-	"github.com/gochat/gochat/infra/mq/kafka"
-	walog "github.com/gochat/gochat/infra/mq/log"
-	"github.com/gochat/gochat/infra/mq/redisstream"
 	"github.com/gochat/gochat/infra/mq/stream"
 	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/routers"
@@ -51,18 +44,11 @@ func (e embedded) Dump(ctx context.Context, w io.Writer) error {
 }
 
 func (a *app) connectQueue(ctx context.Context) (queue, error) {
-	switch a.cfg.MQ.Driver {
-	case DriverKafka:
-		cfg := a.cfg.MQ.Kafka
-		if cfg.ClientID == "" {
-			cfg.ClientID = a.slot
-		}
-		return kafka.Open(ctx, cfg, a.log)
-	case DriverRedisStream:
-		return redisstream.Open(ctx, a.cfg.MQ.RedisStream, a.log)
+	kind := a.cfg.MQ.kind()
+	if kind.embedded() {
+		return a.cfg.MQ.openEmbedded(a.dir.File(QueueDir), a.log)
 	}
-	s, err := walog.Open(walog.Config{Dir: a.dir.File(QueueDir)}, a.log)
-	return embedded{s}, err
+	return kind.connect(ctx, a.cfg.MQ, a.slot, a.log)
 }
 
 // openQueue connects the message queue and makes the topics.
@@ -75,7 +61,7 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	if q, ok := a.queue.(mq.Fenceable); ok {
 		a.stack.Go("publishing", func(ctx context.Context) error { return a.untilFenced(ctx, q) })
 	}
-	if a.cfg.MQ.Driver == DriverLog {
+	if a.cfg.MQ.kind().embedded() {
 		if err := a.forgetGateways(ctx); err != nil {
 			return err
 		}
@@ -90,7 +76,7 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	}
 	a.routing = routers.Deps{
 		Transport: a.queue, Metrics: middleware.NewMetrics(a.metrics), Log: a.log, Watermill: obs.Watermill(a.log),
-		QueueSystem: a.cfg.MQ.system(), RecordAll: a.cfg.Trace.RecordsAll(),
+		QueueSystem: a.cfg.MQ.kind().system, RecordAll: a.cfg.Trace.RecordsAll(),
 	}
 	return nil
 }
@@ -103,17 +89,6 @@ func (a *app) untilFenced(ctx context.Context, q mq.Fenceable) error {
 	case <-ctx.Done():
 		return nil
 	}
-}
-
-// partitions of the topics that all share. The embedded log has none.
-func (c MQConfig) partitions() int {
-	switch c.Driver {
-	case DriverKafka:
-		return c.Kafka.Partitions
-	case DriverRedisStream:
-		return c.RedisStream.Shards
-	}
-	return 1
 }
 
 // forgetGateways deletes the topics of gateways that lived before this process,
@@ -133,43 +108,4 @@ func (a *app) forgetGateways(ctx context.Context) error {
 		return fmt.Errorf("delete the topics of earlier gateways: %w", err)
 	}
 	return nil
-}
-
-// readers are the groups whose lag is shown. Others may have groups on the same queue.
-var readers = []mq.Reader{
-	{Topic: contracts.TopicUpstream, Group: contracts.GroupMessage},
-	{Topic: contracts.TopicFanout, Group: contracts.GroupFanout},
-	{Topic: contracts.TopicStored, Group: contracts.GroupWebhook},
-	{Topic: contracts.TopicStored, Group: contracts.GroupSearch},
-	{Topic: contracts.TopicPoison, Group: contracts.GroupPoison},
-}
-
-// lagCollector shows how far each group is behind. Of several janitors the one that
-// leads does: figures of several would be added up by whoever sums them.
-type lagCollector struct {
-	queue queue
-	leads *atomic.Bool
-}
-
-var lagDesc = prometheus.NewDesc("gochat_queue_lag",
-	"Messages (in the embedded log: group commits) beyond the group's low-water mark.", []string{"topic", "group"}, nil)
-
-// Describe implements prometheus.Collector, as Collect does.
-func (lagCollector) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
-
-// Collect asks the queue; without an answer there are no figures.
-func (l lagCollector) Collect(ch chan<- prometheus.Metric) {
-	if !l.leads.Load() {
-		return
-	}
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	lag, err := l.queue.Lag(ctx, readers...)
-	if err != nil {
-		return // readiness says that it does not answer
-	}
-	for r, n := range lag {
-		ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(n), r.Topic, r.Group)
-	}
 }

@@ -39,7 +39,7 @@ func (a *app) startGateway(ctx context.Context) error {
 
 func (a *app) gatewayDeps() gateway.Deps {
 	return gateway.Deps{
-		QueueSystem: a.cfg.MQ.system(),
+		QueueSystem: a.cfg.MQ.kind().system,
 		Auth:        pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
 		Groups:   pb.NewGroupServiceClient(a.calls),

@@ -31,9 +31,9 @@ func checkPlaces(here roleSet, cfg *Config) error {
 			return fmt.Errorf("role %s is not in this process, and the processes of one system, which all roles together are, find each other "+
 				"through etcd: set registry.endpoints (GOCHAT_REGISTRY_ENDPOINTS), or run %q, which is everything in one process", r.name, "gochat")
 		}
-		if r.needs&needsQueue != 0 && here.need(needsQueue) && cfg.MQ.Driver == DriverLog {
-			return fmt.Errorf("the embedded message log (mq.driver: log) reaches one process only, and role %s is not in this one: "+
-				"set mq.driver (GOCHAT_MQ_DRIVER) to kafka or redisstream, or run %q, which is everything in one process", r.name, "gochat")
+		if r.needs&needsQueue != 0 && here.need(needsQueue) && cfg.MQ.kind().embedded() {
+			return fmt.Errorf("the embedded message queue (mq.driver: %s) reaches one process only, and role %s is not in this one: "+
+				"set mq.driver (GOCHAT_MQ_DRIVER) to %s, or run %q, which is everything in one process", cfg.MQ.Driver, r.name, oneOf(queueNames(false)), "gochat")
 		}
 	}
 	return nil

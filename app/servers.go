@@ -12,7 +12,7 @@ import (
 func (a *app) openDir(context.Context) (err error) {
 	keys := a.roles.need(needsKeys) && len(a.cfg.Auth.Keys) == 0
 	store := a.roles.need(needsStore) && a.cfg.DB.Driver != db.MySQL
-	if !keys && !store && a.cfg.MQ.Driver != DriverLog {
+	if !keys && !store && !a.cfg.MQ.kind().embedded() {
 		return nil
 	}
 	if a.dir, err = OpenDataDir(a.cfg.DataDir); err != nil {
