@@ -16,7 +16,7 @@ import (
 
 // openCalls makes the way to the services: to those of this process, and by the
 // registry to those of others.
-func (a *app) openCalls(context.Context) error {
+func (a *App) openCalls(context.Context) error {
 	caller := rpc.WithCaller(strings.Join(a.roles.names(), ",") + "/" + a.name)
 	a.local = rpc.NewLocal(rpc.WithLog(a.log), caller)
 	remotes := map[string]grpc.ClientConnInterface{}
@@ -55,7 +55,7 @@ func serving(conn *rpc.Conn) health.Check {
 
 // guardLimits makes the way to what all processes count together, which each does
 // without when it does not answer.
-func (a *app) guardLimits() error {
+func (a *App) guardLimits() error {
 	guard, err := rpc.NewGuard(a.calls, rpc.GuardConfig{
 		Timeout: a.cfg.Limits.SharedTimeout, Pause: time.Second,
 		Probe: func(ctx context.Context, conn grpc.ClientConnInterface) error {

@@ -81,6 +81,8 @@ type MQConfig struct {
 	Driver      string             `mapstructure:"driver"`
 	Kafka       kafka.Config       `mapstructure:"kafka"`
 	RedisStream redisstream.Config `mapstructure:"redisstream"`
+
+	given mq.Transport // by WithTransport
 }
 
 // DefaultConfig returns the settings of a process that is told none: every role, on embedded parts.

@@ -14,7 +14,7 @@ import (
 
 // nameProcess gives the process the name that people know it by. It is first: from when an address is
 // open others ask for it.
-func (a *app) nameProcess(context.Context) error {
+func (a *App) nameProcess(context.Context) error {
 	if a.name = a.cfg.Name; a.name != "" {
 		return nil
 	}
@@ -28,12 +28,12 @@ func (a *app) nameProcess(context.Context) error {
 
 // replica is the name of this process's part of a role, which no other replica
 // has at the same time.
-func (a *app) replica(role string) string { return role + "-" + a.slot }
+func (a *App) replica(role string) string { return role + "-" + a.slot }
 
 // claimNames claims what this process is known by. A name of its own is refused when
 // another process that lives has it. Without one it gets a number, of a dead process of
 // the same roles first: what that left open is then ended at once.
-func (a *app) claimNames(ctx context.Context) error {
+func (a *App) claimNames(ctx context.Context) error {
 	a.slot = a.name
 	if a.cfg.Name == "" {
 		if a.cfg.MQ.kind().fences == nil || !a.publishes() {
@@ -77,10 +77,10 @@ func nameTaken(err error) error {
 func (r role) named() bool { return r.needs&needsOutbox != 0 || len(r.provides) > 0 }
 
 // publishes reports whether this process opens outboxes.
-func (a *app) publishes() bool { return a.roles.need(needsOutbox) }
+func (a *App) publishes() bool { return a.roles.need(needsOutbox) }
 
 // holdName keeps a name until the process ends, and ends the process when it is lost.
-func (a *app) holdName(name *registry.Name) {
+func (a *App) holdName(name *registry.Name) {
 	a.stack.Go("name "+name.String(), func(ctx context.Context) error {
 		select {
 		case err := <-name.Lost():
@@ -93,7 +93,7 @@ func (a *app) holdName(name *registry.Name) {
 
 // nameAlone is for a process that has no registry to ask: on its host it is the first,
 // the second, … that lives on the same queue, or the only one of its own name.
-func (a *app) nameAlone() error {
+func (a *App) nameAlone() error {
 	a.slot = a.name
 	fences := a.cfg.MQ.kind().fences
 	if fences == nil {
@@ -120,7 +120,7 @@ func (a *app) nameAlone() error {
 }
 
 // leaveSeat gives a seat to others at the process's end; nil: there is none.
-func (a *app) leaveSeat(seat io.Closer) {
+func (a *App) leaveSeat(seat io.Closer) {
 	if seat != nil {
 		a.stack.Push("name "+a.slot, func(context.Context) error { return seat.Close() })
 	}

@@ -43,7 +43,7 @@ func (e embedded) Dump(ctx context.Context, w io.Writer) error {
 	})
 }
 
-func (a *app) connectQueue(ctx context.Context) (queue, error) {
+func (a *App) connectQueue(ctx context.Context) (queue, error) {
 	kind := a.cfg.MQ.kind()
 	if kind.embedded() {
 		return a.cfg.MQ.openEmbedded(a.dir.File(QueueDir), a.log)
@@ -52,7 +52,7 @@ func (a *app) connectQueue(ctx context.Context) (queue, error) {
 }
 
 // openQueue connects the message queue and makes the topics.
-func (a *app) openQueue(ctx context.Context) (err error) {
+func (a *App) openQueue(ctx context.Context) (err error) {
 	if a.queue, err = a.connectQueue(ctx); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 }
 
 // untilFenced ends the process when another one has taken its place at the queue.
-func (a *app) untilFenced(ctx context.Context, q mq.Fenceable) error {
+func (a *App) untilFenced(ctx context.Context, q mq.Fenceable) error {
 	select {
 	case err := <-q.Fenced():
 		return fmt.Errorf("the name %s is another process's as well: %w; each process needs a name of its own (setting name, GOCHAT_NAME)", a.slot, err)
@@ -93,7 +93,7 @@ func (a *app) untilFenced(ctx context.Context, q mq.Fenceable) error {
 
 // forgetGateways deletes the topics of gateways that lived before this process,
 // which has the log to itself: none of them lives. Elsewhere the janitor does it.
-func (a *app) forgetGateways(ctx context.Context) error {
+func (a *App) forgetGateways(ctx context.Context) error {
 	topics, err := a.queue.Topics(ctx)
 	if err != nil {
 		return err

@@ -77,6 +77,9 @@ func (k queueKind) embedded() bool { return k.open != nil }
 
 // kind is the row of mq.driver; that of the embedded log before it was validated that there is one.
 func (c MQConfig) kind() queueKind {
+	if c.given != nil {
+		return givenKind(c.given, c.Driver)
+	}
 	kinds := queueKinds()
 	for _, k := range kinds {
 		if k.name == c.Driver {

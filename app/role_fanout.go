@@ -10,7 +10,7 @@ import (
 )
 
 // startFanout starts the delivery to large groups.
-func (a *app) startFanout(context.Context) error {
+func (a *App) startFanout(context.Context) error {
 	out, err := routers.NewFollowUp(a.routing, a.replica(RoleFanout))
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 )
 
 // startFeed starts what follows stored messages.
-func (a *app) startFeed(context.Context) error {
+func (a *App) startFeed(context.Context) error {
 	if err := a.startSearch(); err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (a *app) startFeed(context.Context) error {
 
 // startSearch keeps the search index up to date. What was stored before there was an
 // index is read from the database, once the queue keeps what comes after.
-func (a *app) startSearch() error {
+func (a *App) startSearch() error {
 	h := searchindex.New(pb.NewSearchRepoClient(a.calls))
 	r, err := routers.NewSearchRouter(a.cfg.Router, a.routing, h)
 	if err != nil {
@@ -42,7 +42,7 @@ func (a *app) startSearch() error {
 	return nil
 }
 
-func (a *app) reportBackfill(messages int64, err error) {
+func (a *App) reportBackfill(messages int64, err error) {
 	switch {
 	case err != nil:
 		a.log.Warn("the search index waits for earlier messages; it tries again", zap.Error(err))
@@ -53,7 +53,7 @@ func (a *app) reportBackfill(messages int64, err error) {
 
 // startWebhooks follows the events also when there are no hooks: a consumer group
 // that was there once and reads no more holds up what the queue may drop.
-func (a *app) startWebhooks() error {
+func (a *App) startWebhooks() error {
 	news := pb.NewFeedRepoClient(a.calls)
 	feed, err := webhook.NewLive(a.cfg.Webhook, webhook.Deps{
 		News: news, Cursors: news, Messages: pb.NewMessageRepoClient(a.calls),

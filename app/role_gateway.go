@@ -13,7 +13,7 @@ import (
 )
 
 // startGateway starts the edge, and waits until it takes connections.
-func (a *app) startGateway(ctx context.Context) error {
+func (a *App) startGateway(ctx context.Context) error {
 	g, err := gateway.New(a.cfg.Gateway.Config, a.gatewayDeps())
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (a *app) startGateway(ctx context.Context) error {
 	}
 }
 
-func (a *app) gatewayDeps() gateway.Deps {
+func (a *App) gatewayDeps() gateway.Deps {
 	return gateway.Deps{
 		QueueSystem: a.cfg.MQ.kind().system,
 		Auth:        pb.NewAuthServiceClient(a.calls), Users: pb.NewUserServiceClient(a.calls),
@@ -55,7 +55,7 @@ func (a *app) gatewayDeps() gateway.Deps {
 
 // listGateway makes the gateway known beside the session registry, which may be away or
 // lose what it holds.
-func (a *app) listGateway(ctx context.Context, id string) error {
+func (a *App) listGateway(ctx context.Context, id string) error {
 	if a.registry == nil {
 		return nil // whoever asks is in this process, and hears the gateway itself
 	}

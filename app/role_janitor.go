@@ -15,7 +15,7 @@ import (
 
 // startJanitor does the chores: as the elected one, or alone where there is no
 // registry and so nobody else.
-func (a *app) startJanitor(context.Context) error {
+func (a *App) startJanitor(context.Context) error {
 	a.metrics.MustRegister(leadsMetric(&a.leads), lagCollector{a.queue, &a.leads})
 	chores, err := a.chores()
 	if err != nil {
@@ -39,7 +39,7 @@ func (a *app) startJanitor(context.Context) error {
 }
 
 // chores are what the process that leads does, at the same time.
-func (a *app) chores() ([]func(context.Context) error, error) {
+func (a *App) chores() ([]func(context.Context) error, error) {
 	topics, err := janitor.New(a.cfg.Janitor, janitor.Deps{
 		Topics: a.queue, Gateways: pb.NewSessionRepoClient(a.calls), Report: a.reportChores,
 	})
@@ -72,7 +72,7 @@ func (a *app) chores() ([]func(context.Context) error, error) {
 	return []func(context.Context) error{topics.Run, crier.Run, census.Run, keeper.Run, sweeper.Run}, nil
 }
 
-func (a *app) reportChores(deleted []string, err error) {
+func (a *App) reportChores(deleted []string, err error) {
 	if err != nil {
 		a.log.Warn("the janitor could not finish its round; it tries again", zap.Error(err))
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 // startLogic makes the services that the gateway calls.
-func (a *app) startLogic(context.Context) error {
+func (a *App) startLogic(context.Context) error {
 	out, err := routers.NewOutbox(a.routing, a.replica(RoleLogic))
 	if err != nil {
 		return err
@@ -33,13 +33,14 @@ func (a *app) startLogic(context.Context) error {
 	return errors.Join(a.makeAccounts(notifier), a.makeTalk(notifier), a.makeGroups(out), a.makePersonal(notifier))
 }
 
-func (a *app) mountLogic(on grpc.ServiceRegistrar) { a.logic.Mount(on) }
+func (a *App) mountLogic(on grpc.ServiceRegistrar) { a.logic.Mount(on) }
 
 // makeAccounts makes the services of accounts, tokens and profiles.
-func (a *app) makeAccounts(notifier handlers.Notifier) error {
+func (a *App) makeAccounts(notifier handlers.Notifier) error {
 	users := pb.NewUserRepoClient(a.calls)
 	tokens, err := auth.New(a.withKeys(a.cfg.Auth), auth.Deps{
 		Accounts: users, Revocations: users, Devices: pb.NewDeviceRepoClient(a.calls), Notifier: notifier, IDs: a.ids, Limits: a.limits,
+		Verifier: a.verifier,
 	})
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (a *app) makeAccounts(notifier handlers.Notifier) error {
 }
 
 // withKeys gives a configuration without keys those of the data directory.
-func (a *app) withKeys(c auth.Config) auth.Config {
+func (a *App) withKeys(c auth.Config) auth.Config {
 	if len(c.Keys) == 0 {
 		c.Keys, c.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
 	}
@@ -65,7 +66,7 @@ func (a *app) withKeys(c auth.Config) auth.Config {
 }
 
 // makeTalk makes the services of conversations, of messages that are stored, and of their search.
-func (a *app) makeTalk(notifier handlers.Notifier) error {
+func (a *App) makeTalk(notifier handlers.Notifier) error {
 	convs := pb.NewConversationRepoClient(a.calls)
 	conversations, err := conversation.New(a.cfg.Conversation, conversation.Deps{
 		Conversations: convs, Directory: convs, Members: pb.NewGroupRepoClient(a.calls), Notifier: notifier,
@@ -91,7 +92,7 @@ func (a *app) makeTalk(notifier handlers.Notifier) error {
 }
 
 // makeGroups makes the service of groups, whose changes are announced through out.
-func (a *app) makeGroups(out handlers.Outbox) error {
+func (a *App) makeGroups(out handlers.Outbox) error {
 	stored := pb.NewGroupRepoClient(a.calls)
 	groups, err := group.New(a.cfg.Group, group.Deps{Groups: stored, Changes: stored, Announcer: announce.New(out), IDs: a.ids})
 	if err != nil {
@@ -103,7 +104,7 @@ func (a *app) makeGroups(out handlers.Outbox) error {
 }
 
 // makePersonal makes the services of devices, receipts and presence.
-func (a *app) makePersonal(notifier handlers.EachNotifier) (err error) {
+func (a *App) makePersonal(notifier handlers.EachNotifier) (err error) {
 	if a.logic.Devices, err = device.New(pb.NewDeviceRepoClient(a.calls), notifier); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // startMessage starts the pipeline.
-func (a *app) startMessage(context.Context) error {
+func (a *App) startMessage(context.Context) error {
 	out, err := routers.NewFollowUp(a.routing, a.replica(RoleMessage))
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (a *app) startMessage(context.Context) error {
 
 // groupMembers are the lists of groups' members that deliveries of this process remember, whichever
 // role makes them.
-func (a *app) groupMembers() *roster.Roster {
+func (a *App) groupMembers() *roster.Roster {
 	if a.roster == nil {
 		a.roster = roster.New(pb.NewGroupRepoClient(a.calls))
 		a.metrics.MustRegister(rosterMetrics(a.roster)...)
@@ -44,7 +44,7 @@ func (a *app) groupMembers() *roster.Roster {
 
 // startHints starts what tells sockets of messages that are not pushed to them. It stops
 // after the router that uses it.
-func (a *app) startHints(out handlers.Outbox) *hint.Hinter {
+func (a *App) startHints(out handlers.Outbox) *hint.Hinter {
 	h := hint.New(out, func(err error) {
 		a.log.Warn("sockets were not told to pull messages that could not be pushed", zap.Error(err))
 	})

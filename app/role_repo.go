@@ -12,7 +12,7 @@ import (
 )
 
 // startRepo opens the database and the cache.
-func (a *app) startRepo(ctx context.Context) error {
+func (a *App) startRepo(ctx context.Context) error {
 	cfg := a.cfg.Config
 	if cfg.DB.Driver != db.MySQL {
 		cfg.DB.Path = a.cfg.DBPath(a.dir.path)
@@ -40,12 +40,12 @@ func (a *app) startRepo(ctx context.Context) error {
 	return nil
 }
 
-func (a *app) mountRepo(on grpc.ServiceRegistrar) { a.repo.Register(on) }
+func (a *App) mountRepo(on grpc.ServiceRegistrar) { a.repo.Register(on) }
 
 // followIDs makes ids greater than those that are stored: a clock that was set back before
 // this start would make some of them again. With a registry, the worker id's lease keeps
 // such times apart.
-func (a *app) followIDs(ctx context.Context) error {
+func (a *App) followIDs(ctx context.Context) error {
 	if a.registry != nil {
 		return nil
 	}

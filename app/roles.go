@@ -24,11 +24,11 @@ type role struct {
 	// provides are the services that it answers for, and mount registers them once it has
 	// started. Calls of other processes find their way by this list.
 	provides []*grpc.ServiceDesc
-	mount    func(*app, grpc.ServiceRegistrar)
+	mount    func(*App, grpc.ServiceRegistrar)
 	// optional: others do without it for a while.
 	optional bool
 	begins   phase
-	start    func(*app, context.Context) error
+	start    func(*App, context.Context) error
 }
 
 // need is what a role works on, as a set of bits.
@@ -68,8 +68,8 @@ func roles() roleSet {
 	return roleSet{
 		{
 			name: RoleRepo, does: "storage: the only one that touches the database and the cache",
-			needs: needsStore, begins: beforeQueue, start: (*app).startRepo,
-			mount: (*app).mountRepo, provides: []*grpc.ServiceDesc{
+			needs: needsStore, begins: beforeQueue, start: (*App).startRepo,
+			mount: (*App).mountRepo, provides: []*grpc.ServiceDesc{
 				&pb.MessageRepo_ServiceDesc, &pb.ConversationRepo_ServiceDesc, &pb.UserRepo_ServiceDesc, &pb.GroupRepo_ServiceDesc,
 				&pb.SessionRepo_ServiceDesc, &pb.FeedRepo_ServiceDesc, &pb.SearchRepo_ServiceDesc, &pb.LimitRepo_ServiceDesc,
 				&pb.DeviceRepo_ServiceDesc, &pb.ReceiptRepo_ServiceDesc, &pb.PresenceRepo_ServiceDesc, &pb.PoisonRepo_ServiceDesc,
@@ -79,8 +79,8 @@ func roles() roleSet {
 		{
 			name: RoleLogic, does: "accounts, conversations, history: the business rules",
 			needs: needsKeys | needsIDs | needsQueue | needsOutbox, calls: []string{RoleRepo},
-			begins: beforeServices, start: (*app).startLogic,
-			mount: (*app).mountLogic, provides: []*grpc.ServiceDesc{
+			begins: beforeServices, start: (*App).startLogic,
+			mount: (*App).mountLogic, provides: []*grpc.ServiceDesc{
 				&pb.AuthService_ServiceDesc, &pb.UserService_ServiceDesc, &pb.ConversationService_ServiceDesc,
 				&pb.MessageService_ServiceDesc, &pb.GroupService_ServiceDesc, &pb.SearchService_ServiceDesc,
 				&pb.DeviceService_ServiceDesc, &pb.ReceiptService_ServiceDesc, &pb.PresenceService_ServiceDesc,
@@ -89,27 +89,27 @@ func roles() roleSet {
 		{
 			name: RoleMessage, does: "the message pipeline: number, store, deliver",
 			needs: needsIDs | needsQueue | needsOutbox, calls: []string{RoleRepo},
-			begins: afterServices, start: (*app).startMessage,
+			begins: afterServices, start: (*App).startMessage,
 		},
 		{
 			name: RoleFanout, does: "delivery to large groups",
 			needs: needsQueue | needsOutbox, calls: []string{RoleRepo},
-			begins: afterServices, start: (*app).startFanout,
+			begins: afterServices, start: (*App).startFanout,
 		},
 		{
 			name: RoleFeed, does: "what others want of stored messages: webhooks, the search index",
 			needs: needsQueue, calls: []string{RoleRepo}, optional: true,
-			begins: afterServices, start: (*app).startFeed,
+			begins: afterServices, start: (*App).startFeed,
 		},
 		{
 			name: RoleJanitor, does: "chores that one process does for all: topics of dead gateways",
 			needs: needsQueue | needsOutbox, calls: []string{RoleRepo}, optional: true,
-			begins: afterServices, start: (*app).startJanitor,
+			begins: afterServices, start: (*App).startJanitor,
 		},
 		{
 			name: RoleGateway, does: "HTTP and WebSocket for clients, and the web client",
 			needs: needsQueue, calls: []string{RoleRepo, RoleLogic},
-			begins: afterServices, start: (*app).startGateway,
+			begins: afterServices, start: (*App).startGateway,
 		},
 	}
 }

@@ -51,7 +51,7 @@ func checkServers(here roleSet, cfg *Config) error {
 	if !here.need(needsStore) {
 		return nil
 	}
-	if !here.whole() && len(cfg.KV.Addrs) == 0 {
+	if !here.whole() && len(cfg.KV.Addrs) == 0 && cfg.Cache == nil {
 		return errors.New("role repo in a process of its own shares its cache with others: set kv.addrs (GOCHAT_KV_ADDRS) to a Redis")
 	}
 	base := cfg.DB

@@ -9,7 +9,7 @@ import (
 )
 
 // openDir takes the data directory when something in this process is embedded.
-func (a *app) openDir(context.Context) (err error) {
+func (a *App) openDir(context.Context) (err error) {
 	keys := a.roles.need(needsKeys) && len(a.cfg.Auth.Keys) == 0
 	store := a.roles.need(needsStore) && a.cfg.DB.Driver != db.MySQL
 	if !keys && !store && !a.cfg.MQ.kind().embedded() {
@@ -32,7 +32,7 @@ func (a *app) openDir(context.Context) (err error) {
 
 // openRegistry joins the registry, when there is one, and gets this process's
 // worker id.
-func (a *app) openRegistry(ctx context.Context) (err error) {
+func (a *App) openRegistry(ctx context.Context) (err error) {
 	if !a.cfg.Registry.Enabled() {
 		if err := a.nameAlone(); err != nil {
 			return err

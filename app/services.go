@@ -15,12 +15,12 @@ import (
 )
 
 // serves reports whether other processes call services of this one.
-func (a *app) serves() bool {
+func (a *App) serves() bool {
 	return a.cfg.Registry.Enabled() && len(a.roles.providers()) > 0
 }
 
 // openServices opens this process's services to others, once they are there.
-func (a *app) openServices(ctx context.Context) error {
+func (a *App) openServices(ctx context.Context) error {
 	if !a.serves() {
 		return nil
 	}
@@ -60,7 +60,7 @@ func callable(answers map[string]error) bool {
 }
 
 // tellReady keeps the health service's word for readiness up to date.
-func (a *app) tellReady(ctx context.Context, server *rpc.Server) error {
+func (a *App) tellReady(ctx context.Context, server *rpc.Server) error {
 	const every = time.Second
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

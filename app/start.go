@@ -1,85 +1,19 @@
-// Package app makes a process of the rooms of the house: it has the settings, opens the servers
-// that the settings name, and starts the roles that are asked for.
 package app
 
 import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strings"
-	"sync/atomic"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
-	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/app/status"
-	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/gateway"
-	"github.com/gochat/gochat/handlers/roster"
-	"github.com/gochat/gochat/infra/health"
-	"github.com/gochat/gochat/infra/idgen"
-	"github.com/gochat/gochat/infra/lifecycle"
 	"github.com/gochat/gochat/infra/obs"
-	"github.com/gochat/gochat/infra/registry"
-	"github.com/gochat/gochat/infra/rpc"
-	"github.com/gochat/gochat/repo"
-	"github.com/gochat/gochat/routers"
 )
-
-// app is a process while it starts: the one place that knows all rooms.
-type app struct {
-	cfg   *Config
-	roles roleSet
-	name  string // for people, and what its services are registered by
-	slot  string // the name that its outboxes have, and that no other process has
-	log   *zap.Logger
-	lines prometheus.Collector // of the log
-	stack *lifecycle.Stack
-
-	settings *reloader
-	loudness *loudness
-	heard    chan os.Signal
-	tracing  *obs.Tracing
-
-	started    atomic.Bool
-	leaving    atomic.Bool  // the process is about to stop
-	leads      atomic.Bool  // this process does the chores that one does for all
-	listener   net.Listener // of the gateway
-	calling    net.Listener // of the services
-	operating  net.Listener // of ops.listen; nil: it is off
-	dir        *dataDir     // nil: nothing is embedded
-	secrets    secrets
-	metrics    *prometheus.Registry
-	checks     *health.Checks
-	pulse      *health.Pulse
-	recent     *obs.Recent // lines of the log
-	meter      *status.Meter
-	everywhere *status.Everywhere
-	begun      time.Time
-	members    atomic.Pointer[registry.Members] // all processes; nil: there is one
-	server     *rpc.Server                      // of the services; nil: nobody calls this process
-	gateway    *gateway.Gateway                 // nil: it is not in this process
-	registry   *registry.Registry               // nil: every role is in this process
-	ids        *idgen.Generator
-
-	// local are the services of this process; calls reaches those of others as well.
-	local   *rpc.Local
-	calls   grpc.ClientConnInterface
-	limits  pb.LimitRepoClient
-	queue   queue
-	routing routers.Deps
-	repo    *repo.Repo
-	logic   *routers.Logic
-	roster  *roster.Roster // of members; nil: no role has asked for it
-}
 
 // start brings everything up, in the order in which it is needed. Nothing on the
 // disk is touched before the address is ours, nothing in the data directory
 // before it is.
-func (a *app) start(ctx context.Context) error {
+func (a *App) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		a.nameProcess, a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls,
 		a.startRoles(beforeQueue), a.openQueue, a.openControl, a.startRoles(beforeServices), a.openServices, a.startRoles(afterServices),
@@ -89,13 +23,15 @@ func (a *app) start(ctx context.Context) error {
 			return err
 		}
 	}
-	a.stack.Go("memory", giveMemoryBack)
+	if a.program != nil {
+		a.stack.Go("memory", giveMemoryBack)
+	}
 	a.started.Store(true)
 	return nil
 }
 
 // startRoles starts this process's roles of a phase. What they provide can be called in this process at once.
-func (a *app) startRoles(now phase) func(context.Context) error {
+func (a *App) startRoles(now phase) func(context.Context) error {
 	return func(ctx context.Context) error {
 		for _, r := range a.roles {
 			if r.begins != now {
@@ -113,7 +49,7 @@ func (a *app) startRoles(now phase) func(context.Context) error {
 }
 
 // openAddresses takes the addresses, so that a taken one changes nothing.
-func (a *app) openAddresses(ctx context.Context) (err error) {
+func (a *App) openAddresses(ctx context.Context) (err error) {
 	take := func(address, setting, env string) (net.Listener, error) {
 		ln, err := listen(ctx, address, "--"+setting+" or "+env)
 		if err == nil {
@@ -164,7 +100,7 @@ func ignoreClosed(err error) error {
 }
 
 // service names the process's traces by its roles; the one that has all is gochat.
-func (a *app) service() obs.Service {
+func (a *App) service() obs.Service {
 	s := obs.Service{Name: "gochat", Instance: a.name, Version: ThisBuild().version, Roles: a.roles.names()}
 	if !a.roles.whole() {
 		s.Name += "-" + strings.Join(s.Roles, "-")
@@ -172,7 +108,7 @@ func (a *app) service() obs.Service {
 	return s
 }
 
-func (a *app) openObservation(ctx context.Context) (err error) {
+func (a *App) openObservation(ctx context.Context) (err error) {
 	if a.tracing, err = obs.StartTracing(ctx, a.cfg.Trace, a.service(), a.log); err != nil {
 		return err
 	}
