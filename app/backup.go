@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/db"
-	"github.com/gochat/gochat/infra/mq/walog"
 	"github.com/gochat/gochat/repo/backup"
 )
 
@@ -28,7 +27,7 @@ func Backup(ctx context.Context, cfg *Config, d *db.DB, out string, o backup.Opt
 	switch {
 	case err == nil:
 		defer func() { err = errors.Join(err, dir.Close()) }()
-		s.Queue = func(ctx context.Context, w io.Writer) error { return dumpOfStopped(ctx, dir.File(QueueDir), w) }
+		s.Queue = func(ctx context.Context, w io.Writer) error { return dumpOfStopped(ctx, cfg.MQ, dir.File(QueueDir), w) }
 	case errors.Is(err, ErrInUse):
 		s.Queue = func(ctx context.Context, w io.Writer) error {
 			return dumpOfRunning(ctx, filepath.Join(cfg.DataDir, controlFile), w)
@@ -36,18 +35,18 @@ func Backup(ctx context.Context, cfg *Config, d *db.DB, out string, o backup.Opt
 	default:
 		return nil, err
 	}
-	if cfg.MQ.Driver != DriverLog {
+	if !cfg.MQ.kind().embedded() {
 		s.Queue = nil // its server keeps it
 	}
 	return backup.Create(ctx, s, out, o)
 }
 
-func dumpOfStopped(ctx context.Context, dir string, w io.Writer) error {
-	q, err := walog.Open(walog.Config{Dir: dir}, zap.NewNop())
+func dumpOfStopped(ctx context.Context, cfg MQConfig, dir string, w io.Writer) error {
+	q, err := cfg.openEmbedded(dir, zap.NewNop())
 	if err != nil {
 		return err
 	}
-	return errors.Join(embedded{q}.Dump(ctx, w), q.Close())
+	return errors.Join(q.Dump(ctx, w), q.Close())
 }
 
 // Restore puts a backup into the data directory; see backup.Target. force puts away what is there;
@@ -62,7 +61,7 @@ func Restore(ctx context.Context, cfg *Config, file string, lock backup.Lock, fo
 	}
 	t := backup.Target{
 		Dir: cfg.DataDir, Database: dbFile, Queue: QueueDir, Secrets: secretsFile, Keep: []string{lockFile, certsDir},
-		LoadQueue: loadQueue,
+		LoadQueue: func(ctx context.Context, dir string, dump io.Reader) error { return loadQueue(ctx, cfg.MQ, dir, dump) },
 	}
 	cut := errors.Is(t.Cut(), backup.ErrCut)
 	if err := t.Vacant(); err != nil && !cut && (!force || !errors.Is(err, backup.ErrNotEmpty)) {
@@ -83,8 +82,8 @@ func Restore(ctx context.Context, cfg *Config, file string, lock backup.Lock, fo
 	return r, false, err
 }
 
-func loadQueue(ctx context.Context, dir string, dump io.Reader) error {
-	q, err := walog.Open(walog.Config{Dir: dir}, zap.NewNop())
+func loadQueue(ctx context.Context, cfg MQConfig, dir string, dump io.Reader) error {
+	q, err := cfg.openEmbedded(dir, zap.NewNop())
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
-	"github.com/gochat/gochat/infra/mq/walog"
 )
 
 // TestABackupOfWhatWasOnlyRestored: what was accepted is in the backup of a directory that no gochat has started
@@ -26,19 +25,21 @@ func TestABackupOfWhatWasOnlyRestored(t *testing.T) {
 	accepted := map[string]string{
 		"groups": line(contracts.TopicUpstream, `"groups":["`+contracts.GroupMessage+`"],`), "no groups": line(contracts.TopicUpstream, ""),
 	}
-	for name, first := range accepted {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			require.NoError(t, loadQueue(t.Context(), dir, strings.NewReader(first+`{"end":1}`)))
-			q, err := walog.Open(walog.Config{Dir: dir}, zap.NewNop())
-			require.NoError(t, err)
-			require.NoError(t, q.Ensure(t.Context(), mq.Topic{Name: gateways, Tail: true}))
-			require.NoError(t, q.Publisher().Publish(gateways, message.NewMessage("two", nil)))
-			require.NoError(t, q.Close())
-			var dump bytes.Buffer
-			require.NoError(t, dumpOfStopped(t.Context(), dir, &dump))
-			assert.Equal(t, first+"{\"end\":1}\n", dump.String())
-		})
+	for _, driver := range queueNames(true) {
+		for name, first := range accepted {
+			t.Run(driver+", "+name, func(t *testing.T) {
+				t.Parallel()
+				dir, cfg := t.TempDir(), MQConfig{Driver: driver}
+				require.NoError(t, loadQueue(t.Context(), cfg, dir, strings.NewReader(first+`{"end":1}`)))
+				q, err := cfg.openEmbedded(dir, zap.NewNop())
+				require.NoError(t, err)
+				require.NoError(t, q.Ensure(t.Context(), mq.Topic{Name: gateways, Tail: true}))
+				require.NoError(t, q.Publisher().Publish(gateways, message.NewMessage("two", nil)))
+				require.NoError(t, q.Close())
+				var dump bytes.Buffer
+				require.NoError(t, dumpOfStopped(t.Context(), cfg, dir, &dump))
+				assert.Equal(t, first+"{\"end\":1}\n", dump.String())
+			})
+		}
 	}
 }

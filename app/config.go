@@ -74,42 +74,15 @@ type Config struct {
 	Debug DebugConfig     `mapstructure:"debug"`
 }
 
-// The message queues.
-const (
-	DriverLog         = "log"
-	DriverKafka       = "kafka"
-	DriverRedisStream = "redisstream"
-)
-
 // MQConfig says which message queue is between the roles.
 type MQConfig struct {
-	// Driver is log (embedded, for everything in one process), kafka or redisstream.
+	// Driver is a name of the table in queue_kinds.go: log (embedded, for everything in one process), kafka
+	// or redisstream.
 	Driver      string             `mapstructure:"driver"`
 	Kafka       kafka.Config       `mapstructure:"kafka"`
 	RedisStream redisstream.Config `mapstructure:"redisstream"`
-}
 
-// system is what the queue is called in traces.
-func (c MQConfig) system() string {
-	switch c.Driver {
-	case DriverKafka:
-		return "kafka"
-	case DriverRedisStream:
-		return "redis"
-	}
-	return "gochat"
-}
-
-func (c MQConfig) validate() error {
-	switch c.Driver {
-	case DriverLog:
-		return nil
-	case DriverKafka:
-		return c.Kafka.Validate()
-	case DriverRedisStream:
-		return c.RedisStream.Validate()
-	}
-	return fmt.Errorf("mq.driver %q: must be log, kafka or redisstream", c.Driver)
+	given mq.Transport // by WithTransport
 }
 
 // DefaultConfig returns the settings of a process that is told none: every role, on embedded parts.

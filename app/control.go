@@ -37,7 +37,7 @@ const (
 )
 
 // openControl answers commands, where the queue is of this process alone.
-func (a *app) openControl(ctx context.Context) error {
+func (a *App) openControl(ctx context.Context) error {
 	q, mine := a.queue.(embedded)
 	if !mine || a.dir == nil {
 		return nil

@@ -18,9 +18,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
-	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/db"
-	"github.com/gochat/gochat/infra/lifecycle"
 	"github.com/gochat/gochat/infra/mq"
 )
 
@@ -65,7 +63,7 @@ func BenchmarkLargeGroup(b *testing.B) {
 // largeGroup is a whole process with gateways that only count.
 type largeGroup struct {
 	b    *testing.B
-	a    *app
+	a    *App
 	conv string
 
 	count     atomic.Int64
@@ -81,17 +79,21 @@ func newLargeGroup(b *testing.B) *largeGroup {
 	b.Helper()
 	cfg := DefaultConfig()
 	cfg.DataDir, cfg.Gateway.Listen = b.TempDir(), "127.0.0.1:0"
-	require.NoError(b, cfg.Validate())
-	names, err := ParseRoles(nil)
+	a, err := New(cfg, WithLogger(zap.NewNop()))
 	require.NoError(b, err)
-	load := func(map[string]string) (*Config, *conf.Loaded, error) { return cfg, &conf.Loaded{}, nil }
-	a := &app{
-		cfg: cfg, roles: names, log: zap.NewNop(), stack: lifecycle.New(b.Context()),
-		settings: newReloader(cfg, &conf.Loaded{}, names, load, zap.NewNop()),
-		loudness: &loudness{log: zap.NewNop(), level: zap.NewAtomicLevel(), configured: cfg.Log.Level},
+	ctx, stop := context.WithCancel(context.WithoutCancel(b.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	b.Cleanup(func() {
+		stop()
+		require.NoError(b, <-ended)
+	})
+	select {
+	case <-a.Ready():
+	case err := <-ended:
+		ended <- err
+		b.Fatal(err)
 	}
-	require.NoError(b, a.start(b.Context()))
-	b.Cleanup(func() { require.NoError(b, a.stack.Stop(a.cfg.StopTimeout())) })
 	g := &largeGroup{b: b, a: a, conv: string(contracts.GroupConversation(benchGroup))}
 	g.populate()
 	for i := range benchGateways {

@@ -36,7 +36,7 @@ type OpsConfig struct {
 }
 
 // operations answers machines, and people with the right to it: a process is asked on ops.listen.
-func (a *app) operations(at net.Addr) http.Handler {
+func (a *App) operations(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	may := newAccess(at, a.cfg.Ops.Token)
 	mux.Handle("/debug/pprof/", may.guard(profiles()))

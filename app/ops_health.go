@@ -28,7 +28,7 @@ var (
 )
 
 // watchHealth makes what the questions for life and readiness are answered from.
-func (a *app) watchHealth() {
+func (a *App) watchHealth() {
 	a.pulse = health.NewPulse(beatEvery, beatLimit)
 	a.stack.Go("pulse", a.pulse.Run)
 	a.checks = health.New(2 * time.Second)
@@ -48,7 +48,7 @@ func (a *app) watchHealth() {
 // leave begins the stop of a process: those who ask hear that it is not ready, and for
 // ops.drain_delay everything goes on, so that they send nobody new when it closes. A part that
 // fails meanwhile ends the wait.
-func (a *app) leave() error {
+func (a *App) leave() error {
 	a.leaving.Store(true)
 	if a.gateway != nil {
 		a.gateway.Leave()
@@ -72,7 +72,7 @@ func (a *app) leave() error {
 }
 
 // answerLive says whether the process gets on, whatever it depends on.
-func (a *app) answerLive(w http.ResponseWriter, _ *http.Request) {
+func (a *App) answerLive(w http.ResponseWriter, _ *http.Request) {
 	state := health.State{Status: health.WordOK}
 	if err := a.pulse.Alive(); err != nil {
 		a.log.Error("not alive", zap.Error(err))
@@ -82,7 +82,7 @@ func (a *app) answerLive(w http.ResponseWriter, _ *http.Request) {
 }
 
 // answerOne says how one dependency is; 404 when this process has none of that name, or not yet.
-func (a *app) answerOne(w http.ResponseWriter, r *http.Request) {
+func (a *App) answerOne(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("dependency")
 	known, err := a.checks.One(r.Context(), name)
 	if !known {

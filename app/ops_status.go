@@ -17,7 +17,7 @@ import (
 const serviceProcess = "process"
 
 // mountStatus adds the status page and what it shows to a server, for whom may lets through.
-func (a *app) mountStatus(mux *http.ServeMux, may access) {
+func (a *App) mountStatus(mux *http.ServeMux, may access) {
 	report := may.guard(status.JSON(a.report, a.log))
 	mux.Handle("GET /status.json", report)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +31,7 @@ func (a *app) mountStatus(mux *http.ServeMux, may access) {
 
 // statusAt is the status page for a gateway's own address. Where a proxy is in front everybody's
 // requests may come from this machine, and look like its own: only the token tells them apart.
-func (a *app) statusAt(at net.Addr) http.Handler {
+func (a *App) statusAt(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	may := newAccess(at, a.cfg.Ops.Token)
 	may.local = may.local && len(a.cfg.Gateway.TrustedProxies) == 0
@@ -40,11 +40,11 @@ func (a *app) statusAt(at net.Addr) http.Handler {
 }
 
 // report tells how this process is and, unless it is asked about it alone, how all are.
-func (a *app) report(ctx context.Context, alone bool) (*status.Report, error) {
+func (a *App) report(ctx context.Context, alone bool) (*status.Report, error) {
 	b, now := ThisBuild(), time.Now()
 	r := &status.Report{
 		Process: status.Process{
-			Name: a.name, Roles: a.roles, Version: b.version, Revision: b.revision, Go: b.goVersion,
+			Name: a.name, Roles: a.roles.names(), Version: b.version, Revision: b.revision, Go: b.goVersion,
 			StartedAt: a.begun.UnixMilli(), UptimeSeconds: now.Sub(a.begun).Seconds(), LogLevel: a.loudness.state().Level,
 		},
 		Dependencies: []status.Dependency{}, Errors: []status.Line{}, Processes: a.peers(),
@@ -69,7 +69,7 @@ func (a *app) report(ctx context.Context, alone bool) (*status.Report, error) {
 }
 
 // peers are the processes that etcd knows of, as last heard.
-func (a *app) peers() []status.Peer {
+func (a *App) peers() []status.Peer {
 	out := []status.Peer{}
 	members := a.members.Load()
 	if members == nil {
@@ -83,7 +83,7 @@ func (a *app) peers() []status.Peer {
 }
 
 // listProcess makes this process known to the status pages of all, and follows who else is there.
-func (a *app) listProcess(ctx context.Context) error {
+func (a *App) listProcess(ctx context.Context) error {
 	if a.registry == nil {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (a *app) listProcess(ctx context.Context) error {
 	}
 	a.stack.Push("list of processes", func(context.Context) error { members.Close(); return nil })
 	a.members.Store(members)
-	roles := strings.Join(a.roles, ",")
+	roles := strings.Join(a.roles.names(), ",")
 	reg, err := a.registry.Register(ctx, serviceProcess, registry.Instance{
 		ID: a.name + "." + roles, Address: a.name, // nobody calls it as a service
 		Metadata: map[string]string{"roles": roles, "version": ThisBuild().version, "ops": a.opsAddress()},
@@ -106,7 +106,7 @@ func (a *app) listProcess(ctx context.Context) error {
 }
 
 // opsAddress is where people of the network find this process's status page; empty: nowhere.
-func (a *app) opsAddress() string {
+func (a *App) opsAddress() string {
 	host, port, err := net.SplitHostPort(a.cfg.Ops.Listen)
 	if err != nil {
 		return ""

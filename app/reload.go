@@ -55,7 +55,7 @@ func newReloader(cfg *Config, loaded *conf.Loaded, roles []string, load Loader, 
 
 // tune has f called with every later configuration that holds. f takes what it can; an error
 // refuses the whole.
-func (a *app) tune(f func(*Config) error) { a.settings.tunes = append(a.settings.tunes, f) }
+func (a *App) tune(f func(*Config) error) { a.settings.tunes = append(a.settings.tunes, f) }
 
 // fromFile reads the configuration again because a file has changed, or may have.
 func (r *reloader) fromFile() {
@@ -173,7 +173,10 @@ func (r *reloader) keep() error {
 
 // watchSettings follows what may change while the process runs: etcd, and the files that
 // settings came from.
-func (a *app) watchSettings(context.Context) error {
+func (a *App) watchSettings(context.Context) error {
+	if a.settings.load == nil {
+		return nil // the program that embeds this has made the configuration
+	}
 	if a.registry != nil {
 		a.stack.Go("settings at etcd", func(ctx context.Context) error {
 			return a.registry.WatchConfig(ctx, a.settings.fromEtcd)

@@ -1,51 +1,162 @@
 package app
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
 // role is a part of GoChat that can run on its own or with others in one
-// process.
+// process. What all processes have to know of it is in its row of the table; how
+// it is made is in its file, role_NAME.go.
 type role struct {
 	name string
 	does string
-	// pipeline: the role is at one end of the message queue.
-	pipeline bool
+	// needs is what it works on.
+	needs need
+	// calls names the roles whose services it calls.
+	calls []string
+	// provides are the services that it answers for, and mount registers them once it has
+	// started. Calls of other processes find their way by this list.
+	provides []*grpc.ServiceDesc
+	mount    func(*App, grpc.ServiceRegistrar)
 	// optional: others do without it for a while.
 	optional bool
+	begins   phase
+	start    func(*App, context.Context) error
 }
+
+// need is what a role works on, as a set of bits.
+type need uint8
+
+const (
+	needsStore  need = 1 << iota // the database and the cache
+	needsKeys                    // the keys that sign tokens
+	needsIDs                     // new ids
+	needsQueue                   // the message queue: it is at one end of it
+	needsOutbox                  // an outbox, under a name that no other process has
+)
+
+// phase is when in the start of a process a role begins. Within a phase it is the table's order.
+type phase int
+
+const (
+	beforeQueue    phase = iota // it has nothing to do with the queue
+	beforeServices              // other processes may call it from the end of this phase on
+	afterServices               // it may call everything
+)
 
 // The roles' names.
 const (
 	roleAll     = "all"
-	roleRepo    = "repo"
-	roleLogic   = "logic"
-	roleMessage = "message"
-	roleFanout  = "fanout"
+	RoleRepo    = "repo"
+	RoleLogic   = "logic"
+	RoleMessage = "message"
+	RoleFanout  = "fanout"
 	RoleFeed    = "feed"
-	roleJanitor = "janitor"
+	RoleJanitor = "janitor"
 	RoleGateway = "gateway"
 )
 
-// roles is the one table of roles, in the order in which they start.
-var roles = []role{
-	{name: roleRepo, does: "storage: the only one that touches the database and the cache"},
-	{name: roleLogic, does: "accounts, conversations, history: the business rules", pipeline: true},
-	{name: roleMessage, does: "the message pipeline: number, store, deliver", pipeline: true},
-	{name: roleFanout, does: "delivery to large groups", pipeline: true},
-	{name: RoleFeed, does: "what others want of stored messages: webhooks, the search index", pipeline: true, optional: true},
-	{name: roleJanitor, does: "chores that one process does for all: topics of dead gateways", pipeline: true, optional: true},
-	{name: RoleGateway, does: "HTTP and WebSocket for clients, and the web client", pipeline: true},
+// roles returns the one table of roles, in the order in which they start and are named.
+func roles() roleSet {
+	return roleSet{
+		{
+			name: RoleRepo, does: "storage: the only one that touches the database and the cache",
+			needs: needsStore, begins: beforeQueue, start: (*App).startRepo,
+			mount: (*App).mountRepo, provides: []*grpc.ServiceDesc{
+				&pb.MessageRepo_ServiceDesc, &pb.ConversationRepo_ServiceDesc, &pb.UserRepo_ServiceDesc, &pb.GroupRepo_ServiceDesc,
+				&pb.SessionRepo_ServiceDesc, &pb.FeedRepo_ServiceDesc, &pb.SearchRepo_ServiceDesc, &pb.LimitRepo_ServiceDesc,
+				&pb.DeviceRepo_ServiceDesc, &pb.ReceiptRepo_ServiceDesc, &pb.PresenceRepo_ServiceDesc, &pb.PoisonRepo_ServiceDesc,
+				&pb.RetentionRepo_ServiceDesc,
+			},
+		},
+		{
+			name: RoleLogic, does: "accounts, conversations, history: the business rules",
+			needs: needsKeys | needsIDs | needsQueue | needsOutbox, calls: []string{RoleRepo},
+			begins: beforeServices, start: (*App).startLogic,
+			mount: (*App).mountLogic, provides: []*grpc.ServiceDesc{
+				&pb.AuthService_ServiceDesc, &pb.UserService_ServiceDesc, &pb.ConversationService_ServiceDesc,
+				&pb.MessageService_ServiceDesc, &pb.GroupService_ServiceDesc, &pb.SearchService_ServiceDesc,
+				&pb.DeviceService_ServiceDesc, &pb.ReceiptService_ServiceDesc, &pb.PresenceService_ServiceDesc,
+			},
+		},
+		{
+			name: RoleMessage, does: "the message pipeline: number, store, deliver",
+			needs: needsIDs | needsQueue | needsOutbox, calls: []string{RoleRepo},
+			begins: afterServices, start: (*App).startMessage,
+		},
+		{
+			name: RoleFanout, does: "delivery to large groups",
+			needs: needsQueue | needsOutbox, calls: []string{RoleRepo},
+			begins: afterServices, start: (*App).startFanout,
+		},
+		{
+			name: RoleFeed, does: "what others want of stored messages: webhooks, the search index",
+			needs: needsQueue, calls: []string{RoleRepo}, optional: true,
+			begins: afterServices, start: (*App).startFeed,
+		},
+		{
+			name: RoleJanitor, does: "chores that one process does for all: topics of dead gateways",
+			needs: needsQueue | needsOutbox, calls: []string{RoleRepo}, optional: true,
+			begins: afterServices, start: (*App).startJanitor,
+		},
+		{
+			name: RoleGateway, does: "HTTP and WebSocket for clients, and the web client",
+			needs: needsQueue, calls: []string{RoleRepo, RoleLogic},
+			begins: afterServices, start: (*App).startGateway,
+		},
+	}
+}
+
+// roleSet is some rows of the table, in its order.
+type roleSet []role
+
+// rolesOf are the rows of names that ParseRoles knows.
+func rolesOf(names []string) roleSet {
+	return slices.DeleteFunc(roles(), func(r role) bool { return !slices.Contains(names, r.name) })
+}
+
+func (s roleSet) names() []string {
+	out := make([]string, 0, len(s))
+	for _, r := range s {
+		out = append(out, r.name)
+	}
+	return out
+}
+
+func (s roleSet) has(name string) bool {
+	return slices.ContainsFunc(s, func(r role) bool { return r.name == name })
+}
+
+// whole reports whether these are all roles.
+func (s roleSet) whole() bool { return len(s) == len(roles()) }
+
+// need reports whether one of them works on something.
+func (s roleSet) need(what need) bool {
+	return slices.ContainsFunc(s, func(r role) bool { return r.needs&what != 0 })
+}
+
+// call reports whether one of them calls services of a role.
+func (s roleSet) call(name string) bool {
+	return slices.ContainsFunc(s, func(r role) bool { return slices.Contains(r.calls, name) })
+}
+
+// providers are those that provide services.
+func (s roleSet) providers() roleSet {
+	return slices.DeleteFunc(slices.Clone(s), func(r role) bool { return len(r.provides) == 0 })
 }
 
 // RoleHelp returns a line for each role, for the help of the command line.
 func RoleHelp() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "    %-9s every role in this process\n", roleAll)
-	for _, r := range roles {
+	for _, r := range roles() {
 		fmt.Fprintf(&b, "    %-9s %s\n", r.name, r.does)
 	}
 	return b.String()
@@ -53,83 +164,14 @@ func RoleHelp() string {
 
 // ParseRoles reads "all" or a list with commas, in the order in which they start.
 func ParseRoles(args []string) ([]string, error) {
-	var asked []string
-	if len(args) > 0 && args[0] != roleAll {
-		asked = strings.Split(args[0], ",")
+	if len(args) == 0 || args[0] == roleAll {
+		return roles().names(), nil
 	}
+	asked := strings.Split(args[0], ",")
 	for _, a := range asked {
-		if !slices.ContainsFunc(roles, func(r role) bool { return r.name == a }) {
+		if !roles().has(a) {
 			return nil, fmt.Errorf("there is no role or command %q", a)
 		}
 	}
-	var names []string
-	for _, r := range roles {
-		if asked == nil || slices.Contains(asked, r.name) {
-			names = append(names, r.name)
-		}
-	}
-	return names, nil
-}
-
-// CheckRoles refuses a set of roles whose parts would not find each other: what
-// is embedded lives in one process, and what is in another process is found
-// through the registry.
-func CheckRoles(names []string, cfg *Config) error {
-	if slices.Contains(names, RoleFeed) { // others need no secrets of receivers
-		if err := cfg.Webhook.Validate(); err != nil {
-			return fmt.Errorf("configuration: %w", err)
-		}
-	}
-	if err := checkPlaces(names, cfg); err != nil {
-		return err
-	}
-	return checkServers(names, cfg)
-}
-
-// checkPlaces refuses roles that would not find those of other processes.
-func checkPlaces(names []string, cfg *Config) error {
-	ends := 0
-	for _, r := range roles {
-		if r.pipeline && slices.Contains(names, r.name) {
-			ends++
-		}
-	}
-	for _, r := range roles {
-		if slices.Contains(names, r.name) || r.optional {
-			continue
-		}
-		if !cfg.Registry.Enabled() {
-			return fmt.Errorf("role %s is not in this process, and the processes of one system, which all roles together are, find each other "+
-				"through etcd: set registry.endpoints (GOCHAT_REGISTRY_ENDPOINTS), or run %q, which is everything in one process", r.name, "gochat")
-		}
-		if r.pipeline && ends > 0 && cfg.MQ.Driver == DriverLog {
-			return fmt.Errorf("the embedded message log (mq.driver: log) reaches one process only, and role %s is not in this one: "+
-				"set mq.driver (GOCHAT_MQ_DRIVER) to kafka or redisstream, or run %q, which is everything in one process", r.name, "gochat")
-		}
-	}
-	return nil
-}
-
-// checkServers refuses roles without what they share with others of their kind.
-func checkServers(names []string, cfg *Config) error {
-	whole := len(names) == len(roles)
-	if slices.Contains(names, roleLogic) && !whole && len(cfg.Auth.Keys) == 0 {
-		return errors.New("role logic signs tokens and needs keys that all of its replicas share: set auth.keys and auth.active_key " +
-			"(GOCHAT_AUTH_KEYS=k1=…, at least 32 bytes; GOCHAT_AUTH_ACTIVE_KEY=k1)")
-	}
-	if slices.Contains(names, roleLogic) && len(cfg.Auth.Keys) == 0 && cfg.Auth.ActiveKey != "" {
-		return fmt.Errorf("configuration: auth.active_key %q: auth.keys has no keys; set both, or neither for keys that the process makes itself", cfg.Auth.ActiveKey)
-	}
-	if !slices.Contains(names, roleRepo) {
-		return nil
-	}
-	if !whole && len(cfg.KV.Addrs) == 0 {
-		return errors.New("role repo in a process of its own shares its cache with others: set kv.addrs (GOCHAT_KV_ADDRS) to a Redis")
-	}
-	base := cfg.DB
-	base.Path = cfg.DBPath(cfg.DataDir)
-	if err := errors.Join(base.Validate(), cfg.KV.Validate()); err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	return nil
+	return rolesOf(asked).names(), nil
 }

@@ -9,19 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/gochat/gochat/infra/conf"
 	"github.com/gochat/gochat/infra/db"
-	"github.com/gochat/gochat/infra/lifecycle"
 	"github.com/gochat/gochat/infra/mq/walog"
-	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/repo/store"
 )
 
@@ -38,53 +32,44 @@ func (c *Config) StopTimeout() time.Duration {
 // load. GOGC overrides it.
 const gcPercent = 300
 
-// Serve runs roles until ctx is done or one of them fails. The configuration was loaded and
+// program is what the command gochat has and a program that embeds GoChat has not: it is told where to look
+// by text, its signals and its heap are GoChat's, and its configuration is read again by load when something of it
+// may have changed.
+type program struct {
+	loaded         *conf.Loaded
+	load           Loader
+	stdout, stderr io.Writer
+}
+
+// logsTo is where the log goes that names no file.
+func (p *program) logsTo() io.Writer {
+	if p == nil {
+		return os.Stderr
+	}
+	return p.stderr
+}
+
+// Serve runs roles as the command gochat until ctx is done or one of them fails. The configuration was loaded and
 // is read again by load when something of it may have changed.
-func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string, load Loader, stdout, stderr io.Writer) (err error) {
-	log, err := cfg.Log.Open(stderr)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	if len(loaded.Unknown) > 0 {
-		log.Warn("these environment variables name no setting; \"gochat config\" lists them all",
-			zap.String("variables", strings.Join(loaded.Unknown, " ")))
-	}
-	recent := obs.NewRecent()
-	log.Logger = log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewTee(c, recent) }))
+func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string, load Loader, stdout, stderr io.Writer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	a := &app{
-		cfg: cfg, roles: names, log: log.Logger, lines: log.Lines(), stack: lifecycle.New(ctx), begun: time.Now(), recent: recent,
-		settings: newReloader(cfg, loaded, names, load, log.Logger),
-		loudness: &loudness{log: log.Logger, level: log.Level, configured: cfg.Log.Level},
-	}
-	defer func() {
-		if stopErr := a.stack.Stop(cfg.StopTimeout()); stopErr != nil {
-			err = errors.Join(err, stopErr)
-		}
-	}()
-	started := time.Now()
-	if err := a.start(ctx); err != nil {
-		return Explain(err)
-	}
-	if err := a.greet(stdout, time.Since(started)); err != nil {
+	a, err := New(cfg, WithRoles(names...))
+	if err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		err := a.leave()
-		log.Info("stopping: what is accepted is finished first")
-		return err
-	case err := <-a.stack.Failed():
-		return err
-	}
+	a.program = &program{loaded: loaded, load: load, stdout: stdout, stderr: stderr}
+	return a.Run(ctx)
 }
 
 // greet prints what a person wants to know first.
-func (a *app) greet(stdout io.Writer, took time.Duration) error {
-	_, err := fmt.Fprintf(stdout, "GoChat runs (%s, started in %d ms).\n", strings.Join(a.roles, ", "), took.Milliseconds())
+func (a *App) greet(took time.Duration) error {
+	if a.program == nil {
+		return nil
+	}
+	stdout := a.program.stdout
+	_, err := fmt.Fprintf(stdout, "GoChat runs (%s, started in %d ms).\n", strings.Join(a.roles.names(), ", "), took.Milliseconds())
 	if err == nil && a.dir != nil {
 		_, err = fmt.Fprintf(stdout, "  data  %s\n", a.dir.path)
 	}
@@ -92,7 +77,7 @@ func (a *app) greet(stdout io.Writer, took time.Duration) error {
 		_, err = fmt.Fprintf(stdout, "  calls %s\n", a.calling.Addr())
 	}
 	if err == nil && a.listener != nil {
-		_, err = fmt.Fprintf(stdout, "  open  %s\n", a.url())
+		_, err = fmt.Fprintf(stdout, "  open  %s\n", a.URL())
 	}
 	if at := a.statusURL(); err == nil && at != "" {
 		_, err = fmt.Fprintf(stdout, "  watch %s (or: gochat top)\n", at)
@@ -104,7 +89,7 @@ func (a *app) greet(stdout io.Writer, took time.Duration) error {
 }
 
 // statusURL is the status page's address; empty: nobody may see it.
-func (a *app) statusURL() string {
+func (a *App) statusURL() string {
 	for _, ln := range []net.Listener{a.operating, a.listener} {
 		if ln != nil && newAccess(ln.Addr(), a.cfg.Ops.Token).open() && (ln == a.operating || a.cfg.Gateway.ServesOps(ln.Addr())) {
 			return urlOf(ln) + "/status"
@@ -112,9 +97,6 @@ func (a *app) statusURL() string {
 	}
 	return ""
 }
-
-// url is the web client's address.
-func (a *app) url() string { return urlOf(a.listener) }
 
 // urlOf is a server's address for people; a wildcard address is shown as localhost.
 func urlOf(ln net.Listener) string {
@@ -152,12 +134,6 @@ func Explain(err error) error {
 	}
 	return err
 }
-
-// has reports whether this process runs a role.
-func (a *app) has(role string) bool { return slices.Contains(a.roles, role) }
-
-// whole reports whether this process runs every role.
-func (a *app) whole() bool { return len(a.roles) == len(roles) }
 
 // DBPath is the embedded database's file.
 func (c *Config) DBPath(dir string) string {

@@ -54,7 +54,7 @@ var settingsOfServers = []conf.Spec{
 	{Path: "log.sample_first", Min: 0, Max: most, Unit: "lines", About: "Lines with the same words that are logged in a second; 0: all. Errors always are."},
 	{Path: "log.sample_every", Min: 1, Max: most, Unit: "lines", About: "Of the lines beyond them each so manieth is logged."},
 
-	{Path: "mq.driver", About: "log (embedded, for everything in one process), kafka or redisstream."},
+	{Path: "mq.driver", About: aboutQueues()},
 	{Path: "mq.kafka.brokers", About: "host:port of some brokers; the others are learned from them."},
 	{Path: "mq.kafka.client_id", About: "What brokers know this process by; empty: its name."},
 	{Path: "mq.kafka.partitions", Min: 1, Max: 1 << 14, Unit: "partitions", About: "Partitions of shared topics; not changed once a topic is there."},

@@ -25,7 +25,10 @@ type loudness struct {
 
 // hearSignals keeps SIGHUP and SIGUSR1, which would end the process, until it has started: that
 // may take minutes, and whoever turns the configuration over signals all processes.
-func (a *app) hearSignals(context.Context) error {
+func (a *App) hearSignals(context.Context) error {
+	if a.program == nil {
+		return nil // they are the program's that embeds this
+	}
 	a.heard = make(chan os.Signal, 4)
 	signal.Notify(a.heard, syscall.SIGHUP, syscall.SIGUSR1)
 	a.stack.Push("signals heard", func(context.Context) error {
@@ -37,7 +40,10 @@ func (a *app) hearSignals(context.Context) error {
 
 // listenToSignals follows SIGHUP (read the configuration again) and SIGUSR1 (step the
 // log's level) until the process stops.
-func (a *app) listenToSignals(context.Context) error {
+func (a *App) listenToSignals(context.Context) error {
+	if a.program == nil {
+		return nil
+	}
 	a.stack.Go("signals", func(ctx context.Context) error {
 		for {
 			select {

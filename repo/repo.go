@@ -15,6 +15,7 @@ import (
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/infra/kv"
+	"github.com/gochat/gochat/repo/cache"
 	"github.com/gochat/gochat/repo/service"
 	"github.com/gochat/gochat/repo/store/sqlstore"
 	"github.com/gochat/gochat/repo/transfer"
@@ -27,6 +28,10 @@ type Config struct {
 	// Gateways lists the gateways that live without asking the cache, at once; nil: nobody
 	// else knows. It is the program's to set.
 	Gateways func() []string `mapstructure:"-"`
+	// Cache and Sessions, both or neither, take the place of what KV describes, and are not closed. They
+	// are the program's to set.
+	Cache    cache.Cache    `mapstructure:"-"`
+	Sessions cache.Sessions `mapstructure:"-"`
 }
 
 // DefaultConfig is SQLite and an embedded cache; DB.Path is left to the caller.
@@ -72,7 +77,7 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	defer cancel()
 	r.db.WatchWrites(sqlstore.ProbeWrite)
 	r.store = sqlstore.New(r.db)
-	if r.cache, err = openCache(opening, cfg.KV, cfg.Gateways); err != nil {
+	if r.cache, err = openCache(opening, cfg); err != nil {
 		return err
 	}
 	follow := service.Follow(r.cache.cache, r.metrics, log)

@@ -2,19 +2,14 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/app"
 	"github.com/gochat/gochat/infra/db"
-	"github.com/gochat/gochat/repo/backup"
 	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
@@ -71,45 +66,6 @@ func migration(cfg *app.Config, use, short string, run func(context.Context, *db
 	}
 }
 
-// stopped lets run work on a store that no running process has: of an embedded one the data directory is
-// taken, as a start does.
-func stopped(cfg *app.Config, run func(context.Context, *db.DB) error) func(context.Context, *db.DB) error {
-	return func(ctx context.Context, d *db.DB) (err error) {
-		if cfg.DB.Driver != db.MySQL {
-			dir, openErr := app.OpenDataDir(cfg.DataDir)
-			if openErr != nil {
-				return openErr
-			}
-			defer func() { err = errors.Join(err, dir.Close()) }()
-		}
-		return run(ctx, d)
-	}
-}
-
-// withStore loads the configuration and lets work work on the store, which has to be
-// there unless it may be made anew.
-func withStore(cmd *cobra.Command, cfg *app.Config, fresh bool, work func(*db.DB) error) (err error) {
-	if _, err := loadConfig(cmd, cfg); err != nil {
-		return err
-	}
-	c := cfg.DB
-	if c.Driver != db.MySQL {
-		c.Path = cfg.DBPath(cfg.DataDir)
-		if err := backup.Cut(cfg.DataDir); err != nil {
-			return err // before a database is opened that is neither the old one nor the new
-		}
-		if _, err := os.Stat(c.Path); err != nil && !fresh {
-			return fmt.Errorf("there is no store at %s; name the data directory by --data-dir, or, for one on MySQL, the settings of a server by --config or GOCHAT_DB_DRIVER=mysql: %w", c.Path, app.Cause(err))
-		}
-	}
-	d, err := db.Open(cmd.Context(), c, zap.NewNop())
-	if err != nil {
-		return app.Explain(err)
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	return app.Explain(work(d))
-}
-
 // report prints what was done with migrations, or that there was nothing to do.
 func report(w io.Writer, names []string, done, nothing string, err error) error {
 	if err != nil {
@@ -124,18 +80,6 @@ func report(w io.Writer, names []string, done, nothing string, err error) error 
 		if _, err := fmt.Fprintln(w, nothing); err != nil {
 			return fmt.Errorf("print what was %s: %w", done, err)
 		}
-	}
-	return nil
-}
-
-// reportNewer says which migrations are of a newer program, if any are.
-func reportNewer(ctx context.Context, d *db.DB, w io.Writer) error {
-	unknown, err := sqlstore.Newer(ctx, d)
-	if err != nil || len(unknown) == 0 {
-		return err
-	}
-	if _, err := fmt.Fprintf(w, "a newer gochat applied %s; this one works beside it\n", strings.Join(unknown, ", ")); err != nil {
-		return fmt.Errorf("print the migrations of a newer gochat: %w", err)
 	}
 	return nil
 }
@@ -160,36 +104,4 @@ func lastMigrations(ctx context.Context, d *db.DB) (string, error) {
 		return "nothing", nil
 	}
 	return strings.Join(names, ", "), nil
-}
-
-// errPending ends status with exit code 1 after its list.
-var errPending = errors.New(`migrations are pending; "gochat migrate up" applies them`)
-
-func migrationStatus(ctx context.Context, d *db.DB, w io.Writer) error {
-	list, err := sqlstore.MigrationStatus(ctx, d)
-	if err != nil {
-		return err
-	}
-	pending := false
-	for _, one := range list {
-		state := "applied " + one.AppliedAt.UTC().Format(time.DateTime)
-		switch {
-		case one.Breaks:
-			state = "of a newer gochat, with which this one cannot work"
-		case one.Unknown:
-			state += ", of a newer gochat, beside which this one works"
-		case one.AppliedAt.IsZero():
-			state, pending = "pending", true
-		}
-		if _, err := fmt.Fprintf(w, "%-30s %s\n", one.Name, state); err != nil {
-			return fmt.Errorf("print the migrations: %w", err)
-		}
-	}
-	if _, err := sqlstore.Newer(ctx, d); err != nil {
-		return err
-	}
-	if pending {
-		return errPending
-	}
-	return nil
 }

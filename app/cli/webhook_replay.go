@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,9 +13,6 @@ import (
 	"github.com/gochat/gochat/repo/store"
 	"github.com/gochat/gochat/repo/store/sqlstore"
 )
-
-// errDeclined ends a command whose question was not answered with yes.
-var errDeclined = errors.New("nothing was changed")
 
 func webhookReplay(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	var (
@@ -93,64 +88,9 @@ func runReplay(ctx context.Context, s *sqlstore.Store, r store.Replay, q questio
 	return q.tell(fmt.Sprintf("%d conversations were moved back, by %d messages.\n", done.Conversations, done.Messages))
 }
 
-func webhookForget(cfg *app.Config, stdout io.Writer) *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{
-		Use: "forget NAME", Args: cobra.ExactArgs(1),
-		Short: "Forget how far a hook has got; one of this name begins anew with the next start",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withHooks(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
-				q := question{yes: yes, in: cmd.InOrStdin(), out: stdout}
-				if err := q.ask(fmt.Sprintf("How far hook %s has got in every conversation is to be forgotten.", args[0])); err != nil {
-					return err
-				}
-				if err := s.ForgetHook(ctx, args[0]); err != nil {
-					return explainHook(err)
-				}
-				return q.tell("It is forgotten.\n")
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	return cmd
-}
-
 func explainHook(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("%w; \"gochat webhook list\" names the hooks that were started, and a conversation is one that has messages", err)
 	}
 	return err
-}
-
-// question asks a person before something is done.
-type question struct {
-	yes bool
-	in  io.Reader
-	out io.Writer
-}
-
-func (q question) tell(text string) error {
-	if _, err := io.WriteString(q.out, text); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
-}
-
-// ask returns nil when the answer is yes.
-func (q question) ask(what string) error {
-	if q.yes {
-		return q.tell(what + "\n")
-	}
-	if err := q.tell(what + " Go on? [y/N] "); err != nil {
-		return err
-	}
-	line, err := bufio.NewReader(io.LimitReader(q.in, 100)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
-		return nil
-	}
-	return errDeclined
 }

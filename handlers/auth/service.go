@@ -148,7 +148,7 @@ func (c Config) Validate() error {
 
 // Deps is what the service works with. Hasher may be nil: bcrypt at
 // Config.BcryptCost. Limits may be nil: wrong passwords are counted by this process
-// alone.
+// alone. Verifier may be nil: the tokens are those that the service issues.
 type Deps struct {
 	Accounts    Accounts
 	Revocations Revocations
@@ -157,6 +157,7 @@ type Deps struct {
 	IDs         handlers.IDs
 	Hasher      Hasher
 	Limits      Limits
+	Verifier    Verifier
 }
 
 // Service implements pb.AuthServiceServer. Its errors are *contracts.Error. It

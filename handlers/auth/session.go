@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // error the call may be made again: the sockets of what is revoked already are closed once
 // more before the token is refused.
 func (s *Service) Logout(ctx context.Context, in *pb.LogoutRequest) (*pb.LogoutResponse, error) {
-	tok, err := s.parse(in.GetToken())
+	tok, err := s.parse(ctx, in.GetToken())
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (s *Service) closeSockets(ctx context.Context, user contracts.UserID, ended
 // it is noted that the device uses the token. Errors: unauthenticated; unavailable when it
 // cannot be told whether the token or the device is revoked.
 func (s *Service) Authenticate(ctx context.Context, in *pb.AuthenticateRequest) (*pb.AuthenticateResponse, error) {
-	tok, err := s.parse(in.GetToken())
+	tok, err := s.parse(ctx, in.GetToken())
 	if err != nil {
 		return nil, err
 	}
@@ -123,12 +124,22 @@ func (s *Service) refused(ctx context.Context, tok token, device string) (bool, 
 	return resp.GetTokenRevoked() || tok.issuedAt() < resp.GetRevokedAt(), nil
 }
 
-func (s *Service) parse(signed string) (token, error) {
+// parse checks a token, by the verifier first where there is one.
+func (s *Service) parse(ctx context.Context, signed string) (token, error) {
+	if s.deps.Verifier != nil {
+		if who, err := s.deps.Verifier.Verify(ctx, signed); !errors.Is(err, ErrNotMine) {
+			return identified(who, err)
+		}
+	}
 	tok, err := s.rules.Load().keys.parse(signed)
 	if err != nil {
-		return token{}, contracts.NewError(contracts.CodeUnauthenticated, "").WithCause(fmt.Errorf("check a token: %w", err))
+		return token{}, unauthenticated(err)
 	}
 	return tok, nil
+}
+
+func unauthenticated(cause error) error {
+	return contracts.NewError(contracts.CodeUnauthenticated, "").WithCause(fmt.Errorf("check a token: %w", cause))
 }
 
 // revoked asks each time: a cached "no" would let a token live after its logout.

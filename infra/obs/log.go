@@ -75,12 +75,9 @@ func (l *Log) Lines() prometheus.Collector { return l.lines.total }
 
 // Open returns a log on stderr or a file.
 func (c LogConfig) Open(stderr io.Writer) (*Log, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	level, err := zap.ParseAtomicLevel(c.Level)
+	level, err := c.level()
 	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+		return nil, err
 	}
 	sink, file, err := c.sink(stderr)
 	if err != nil {
@@ -89,6 +86,53 @@ func (c LogConfig) Open(stderr io.Writer) (*Log, error) {
 	lines := newLineCount()
 	core := c.sampled(zapcore.NewCore(c.encoder(stderr), sink, level), lines)
 	return &Log{Logger: zap.New(core), Level: level, lines: lines, file: file}, nil
+}
+
+// Around returns a log that speaks through another logger: of what that lets through it says what the level and
+// the sampling let through as well. Format and File are the other's business.
+func (c LogConfig) Around(other *zap.Logger) (*Log, error) {
+	level, err := c.level()
+	if err != nil {
+		return nil, err
+	}
+	lines := newLineCount()
+	return &Log{
+		Logger: other.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return c.sampled(quieter{core, level}, lines) })),
+		Level:  level, lines: lines,
+	}, nil
+}
+
+func (c LogConfig) level() (zap.AtomicLevel, error) {
+	if err := c.Validate(); err != nil {
+		return zap.AtomicLevel{}, err
+	}
+	level, err := zap.ParseAtomicLevel(c.Level)
+	if err != nil {
+		return level, fmt.Errorf("log.level: %w", err)
+	}
+	return level, nil
+}
+
+// quieter lets through what its core does and a level as well.
+type quieter struct {
+	zapcore.Core
+	level zapcore.LevelEnabler
+}
+
+// Enabled implements zapcore.Core, as the methods after it do.
+func (q quieter) Enabled(at zapcore.Level) bool { return q.level.Enabled(at) && q.Core.Enabled(at) }
+
+// With keeps the level.
+func (q quieter) With(fields []zapcore.Field) zapcore.Core {
+	return quieter{q.Core.With(fields), q.level}
+}
+
+// Check asks the core only for what the level lets through.
+func (q quieter) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if !q.level.Enabled(e.Level) {
+		return to
+	}
+	return q.Core.Check(e, to)
 }
 
 // Close closes the file, if there is one. Nothing is logged to it any more.

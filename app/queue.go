@@ -4,17 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync/atomic"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
-	"github.com/gochat/gochat/infra/mq/kafka"
-	"github.com/gochat/gochat/infra/mq/redisstream"
 	"github.com/gochat/gochat/infra/mq/stream"
-	"github.com/gochat/gochat/infra/mq/walog"
 	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/routers"
 	"github.com/gochat/gochat/routers/middleware"
@@ -50,23 +43,16 @@ func (e embedded) Dump(ctx context.Context, w io.Writer) error {
 	})
 }
 
-func (a *app) connectQueue(ctx context.Context) (queue, error) {
-	switch a.cfg.MQ.Driver {
-	case DriverKafka:
-		cfg := a.cfg.MQ.Kafka
-		if cfg.ClientID == "" {
-			cfg.ClientID = a.slot
-		}
-		return kafka.Open(ctx, cfg, a.log)
-	case DriverRedisStream:
-		return redisstream.Open(ctx, a.cfg.MQ.RedisStream, a.log)
+func (a *App) connectQueue(ctx context.Context) (queue, error) {
+	kind := a.cfg.MQ.kind()
+	if kind.embedded() {
+		return a.cfg.MQ.openEmbedded(a.dir.File(QueueDir), a.log)
 	}
-	s, err := walog.Open(walog.Config{Dir: a.dir.File(QueueDir)}, a.log)
-	return embedded{s}, err
+	return kind.connect(ctx, a.cfg.MQ, a.slot, a.log)
 }
 
 // openQueue connects the message queue and makes the topics.
-func (a *app) openQueue(ctx context.Context) (err error) {
+func (a *App) openQueue(ctx context.Context) (err error) {
 	if a.queue, err = a.connectQueue(ctx); err != nil {
 		return err
 	}
@@ -75,10 +61,7 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	if q, ok := a.queue.(mq.Fenceable); ok {
 		a.stack.Go("publishing", func(ctx context.Context) error { return a.untilFenced(ctx, q) })
 	}
-	if a.has(roleJanitor) {
-		a.metrics.MustRegister(lagCollector{a.queue, &a.leads})
-	}
-	if a.cfg.MQ.Driver == DriverLog {
+	if a.cfg.MQ.kind().embedded() {
 		if err := a.forgetGateways(ctx); err != nil {
 			return err
 		}
@@ -93,13 +76,13 @@ func (a *app) openQueue(ctx context.Context) (err error) {
 	}
 	a.routing = routers.Deps{
 		Transport: a.queue, Metrics: middleware.NewMetrics(a.metrics), Log: a.log, Watermill: obs.Watermill(a.log),
-		QueueSystem: a.cfg.MQ.system(), RecordAll: a.cfg.Trace.RecordsAll(),
+		QueueSystem: a.cfg.MQ.kind().system, RecordAll: a.cfg.Trace.RecordsAll(),
 	}
 	return nil
 }
 
 // untilFenced ends the process when another one has taken its place at the queue.
-func (a *app) untilFenced(ctx context.Context, q mq.Fenceable) error {
+func (a *App) untilFenced(ctx context.Context, q mq.Fenceable) error {
 	select {
 	case err := <-q.Fenced():
 		return fmt.Errorf("the name %s is another process's as well: %w; each process needs a name of its own (setting name, GOCHAT_NAME)", a.slot, err)
@@ -108,20 +91,9 @@ func (a *app) untilFenced(ctx context.Context, q mq.Fenceable) error {
 	}
 }
 
-// partitions of the topics that all share. The embedded log has none.
-func (c MQConfig) partitions() int {
-	switch c.Driver {
-	case DriverKafka:
-		return c.Kafka.Partitions
-	case DriverRedisStream:
-		return c.RedisStream.Shards
-	}
-	return 1
-}
-
 // forgetGateways deletes the topics of gateways that lived before this process,
 // which has the log to itself: none of them lives. Elsewhere the janitor does it.
-func (a *app) forgetGateways(ctx context.Context) error {
+func (a *App) forgetGateways(ctx context.Context) error {
 	topics, err := a.queue.Topics(ctx)
 	if err != nil {
 		return err
@@ -136,43 +108,4 @@ func (a *app) forgetGateways(ctx context.Context) error {
 		return fmt.Errorf("delete the topics of earlier gateways: %w", err)
 	}
 	return nil
-}
-
-// readers are the groups whose lag is shown. Others may have groups on the same queue.
-var readers = []mq.Reader{
-	{Topic: contracts.TopicUpstream, Group: contracts.GroupMessage},
-	{Topic: contracts.TopicFanout, Group: contracts.GroupFanout},
-	{Topic: contracts.TopicStored, Group: contracts.GroupWebhook},
-	{Topic: contracts.TopicStored, Group: contracts.GroupSearch},
-	{Topic: contracts.TopicPoison, Group: contracts.GroupPoison},
-}
-
-// lagCollector shows how far each group is behind. Of several janitors the one that
-// leads does: figures of several would be added up by whoever sums them.
-type lagCollector struct {
-	queue queue
-	leads *atomic.Bool
-}
-
-var lagDesc = prometheus.NewDesc("gochat_queue_lag",
-	"Messages (in the embedded log: group commits) beyond the group's low-water mark.", []string{"topic", "group"}, nil)
-
-// Describe implements prometheus.Collector, as Collect does.
-func (lagCollector) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
-
-// Collect asks the queue; without an answer there are no figures.
-func (l lagCollector) Collect(ch chan<- prometheus.Metric) {
-	if !l.leads.Load() {
-		return
-	}
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	lag, err := l.queue.Lag(ctx, readers...)
-	if err != nil {
-		return // readiness says that it does not answer
-	}
-	for r, n := range lag {
-		ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(n), r.Topic, r.Group)
-	}
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
-	"github.com/gochat/gochat/infra/mq/walog"
 )
 
 // asked is a queue that is only asked for its lag.
@@ -57,15 +56,42 @@ func TestOnlyTheLeaderShowsTheLag(t *testing.T) {
 }
 
 // Who is not behind is shown as well: a line that comes and goes says nothing.
-func TestTheEmbeddedLogShowsEachReader(t *testing.T) {
-	log, err := walog.Open(walog.Config{Dir: t.TempDir()}, zap.NewNop())
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, log.Close()) }()
-	lag, err := embedded{log}.Lag(t.Context(), readers...)
-	require.NoError(t, err)
-	for _, r := range readers {
-		n, shown := lag[r]
-		assert.True(t, shown, r)
-		assert.Zero(t, n, r)
+func TestEmbeddedQueuesShowEachReader(t *testing.T) {
+	for _, driver := range queueNames(true) {
+		q, err := MQConfig{Driver: driver}.openEmbedded(t.TempDir(), zap.NewNop())
+		require.NoError(t, err)
+		lag, err := q.Lag(t.Context(), readers...)
+		require.NoError(t, err)
+		for _, r := range readers {
+			n, shown := lag[r]
+			assert.True(t, shown, "%s: %v", driver, r)
+			assert.Zero(t, n, "%s: %v", driver, r)
+		}
+		require.NoError(t, q.Close())
+	}
+}
+
+// TestEmbeddedQueuesReachOneProcess: one end of a pipeline alone is refused, whichever of them it is.
+func TestEmbeddedQueuesReachOneProcess(t *testing.T) {
+	for _, k := range queueKinds() {
+		cfg := DefaultConfig()
+		cfg.MQ.Driver, cfg.Registry.Endpoints = k.name, []string{"127.0.0.1:2379"}
+		err := CheckRoles([]string{RoleMessage}, cfg)
+		if !k.embedded() {
+			require.NoError(t, err, k.name)
+			continue
+		}
+		require.ErrorContains(t, err, "mq.driver: "+k.name)
+		require.ErrorContains(t, err, "to kafka or redisstream")
+	}
+}
+
+// TestAQueueIsOneKind: it is opened from a directory or connected at servers, and one that is not there is refused.
+func TestAQueueIsOneKind(t *testing.T) {
+	for _, k := range queueKinds() {
+		assert.NotEqual(t, k.open == nil, k.connect == nil, k.name)
+		assert.NotEmpty(t, k.system, k.name)
+		assert.Equal(t, k.name, MQConfig{Driver: k.name}.kind().name)
+		require.ErrorContains(t, MQConfig{Driver: "pigeons"}.validate(), k.name, "what it may be")
 	}
 }

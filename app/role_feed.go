@@ -4,26 +4,56 @@ import (
 	"context"
 	"fmt"
 
+	"go.uber.org/zap"
+
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/searchindex"
 	"github.com/gochat/gochat/handlers/webhook"
 	"github.com/gochat/gochat/infra/health"
 	"github.com/gochat/gochat/routers"
 )
 
 // startFeed starts what follows stored messages.
-func (a *app) startFeed(context.Context) error {
-	if !a.has(RoleFeed) {
-		return nil
-	}
+func (a *App) startFeed(context.Context) error {
 	if err := a.startSearch(); err != nil {
 		return err
 	}
 	return a.startWebhooks()
 }
 
+// startSearch keeps the search index up to date. What was stored before there was an
+// index is read from the database, once the queue keeps what comes after.
+func (a *App) startSearch() error {
+	h := searchindex.New(pb.NewSearchRepoClient(a.calls))
+	r, err := routers.NewSearchRouter(a.cfg.Router, a.routing, h)
+	if err != nil {
+		return err
+	}
+	a.stack.Go("search router", r.Run)
+	a.stack.Go("search backfill", func(ctx context.Context) error {
+		select {
+		case <-r.Running():
+			h.Backfill(ctx, a.reportBackfill)
+		case <-ctx.Done():
+		}
+		<-ctx.Done() // a part that ends by itself ends the process
+		return nil
+	})
+	return nil
+}
+
+func (a *App) reportBackfill(messages int64, err error) {
+	switch {
+	case err != nil:
+		a.log.Warn("the search index waits for earlier messages; it tries again", zap.Error(err))
+	case messages > 0:
+		a.log.Info("earlier messages are in the search index", zap.Int64("messages", messages))
+	}
+}
+
 // startWebhooks follows the events also when there are no hooks: a consumer group
 // that was there once and reads no more holds up what the queue may drop.
-func (a *app) startWebhooks() error {
+func (a *App) startWebhooks() error {
 	news := pb.NewFeedRepoClient(a.calls)
 	feed, err := webhook.NewLive(a.cfg.Webhook, webhook.Deps{
 		News: news, Cursors: news, Messages: pb.NewMessageRepoClient(a.calls),

@@ -17,13 +17,13 @@ import (
 // the same name is refused, on the same queue and as long as the first lives.
 func TestANameIsOneProcess(t *testing.T) {
 	t.Parallel()
-	start := func(name, broker string) (*app, error) {
+	start := func(name, broker string) (*App, error) {
 		cfg := DefaultConfig()
 		cfg.Name, cfg.MQ.Driver, cfg.MQ.Kafka.Brokers = name, DriverKafka, []string{broker}
-		a := &app{cfg: cfg, name: name, stack: lifecycle.New(context.WithoutCancel(t.Context()))}
+		a := &App{cfg: cfg, name: name, stack: lifecycle.New(context.WithoutCancel(t.Context()))}
 		return a, a.nameAlone()
 	}
-	end := func(a *app) { assert.NoError(t, a.stack.Stop(time.Minute)) }
+	end := func(a *App) { assert.NoError(t, a.stack.Stop(time.Minute)) }
 	queue := strings.ReplaceAll(t.TempDir(), "/", "-")
 	first, err := start("x", queue)
 	require.NoError(t, err)

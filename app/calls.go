@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/infra/health"
+	"github.com/gochat/gochat/infra/registry"
+	"github.com/gochat/gochat/infra/rpc"
+)
+
+// openCalls makes the way to the services: to those of this process, and by the
+// registry to those of others.
+func (a *App) openCalls(context.Context) error {
+	caller := rpc.WithCaller(strings.Join(a.roles.names(), ",") + "/" + a.name)
+	a.local = rpc.NewLocal(rpc.WithLog(a.log), caller)
+	remotes := map[string]grpc.ClientConnInterface{}
+	for _, r := range roles().providers() {
+		if a.roles.has(r.name) || a.registry == nil || !a.roles.call(r.name) {
+			continue
+		}
+		conn, err := rpc.Dial(registry.Scheme+":///"+r.name, a.cfg.RPC, rpc.WithLog(a.log), rpc.WithMetrics(a.metrics),
+			caller, rpc.WithResolver(a.registry.Resolver()))
+		if err != nil {
+			return err
+		}
+		a.stack.Push("calls to "+r.name, func(context.Context) error { return conn.Close() })
+		a.checks.Add(r.name, serving(conn))
+		for _, service := range r.provides {
+			remotes[service.ServiceName] = conn
+		}
+	}
+	a.calls = rpc.WithTimeout(rpc.Route(a.local, remotes), a.cfg.RPC.CallTimeout)
+	return a.guardLimits()
+}
+
+// serving asks a service whether it is ready; what it goes on without, this process does
+// with less of, too.
+func serving(conn *rpc.Conn) health.Check {
+	return func(ctx context.Context) error {
+		if err := conn.Ready(ctx); err != nil {
+			return err
+		}
+		if err := conn.Whole(ctx); err != nil {
+			return fmt.Errorf("%w: %w", health.ErrDegraded, err)
+		}
+		return nil
+	}
+}
+
+// guardLimits makes the way to what all processes count together, which each does
+// without when it does not answer.
+func (a *App) guardLimits() error {
+	guard, err := rpc.NewGuard(a.calls, rpc.GuardConfig{
+		Timeout: a.cfg.Limits.SharedTimeout, Pause: time.Second,
+		Probe: func(ctx context.Context, conn grpc.ClientConnInterface) error {
+			_, err := pb.NewLimitRepoClient(conn).HasMarks(ctx, &pb.HasMarksRequest{Keys: []string{"probe"}})
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.stack.Push("limits", func(context.Context) error { return guard.Close() })
+	a.tune(func(c *Config) error { guard.SetTimeout(c.Limits.SharedTimeout); return nil })
+	a.limits = pb.NewLimitRepoClient(guard)
+	return nil
+}

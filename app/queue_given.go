@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/gochat/gochat/infra/mq"
+)
+
+// givenKind is the row of a transport that the program has given: of mq.driver nothing holds.
+func givenKind(t mq.Transport, driver string) queueKind {
+	return queueKind{
+		name: driver, system: "gochat",
+		connect: func(context.Context, MQConfig, string, *zap.Logger) (queue, error) { return given{t}, nil },
+	}
+}
+
+// given is a transport that the program has given. What else a queue tells, and what a transport may
+// have, is the transport's own where it has it.
+type given struct{ mq.Transport }
+
+func (g given) Health(ctx context.Context) error {
+	if t, ok := g.Transport.(interface{ Health(context.Context) error }); ok {
+		return t.Health(ctx)
+	}
+	return nil
+}
+
+func (g given) Topics(ctx context.Context) ([]string, error) {
+	if t, ok := g.Transport.(interface {
+		Topics(context.Context) ([]string, error)
+	}); ok {
+		return t.Topics(ctx)
+	}
+	return nil, nil
+}
+
+func (g given) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
+	if t, ok := g.Transport.(interface {
+		Lag(context.Context, ...mq.Reader) (map[mq.Reader]uint64, error)
+	}); ok {
+		return t.Lag(ctx, of...)
+	}
+	return nil, nil
+}
+
+// FollowUp implements mq.FollowUps.
+func (g given) FollowUp(id string) (mq.Outbox, error) { return mq.FollowUp(g.Transport, id) }
+
+// Fenced implements mq.Fenceable: never, where nobody can take the place of a process.
+func (g given) Fenced() <-chan error {
+	if t, ok := g.Transport.(mq.Fenceable); ok {
+		return t.Fenced()
+	}
+	return nil
+}

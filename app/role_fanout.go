@@ -1,0 +1,30 @@
+package app
+
+import (
+	"context"
+	"runtime"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers/largegroup"
+	"github.com/gochat/gochat/routers"
+)
+
+// startFanout starts the delivery to large groups.
+func (a *App) startFanout(context.Context) error {
+	out, err := routers.NewFollowUp(a.routing, a.replica(RoleFanout))
+	if err != nil {
+		return err
+	}
+	cfg := a.cfg.Router
+	if a.roles.has(RoleMessage) {
+		// Small chats of this process need cores at once; a large group's members do not
+		// notice that their shards wait for each other.
+		cfg.Lanes = min(cfg.Lanes, max(1, runtime.GOMAXPROCS(0)/2))
+	}
+	r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(a.groupMembers(), pb.NewSessionRepoClient(a.calls), out, a.startHints(out)))
+	if err != nil {
+		return err
+	}
+	a.stack.Go("fanout router", r.Run)
+	return nil
+}

@@ -1,0 +1,53 @@
+package app
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/handlers/authorize"
+	"github.com/gochat/gochat/handlers/hint"
+	"github.com/gochat/gochat/handlers/roster"
+	"github.com/gochat/gochat/routers"
+)
+
+// startMessage starts the pipeline.
+func (a *App) startMessage(context.Context) error {
+	out, err := routers.NewFollowUp(a.routing, a.replica(RoleMessage))
+	if err != nil {
+		return err
+	}
+	windows := authorize.NewWindows(a.cfg.Message)
+	a.tune(func(c *Config) error { windows.Set(c.Message); return nil })
+	r, err := routers.NewMessageRouter(a.cfg.Router, a.routing, routers.Pipeline{
+		Messages: pb.NewMessageRepoClient(a.calls), Conversations: pb.NewConversationRepoClient(a.calls),
+		Groups: a.groupMembers(), Sessions: pb.NewSessionRepoClient(a.calls), Hints: a.startHints(out), IDs: a.ids, Outbox: out, Windows: windows,
+	})
+	if err != nil {
+		return err
+	}
+	a.stack.Go("message router", r.Run)
+	return nil
+}
+
+// groupMembers are the lists of groups' members that deliveries of this process remember, whichever
+// role makes them.
+func (a *App) groupMembers() *roster.Roster {
+	if a.roster == nil {
+		a.roster = roster.New(pb.NewGroupRepoClient(a.calls))
+		a.metrics.MustRegister(rosterMetrics(a.roster)...)
+	}
+	return a.roster
+}
+
+// startHints starts what tells sockets of messages that are not pushed to them. It stops
+// after the router that uses it.
+func (a *App) startHints(out handlers.Outbox) *hint.Hinter {
+	h := hint.New(out, func(err error) {
+		a.log.Warn("sockets were not told to pull messages that could not be pushed", zap.Error(err))
+	})
+	a.stack.Go("hints", h.Run)
+	return h
+}
