@@ -124,11 +124,11 @@ func TestAuthorize(t *testing.T) {
 				t.Fatalf("error %v, want one: %v", err, tc.wantErr)
 			}
 			var got contracts.Code
-			if it.Rejected != nil {
-				got = it.Rejected.Code
+			if it.Reason() != nil {
+				got = it.Reason().Code
 			}
-			if got != tc.rejected || (it.Stored != nil) != tc.stored || tc.dir.made != tc.made {
-				t.Errorf("rejected %q stored %v made %d, want %q %v %d", got, it.Stored != nil, tc.dir.made, tc.rejected, tc.stored, tc.made)
+			if got != tc.rejected || (it.Message() != nil) != tc.stored || tc.dir.made != tc.made {
+				t.Errorf("rejected %q stored %v made %d, want %q %v %d", got, it.Message() != nil, tc.dir.made, tc.rejected, tc.stored, tc.made)
 			}
 			if err != nil && errors.Is(err, contracts.NewError(contracts.CodeNotFound, "")) {
 				t.Error("a dependency's absence looks like not_found")

@@ -56,8 +56,8 @@ func adopt(ctx context.Context, index Index, it *handlers.Item) error {
 		return fmt.Errorf("read the stored message of %d %q: %w",
 			it.Upstream.GetSenderId(), it.Upstream.GetTempMessageId(), err)
 	}
-	if out.GetStored() {
-		it.Stored = out.GetMessage()
+	if !out.GetStored() {
+		return nil
 	}
-	return nil
+	return it.Find(out.GetMessage())
 }

@@ -59,8 +59,8 @@ func TestDedup(t *testing.T) {
 			if called != (tc.wantErr == nil) {
 				t.Errorf("next called: %v", called)
 			}
-			if it.Stored != tc.want {
-				t.Errorf("stored %v, want %v", it.Stored, tc.want)
+			if it.Message() != tc.want {
+				t.Errorf("stored %v, want %v", it.Message(), tc.want)
 			}
 		})
 	}

@@ -98,17 +98,19 @@ var refusals = map[pb.SaveResult_Outcome]*contracts.Error{
 func settle(it *handlers.Item, res *pb.SaveResult) error {
 	switch res.GetOutcome() {
 	case pb.SaveResult_OUTCOME_STORED, pb.SaveResult_OUTCOME_DUPLICATE:
-		it.Stored = res.GetMessage()
-		it.Fresh = res.GetOutcome() == pb.SaveResult_OUTCOME_STORED
 		// Who is in the group was looked at again.
 		if m := it.Membership; m != nil && res.GetMembersVersion() > 0 {
 			m.MembersVersion, m.MemberCount = res.GetMembersVersion(), res.GetGroupSize()
 		}
-		return nil
+		if res.GetOutcome() == pb.SaveResult_OUTCOME_STORED {
+			return it.Store(res.GetMessage())
+		}
+		return it.Find(res.GetMessage())
 	default:
-		if it.Rejected = refusals[res.GetOutcome()]; it.Rejected == nil {
+		reason := refusals[res.GetOutcome()]
+		if reason == nil {
 			return fmt.Errorf("save message %q: unknown outcome %v", it.Upstream.GetTempMessageId(), res.GetOutcome())
 		}
-		return nil
+		return it.Reject(reason)
 	}
 }

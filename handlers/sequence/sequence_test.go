@@ -39,11 +39,11 @@ func TestSequence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			alloc := &fakeAllocator{failures: tc.failures}
-			env := &handlers.Envelope{Items: []*handlers.Item{
-				{Upstream: &pb.Upstream{}},
-				{Upstream: &pb.Upstream{}, Stored: &pb.Message{}}, // takes no number
-				{Upstream: &pb.Upstream{}},
-			}}
+			stored := &handlers.Item{Upstream: &pb.Upstream{}} // takes no number
+			if err := stored.Find(&pb.Message{}); err != nil {
+				t.Fatal(err)
+			}
+			env := &handlers.Envelope{Items: []*handlers.Item{{Upstream: &pb.Upstream{}}, stored, {Upstream: &pb.Upstream{}}}}
 			next := func(context.Context, *handlers.Envelope) error { return nil }
 			if err := New(alloc)(next)(t.Context(), env); err != nil {
 				t.Fatal(err)
