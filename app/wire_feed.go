@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/webhook"
 	"github.com/gochat/gochat/infra/health"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -24,9 +24,9 @@ func (a *app) startFeed(context.Context) error {
 // startWebhooks follows the events also when there are no hooks: a consumer group
 // that was there once and reads no more holds up what the queue may drop.
 func (a *app) startWebhooks() error {
-	news := pb.NewFeedRepoClient(a.calls)
+	news := client.NewFeed(a.calls)
 	feed, err := webhook.NewLive(a.cfg.Webhook, webhook.Deps{
-		News: news, Cursors: news, Messages: pb.NewMessageRepoClient(a.calls),
+		News: news, Cursors: news, Messages: client.NewMessages(a.calls),
 		Observer: routers.NewWebhookObserver(a.metrics, a.log), ContentMax: a.cfg.Limits.ContentMax,
 	})
 	if err != nil {

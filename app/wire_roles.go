@@ -30,6 +30,7 @@ import (
 	"github.com/gochat/gochat/handlers/search"
 	"github.com/gochat/gochat/handlers/user"
 	"github.com/gochat/gochat/infra/registry"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -41,11 +42,11 @@ func (a *app) startLogic(context.Context) error {
 	if err != nil {
 		return err
 	}
-	notifier := routers.NewNotifier(pb.NewSessionRepoClient(a.calls), out)
-	users, convs := pb.NewUserRepoClient(a.calls), pb.NewConversationRepoClient(a.calls)
+	notifier := routers.NewNotifier(client.NewSessions(a.calls), out)
+	users, convs := client.NewUsers(a.calls), client.NewConversations(a.calls)
 	a.logic = &routers.Logic{}
 	authentication, err := auth.New(a.withKeys(a.cfg.Auth), auth.Deps{
-		Accounts: users, Revocations: users, Devices: pb.NewDeviceRepoClient(a.calls), Notifier: notifier, IDs: a.ids, Limits: a.limits,
+		Accounts: users, Revocations: users, Devices: client.NewDevices(a.calls), Notifier: notifier, IDs: a.ids, Limits: client.NewLimits(a.limits),
 	})
 	if err != nil {
 		return err
@@ -55,16 +56,16 @@ func (a *app) startLogic(context.Context) error {
 		return err
 	}
 	conversations, err := conversation.New(a.cfg.Conversation, conversation.Deps{
-		Conversations: convs, Directory: convs, Members: pb.NewGroupRepoClient(a.calls), Notifier: notifier,
+		Conversations: convs, Directory: convs, Members: client.NewGroups(a.calls), Notifier: notifier,
 	})
 	if err != nil {
 		return err
 	}
-	messages, err := message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls))
+	messages, err := message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, client.NewMessages(a.calls))
 	if err != nil {
 		return err
 	}
-	groups := pb.NewGroupRepoClient(a.calls)
+	groups := client.NewGroups(a.calls)
 	grouping, err := group.New(a.cfg.Group, group.Deps{Groups: groups, Changes: groups, Announcer: announce.New(out), IDs: a.ids})
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (a *app) startLogic(context.Context) error {
 		grouping.Configure(c.Group)
 		return authentication.Configure(a.withKeys(c.Auth))
 	})
-	if a.logic.Search, err = search.New(convs, pb.NewSearchRepoClient(a.calls)); err != nil {
+	if a.logic.Search, err = search.New(convs, client.NewSearch(a.calls)); err != nil {
 		return err
 	}
 	if err := a.startPersonal(notifier); err != nil {
@@ -97,18 +98,18 @@ func (a *app) withKeys(c auth.Config) auth.Config {
 
 // startPersonal makes the services of devices, receipts and presence.
 func (a *app) startPersonal(notifier *routers.Notifier) (err error) {
-	if a.logic.Devices, err = device.New(pb.NewDeviceRepoClient(a.calls), notifier); err != nil {
+	if a.logic.Devices, err = device.New(client.NewDevices(a.calls), notifier); err != nil {
 		return err
 	}
-	if a.logic.Receipts, err = receipt.New(pb.NewReceiptRepoClient(a.calls), notifier); err != nil {
+	if a.logic.Receipts, err = receipt.New(client.NewReceipts(a.calls), notifier); err != nil {
 		return err
 	}
-	a.logic.Presence, err = presence.New(pb.NewPresenceRepoClient(a.calls), pb.NewConversationRepoClient(a.calls))
+	a.logic.Presence, err = presence.New(client.NewPresence(a.calls), client.NewConversations(a.calls))
 	return err
 }
 
 func (a *app) startRouters(context.Context) error {
-	sessions, groups := pb.NewSessionRepoClient(a.calls), roster.New(pb.NewGroupRepoClient(a.calls))
+	sessions, groups := client.NewSessions(a.calls), roster.New(client.NewGroups(a.calls))
 	if a.has(roleFanout) || a.has(roleMessage) {
 		a.metrics.MustRegister(rosterMetrics(groups)...)
 	}
@@ -139,7 +140,7 @@ func (a *app) startRouters(context.Context) error {
 	windows := authorize.NewWindows(a.cfg.Message)
 	a.tune(func(c *Config) error { windows.Set(c.Message); return nil })
 	r, err := routers.NewMessageRouter(a.cfg.Router, a.routing, routers.Pipeline{
-		Messages: pb.NewMessageRepoClient(a.calls), Conversations: pb.NewConversationRepoClient(a.calls),
+		Messages: client.NewMessages(a.calls), Conversations: client.NewConversations(a.calls),
 		Groups: groups, Sessions: sessions, Hints: a.startHints(out), IDs: a.ids, Outbox: out, Windows: windows,
 	})
 	if err != nil {
@@ -167,7 +168,7 @@ func (a *app) startJanitor(context.Context) error {
 	}
 	a.metrics.MustRegister(leadsMetric(&a.leads))
 	j, err := janitor.New(a.cfg.Janitor, janitor.Deps{
-		Topics: a.queue, Gateways: pb.NewSessionRepoClient(a.calls), Report: a.reportChores,
+		Topics: a.queue, Gateways: client.NewSessions(a.calls), Report: a.reportChores,
 	})
 	if err != nil {
 		return err
@@ -176,13 +177,13 @@ func (a *app) startJanitor(context.Context) error {
 	if err != nil {
 		return err
 	}
-	crier, err := janitor.NewCrier(pb.NewGroupRepoClient(a.calls), announce.New(out), a.cfg.Janitor.Timeout, func(err error) {
+	crier, err := janitor.NewCrier(client.NewGroups(a.calls), announce.New(out), a.cfg.Janitor.Timeout, func(err error) {
 		a.log.Warn("changes of groups were not announced; it is tried again", zap.Error(err))
 	})
 	if err != nil {
 		return err
 	}
-	census, err := janitor.NewCensus(pb.NewPresenceRepoClient(a.calls), a.cfg.Janitor.Timeout, func(err error) {
+	census, err := janitor.NewCensus(client.NewPresence(a.calls), a.cfg.Janitor.Timeout, func(err error) {
 		a.log.Warn("the users who are online were not counted; it is tried again", zap.Error(err))
 	})
 	if err != nil {
@@ -190,7 +191,7 @@ func (a *app) startJanitor(context.Context) error {
 	}
 	a.metrics.MustRegister(onlineUsers{census})
 	keeper := routers.NewPoisonKeeper(a.cfg.Router, a.routing, pb.NewPoisonRepoClient(a.calls))
-	sweeper, err := retention.New(a.cfg.Retention, pb.NewRetentionRepoClient(a.calls), routers.NewRetentionObserver(a.metrics, a.log))
+	sweeper, err := retention.New(a.cfg.Retention, client.NewRetention(a.calls), routers.NewRetentionObserver(a.metrics, a.log))
 	if err != nil {
 		return err
 	}
@@ -233,7 +234,7 @@ func (a *app) startGateway(ctx context.Context) error {
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
 		Groups:   pb.NewGroupServiceClient(a.calls),
 		Search:   pb.NewSearchServiceClient(a.calls),
-		Sessions: pb.NewSessionRepoClient(a.calls), Store: pb.NewConversationRepoClient(a.calls), Shared: a.limits, Transport: a.queue,
+		Sessions: pb.NewSessionRepoClient(a.calls), Store: pb.NewConversationRepoClient(a.calls), Shared: pb.NewLimitRepoClient(a.limits), Transport: a.queue,
 		Devices: pb.NewDeviceServiceClient(a.calls), DeviceNotes: pb.NewDeviceRepoClient(a.calls),
 		Receipts: pb.NewReceiptServiceClient(a.calls),
 		Presence: pb.NewPresenceServiceClient(a.calls), Present: pb.NewPresenceRepoClient(a.calls),

@@ -5,15 +5,15 @@ import (
 
 	"go.uber.org/zap"
 
-	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/searchindex"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/routers"
 )
 
 // startSearch keeps the search index up to date. What was stored before there was an
 // index is read from the database, once the queue keeps what comes after.
 func (a *app) startSearch() error {
-	h := searchindex.New(pb.NewSearchRepoClient(a.calls))
+	h := searchindex.New(client.NewSearch(a.calls))
 	r, err := routers.NewSearchRouter(a.cfg.Router, a.routing, h)
 	if err != nil {
 		return err

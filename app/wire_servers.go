@@ -149,7 +149,7 @@ func (a *app) guardLimits() error {
 	}
 	a.stack.Push("limits", func(context.Context) error { return guard.Close() })
 	a.tune(func(c *Config) error { guard.SetTimeout(c.Limits.SharedTimeout); return nil })
-	a.limits = pb.NewLimitRepoClient(guard)
+	a.limits = guard
 	return nil
 }
 

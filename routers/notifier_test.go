@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -19,7 +18,7 @@ import (
 // unsureLocator answers that the users' sockets may be at any of its gateways.
 type unsureLocator []string
 
-func (l unsureLocator) Locate(context.Context, *pb.LocateRequest, ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (l unsureLocator) Locate(context.Context, *pb.LocateRequest) (*pb.LocateResponse, error) {
 	return &pb.LocateResponse{EveryGateway: l}, nil
 }
 

@@ -11,7 +11,6 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -19,10 +18,10 @@ import (
 // Limits counts for all processes together. Its answers come soon; an error says that
 // it is away.
 type Limits interface {
-	TakeTokens(ctx context.Context, in *pb.TakeTokensRequest, opts ...grpc.CallOption) (*pb.TakeTokensResponse, error)
-	ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest, opts ...grpc.CallOption) (*pb.ReturnTokensResponse, error)
-	PutMarks(ctx context.Context, in *pb.PutMarksRequest, opts ...grpc.CallOption) (*pb.PutMarksResponse, error)
-	HasMarks(ctx context.Context, in *pb.HasMarksRequest, opts ...grpc.CallOption) (*pb.HasMarksResponse, error)
+	TakeTokens(ctx context.Context, in *pb.TakeTokensRequest) (*pb.TakeTokensResponse, error)
+	ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest) (*pb.ReturnTokensResponse, error)
+	PutMarks(ctx context.Context, in *pb.PutMarksRequest) (*pb.PutMarksResponse, error)
+	HasMarks(ctx context.Context, in *pb.HasMarksRequest) (*pb.HasMarksResponse, error)
 }
 
 // throttle slows the guessing of passwords without letting guessers keep an

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -17,13 +15,13 @@ import (
 // Directory knows conversations and who is in them. Its facts may come from a
 // cache: persist checks again in the storing transaction.
 type Directory interface {
-	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
-	EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest, opts ...grpc.CallOption) (*pb.EnsureSingleResponse, error)
+	Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error)
+	EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error)
 }
 
 // Outcomes knows what became of a send at any earlier time.
 type Outcomes interface {
-	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest, opts ...grpc.CallOption) (*pb.FindOutcomeResponse, error)
+	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error)
 }
 
 // New returns the stage. It makes the single chat of a message that names a

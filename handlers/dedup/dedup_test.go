@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
@@ -18,7 +16,7 @@ type fakeIndex struct {
 	readErr error
 }
 
-func (f fakeIndex) LookupDedup(_ context.Context, in *pb.LookupDedupRequest, _ ...grpc.CallOption) (*pb.LookupDedupResponse, error) {
+func (f fakeIndex) LookupDedup(_ context.Context, in *pb.LookupDedupRequest) (*pb.LookupDedupResponse, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -29,7 +27,7 @@ func (f fakeIndex) LookupDedup(_ context.Context, in *pb.LookupDedupRequest, _ .
 	return out, nil
 }
 
-func (f fakeIndex) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest, _ ...grpc.CallOption) (*pb.FindOutcomeResponse, error) {
+func (f fakeIndex) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error) {
 	m := f.stored[in.GetTempMessageId()]
 	return &pb.FindOutcomeResponse{Stored: m != nil, Message: m}, f.readErr
 }

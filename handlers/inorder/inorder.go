@@ -9,7 +9,6 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -17,7 +16,7 @@ import (
 
 // Messages reads stored messages.
 type Messages interface {
-	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
+	History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error)
 }
 
 const (

@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -21,7 +19,7 @@ type history struct {
 	calls int
 }
 
-func (h *history) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {
+func (h *history) History(_ context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error) {
 	h.calls++
 	out := &pb.HistoryResponse{}
 	for seq := in.GetAfterSeq() + 1; seq < in.GetBeforeSeq(); seq++ {

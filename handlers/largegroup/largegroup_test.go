@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -48,7 +47,7 @@ func newWorld(n int64) *fakeWorld {
 	return &fakeWorld{n: n, tasks: map[string][]*pb.FanoutTask{}, got: map[int64][]string{}, joined: map[int64]uint64{}, hinted: map[int64]uint64{}}
 }
 
-func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	f.lists++
 	out := &pb.ListMemberIDsResponse{}
 	for u := in.GetAfterUserId() + 1; u <= f.n; u++ {
@@ -61,7 +60,7 @@ func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest
 	return out, nil
 }
 
-func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
 	f.asked++
 	if len(in.GetUserIds()) > PageSize {
 		return nil, fmt.Errorf("%d users at once", len(in.GetUserIds()))

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -16,7 +14,7 @@ import (
 // Store saves a run of messages in one transaction and has the last word on
 // ids and numbers. Saving the same message again answers with what was stored.
 type Store interface {
-	SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest, opts ...grpc.CallOption) (*pb.SaveMessagesResponse, error)
+	SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) (*pb.SaveMessagesResponse, error)
 }
 
 // Timeout is the deadline of one save.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -18,7 +16,7 @@ type fakeStore struct {
 	got     *pb.SaveMessagesRequest
 }
 
-func (f *fakeStore) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest, _ ...grpc.CallOption) (*pb.SaveMessagesResponse, error) {
+func (f *fakeStore) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) (*pb.SaveMessagesResponse, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		return nil, errors.New("a save without a deadline")
 	}

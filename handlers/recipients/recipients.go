@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/reach"
@@ -16,8 +14,8 @@ import (
 
 // Locator knows through which gateways users are connected.
 type Locator interface {
-	Locate(ctx context.Context, in *pb.LocateRequest, opts ...grpc.CallOption) (*pb.LocateResponse, error)
-	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest, opts ...grpc.CallOption) (*pb.LiveGatewaysResponse, error)
+	Locate(ctx context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error)
+	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error)
 }
 
 // Hinter lets users who are connected through one of the gateways know that there is

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/reach"
@@ -27,7 +25,7 @@ type fakeLocator struct {
 	joined  map[int64]uint64
 }
 
-func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
 	f.asked = append(f.asked, in.GetUserIds()...)
 	by := map[string][]int64{}
 	var order []string
@@ -46,11 +44,11 @@ func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.
 	return out, f.err
 }
 
-func (f *fakeLocator) LiveGateways(context.Context, *pb.LiveGatewaysRequest, ...grpc.CallOption) (*pb.LiveGatewaysResponse, error) {
+func (f *fakeLocator) LiveGateways(context.Context, *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error) {
 	return &pb.LiveGatewaysResponse{GatewayIds: []string{"a", "b"}}, f.err
 }
 
-func (f *fakeLocator) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (f *fakeLocator) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	out := &pb.ListMemberIDsResponse{}
 	for _, u := range f.members {
 		if u <= in.GetAfterUserId() {

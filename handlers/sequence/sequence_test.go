@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
@@ -17,7 +15,7 @@ type fakeAllocator struct {
 	calls    int
 }
 
-func (f *fakeAllocator) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest, _ ...grpc.CallOption) (*pb.AllocateSeqResponse, error) {
+func (f *fakeAllocator) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error) {
 	f.calls++
 	if f.calls <= f.failures {
 		return nil, errors.New("away")

@@ -11,8 +11,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -20,9 +18,9 @@ import (
 
 // Profiles stores what others see of a user.
 type Profiles interface {
-	GetUser(ctx context.Context, in *pb.GetUserRequest, opts ...grpc.CallOption) (*pb.GetUserResponse, error)
-	FindUser(ctx context.Context, in *pb.FindUserRequest, opts ...grpc.CallOption) (*pb.FindUserResponse, error)
-	UpdateUser(ctx context.Context, in *pb.UpdateUserRequest, opts ...grpc.CallOption) (*pb.UpdateUserResponse, error)
+	GetUser(ctx context.Context, in *pb.GetUserRequest) (*pb.GetUserResponse, error)
+	FindUser(ctx context.Context, in *pb.FindUserRequest) (*pb.FindUserResponse, error)
+	UpdateUser(ctx context.Context, in *pb.UpdateUserRequest) (*pb.UpdateUserResponse, error)
 }
 
 // Config configures the service.
