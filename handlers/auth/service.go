@@ -209,7 +209,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // place.
 type rules struct {
 	keys          *keyring
-	forms         *forms
+	forms         forms
 	notifyTimeout time.Duration
 }
 
@@ -221,11 +221,7 @@ func (s *Service) Configure(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("configure auth: %w", err)
 	}
-	forms, err := newForms(cfg.Limits)
-	if err != nil {
-		return fmt.Errorf("configure auth: %w", err)
-	}
 	s.throttle.configure(cfg)
-	s.rules.Store(&rules{keys: keys, forms: forms, notifyTimeout: cfg.NotifyTimeout})
+	s.rules.Store(&rules{keys: keys, forms: newForms(cfg.Limits), notifyTimeout: cfg.NotifyTimeout})
 	return nil
 }

@@ -142,34 +142,14 @@ func (s *Service) UpdateProfile(ctx context.Context, in *pb.UpdateProfileRequest
 }
 
 func (s *Service) checkUpdate(in *pb.UpdateProfileRequest) error {
-	var lines []string
-	fields := map[string]string{}
-	note := func(field, must string) {
-		if must != "" {
-			fields[field] = must
-			lines = append(lines, field+": "+must)
-		}
-	}
+	var wrong handlers.Violations
 	if in.Nickname != nil {
-		note("nickname", s.checkNickname(in.GetNickname()))
+		wrong.Check("nickname", s.limits.Load().CheckNickname(in.GetNickname()))
 	}
 	if in.AvatarUrl != nil {
-		note("avatarUrl", s.checkAvatarURL(in.GetAvatarUrl()))
+		wrong.Check("avatarUrl", s.checkAvatarURL(in.GetAvatarUrl()))
 	}
-	if len(fields) == 0 {
-		return nil
-	}
-	return &contracts.Error{Code: contracts.CodeInvalidArgument, Message: strings.Join(lines, "; "), Fields: fields}
-}
-
-func (s *Service) checkNickname(name string) string {
-	if must := s.limits.Load().CheckNickname(name); must != "" {
-		return must
-	}
-	if strings.ContainsFunc(name, unicode.IsControl) {
-		return "no control characters"
-	}
-	return ""
+	return wrong.Err()
 }
 
 // checkAvatarURL lets through what a browser may load as a picture; empty
