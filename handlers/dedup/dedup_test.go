@@ -40,11 +40,11 @@ func TestDedup(t *testing.T) {
 		want    *pb.Message
 		wantErr error
 	}{
-		"new":                            {index: fakeIndex{}},
-		"stored, content from the store": {index: fakeIndex{hits: map[string]int64{"t": 5}, stored: map[string]*pb.Message{"t": old}}, want: old},
-		"marked but not in the store":    {index: fakeIndex{hits: map[string]int64{"t": 5}}},
-		"cache away is a miss":           {index: fakeIndex{err: away}},
-		"database away is an error":      {index: fakeIndex{hits: map[string]int64{"t": 5}, readErr: away}, wantErr: away},
+		"new":                               {index: fakeIndex{}},
+		"stored, content from the store":    {index: fakeIndex{hits: map[string]int64{"t": 5}, stored: map[string]*pb.Message{"t": old}}, want: old},
+		"in the cache but not in the store": {index: fakeIndex{hits: map[string]int64{"t": 5}}},
+		"cache away is a miss":              {index: fakeIndex{err: away}},
+		"database away is an error":         {index: fakeIndex{hits: map[string]int64{"t": 5}, readErr: away}, wantErr: away},
 	} {
 		t.Run(name, func(t *testing.T) {
 			it := &handlers.Item{Upstream: &pb.Upstream{SenderId: 1, ConversationId: "world", TempMessageId: "t", Content: "as sent again"}}

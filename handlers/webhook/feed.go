@@ -138,7 +138,7 @@ func (f *Feed) begin(ctx context.Context) bool {
 		in.Hooks = append(in.Hooks, &pb.HookBegin{Hook: name, FromStart: slices.Contains(f.cfg.FromStart, name)})
 	}
 	for {
-		err := call(ctx, func(ctx context.Context) error {
+		err := bounded(ctx, func(ctx context.Context) error {
 			_, err := f.deps.News.BeginHooks(ctx, in)
 			return err
 		})
@@ -165,8 +165,8 @@ func (f *Feed) Down(name string) error {
 	return nil
 }
 
-// call makes a call to the repository with a deadline of its own.
-func call(ctx context.Context, do func(context.Context) error) error {
+// bounded makes a call to the repository with a deadline of its own.
+func bounded(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return do(ctx)
