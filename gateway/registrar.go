@@ -13,19 +13,19 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// presenceBatch is how many sessions one call puts or removes.
-const presenceBatch = 512
+// sessionBatch is how many sessions one call puts or removes.
+const sessionBatch = 512
 
-// presence keeps the session registry in step with the hub. One goroutine makes all
+// registrar keeps the session registry in step with the hub. One goroutine makes all
 // calls; a registry that is away is told everything again when it is back.
-type presence struct {
+type registrar struct {
 	id       string
 	cfg      Config
 	sessions pb.SessionRepoClient
 	hub      *hub
 	log      *zap.Logger
 
-	changes *presenceChanges
+	changes *sessionChanges
 	quit    chan struct{}
 	done    chan struct{}
 
@@ -46,118 +46,118 @@ type presence struct {
 	again   *time.Timer // runs while changes that failed wait
 }
 
-func newPresence(id string, cfg Config, sessions pb.SessionRepoClient, h *hub, log *zap.Logger) *presence {
-	again := time.NewTimer(presencePause)
+func newRegistrar(id string, cfg Config, sessions pb.SessionRepoClient, h *hub, log *zap.Logger) *registrar {
+	again := time.NewTimer(registrarPause)
 	again.Stop()
-	return &presence{
+	return &registrar{
 		id: id, cfg: cfg, sessions: sessions, hub: h, log: log, again: again,
-		changes: newPresenceChanges(), quit: make(chan struct{}), done: make(chan struct{}),
+		changes: newSessionChanges(), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
 // put returns when the registry knows the session, or has failed to take it for now, or ctx
 // is done. The session is put again until the registry knows it or the socket is gone, and
 // until then everything for anybody comes to this gateway.
-func (p *presence) put(ctx context.Context, s *pb.Session) {
-	tried := p.changes.put(s)
+func (r *registrar) put(ctx context.Context, s *pb.Session) {
+	tried := r.changes.put(s)
 	select {
 	case <-tried:
 	case <-ctx.Done():
-		p.changes.admit(s)
-		p.changes.wake()
-	case <-p.done:
+		r.changes.admit(s)
+		r.changes.wake()
+	case <-r.done:
 	}
 }
 
 // remove queues a removal and never waits.
-func (p *presence) remove(s *pb.Session) {
-	if !p.changes.remove(s) {
-		p.log.Warn("too many removals wait for the session registry: a session that is gone stays in it until it expires")
+func (r *registrar) remove(s *pb.Session) {
+	if !r.changes.remove(s) {
+		r.log.Warn("too many removals wait for the session registry: a session that is gone stays in it until it expires")
 	}
 }
 
 // run works until quit, then takes the gateway out of the registry.
-func (p *presence) run() {
-	defer close(p.done)
-	beat := time.NewTicker(p.cfg.BeatInterval)
+func (r *registrar) run() {
+	defer close(r.done)
+	beat := time.NewTicker(r.cfg.BeatInterval)
 	defer beat.Stop()
-	refresh := time.NewTicker(p.cfg.SessionRefresh)
+	refresh := time.NewTicker(r.cfg.SessionRefresh)
 	defer refresh.Stop()
-	defer p.again.Stop()
+	defer r.again.Stop()
 	ctx := context.Background()
 	for {
 		select {
-		case <-p.changes.kick:
-			p.apply(ctx)
-		case <-p.again.C:
-			p.apply(ctx)
+		case <-r.changes.kick:
+			r.apply(ctx)
+		case <-r.again.C:
+			r.apply(ctx)
 		case <-beat.C:
-			p.unheard(p.beat(ctx))
+			r.unheard(r.beat(ctx))
 		case <-refresh.C:
-			if err := p.putAll(ctx); err != nil {
-				p.stale = true
-				p.log.Warn("sessions were not refreshed; the next beat tries again", zap.Error(err))
+			if err := r.putAll(ctx); err != nil {
+				r.stale = true
+				r.log.Warn("sessions were not refreshed; the next beat tries again", zap.Error(err))
 			}
-		case <-p.quit:
-			p.leave()
+		case <-r.quit:
+			r.leave()
 			return
 		}
 	}
 }
 
-// presencePause is how long after a failure changes are tried again.
-const presencePause = 200 * time.Millisecond
+// registrarPause is how long after a failure changes are tried again.
+const registrarPause = 200 * time.Millisecond
 
 // apply makes one call for puts that wait and one for removals, so that beats have their
 // turn in between. What failed is tried again after a pause.
-func (p *presence) apply(ctx context.Context) {
-	err := p.applyPuts(ctx)
+func (r *registrar) apply(ctx context.Context) {
+	err := r.applyPuts(ctx)
 	if err == nil {
-		removals := p.changes.takeRemovals(presenceBatch)
-		if err = p.removeSome(ctx, removals); err != nil {
-			p.changes.keepRemovals(removals)
+		removals := r.changes.takeRemovals(sessionBatch)
+		if err = r.removeSome(ctx, removals); err != nil {
+			r.changes.keepRemovals(removals)
 		}
 	}
-	p.goOn(err)
+	r.goOn(err)
 }
 
-func (p *presence) applyPuts(ctx context.Context) error {
-	puts := p.changes.takePuts(presenceBatch)
-	err := p.putSome(ctx, puts)
+func (r *registrar) applyPuts(ctx context.Context) error {
+	puts := r.changes.takePuts(sessionBatch)
+	err := r.putSome(ctx, puts)
 	if err == nil {
-		p.changes.done(puts)
+		r.changes.done(puts)
 	} else {
-		p.changes.admit(puts...)
+		r.changes.admit(puts...)
 	}
-	if p.ready && p.changes.admitted() {
+	if r.ready && r.changes.admitted() {
 		// The registry is told before sockets are served that it does not know.
-		p.unheard(p.say(ctx))
+		r.unheard(r.say(ctx))
 	}
-	p.changes.releaseAll(puts)
+	r.changes.releaseAll(puts)
 	return err
 }
 
 // goOn sees to the changes that still wait after some were made, or failed.
-func (p *presence) goOn(err error) {
-	if err != nil && !p.failing {
-		p.log.Warn("the session registry did not take changes; it is asked until it does", zap.Error(err))
+func (r *registrar) goOn(err error) {
+	if err != nil && !r.failing {
+		r.log.Warn("the session registry did not take changes; it is asked until it does", zap.Error(err))
 	}
-	p.failing = err != nil
+	r.failing = err != nil
 	switch {
 	case err != nil:
-		p.again.Reset(presencePause)
-	case p.changes.waiting():
-		p.changes.wake()
+		r.again.Reset(registrarPause)
+	case r.changes.waiting():
+		r.changes.wake()
 	}
 }
 
-func (p *presence) putSome(ctx context.Context, sessions []*pb.Session) error {
+func (r *registrar) putSome(ctx context.Context, sessions []*pb.Session) error {
 	if len(sessions) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
 	defer cancel()
-	if _, err := p.sessions.PutSessions(ctx, &pb.PutSessionsRequest{Sessions: sessions}); err != nil {
+	if _, err := r.sessions.PutSessions(ctx, &pb.PutSessionsRequest{Sessions: sessions}); err != nil {
 		return fmt.Errorf("put %d sessions: %w", len(sessions), err)
 	}
 	return nil
@@ -166,36 +166,36 @@ func (p *presence) putSome(ctx context.Context, sessions []*pb.Session) error {
 // putAll puts the sessions of all sockets. It takes long where there are many, so that new
 // sockets and beats have their turn in between. Removals wait until the end: a socket that
 // has gone meanwhile may be put here, and must not be left there.
-func (p *presence) putAll(ctx context.Context) error {
-	for some := range slices.Chunk(p.hub.all(), presenceBatch) {
+func (r *registrar) putAll(ctx context.Context) error {
+	for some := range slices.Chunk(r.hub.all(), sessionBatch) {
 		batch := make([]*pb.Session, len(some))
 		for i, c := range some {
 			batch[i] = c.session()
 		}
-		if err := p.putSome(ctx, batch); err != nil {
+		if err := r.putSome(ctx, batch); err != nil {
 			return err
 		}
 		select {
-		case <-p.changes.kick:
-			p.goOn(p.applyPuts(ctx))
+		case <-r.changes.kick:
+			r.goOn(r.applyPuts(ctx))
 		default:
 		}
-		if time.Since(p.beaten) >= p.cfg.BeatInterval {
-			p.unheard(p.say(ctx))
+		if time.Since(r.beaten) >= r.cfg.BeatInterval {
+			r.unheard(r.say(ctx))
 		}
 	}
 	return nil
 }
 
-func (p *presence) removeSome(ctx context.Context, sessions []*pb.Session) error {
+func (r *registrar) removeSome(ctx context.Context, sessions []*pb.Session) error {
 	if len(sessions) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
 	defer cancel()
-	_, err := p.sessions.RemoveSessions(ctx, &pb.RemoveSessionsRequest{Sessions: sessions})
+	_, err := r.sessions.RemoveSessions(ctx, &pb.RemoveSessionsRequest{Sessions: sessions})
 	if status.Code(err) == codes.Unimplemented {
-		err = p.removeEach(ctx, sessions) // a storage role of an older version
+		err = r.removeEach(ctx, sessions) // a storage role of an older version
 	}
 	if err != nil {
 		return fmt.Errorf("remove %d sessions: %w", len(sessions), err)
@@ -203,19 +203,19 @@ func (p *presence) removeSome(ctx context.Context, sessions []*pb.Session) error
 	return nil
 }
 
-func (p *presence) removeEach(ctx context.Context, sessions []*pb.Session) error {
+func (r *registrar) removeEach(ctx context.Context, sessions []*pb.Session) error {
 	for _, s := range sessions {
-		if _, err := p.sessions.RemoveSession(ctx, &pb.RemoveSessionRequest{Session: s}); err != nil {
+		if _, err := r.sessions.RemoveSession(ctx, &pb.RemoveSessionRequest{Session: s}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *presence) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.RPCTimeout)
+func (r *registrar) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), r.cfg.RPCTimeout)
 	defer cancel()
-	if _, err := p.sessions.Leave(ctx, &pb.LeaveRequest{GatewayId: p.id}); err != nil {
-		p.log.Warn("the session registry was not told that this gateway stops; it forgets it by itself", zap.Error(err))
+	if _, err := r.sessions.Leave(ctx, &pb.LeaveRequest{GatewayId: r.id}); err != nil {
+		r.log.Warn("the session registry was not told that this gateway stops; it forgets it by itself", zap.Error(err))
 	}
 }
