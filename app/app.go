@@ -20,7 +20,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/app/status"
-	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/gateway"
 	"github.com/gochat/gochat/handlers/auth"
 	"github.com/gochat/gochat/handlers/roster"
@@ -84,7 +83,7 @@ type App struct {
 	// local are the services of this process; calls reaches those of others as well.
 	local   *rpc.Local
 	calls   grpc.ClientConnInterface
-	limits  pb.LimitRepoClient
+	limits  grpc.ClientConnInterface // what is counted for all processes together, or by each while that is away
 	queue   queue
 	routing routers.Deps
 	repo    *repo.Repo

@@ -68,6 +68,6 @@ func (a *App) guardLimits() error {
 	}
 	a.stack.Push("limits", func(context.Context) error { return guard.Close() })
 	a.tune(func(c *Config) error { guard.SetTimeout(c.Limits.SharedTimeout); return nil })
-	a.limits = pb.NewLimitRepoClient(guard)
+	a.limits = guard
 	return nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/roster"
@@ -152,7 +151,7 @@ func TestReloadsAreCounted(t *testing.T) {
 // noMembers has only empty groups.
 type noMembers struct{ roster.Members }
 
-func (noMembers) ListMemberIDs(context.Context, *pb.ListMemberIDsRequest, ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (noMembers) ListMemberIDs(context.Context, *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	return &pb.ListMemberIDsResponse{}, nil
 }
 

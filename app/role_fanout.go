@@ -4,8 +4,8 @@ import (
 	"context"
 	"runtime"
 
-	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/largegroup"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -21,7 +21,7 @@ func (a *App) startFanout(context.Context) error {
 		// notice that their shards wait for each other.
 		cfg.Lanes = min(cfg.Lanes, max(1, runtime.GOMAXPROCS(0)/2))
 	}
-	r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(a.groupMembers(), pb.NewSessionRepoClient(a.calls), out, a.startHints(out)))
+	r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(a.groupMembers(), client.NewSessions(a.calls), out, a.startHints(out)))
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,10 @@ import (
 
 	"go.uber.org/zap"
 
-	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/searchindex"
 	"github.com/gochat/gochat/handlers/webhook"
 	"github.com/gochat/gochat/infra/health"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -24,7 +24,7 @@ func (a *App) startFeed(context.Context) error {
 // startSearch keeps the search index up to date. What was stored before there was an
 // index is read from the database, once the queue keeps what comes after.
 func (a *App) startSearch() error {
-	h := searchindex.New(pb.NewSearchRepoClient(a.calls))
+	h := searchindex.New(client.NewSearch(a.calls))
 	r, err := routers.NewSearchRouter(a.cfg.Router, a.routing, h)
 	if err != nil {
 		return err
@@ -54,9 +54,9 @@ func (a *App) reportBackfill(messages int64, err error) {
 // startWebhooks follows the events also when there are no hooks: a consumer group
 // that was there once and reads no more holds up what the queue may drop.
 func (a *App) startWebhooks() error {
-	news := pb.NewFeedRepoClient(a.calls)
+	news := client.NewFeed(a.calls)
 	feed, err := webhook.NewLive(a.cfg.Webhook, webhook.Deps{
-		News: news, Cursors: news, Messages: pb.NewMessageRepoClient(a.calls),
+		News: news, Cursors: news, Messages: client.NewMessages(a.calls),
 		Observer: routers.NewWebhookObserver(a.metrics, a.log), ContentMax: a.cfg.Limits.ContentMax,
 	})
 	if err != nil {

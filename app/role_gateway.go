@@ -44,7 +44,7 @@ func (a *App) gatewayDeps() gateway.Deps {
 		Conversations: pb.NewConversationServiceClient(a.calls), Messages: pb.NewMessageServiceClient(a.calls),
 		Groups:   pb.NewGroupServiceClient(a.calls),
 		Search:   pb.NewSearchServiceClient(a.calls),
-		Sessions: pb.NewSessionRepoClient(a.calls), Store: pb.NewConversationRepoClient(a.calls), Shared: a.limits, Transport: a.queue,
+		Sessions: pb.NewSessionRepoClient(a.calls), Store: pb.NewConversationRepoClient(a.calls), Shared: pb.NewLimitRepoClient(a.limits), Transport: a.queue,
 		Devices: pb.NewDeviceServiceClient(a.calls), DeviceNotes: pb.NewDeviceRepoClient(a.calls),
 		Receipts: pb.NewReceiptServiceClient(a.calls),
 		Presence: pb.NewPresenceServiceClient(a.calls), Present: pb.NewPresenceRepoClient(a.calls),

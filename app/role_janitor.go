@@ -10,6 +10,7 @@ import (
 	"github.com/gochat/gochat/handlers/announce"
 	"github.com/gochat/gochat/handlers/janitor"
 	"github.com/gochat/gochat/handlers/retention"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -41,7 +42,7 @@ func (a *App) startJanitor(context.Context) error {
 // chores are what the process that leads does, at the same time.
 func (a *App) chores() ([]func(context.Context) error, error) {
 	topics, err := janitor.New(a.cfg.Janitor, janitor.Deps{
-		Topics: a.queue, Gateways: pb.NewSessionRepoClient(a.calls), Report: a.reportChores,
+		Topics: a.queue, Gateways: client.NewSessions(a.calls), Report: a.reportChores,
 	})
 	if err != nil {
 		return nil, err
@@ -50,13 +51,13 @@ func (a *App) chores() ([]func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	crier, err := janitor.NewCrier(pb.NewGroupRepoClient(a.calls), announce.New(out), a.cfg.Janitor.Timeout, func(err error) {
+	crier, err := janitor.NewCrier(client.NewGroups(a.calls), announce.New(out), a.cfg.Janitor.Timeout, func(err error) {
 		a.log.Warn("changes of groups were not announced; it is tried again", zap.Error(err))
 	})
 	if err != nil {
 		return nil, err
 	}
-	census, err := janitor.NewCensus(pb.NewPresenceRepoClient(a.calls), a.cfg.Janitor.Timeout, func(err error) {
+	census, err := janitor.NewCensus(client.NewPresence(a.calls), a.cfg.Janitor.Timeout, func(err error) {
 		a.log.Warn("the users who are online were not counted; it is tried again", zap.Error(err))
 	})
 	if err != nil {
@@ -64,7 +65,7 @@ func (a *App) chores() ([]func(context.Context) error, error) {
 	}
 	a.metrics.MustRegister(onlineUsers{census})
 	keeper := routers.NewPoisonKeeper(a.cfg.Router, a.routing, pb.NewPoisonRepoClient(a.calls))
-	sweeper, err := retention.New(a.cfg.Retention, pb.NewRetentionRepoClient(a.calls), routers.NewRetentionObserver(a.metrics, a.log))
+	sweeper, err := retention.New(a.cfg.Retention, client.NewRetention(a.calls), routers.NewRetentionObserver(a.metrics, a.log))
 	if err != nil {
 		return nil, err
 	}

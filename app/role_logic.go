@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/announce"
 	"github.com/gochat/gochat/handlers/auth"
@@ -19,6 +18,7 @@ import (
 	"github.com/gochat/gochat/handlers/receipt"
 	"github.com/gochat/gochat/handlers/search"
 	"github.com/gochat/gochat/handlers/user"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -28,7 +28,7 @@ func (a *App) startLogic(context.Context) error {
 	if err != nil {
 		return err
 	}
-	notifier := routers.NewNotifier(pb.NewSessionRepoClient(a.calls), out)
+	notifier := routers.NewNotifier(client.NewSessions(a.calls), out)
 	a.logic = &routers.Logic{}
 	return errors.Join(a.makeAccounts(notifier), a.makeTalk(notifier), a.makeGroups(out), a.makePersonal(notifier))
 }
@@ -37,9 +37,9 @@ func (a *App) mountLogic(on grpc.ServiceRegistrar) { a.logic.Mount(on) }
 
 // makeAccounts makes the services of accounts, tokens and profiles.
 func (a *App) makeAccounts(notifier handlers.Notifier) error {
-	users := pb.NewUserRepoClient(a.calls)
+	users := client.NewUsers(a.calls)
 	tokens, err := auth.New(a.withKeys(a.cfg.Auth), auth.Deps{
-		Accounts: users, Revocations: users, Devices: pb.NewDeviceRepoClient(a.calls), Notifier: notifier, IDs: a.ids, Limits: a.limits,
+		Accounts: users, Revocations: users, Devices: client.NewDevices(a.calls), Notifier: notifier, IDs: a.ids, Limits: client.NewLimits(a.limits),
 		Verifier: a.verifier,
 	})
 	if err != nil {
@@ -67,18 +67,18 @@ func (a *App) withKeys(c auth.Config) auth.Config {
 
 // makeTalk makes the services of conversations, of messages that are stored, and of their search.
 func (a *App) makeTalk(notifier handlers.Notifier) error {
-	convs := pb.NewConversationRepoClient(a.calls)
+	convs := client.NewConversations(a.calls)
 	conversations, err := conversation.New(a.cfg.Conversation, conversation.Deps{
-		Conversations: convs, Directory: convs, Members: pb.NewGroupRepoClient(a.calls), Notifier: notifier,
+		Conversations: convs, Directory: convs, Members: client.NewGroups(a.calls), Notifier: notifier,
 	})
 	if err != nil {
 		return err
 	}
-	messages, err := message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, pb.NewMessageRepoClient(a.calls))
+	messages, err := message.New(message.Config{Limits: a.cfg.Limits.Limits}, convs, client.NewMessages(a.calls))
 	if err != nil {
 		return err
 	}
-	found, err := search.New(convs, pb.NewSearchRepoClient(a.calls))
+	found, err := search.New(convs, client.NewSearch(a.calls))
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (a *App) makeTalk(notifier handlers.Notifier) error {
 
 // makeGroups makes the service of groups, whose changes are announced through out.
 func (a *App) makeGroups(out handlers.Outbox) error {
-	stored := pb.NewGroupRepoClient(a.calls)
+	stored := client.NewGroups(a.calls)
 	groups, err := group.New(a.cfg.Group, group.Deps{Groups: stored, Changes: stored, Announcer: announce.New(out), IDs: a.ids})
 	if err != nil {
 		return err
@@ -105,12 +105,12 @@ func (a *App) makeGroups(out handlers.Outbox) error {
 
 // makePersonal makes the services of devices, receipts and presence.
 func (a *App) makePersonal(notifier handlers.EachNotifier) (err error) {
-	if a.logic.Devices, err = device.New(pb.NewDeviceRepoClient(a.calls), notifier); err != nil {
+	if a.logic.Devices, err = device.New(client.NewDevices(a.calls), notifier); err != nil {
 		return err
 	}
-	if a.logic.Receipts, err = receipt.New(pb.NewReceiptRepoClient(a.calls), notifier); err != nil {
+	if a.logic.Receipts, err = receipt.New(client.NewReceipts(a.calls), notifier); err != nil {
 		return err
 	}
-	a.logic.Presence, err = presence.New(pb.NewPresenceRepoClient(a.calls), pb.NewConversationRepoClient(a.calls))
+	a.logic.Presence, err = presence.New(client.NewPresence(a.calls), client.NewConversations(a.calls))
 	return err
 }

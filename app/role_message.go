@@ -5,11 +5,11 @@ import (
 
 	"go.uber.org/zap"
 
-	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/authorize"
 	"github.com/gochat/gochat/handlers/hint"
 	"github.com/gochat/gochat/handlers/roster"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/routers"
 )
 
@@ -22,8 +22,8 @@ func (a *App) startMessage(context.Context) error {
 	windows := authorize.NewWindows(a.cfg.Message)
 	a.tune(func(c *Config) error { windows.Set(c.Message); return nil })
 	r, err := routers.NewMessageRouter(a.cfg.Router, a.routing, routers.Pipeline{
-		Messages: pb.NewMessageRepoClient(a.calls), Conversations: pb.NewConversationRepoClient(a.calls),
-		Groups: a.groupMembers(), Sessions: pb.NewSessionRepoClient(a.calls), Hints: a.startHints(out), IDs: a.ids, Outbox: out, Windows: windows,
+		Messages: client.NewMessages(a.calls), Conversations: client.NewConversations(a.calls),
+		Groups: a.groupMembers(), Sessions: client.NewSessions(a.calls), Hints: a.startHints(out), IDs: a.ids, Outbox: out, Windows: windows,
 	})
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (a *App) startMessage(context.Context) error {
 // role makes them.
 func (a *App) groupMembers() *roster.Roster {
 	if a.roster == nil {
-		a.roster = roster.New(pb.NewGroupRepoClient(a.calls))
+		a.roster = roster.New(client.NewGroups(a.calls))
 		a.metrics.MustRegister(rosterMetrics(a.roster)...)
 	}
 	return a.roster

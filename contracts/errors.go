@@ -206,6 +206,10 @@ func fromStatus(st *status.Status) *Error {
 	return NewError(code, "")
 }
 
+// IsUnknownCall reports whether the process that was called is of a release that does not have the
+// call. [AsError] says internal of it, since to a client it is no answer.
+func IsUnknownCall(err error) bool { return status.Code(err) == codes.Unimplemented }
+
 // IsPermanent reports whether trying again is useless.
 func IsPermanent(err error) bool {
 	var e *Error

@@ -1,6 +1,7 @@
 package contracts_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,7 +24,9 @@ func TestBareStatuses(t *testing.T) {
 		err := status.Error(code, "not for clients")
 		assert.Equal(t, want, contracts.AsError(err).Code, code)
 		assert.Equal(t, want.Spec().Permanent, contracts.IsPermanent(err), code)
+		assert.Equal(t, code == codes.Unimplemented, contracts.IsUnknownCall(fmt.Errorf("ask: %w", err)), code)
 	}
+	assert.False(t, contracts.IsUnknownCall(nil))
 	own := contracts.NewError(contracts.CodeMethodNotAllowed, "").GRPCStatus().Err()
 	assert.Equal(t, contracts.CodeMethodNotAllowed, contracts.AsError(own).Code)
 }

@@ -118,7 +118,7 @@ func (c *conn) run() {
 	g.watch.drop(c)
 	c.note()
 	if !g.draining.Load() { // the drain takes all sessions away at once
-		g.presence.remove(c.session())
+		g.registrar.remove(c.session())
 	}
 }
 

@@ -55,7 +55,7 @@ func (c *conn) introduce(ctx context.Context) {
 	if c.device != "" {
 		noted, _ = c.note()
 	}
-	c.g.presence.put(ctx, c.session())
+	c.g.registrar.put(ctx, c.session())
 	if noted == nil {
 		return
 	}

@@ -106,13 +106,13 @@ type Gateway struct {
 	retry    *retrySpread
 	limits   *limits
 
-	epochs   epochs
-	hub      *hub
-	upstream *upstream
-	presence *presence
-	devices  *deviceNotes
-	receipts *receipts
-	watch    *watch
+	epochs    epochs
+	hub       *hub
+	upstream  *upstream
+	registrar *registrar
+	devices   *deviceNotes
+	receipts  *receipts
+	watch     *watch
 
 	typists typists
 	// replacing are sockets that others are to replace.
@@ -168,7 +168,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.upstream = newUpstream(deps.Transport.Publisher(), cfg, g.metrics)
 	g.replacing = make(chan replacement, replaceMost)
 	g.hub.replaced = g.queueReplaced
-	g.presence = newPresence(id, cfg, deps.Sessions, g.hub, g.log)
+	g.registrar = newRegistrar(id, cfg, deps.Sessions, g.hub, g.log)
 	if g.receipts, err = g.newReceipts(); err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ const (
 	gatherRetry = time.Second
 )
 
-// gather hands over the newest word on many things, of each at most once in a while:
+// gather hands over the newest value of many keys, of each at most once in a while:
 // what comes meanwhile is merged. One goroutine makes all calls. Safe for concurrent use.
 type gather[K comparable, V any] struct {
 	// what names the things in the log.
@@ -82,7 +82,7 @@ func (p *places) take(owner int64) bool {
 	return true
 }
 
-// add takes a word, unless too many wait, of all or of its user. tried is closed when it was handed over, or
+// add takes a value, unless too many wait, of all or of its user. tried is closed when it was handed over, or
 // that has failed for now.
 func (g *gather[K, V]) add(k K, v V) (tried <-chan struct{}, taken bool) {
 	g.mu.Lock()
@@ -94,7 +94,7 @@ func (g *gather[K, V]) add(k K, v V) (tried <-chan struct{}, taken bool) {
 	return g.tried, true
 }
 
-// put merges a word with the one that waits; older says that it is the older one.
+// put merges a value with the one that waits; older says that it is the older one.
 func (g *gather[K, V]) put(k K, v V, older bool) bool {
 	there, known := g.waiting[k]
 	switch {

@@ -120,11 +120,11 @@ func (s *scanner) value(depth int) (value, error) {
 	case '{', '[':
 		err = s.nested(depth)
 	case 't':
-		err = s.word("true")
+		err = s.literal("true")
 	case 'f':
-		err = s.word("false")
+		err = s.literal("false")
 	case 'n':
-		err = s.word("null")
+		err = s.literal("null")
 	default:
 		err = s.number()
 	}
@@ -168,7 +168,7 @@ func (s *scanner) nested(depth int) error {
 	}
 }
 
-func (s *scanner) word(w string) error {
+func (s *scanner) literal(w string) error {
 	if len(s.text)-s.at < len(w) || string(s.text[s.at:s.at+len(w)]) != w {
 		return errJSONSyntax
 	}

@@ -89,8 +89,8 @@ type limit[K netip.Addr | int64] struct {
 // bucket is what is known here of one address or user.
 type bucket struct {
 	mu     sync.Mutex
-	own    *rate.Limiter
-	fill   *fill // that own is set to
+	local  *rate.Limiter
+	fill   *fill // that local has
 	leased int
 	until  time.Time // the lease's end
 	empty  time.Time // the shared bucket has nothing before
@@ -112,7 +112,7 @@ func (l *limit[K]) take(k K) (retryAfter int) {
 	by := l.fill.Load()
 	b, ok := l.known.Get(k)
 	if !ok {
-		b = &bucket{own: rate.NewLimiter(by.limit(), by.burst), fill: by}
+		b = &bucket{local: rate.NewLimiter(by.limit(), by.burst), fill: by}
 		if was, there, _ := l.known.PeekOrAdd(k, b); there {
 			b = was
 		}
@@ -123,7 +123,7 @@ func (l *limit[K]) take(k K) (retryAfter int) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	b.retune(now, by)
-	r := b.own.ReserveN(now, 1)
+	r := b.local.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
 	if wait <= 0 && l.shared != nil {
 		wait = l.takeShared(b, k, by, now)
@@ -142,8 +142,8 @@ func (b *bucket) retune(now time.Time, by *fill) {
 	if b.fill == by {
 		return
 	}
-	b.own.SetLimitAt(now, by.limit())
-	b.own.SetBurstAt(now, by.burst)
+	b.local.SetLimitAt(now, by.limit())
+	b.local.SetBurstAt(now, by.burst)
 	b.fill, b.leased, b.empty = by, 0, time.Time{}
 }
 

@@ -71,7 +71,7 @@ func (g *Gateway) replaceHere(quit <-chan struct{}) {
 		select {
 		case first := <-g.replacing:
 			run := []replacement{first}
-			for more := true; more && len(run) < presenceBatch; {
+			for more := true; more && len(run) < sessionBatch; {
 				select {
 				case next := <-g.replacing:
 					run = append(run, next)

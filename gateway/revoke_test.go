@@ -7,7 +7,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -19,7 +18,7 @@ import (
 // registryOf finds users on the gateways of a test.
 type registryOf []*harness
 
-func (r registryOf) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (r registryOf) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
 	out := &pb.LocateResponse{}
 	for _, h := range r {
 		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: h.gw.ID(), UserIds: in.GetUserIds()})
@@ -30,7 +29,7 @@ func (r registryOf) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.Ca
 // forbidding has every device in every list.
 type forbidding struct{ device.Devices }
 
-func (forbidding) ForbidDevice(_ context.Context, in *pb.ForbidDeviceRequest, _ ...grpc.CallOption) (*pb.ForbidDeviceResponse, error) {
+func (forbidding) ForbidDevice(_ context.Context, in *pb.ForbidDeviceRequest) (*pb.ForbidDeviceResponse, error) {
 	return &pb.ForbidDeviceResponse{Listed: true, RevokedAt: in.GetAt(), TokenIds: []string{"stolen"}}, nil
 }
 

@@ -82,12 +82,12 @@ func (g *Gateway) start(ctx context.Context) (*parts, error) {
 		defer close(p.deaf)
 		g.consume(records)
 	})
-	if err := g.presence.join(ctx); err != nil {
+	if err := g.registrar.join(ctx); err != nil {
 		err = errors.Join(err, sub.Close())
 		p.running.Wait()
 		return nil, err
 	}
-	p.running.Go(g.presence.run)
+	p.running.Go(g.registrar.run)
 	p.running.Go(g.upstream.run)
 	p.running.Go(g.devices.run)
 	p.running.Go(g.receipts.run)
@@ -165,7 +165,7 @@ func (g *Gateway) drainSockets(ctx context.Context) {
 func (g *Gateway) stopDownstream(p *parts) {
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.DrainTimeout/8)
 	defer cancel()
-	close(g.presence.quit)
+	close(g.registrar.quit)
 	if err := p.downstream.Close(); err != nil {
 		g.log.Warn("the downstream subscriber did not close", zap.Error(err))
 	}

@@ -38,7 +38,7 @@ func TestASocketIsRegisteredAfterAStorm(t *testing.T) {
 		slow.fakeSessions, d.Sessions = d.Sessions.(*fakeSessions), slow
 	})
 	for i := range 3000 {
-		go h.gw.presence.remove(&pb.Session{UserId: 1, ConnectionId: fmt.Sprint("gone", i), GatewayId: h.gw.ID()})
+		go h.gw.registrar.remove(&pb.Session{UserId: 1, ConnectionId: fmt.Sprint("gone", i), GatewayId: h.gw.ID()})
 	}
 	h.dial("7:a", "")
 	h.eventually(func() bool { return h.sessions.count() == 1 }, "registered")

@@ -22,21 +22,14 @@ type Item struct {
 	Membership *pb.Membership
 	// SeqID is the number that sequence proposes; 0 leaves it to the store.
 	SeqID uint64
-	// Stored is set once the message is known to be in the database.
-	Stored *pb.Message
-	// Fresh: it was stored in this pass, and not found to be stored already.
-	Fresh bool
-	// Rejected says why the message will never be stored.
-	Rejected *contracts.Error
-	// Routes and Fanout are set by recipients.
-	Routes []Route
-	// Fanout leaves the delivery to the fanout role.
-	Fanout bool
-	// Pushed: its recipients have it already; only its sender is answered once more.
-	Pushed bool
-	// Filler: it came into the conversation by another way, and is pushed here so that it is in
-	// its place. Whoever stored it tells the rest.
-	Filler bool
+
+	// The rest belongs to the state and is set where the item moves to it (state.go).
+	state   State
+	message *pb.Message
+	reason  *contracts.Error
+	routes  []Route
+	// fresh and filler say how the message came into the database, which later states do not change.
+	fresh, filler bool
 }
 
 // Origin is the socket that a message came from, and the trace that it came in.
@@ -57,8 +50,25 @@ type Route struct {
 	Bare []int64
 }
 
-// Open reports whether the message still has to be stored.
-func (it *Item) Open() bool { return it.Stored == nil && it.Rejected == nil }
+// State says how far the item has come.
+func (it *Item) State() State { return it.state }
+
+// Message is the message as it is in the database; nil while the item is open, and when it is
+// rejected.
+func (it *Item) Message() *pb.Message { return it.message }
+
+// Fresh reports whether the message was stored in this pass, and not found to be stored already.
+func (it *Item) Fresh() bool { return it.fresh }
+
+// Filler reports whether the message was stored by another way than the pipeline. Its sender
+// waits for no answer, and whoever stored it publishes the stored event.
+func (it *Item) Filler() bool { return it.filler }
+
+// Reason says why the message will never be stored; nil when the item is not rejected.
+func (it *Item) Reason() *contracts.Error { return it.reason }
+
+// Routes are the gateways through which the message is pushed; empty unless the item is routed.
+func (it *Item) Routes() []Route { return it.routes }
 
 // Key returns the message's idempotency key.
 func (it *Item) Key() *pb.ClientKey {
@@ -71,18 +81,9 @@ func (it *Item) Key() *pb.ClientKey {
 
 // Open returns the items that still have to be stored, in order.
 func (e *Envelope) Open() []*Item {
-	return e.filter((*Item).Open)
-}
-
-// Stored returns the items that are in the database, in order.
-func (e *Envelope) Stored() []*Item {
-	return e.filter(func(it *Item) bool { return it.Stored != nil })
-}
-
-func (e *Envelope) filter(keep func(*Item) bool) []*Item {
 	out := make([]*Item, 0, len(e.Items))
 	for _, it := range e.Items {
-		if keep(it) {
+		if it.state == StateOpen {
 			out = append(out, it)
 		}
 	}

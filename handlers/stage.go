@@ -9,7 +9,7 @@ import "context"
 // Handler handles one envelope. An error is about all of it and means that the
 // whole envelope is tried again later, so every step must be idempotent; what
 // is wrong with a single message for ever is not an error but
-// [Item.Rejected].
+// [Item.Reject].
 type Handler func(ctx context.Context, env *Envelope) error
 
 // Stage is one step of the pipeline: it does its work on the envelope, then

@@ -37,15 +37,25 @@ func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.S
 	if err != nil {
 		return middleware.Subject{}, fmt.Errorf("refuse the send of %d %q: %w", up.GetSenderId(), up.GetTempMessageId(), err)
 	}
-	if found.GetStored() {
-		it.Stored, subject.Told = found.GetMessage(), contracts.ToldStored
-	} else {
-		it.Rejected, subject.Told = persist.Refused, contracts.ToldRejected
+	if subject.Told, err = settle(it, found); err != nil {
+		return middleware.Subject{}, err
 	}
 	subject.Tell = func(ctx context.Context) error {
 		return deliver.Send(ctx, p.Outbox, &handlers.Envelope{Items: []*handlers.Item{it}})
 	}
 	return subject, nil
+}
+
+// settle says what the sender is told of a message that is given up. One that is stored is pushed to
+// nobody here: what breaks its handler is not done again, and clients pull what they lack.
+func settle(it *handlers.Item, found *pb.RefuseSendResponse) (told string, err error) {
+	if !found.GetStored() {
+		return contracts.ToldRejected, it.Reject(persist.Refused)
+	}
+	if err := it.Find(found.GetMessage()); err != nil {
+		return "", err
+	}
+	return contracts.ToldStored, it.Route(nil)
 }
 
 // written is what people wrote in a send or a change.

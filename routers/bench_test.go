@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,15 +48,18 @@ type bench struct {
 
 const patience = time.Minute
 
-// newBench starts the pipeline with an extra middleware after the first `after`
-// stages; nil adds none.
-func newBench(t *testing.T, after int, extra message.HandlerMiddleware) *bench {
+// beforeStages is where a run is decoded, and no stage has seen it.
+const beforeStages = "decode"
+
+// newBench starts the pipeline with an extra middleware after the stage of that name, or
+// beforeStages; nil adds none.
+func newBench(t *testing.T, after string, extra message.HandlerMiddleware) *bench {
 	t.Helper()
 	return newPatientBench(t, DefaultConfig().PoisonAfter, after, extra)
 }
 
 // newPatientBench is newBench with a time for errors that nobody foresaw.
-func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra message.HandlerMiddleware) *bench {
+func newPatientBench(t *testing.T, poisonAfter time.Duration, after string, extra message.HandlerMiddleware) *bench {
 	t.Helper()
 	queue, err := channel.Open(zap.NewNop())
 	require.NoError(t, err)
@@ -85,11 +89,14 @@ func newPatientBench(t *testing.T, poisonAfter time.Duration, after int, extra m
 }
 
 // run starts a router; it is ended by b.end.
-func (b *bench) run(cfg Config, deps Deps, p Pipeline, after int, extra message.HandlerMiddleware) {
+func (b *bench) run(cfg Config, deps Deps, p Pipeline, after string, extra message.HandlerMiddleware) {
 	b.t.Helper()
-	inner := middlewares(deps, p.Stages(cfg))
+	stages := p.Stages(cfg)
+	inner := middlewares(deps, stages)
 	if extra != nil {
-		at := after + 1 // decode comes first
+		at := 1 + slices.IndexFunc(stages, func(s NamedStage) bool { return s.Name == after })
+		require.True(b.t, at > 0 || after == beforeStages, "there is no stage %q", after)
+		at++ // decode comes first
 		inner = append(inner[:at:at], append([]message.HandlerMiddleware{extra}, inner[at:]...)...)
 	}
 	r, err := build(cfg, deps, contracts.TopicPoison, work{

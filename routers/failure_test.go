@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // happened: stored once, whole numbers, one id each, ack and push.
 func TestEveryStageHeals(t *testing.T) {
 	t.Parallel()
-	stages := append([]NamedStage{{Name: "decode"}}, Pipeline{}.Stages(DefaultConfig())...)
+	stages := append([]NamedStage{{Name: beforeStages}}, Pipeline{}.Stages(DefaultConfig())...)
 	kinds := map[string]struct {
 		times int
 		how   func() error
@@ -39,12 +39,12 @@ func TestEveryStageHeals(t *testing.T) {
 		"unavailable":                             {3, func() error { return contracts.NewError(contracts.CodeUnavailable, "") }},
 		"a panic":                                 {1, func() error { panic("boom") }},
 	}
-	for after, stage := range stages {
+	for _, stage := range stages {
 		for kind, k := range kinds {
 			t.Run(kind+" after "+stage.Name, func(t *testing.T) {
 				t.Parallel()
 				var hits atomic.Int64
-				b := newBench(t, after, failing(k.times, k.how, &hits))
+				b := newBench(t, stage.Name, failing(k.times, k.how, &hits))
 				b.send("a", "b", "c")
 				all := b.collect(acked("a", "b", "c"))
 				require.Eventually(t, func() bool { return hits.Load() > int64(k.times) }, patience, time.Millisecond, "it did break")
@@ -74,7 +74,7 @@ func (b *bench) nothingPoisoned() {
 // A resend long after gets the same ids again.
 func TestAResendGetsTheSameIDs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 0, nil)
+	b := newBench(t, beforeStages, nil)
 	b.send("a")
 	first := b.collect(acked("a"))["a"]
 	b.send("a", "b")
@@ -114,7 +114,7 @@ func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
 				return h(msg)
 			}
 		}
-		for name, after := range map[string]int{"before it is stored": 0, "after it was stored": 4} {
+		for name, after := range map[string]string{"before it is stored": beforeStages, "after it was stored": "persist"} {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				t.Parallel()
 				b := newPatientBench(t, patient, after, guilty)
@@ -123,7 +123,7 @@ func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
 					return acked("a", "c")(all) && all["bad"] != nil && all["bad"].stored+all["bad"].rejected > 0
 				})
 				told, history := contracts.ToldStored, []string{"a", "bad", "c"}
-				if after == 0 {
+				if after == beforeStages {
 					told, history = contracts.ToldRejected, []string{"a", "c"}
 					assert.Positive(t, all["bad"].rejected)
 				} else {
@@ -171,7 +171,7 @@ func TestDependenciesAreWaitedFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var hits atomic.Int64
-			b := newPatientBench(t, time.Nanosecond, 1, failing(7, func() error { return err }, &hits))
+			b := newPatientBench(t, time.Nanosecond, "dedup", failing(7, func() error { return err }, &hits))
 			b.send("a", "b")
 			all := b.collect(acked("a", "b"))
 			assert.Zero(t, all["a"].rejected+all["b"].rejected)
@@ -183,7 +183,7 @@ func TestDependenciesAreWaitedFor(t *testing.T) {
 // What a newer release wrote waits for a worker that can read it.
 func TestRecordsOfANewerReleaseWait(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 0, nil)
+	b := newBench(t, beforeStages, nil)
 	newer := message.NewMessage("newer", []byte{0xff, 0xff})
 	newer.Metadata = message.Metadata{mq.KeyMetadata: "world", contracts.MetaSchema: "99"}
 	require.NoError(t, b.queue.Publisher().Publish(contracts.TopicUpstream, newer))
@@ -220,7 +220,7 @@ func (b *bench) outcomes(outcome string) (n float64) {
 
 func TestUndecodableRecordsArePoisoned(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 0, nil)
+	b := newBench(t, beforeStages, nil)
 	garbage := message.NewMessage("garbage", []byte{0xff, 0xff})
 	garbage.Metadata = message.Metadata{mq.KeyMetadata: "world", contracts.MetaSchema: contracts.SchemaVersion}
 	foreign := message.NewMessage("foreign", nil)
@@ -240,7 +240,7 @@ func TestUndecodableRecordsArePoisoned(t *testing.T) {
 // Without its cache the pipeline gives numbers from the database.
 func TestTheCacheMayBeAway(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 0, nil)
+	b := newBench(t, beforeStages, nil)
 	b.repo.noCache = true
 	b.send("a", "b")
 	b.collect(acked("a", "b"))
@@ -250,7 +250,7 @@ func TestTheCacheMayBeAway(t *testing.T) {
 // A receiver who does not exist is an outcome, not an error.
 func TestRefusalsReachTheSender(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 0, nil)
+	b := newBench(t, beforeStages, nil)
 	delete(b.repo.users, 2)
 	b.send("a")
 	all := b.collect(func(all map[string]*seen) bool { return all["a"] != nil && all["a"].rejected > 0 })
@@ -263,7 +263,7 @@ func TestRefusalsReachTheSender(t *testing.T) {
 // control character takes six bytes in a frame.
 func TestLargeRunsFitTheOutbox(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 0, nil)
+	b := newBench(t, beforeStages, nil)
 	b.content = strings.Repeat("\x01", contracts.DefaultLimits().ContentMax)
 	ids := make([]string, 300)
 	for i := range ids {

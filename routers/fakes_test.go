@@ -5,8 +5,6 @@ import (
 	"sort"
 	"sync"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -39,7 +37,7 @@ func newFakeRepo(users ...int64) *fakeRepo {
 
 func key(sender int64, temp string) string { return contracts.UserID(sender).String() + "/" + temp }
 
-func (r *fakeRepo) LookupDedup(_ context.Context, in *pb.LookupDedupRequest, _ ...grpc.CallOption) (*pb.LookupDedupResponse, error) {
+func (r *fakeRepo) LookupDedup(_ context.Context, in *pb.LookupDedupRequest) (*pb.LookupDedupResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.noCache {
@@ -56,7 +54,7 @@ func (r *fakeRepo) LookupDedup(_ context.Context, in *pb.LookupDedupRequest, _ .
 	return out, nil
 }
 
-func (r *fakeRepo) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest, _ ...grpc.CallOption) (*pb.AllocateSeqResponse, error) {
+func (r *fakeRepo) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.noCache {
@@ -74,7 +72,7 @@ func (r *fakeRepo) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest, _ .
 	return out, nil
 }
 
-func (r *fakeRepo) SaveMessages(_ context.Context, in *pb.SaveMessagesRequest, _ ...grpc.CallOption) (*pb.SaveMessagesResponse, error) {
+func (r *fakeRepo) SaveMessages(_ context.Context, in *pb.SaveMessagesRequest) (*pb.SaveMessagesResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := &pb.SaveMessagesResponse{}
@@ -100,14 +98,14 @@ func (r *fakeRepo) SaveMessages(_ context.Context, in *pb.SaveMessagesRequest, _
 	return out, nil
 }
 
-func (r *fakeRepo) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest, _ ...grpc.CallOption) (*pb.FindOutcomeResponse, error) {
+func (r *fakeRepo) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.byKey[key(in.GetSenderId(), in.GetTempMessageId())]
 	return &pb.FindOutcomeResponse{Stored: m != nil, Message: m}, nil
 }
 
-func (r *fakeRepo) RefuseSend(_ context.Context, in *pb.RefuseSendRequest, _ ...grpc.CallOption) (*pb.RefuseSendResponse, error) {
+func (r *fakeRepo) RefuseSend(_ context.Context, in *pb.RefuseSendRequest) (*pb.RefuseSendResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := key(in.GetKey().GetSenderId(), in.GetKey().GetTempMessageId())
@@ -118,7 +116,7 @@ func (r *fakeRepo) RefuseSend(_ context.Context, in *pb.RefuseSendRequest, _ ...
 	return &pb.RefuseSendResponse{}, nil
 }
 
-func (r *fakeRepo) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {
+func (r *fakeRepo) History(_ context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := r.history[in.GetConversationId()]
@@ -137,7 +135,7 @@ func (r *fakeRepo) member(conv string, user int64) bool {
 	return false
 }
 
-func (r *fakeRepo) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...grpc.CallOption) (*pb.MembershipsResponse, error) {
+func (r *fakeRepo) Memberships(_ context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := &pb.MembershipsResponse{}
@@ -153,7 +151,7 @@ func (r *fakeRepo) Memberships(_ context.Context, in *pb.MembershipsRequest, _ .
 	return out, nil
 }
 
-func (r *fakeRepo) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest, _ ...grpc.CallOption) (*pb.EnsureSingleResponse, error) {
+func (r *fakeRepo) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.users[in.GetPeerId()] {
@@ -164,11 +162,11 @@ func (r *fakeRepo) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest, _
 	return &pb.EnsureSingleResponse{ConversationId: id}, nil
 }
 
-func (r *fakeRepo) ListMemberIDs(context.Context, *pb.ListMemberIDsRequest, ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (r *fakeRepo) ListMemberIDs(context.Context, *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	return &pb.ListMemberIDsResponse{}, nil
 }
 
-func (r *fakeRepo) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (r *fakeRepo) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	by := map[string][]int64{}
@@ -184,7 +182,7 @@ func (r *fakeRepo) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.Cal
 	return out, nil
 }
 
-func (r *fakeRepo) LiveGateways(context.Context, *pb.LiveGatewaysRequest, ...grpc.CallOption) (*pb.LiveGatewaysResponse, error) {
+func (r *fakeRepo) LiveGateways(context.Context, *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seen := map[string]bool{}

@@ -34,7 +34,7 @@ func TestTheLogSaysNothingOfWhatPeopleWrote(t *testing.T) {
 			t.Parallel()
 			var left atomic.Int64
 			left.Store(5) // more than a run is tried before it goes back
-			b := newPatientBench(t, 0, 3, func(h message.HandlerFunc) message.HandlerFunc {
+			b := newPatientBench(t, 0, "sequence", func(h message.HandlerFunc) message.HandlerFunc {
 				return func(msg *message.Message) ([]*message.Message, error) {
 					items := carrierOf(msg.Context()).env.Items
 					if items[len(items)-1].Upstream.GetContent() == canary && left.Add(-1) >= 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -26,7 +25,7 @@ type Messages interface {
 	sequence.Allocator
 	persist.Store
 	authorize.Messages
-	RefuseSend(ctx context.Context, in *pb.RefuseSendRequest, opts ...grpc.CallOption) (*pb.RefuseSendResponse, error)
+	RefuseSend(ctx context.Context, in *pb.RefuseSendRequest) (*pb.RefuseSendResponse, error)
 }
 
 // Pipeline is what the message router needs beside the shared parts.
@@ -82,11 +81,3 @@ func middlewares(deps Deps, stages []NamedStage) []message.HandlerMiddleware {
 	}
 	return append(out, noteRejected(deps.Log))
 }
-
-// conformance: the generated clients are what the pipeline takes.
-var (
-	_ Messages            = pb.MessageRepoClient(nil)
-	_ authorize.Directory = pb.ConversationRepoClient(nil)
-	_ roster.Members      = pb.GroupRepoClient(nil)
-	_ recipients.Locator  = pb.SessionRepoClient(nil)
-)

@@ -43,8 +43,7 @@ func figures(t *testing.T, reg prometheus.Gatherer, name string, labels ...strin
 func TestPipelineIsMeasured(t *testing.T) {
 	t.Parallel()
 	var hits atomic.Int64
-	const afterPersist = 4
-	b := newBench(t, afterPersist, failing(1, func() error { return contracts.NewError(contracts.CodeUnavailable, "") }, &hits))
+	b := newBench(t, "persist", failing(1, func() error { return contracts.NewError(contracts.CodeUnavailable, "") }, &hits))
 	b.send("a", "b")
 	b.collect(acked("a", "b"))
 	b.repo.mu.Lock()
@@ -69,7 +68,7 @@ func TestPipelineIsMeasured(t *testing.T) {
 // TestRecipientsAreCounted of each message that is new.
 func TestRecipientsAreCounted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 0, nil)
+	b := newBench(t, beforeStages, nil)
 	b.send("a", "b")
 	b.collect(acked("a", "b"))
 	n, sum := figures(t, b.reg, "gochat_pipeline_recipients")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -16,7 +15,7 @@ import (
 
 // Locator is what the notifier asks for the gateways of users.
 type Locator interface {
-	Locate(ctx context.Context, in *pb.LocateRequest, opts ...grpc.CallOption) (*pb.LocateResponse, error)
+	Locate(ctx context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error)
 }
 
 // Notifier sends frames and closes to users' sockets, wherever they are. Safe

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -18,7 +17,7 @@ import (
 // unsureLocator answers that the users' sockets may be at any of its gateways.
 type unsureLocator []string
 
-func (l unsureLocator) Locate(context.Context, *pb.LocateRequest, ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (l unsureLocator) Locate(context.Context, *pb.LocateRequest) (*pb.LocateResponse, error) {
 	return &pb.LocateResponse{EveryGateway: l}, nil
 }
 

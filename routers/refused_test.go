@@ -17,7 +17,7 @@ func TestWhatIsRefusedIsNotStoredByWhoeverComesNext(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
 	broken.Store(true)
-	b := newBench(t, 0, func(h message.HandlerFunc) message.HandlerFunc {
+	b := newBench(t, beforeStages, func(h message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
 			for _, it := range carrierOf(msg.Context()).env.Items {
 				switch id := it.Upstream.GetTempMessageId(); {

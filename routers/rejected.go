@@ -4,6 +4,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"go.uber.org/zap"
 
+	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/infra/mq"
 	"github.com/gochat/gochat/infra/obs"
 	"github.com/gochat/gochat/routers/middleware"
@@ -19,12 +20,12 @@ func noteRejected(log *zap.Logger) message.HandlerMiddleware {
 			}
 			run := mq.Run(msg)
 			for i, it := range carrierOf(msg.Context()).env.Items {
-				if it.Rejected == nil {
+				if it.State() != handlers.StateRejected {
 					continue
 				}
 				log.Debug("a message was rejected", zap.Int64(obs.FieldUser, it.Upstream.GetSenderId()),
 					zap.String(obs.FieldRequest, it.Origin.ConnectionID), zap.String("conversation", it.Upstream.GetConversationId()), zap.String("temp_message_id", it.Upstream.GetTempMessageId()),
-					zap.String("code", string(it.Rejected.Code)), zap.String("why", it.Rejected.Message),
+					zap.String("code", string(it.Reason().Code)), zap.String("why", it.Reason().Message),
 					zap.String(obs.FieldTrace, middleware.TraceOf(run[i])))
 			}
 			return h(msg)

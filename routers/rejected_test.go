@@ -12,7 +12,7 @@ import (
 // Why a message was rejected is in the log, by its trace and by its tempMessageId, without what it says.
 func TestRejectionsAreFoundInTheLog(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 0, nil)
+	b := newBench(t, beforeStages, nil)
 	delete(b.repo.users, 2)
 	b.send("a")
 	b.collect(func(all map[string]*seen) bool { return all["a"] != nil && all["a"].rejected > 0 })

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -26,13 +25,13 @@ import (
 
 // awayIndex fails at first, and then notes what it was told.
 type awayIndex struct {
-	pb.SearchRepoClient
+	searchindex.Index
 	mu    sync.Mutex
 	fails int
 	seen  []string
 }
 
-func (a *awayIndex) IndexMessages(_ context.Context, in *pb.IndexMessagesRequest, _ ...grpc.CallOption) (*pb.IndexMessagesResponse, error) {
+func (a *awayIndex) IndexMessages(_ context.Context, in *pb.IndexMessagesRequest) (*pb.IndexMessagesResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.fails--; a.fails >= 0 {

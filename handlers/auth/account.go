@@ -16,11 +16,10 @@ import (
 // Register makes an account and its first token. Errors: invalid_argument with
 // fields, username_taken, unavailable.
 func (s *Service) Register(ctx context.Context, in *pb.RegisterRequest) (*pb.RegisterResponse, error) {
-	form := registerForm{Username: in.GetUsername(), Password: in.GetPassword(), Nickname: in.GetNickname()}
-	if err := s.rules.Load().forms.check(form); err != nil {
+	if err := s.rules.Load().forms.checkRegister(in); err != nil {
 		return nil, err
 	}
-	nickname := cmp.Or(form.Nickname, form.Username)
+	nickname := cmp.Or(in.GetNickname(), in.GetUsername())
 	hash, err := s.hash(ctx, in.GetPassword())
 	if err != nil {
 		return nil, err
@@ -52,7 +51,7 @@ func (s *Service) Register(ctx context.Context, in *pb.RegisterRequest) (*pb.Reg
 // fields, invalid_credentials (the same, after the same work, for a wrong name
 // and a wrong password), rate_limited, unavailable.
 func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResponse, error) {
-	if err := s.rules.Load().forms.check(loginForm{Username: in.GetUsername(), Password: in.GetPassword()}); err != nil {
+	if err := s.rules.Load().forms.checkLogin(in); err != nil {
 		return nil, err
 	}
 	// Names are unique without regard to case, so they are throttled that way.

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -35,7 +33,7 @@ type fakeStore struct {
 	createErr, credentialsErr, revokeErr, isRevokedErr, idErr error
 }
 
-func (f *fakeStore) CreateUser(_ context.Context, in *pb.CreateUserRequest, _ ...grpc.CallOption) (*pb.CreateUserResponse, error) {
+func (f *fakeStore) CreateUser(_ context.Context, in *pb.CreateUserRequest) (*pb.CreateUserResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.createErr != nil {
@@ -49,7 +47,7 @@ func (f *fakeStore) CreateUser(_ context.Context, in *pb.CreateUserRequest, _ ..
 	return &pb.CreateUserResponse{User: in.GetUser()}, nil
 }
 
-func (f *fakeStore) GetCredentials(_ context.Context, in *pb.GetCredentialsRequest, _ ...grpc.CallOption) (*pb.GetCredentialsResponse, error) {
+func (f *fakeStore) GetCredentials(_ context.Context, in *pb.GetCredentialsRequest) (*pb.GetCredentialsResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
@@ -65,7 +63,7 @@ func (f *fakeStore) GetCredentials(_ context.Context, in *pb.GetCredentialsReque
 	return nil, contracts.NewError(contracts.CodeNotFound, "")
 }
 
-func (f *fakeStore) RevokeToken(_ context.Context, in *pb.RevokeTokenRequest, _ ...grpc.CallOption) (*pb.RevokeTokenResponse, error) {
+func (f *fakeStore) RevokeToken(_ context.Context, in *pb.RevokeTokenRequest) (*pb.RevokeTokenResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.revokeErr != nil {
@@ -78,14 +76,14 @@ func (f *fakeStore) RevokeToken(_ context.Context, in *pb.RevokeTokenRequest, _ 
 	return &pb.RevokeTokenResponse{}, nil
 }
 
-func (f *fakeStore) IsTokenRevoked(_ context.Context, in *pb.IsTokenRevokedRequest, _ ...grpc.CallOption) (*pb.IsTokenRevokedResponse, error) {
+func (f *fakeStore) IsTokenRevoked(_ context.Context, in *pb.IsTokenRevokedRequest) (*pb.IsTokenRevokedResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before := f.before[in.GetUserId()]
 	return &pb.IsTokenRevokedResponse{Revoked: f.revoked[in.GetTokenId()] || in.GetIssuedAt() < before, SignedOutBefore: before}, f.isRevokedErr
 }
 
-func (f *fakeStore) SignOut(_ context.Context, in *pb.SignOutRequest, _ ...grpc.CallOption) (*pb.SignOutResponse, error) {
+func (f *fakeStore) SignOut(_ context.Context, in *pb.SignOutRequest) (*pb.SignOutResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.revokeErr != nil {
@@ -95,7 +93,7 @@ func (f *fakeStore) SignOut(_ context.Context, in *pb.SignOutRequest, _ ...grpc.
 	return &pb.SignOutResponse{Before: f.before[in.GetUserId()]}, nil
 }
 
-func (f *fakeStore) CheckTokens(_ context.Context, in *pb.CheckTokensRequest, _ ...grpc.CallOption) (*pb.CheckTokensResponse, error) {
+func (f *fakeStore) CheckTokens(_ context.Context, in *pb.CheckTokensRequest) (*pb.CheckTokensResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := &pb.CheckTokensResponse{}
@@ -105,7 +103,7 @@ func (f *fakeStore) CheckTokens(_ context.Context, in *pb.CheckTokensRequest, _ 
 	return out, f.isRevokedErr
 }
 
-func (f *fakeStore) CheckDevice(_ context.Context, in *pb.CheckDeviceRequest, _ ...grpc.CallOption) (*pb.CheckDeviceResponse, error) {
+func (f *fakeStore) CheckDevice(_ context.Context, in *pb.CheckDeviceRequest) (*pb.CheckDeviceResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.checked = append(f.checked, in)

@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -21,22 +19,22 @@ import (
 
 // Accounts stores accounts.
 type Accounts interface {
-	CreateUser(ctx context.Context, in *pb.CreateUserRequest, opts ...grpc.CallOption) (*pb.CreateUserResponse, error)
-	GetCredentials(ctx context.Context, in *pb.GetCredentialsRequest, opts ...grpc.CallOption) (*pb.GetCredentialsResponse, error)
+	CreateUser(ctx context.Context, in *pb.CreateUserRequest) (*pb.CreateUserResponse, error)
+	GetCredentials(ctx context.Context, in *pb.GetCredentialsRequest) (*pb.GetCredentialsResponse, error)
 }
 
 // Revocations remembers the tokens that are refused before they expire.
 type Revocations interface {
-	RevokeToken(ctx context.Context, in *pb.RevokeTokenRequest, opts ...grpc.CallOption) (*pb.RevokeTokenResponse, error)
-	IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest, opts ...grpc.CallOption) (*pb.IsTokenRevokedResponse, error)
-	SignOut(ctx context.Context, in *pb.SignOutRequest, opts ...grpc.CallOption) (*pb.SignOutResponse, error)
-	CheckTokens(ctx context.Context, in *pb.CheckTokensRequest, opts ...grpc.CallOption) (*pb.CheckTokensResponse, error)
+	RevokeToken(ctx context.Context, in *pb.RevokeTokenRequest) (*pb.RevokeTokenResponse, error)
+	IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest) (*pb.IsTokenRevokedResponse, error)
+	SignOut(ctx context.Context, in *pb.SignOutRequest) (*pb.SignOutResponse, error)
+	CheckTokens(ctx context.Context, in *pb.CheckTokensRequest) (*pb.CheckTokensResponse, error)
 }
 
 // Devices knows which devices are revoked; it answers for a token in the same call, and
 // notes that the device uses the token.
 type Devices interface {
-	CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest, opts ...grpc.CallOption) (*pb.CheckDeviceResponse, error)
+	CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest) (*pb.CheckDeviceResponse, error)
 }
 
 // Config configures the service. Zero values are replaced by DefaultConfig's,
@@ -212,7 +210,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // place.
 type rules struct {
 	keys          *keyring
-	forms         *forms
+	forms         forms
 	notifyTimeout time.Duration
 }
 
@@ -224,11 +222,7 @@ func (s *Service) Configure(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("configure auth: %w", err)
 	}
-	forms, err := newForms(cfg.Limits)
-	if err != nil {
-		return fmt.Errorf("configure auth: %w", err)
-	}
 	s.throttle.configure(cfg)
-	s.rules.Store(&rules{keys: keys, forms: forms, notifyTimeout: cfg.NotifyTimeout})
+	s.rules.Store(&rules{keys: keys, forms: newForms(cfg.Limits), notifyTimeout: cfg.NotifyTimeout})
 	return nil
 }

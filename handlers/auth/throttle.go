@@ -11,7 +11,6 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -19,10 +18,10 @@ import (
 // Limits counts for all processes together. Its answers come soon; an error says that
 // it is away.
 type Limits interface {
-	TakeTokens(ctx context.Context, in *pb.TakeTokensRequest, opts ...grpc.CallOption) (*pb.TakeTokensResponse, error)
-	ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest, opts ...grpc.CallOption) (*pb.ReturnTokensResponse, error)
-	PutMarks(ctx context.Context, in *pb.PutMarksRequest, opts ...grpc.CallOption) (*pb.PutMarksResponse, error)
-	HasMarks(ctx context.Context, in *pb.HasMarksRequest, opts ...grpc.CallOption) (*pb.HasMarksResponse, error)
+	TakeTokens(ctx context.Context, in *pb.TakeTokensRequest) (*pb.TakeTokensResponse, error)
+	ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest) (*pb.ReturnTokensResponse, error)
+	PutMarks(ctx context.Context, in *pb.PutMarksRequest) (*pb.PutMarksResponse, error)
+	HasMarks(ctx context.Context, in *pb.HasMarksRequest) (*pb.HasMarksResponse, error)
 }
 
 // throttle slows the guessing of passwords without letting guessers keep an
@@ -46,7 +45,7 @@ type throttle struct {
 	shared Limits // nil: this process is alone
 	may    atomic.Pointer[allowances]
 
-	pairs, names *ownBuckets
+	pairs, names *localBuckets
 	mu           sync.Mutex
 	known        *lru.Cache[string, time.Time] // until when
 }
@@ -75,10 +74,10 @@ func newThrottle(cfg Config, shared Limits) (*throttle, error) {
 	t := &throttle{shared: shared}
 	t.configure(cfg)
 	var err error
-	if t.pairs, err = newOwnBuckets(); err != nil {
+	if t.pairs, err = newLocalBuckets(); err != nil {
 		return nil, err
 	}
-	if t.names, err = newOwnBuckets(); err != nil {
+	if t.names, err = newLocalBuckets(); err != nil {
 		return nil, err
 	}
 	if t.known, err = lru.New[string, time.Time](throttledKeys); err != nil {
@@ -92,8 +91,8 @@ type attempt struct {
 	pair, name string
 	// known: the address has logged in to the account lately.
 	known bool
-	// own and shared: it is counted by this process, and by all together.
-	own, shared bool
+	// local and shared: it is counted by this process, and by all together.
+	local, shared bool
 }
 
 // hashed makes a key that tells nobody who logs in from where.
@@ -107,8 +106,8 @@ func hashed(kind, account, address string) string {
 func (t *throttle) begin(ctx context.Context, account, address string) (*attempt, time.Duration) {
 	a := &attempt{pair: hashed("login", account, address), name: hashed("login-name", account, "")}
 	a.known = address != "" && t.isKnown(ctx, hashed("login-known", account, address))
-	own := t.takeOwn(a)
-	a.own = own == 0
+	wait := t.takeLocal(a)
+	a.local = wait == 0
 	if t.shared != nil {
 		resp, err := t.shared.TakeTokens(ctx, &pb.TakeTokensRequest{Buckets: t.buckets(a, 1, 1)})
 		a.shared = err == nil
@@ -116,11 +115,11 @@ func (t *throttle) begin(ctx context.Context, account, address string) (*attempt
 			return a, 0
 		}
 		if a.shared {
-			t.returnOwn(a)
+			t.returnLocal(a)
 			return nil, max(time.Duration(resp.GetWaitMs())*time.Millisecond, time.Millisecond)
 		}
 	}
-	return a, own
+	return a, wait
 }
 
 // buckets are what an attempt is counted in, with a number of tokens of each.
@@ -136,7 +135,7 @@ func (t *throttle) buckets(a *attempt, ofPair, ofName int) []*pb.Bucket {
 	return out
 }
 
-func (t *throttle) takeOwn(a *attempt) time.Duration {
+func (t *throttle) takeLocal(a *attempt) time.Duration {
 	may := t.may.Load()
 	wait := t.pairs.take(a.pair, may.perPair)
 	if wait > 0 || a.known {
@@ -148,8 +147,8 @@ func (t *throttle) takeOwn(a *attempt) time.Duration {
 	return wait
 }
 
-func (t *throttle) returnOwn(a *attempt) {
-	if !a.own {
+func (t *throttle) returnLocal(a *attempt) {
+	if !a.local {
 		return
 	}
 	t.pairs.giveBack(a.pair)
@@ -160,14 +159,14 @@ func (t *throttle) returnOwn(a *attempt) {
 
 // undo takes back an attempt of whom nothing was told about the password.
 func (t *throttle) undo(ctx context.Context, a *attempt) {
-	t.returnOwn(a)
+	t.returnLocal(a)
 	t.returnShared(ctx, a, t.buckets(a, 1, 1))
 }
 
 // succeed takes back all attempts of the account from this address after a right
 // password, and remembers the address.
 func (t *throttle) succeed(ctx context.Context, a *attempt, account, address string) {
-	t.returnOwn(a)
+	t.returnLocal(a)
 	t.pairs.forget(a.pair)
 	t.returnShared(ctx, a, t.buckets(a, t.may.Load().perPair.attempts, 1))
 	t.remember(ctx, account, address)
@@ -222,22 +221,22 @@ func (t *throttle) remember(ctx context.Context, account, address string) {
 // it has to try as many others.
 const throttledKeys = 1 << 16
 
-// ownBuckets are the token buckets of this process.
-type ownBuckets struct {
+// localBuckets are the token buckets of this process.
+type localBuckets struct {
 	mu    sync.Mutex
 	known *lru.Cache[string, *rate.Limiter]
 }
 
-func newOwnBuckets() (*ownBuckets, error) {
+func newLocalBuckets() (*localBuckets, error) {
 	known, err := lru.New[string, *rate.Limiter](throttledKeys)
 	if err != nil {
 		return nil, fmt.Errorf("make the login throttle: %w", err)
 	}
-	return &ownBuckets{known: known}, nil
+	return &localBuckets{known: known}, nil
 }
 
 // take takes a token, or returns how long until there is one.
-func (b *ownBuckets) take(key string, may allowance) time.Duration {
+func (b *localBuckets) take(key string, may allowance) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	limiter, ok := b.known.Get(key)
@@ -258,7 +257,7 @@ func (b *ownBuckets) take(key string, may allowance) time.Duration {
 }
 
 // giveBack puts a token back.
-func (b *ownBuckets) giveBack(key string) {
+func (b *localBuckets) giveBack(key string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if limiter, ok := b.known.Get(key); ok {
@@ -269,7 +268,7 @@ func (b *ownBuckets) giveBack(key string) {
 }
 
 // forget puts all tokens back.
-func (b *ownBuckets) forget(key string) {
+func (b *localBuckets) forget(key string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.known.Remove(key)

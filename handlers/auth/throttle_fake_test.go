@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -35,7 +34,7 @@ func (f *fakeLimits) of(b *pb.Bucket) *rate.Limiter {
 	return l
 }
 
-func (f *fakeLimits) TakeTokens(_ context.Context, in *pb.TakeTokensRequest, _ ...grpc.CallOption) (*pb.TakeTokensResponse, error) {
+func (f *fakeLimits) TakeTokens(_ context.Context, in *pb.TakeTokensRequest) (*pb.TakeTokensResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := &pb.TakeTokensResponse{}
@@ -55,7 +54,7 @@ func (f *fakeLimits) TakeTokens(_ context.Context, in *pb.TakeTokensRequest, _ .
 	return out, f.err
 }
 
-func (f *fakeLimits) ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest, _ ...grpc.CallOption) (*pb.ReturnTokensResponse, error) {
+func (f *fakeLimits) ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest) (*pb.ReturnTokensResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, b := range in.GetBuckets() {
@@ -64,7 +63,7 @@ func (f *fakeLimits) ReturnTokens(ctx context.Context, in *pb.ReturnTokensReques
 	return &pb.ReturnTokensResponse{}, errors.Join(f.err, ctx.Err())
 }
 
-func (f *fakeLimits) PutMarks(_ context.Context, in *pb.PutMarksRequest, _ ...grpc.CallOption) (*pb.PutMarksResponse, error) {
+func (f *fakeLimits) PutMarks(_ context.Context, in *pb.PutMarksRequest) (*pb.PutMarksResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, k := range in.GetKeys() {
@@ -73,7 +72,7 @@ func (f *fakeLimits) PutMarks(_ context.Context, in *pb.PutMarksRequest, _ ...gr
 	return &pb.PutMarksResponse{}, f.err
 }
 
-func (f *fakeLimits) HasMarks(_ context.Context, in *pb.HasMarksRequest, _ ...grpc.CallOption) (*pb.HasMarksResponse, error) {
+func (f *fakeLimits) HasMarks(_ context.Context, in *pb.HasMarksRequest) (*pb.HasMarksResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := &pb.HasMarksResponse{}

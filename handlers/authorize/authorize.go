@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -17,13 +15,13 @@ import (
 // Directory knows conversations and who is in them. Its facts may come from a
 // cache: persist checks again in the storing transaction.
 type Directory interface {
-	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
-	EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest, opts ...grpc.CallOption) (*pb.EnsureSingleResponse, error)
+	Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error)
+	EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error)
 }
 
 // Outcomes knows what became of a send at any earlier time.
 type Outcomes interface {
-	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest, opts ...grpc.CallOption) (*pb.FindOutcomeResponse, error)
+	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error)
 }
 
 // New returns the stage. It makes the single chat of a message that names a
@@ -42,7 +40,7 @@ func New(windows *Windows, dir Directory, outcomes Outcomes, messages Messages) 
 		var missing []*handlers.Item
 		for i, it := range items {
 			it.Membership = facts[i]
-			if !facts[i].GetExists() && it.Upstream.GetReceiverId() != 0 && it.Open() {
+			if !facts[i].GetExists() && it.Upstream.GetReceiverId() != 0 && it.State() == handlers.StateOpen {
 				missing = append(missing, it)
 			}
 		}
@@ -50,16 +48,20 @@ func New(windows *Windows, dir Directory, outcomes Outcomes, messages Messages) 
 			return err
 		}
 		for _, it := range env.Open() {
-			it.Rejected = judge(it.Membership)
-			if it.Rejected == nil && it.Upstream.GetChange() != nil {
-				if it.Rejected, err = windows.Now().judgeChange(ctx, messages, it); err != nil {
+			reason := judge(it.Membership)
+			if reason == nil && it.Upstream.GetChange() != nil {
+				if reason, err = windows.Now().judgeChange(ctx, messages, it); err != nil {
 					return err
 				}
 			}
-			if it.Rejected == nil {
+			if reason == nil {
 				continue
 			}
-			if err := earlier(ctx, outcomes, it); err != nil {
+			found, err := earlier(ctx, outcomes, it)
+			if err == nil && !found {
+				err = it.Reject(reason)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -67,20 +69,20 @@ func New(windows *Windows, dir Directory, outcomes Outcomes, messages Messages) 
 	})
 }
 
-// earlier turns a rejection, or a send to a chat that is not there yet, into the old
-// outcome when there is one.
-func earlier(ctx context.Context, outcomes Outcomes, it *handlers.Item) error {
+// earlier finds the message of a send that would be rejected, or goes to a chat that is not there
+// yet, if it was stored at an earlier time.
+func earlier(ctx context.Context, outcomes Outcomes, it *handlers.Item) (found bool, err error) {
 	out, err := outcomes.FindOutcome(ctx, &pb.FindOutcomeRequest{
 		SenderId:      it.Upstream.GetSenderId(),
 		TempMessageId: it.Upstream.GetTempMessageId(),
 	})
 	if err != nil {
-		return fmt.Errorf("read the outcome of %d %q: %w", it.Upstream.GetSenderId(), it.Upstream.GetTempMessageId(), err)
+		return false, fmt.Errorf("read the outcome of %d %q: %w", it.Upstream.GetSenderId(), it.Upstream.GetTempMessageId(), err)
 	}
-	if out.GetStored() {
-		it.Stored, it.Rejected = out.GetMessage(), nil
+	if !out.GetStored() {
+		return false, nil
 	}
-	return nil
+	return true, it.Find(out.GetMessage())
 }
 
 func memberships(ctx context.Context, dir Directory, items []*handlers.Item) ([]*pb.Membership, error) {
@@ -106,19 +108,22 @@ func memberships(ctx context.Context, dir Directory, items []*handlers.Item) ([]
 func makeSingles(ctx context.Context, dir Directory, outcomes Outcomes, missing []*handlers.Item) error {
 	var made []*handlers.Item
 	for _, it := range missing {
-		if err := earlier(ctx, outcomes, it); err != nil {
+		found, err := earlier(ctx, outcomes, it)
+		if err != nil {
 			return err
 		}
-		if it.Stored != nil {
+		if found {
 			continue
 		}
 		up := it.Upstream
-		_, err := dir.EnsureSingle(ctx, &pb.EnsureSingleRequest{UserId: up.GetSenderId(), PeerId: up.GetReceiverId()})
+		_, err = dir.EnsureSingle(ctx, &pb.EnsureSingleRequest{UserId: up.GetSenderId(), PeerId: up.GetReceiverId()})
 		switch {
 		case err == nil:
 			made = append(made, it)
 		case contracts.IsPermanent(err):
-			it.Rejected = rejection(err)
+			if err := it.Reject(rejection(err)); err != nil {
+				return err
+			}
 		default:
 			return fmt.Errorf("make the single chat of %d and %d: %w", up.GetSenderId(), up.GetReceiverId(), err)
 		}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -25,7 +23,7 @@ type fakeDirectory struct {
 	broken  error
 }
 
-func (f *fakeDirectory) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {
+func (f *fakeDirectory) History(_ context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error) {
 	f.asked = in
 	out := &pb.HistoryResponse{}
 	if m := f.history[in.GetAfterSeq()+1]; m != nil && m.GetSeqId() > in.GetFloorSeq() {
@@ -34,7 +32,7 @@ func (f *fakeDirectory) History(_ context.Context, in *pb.HistoryRequest, _ ...g
 	return out, f.broken
 }
 
-func (f *fakeDirectory) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...grpc.CallOption) (*pb.MembershipsResponse, error) {
+func (f *fakeDirectory) Memberships(_ context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -49,7 +47,7 @@ func (f *fakeDirectory) Memberships(_ context.Context, in *pb.MembershipsRequest
 	return out, nil
 }
 
-func (f *fakeDirectory) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest, _ ...grpc.CallOption) (*pb.EnsureSingleResponse, error) {
+func (f *fakeDirectory) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error) {
 	if f.ensured != nil {
 		return nil, f.ensured
 	}
@@ -61,7 +59,7 @@ func (f *fakeDirectory) EnsureSingle(_ context.Context, in *pb.EnsureSingleReque
 	return &pb.EnsureSingleResponse{ConversationId: "single", Created: true}, nil
 }
 
-func (f *fakeDirectory) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest, _ ...grpc.CallOption) (*pb.FindOutcomeResponse, error) {
+func (f *fakeDirectory) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error) {
 	m := f.stored[in.GetTempMessageId()]
 	return &pb.FindOutcomeResponse{Stored: m != nil, Message: m}, nil
 }
@@ -124,11 +122,11 @@ func TestAuthorize(t *testing.T) {
 				t.Fatalf("error %v, want one: %v", err, tc.wantErr)
 			}
 			var got contracts.Code
-			if it.Rejected != nil {
-				got = it.Rejected.Code
+			if it.Reason() != nil {
+				got = it.Reason().Code
 			}
-			if got != tc.rejected || (it.Stored != nil) != tc.stored || tc.dir.made != tc.made {
-				t.Errorf("rejected %q stored %v made %d, want %q %v %d", got, it.Stored != nil, tc.dir.made, tc.rejected, tc.stored, tc.made)
+			if got != tc.rejected || (it.Message() != nil) != tc.stored || tc.dir.made != tc.made {
+				t.Errorf("rejected %q stored %v made %d, want %q %v %d", got, it.Message() != nil, tc.dir.made, tc.rejected, tc.stored, tc.made)
 			}
 			if err != nil && errors.Is(err, contracts.NewError(contracts.CodeNotFound, "")) {
 				t.Error("a dependency's absence looks like not_found")

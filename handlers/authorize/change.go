@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -15,7 +13,7 @@ import (
 
 // Messages reads stored messages.
 type Messages interface {
-	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
+	History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error)
 }
 
 // Config says for how long a message may be changed by who sent it, counted from when the
@@ -82,15 +80,15 @@ func (c Config) judgeChange(ctx context.Context, messages Messages, it *handlers
 	case target.GetExpired():
 		return contracts.NewError(contracts.CodeConflict, "This message has expired: what it said is gone."), nil
 	}
-	own := target.GetSenderId() == up.GetSenderId()
+	author := target.GetSenderId() == up.GetSenderId()
 	age := time.Duration(up.GetAcceptedAt()-target.GetTimestamp()) * time.Millisecond
 	switch ch.GetKind() {
 	case pb.Change_KIND_REACT, pb.Change_KIND_UNREACT:
 		return nil, nil
 	case pb.Change_KIND_EDIT:
-		return within(own, age, c.EditWindow, "edit"), nil
+		return within(author, age, c.EditWindow, "edit"), nil
 	case pb.Change_KIND_RECALL:
-		why := within(own, age, c.RecallWindow, "recall")
+		why := within(author, age, c.RecallWindow, "recall")
 		if role := it.Membership.GetRole(); why != nil && (role == contracts.RoleOwner || role == contracts.RoleAdmin) {
 			ch.AsAdmin = true
 			return nil, nil
@@ -100,9 +98,9 @@ func (c Config) judgeChange(ctx context.Context, messages Messages, it *handlers
 	return contracts.Invalid("change", "recall, edit, react or unreact"), nil
 }
 
-func within(own bool, age, window time.Duration, what string) *contracts.Error {
+func within(author bool, age, window time.Duration, what string) *contracts.Error {
 	switch {
-	case !own:
+	case !author:
 		return contracts.NewError(contracts.CodePermissionDenied, "You can "+what+" your own messages only.")
 	case age > window:
 		return contracts.NewError(contracts.CodePermissionDenied, fmt.Sprintf("A message can be %sed for %v only.", what, window))

@@ -81,8 +81,8 @@ func TestWhoMayChangeWhat(t *testing.T) {
 			}
 			it := run(t, dir, up, nil)
 			var got contracts.Code
-			if it.Rejected != nil {
-				got = it.Rejected.Code
+			if it.Reason() != nil {
+				got = it.Reason().Code
 			}
 			if got != tc.want || tc.want == "" && up.GetChange().GetAsAdmin() != tc.asAdmin {
 				t.Errorf("rejected %q as admin %v, want %q %v", got, up.GetChange().GetAsAdmin(), tc.want, tc.asAdmin)
@@ -111,8 +111,8 @@ func TestRecalledByItself(t *testing.T) {
 	it := run(t, dir, &pb.Upstream{
 		SenderId: me, ConversationId: "c", TempMessageId: "t", Change: &pb.Change{Kind: pb.Change_KIND_RECALL, SeqId: 14},
 	}, nil)
-	if it.Stored.GetMessageId() != 9 || it.Rejected != nil {
-		t.Errorf("stored %v rejected %v, want what was stored then", it.Stored, it.Rejected)
+	if it.Message().GetMessageId() != 9 || it.Reason() != nil {
+		t.Errorf("stored %v rejected %v, want what was stored then", it.Message(), it.Reason())
 	}
 }
 
@@ -121,7 +121,7 @@ func TestStoreAwayIsNoRejection(t *testing.T) {
 	away := errors.New("away")
 	dir := &fakeDirectory{facts: map[string]*pb.Membership{"c": {Exists: true, Member: true}}, broken: away}
 	it := run(t, dir, &pb.Upstream{SenderId: me, ConversationId: "c", TempMessageId: "t", Change: &pb.Change{Kind: 1, SeqId: 11}}, away)
-	if it.Rejected != nil {
+	if it.Reason() != nil {
 		t.Error("it is rejected")
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -57,7 +55,7 @@ func (f *fakeStore) in(conv string, user int64) bool {
 
 func noRow() error { return contracts.NewError(contracts.CodeNotFound, "no row") }
 
-func (f *fakeStore) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest, _ ...grpc.CallOption) (*pb.EnsureSingleResponse, error) {
+func (f *fakeStore) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error) {
 	f.calls++
 	f.ensured = in
 	if f.err != nil {
@@ -69,7 +67,7 @@ func (f *fakeStore) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest, 
 	return &pb.EnsureSingleResponse{ConversationId: single}, nil
 }
 
-func (f *fakeStore) GetConversation(_ context.Context, in *pb.GetConversationRequest, _ ...grpc.CallOption) (*pb.GetConversationResponse, error) {
+func (f *fakeStore) GetConversation(_ context.Context, in *pb.GetConversationRequest) (*pb.GetConversationResponse, error) {
 	f.calls++
 	if f.err != nil {
 		return nil, f.err
@@ -80,7 +78,7 @@ func (f *fakeStore) GetConversation(_ context.Context, in *pb.GetConversationReq
 	return &pb.GetConversationResponse{Conversation: &pb.Conversation{ConversationId: in.GetConversationId(), LastSeq: lastSeq}}, nil
 }
 
-func (f *fakeStore) ListConversations(_ context.Context, in *pb.ListConversationsRequest, _ ...grpc.CallOption) (*pb.ListConversationsResponse, error) {
+func (f *fakeStore) ListConversations(_ context.Context, in *pb.ListConversationsRequest) (*pb.ListConversationsResponse, error) {
 	f.calls++
 	f.list = in
 	if f.err != nil {
@@ -92,7 +90,7 @@ func (f *fakeStore) ListConversations(_ context.Context, in *pb.ListConversation
 	return &pb.ListConversationsResponse{Conversations: []*pb.Conversation{{ConversationId: single}}, NextCursor: "next"}, nil
 }
 
-func (f *fakeStore) MarkRead(_ context.Context, in *pb.MarkReadRequest, _ ...grpc.CallOption) (*pb.MarkReadResponse, error) {
+func (f *fakeStore) MarkRead(_ context.Context, in *pb.MarkReadRequest) (*pb.MarkReadResponse, error) {
 	f.calls++
 	f.marked = in
 	if f.err != nil {
@@ -119,13 +117,13 @@ func (f *fakeStore) MarkRead(_ context.Context, in *pb.MarkReadRequest, _ ...grp
 	return resp, nil
 }
 
-func (f *fakeStore) Sync(_ context.Context, in *pb.SyncRequest, _ ...grpc.CallOption) (*pb.SyncResponse, error) {
+func (f *fakeStore) Sync(_ context.Context, in *pb.SyncRequest) (*pb.SyncResponse, error) {
 	f.calls++
 	f.sync = in
 	return f.synced, f.err
 }
 
-func (f *fakeStore) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...grpc.CallOption) (*pb.MembershipsResponse, error) {
+func (f *fakeStore) Memberships(_ context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error) {
 	f.calls++
 	if f.err != nil {
 		return nil, f.err
@@ -153,7 +151,7 @@ func (f *fakeStore) Memberships(_ context.Context, in *pb.MembershipsRequest, _ 
 	return resp, nil
 }
 
-func (f *fakeStore) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (f *fakeStore) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	f.pages = append(f.pages, in)
 	if f.listErr != nil {
 		return nil, f.listErr

@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -19,21 +17,21 @@ import (
 
 // Conversations stores conversations as their members see them.
 type Conversations interface {
-	EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest, opts ...grpc.CallOption) (*pb.EnsureSingleResponse, error)
-	GetConversation(ctx context.Context, in *pb.GetConversationRequest, opts ...grpc.CallOption) (*pb.GetConversationResponse, error)
-	ListConversations(ctx context.Context, in *pb.ListConversationsRequest, opts ...grpc.CallOption) (*pb.ListConversationsResponse, error)
-	MarkRead(ctx context.Context, in *pb.MarkReadRequest, opts ...grpc.CallOption) (*pb.MarkReadResponse, error)
-	Sync(ctx context.Context, in *pb.SyncRequest, opts ...grpc.CallOption) (*pb.SyncResponse, error)
+	EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error)
+	GetConversation(ctx context.Context, in *pb.GetConversationRequest) (*pb.GetConversationResponse, error)
+	ListConversations(ctx context.Context, in *pb.ListConversationsRequest) (*pb.ListConversationsResponse, error)
+	MarkRead(ctx context.Context, in *pb.MarkReadRequest) (*pb.MarkReadResponse, error)
+	Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncResponse, error)
 }
 
 // Directory knows who is in which conversation; its facts may come from a cache.
 type Directory interface {
-	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
+	Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error)
 }
 
 // Members lists who is in a group.
 type Members interface {
-	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, opts ...grpc.CallOption) (*pb.ListMemberIDsResponse, error)
+	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error)
 }
 
 // Config configures the service. Zero values are replaced by DefaultConfig's.

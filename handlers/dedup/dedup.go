@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
@@ -15,8 +13,8 @@ import (
 // Index knows what is stored. LookupDedup asks a cache and may miss;
 // FindOutcome reads the database.
 type Index interface {
-	LookupDedup(ctx context.Context, in *pb.LookupDedupRequest, opts ...grpc.CallOption) (*pb.LookupDedupResponse, error)
-	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest, opts ...grpc.CallOption) (*pb.FindOutcomeResponse, error)
+	LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*pb.LookupDedupResponse, error)
+	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error)
 }
 
 // New returns the stage. A message found stored goes through the other
@@ -56,8 +54,8 @@ func adopt(ctx context.Context, index Index, it *handlers.Item) error {
 		return fmt.Errorf("read the stored message of %d %q: %w",
 			it.Upstream.GetSenderId(), it.Upstream.GetTempMessageId(), err)
 	}
-	if out.GetStored() {
-		it.Stored = out.GetMessage()
+	if !out.GetStored() {
+		return nil
 	}
-	return nil
+	return it.Find(out.GetMessage())
 }

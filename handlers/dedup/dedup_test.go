@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
@@ -18,7 +16,7 @@ type fakeIndex struct {
 	readErr error
 }
 
-func (f fakeIndex) LookupDedup(_ context.Context, in *pb.LookupDedupRequest, _ ...grpc.CallOption) (*pb.LookupDedupResponse, error) {
+func (f fakeIndex) LookupDedup(_ context.Context, in *pb.LookupDedupRequest) (*pb.LookupDedupResponse, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -29,7 +27,7 @@ func (f fakeIndex) LookupDedup(_ context.Context, in *pb.LookupDedupRequest, _ .
 	return out, nil
 }
 
-func (f fakeIndex) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest, _ ...grpc.CallOption) (*pb.FindOutcomeResponse, error) {
+func (f fakeIndex) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error) {
 	m := f.stored[in.GetTempMessageId()]
 	return &pb.FindOutcomeResponse{Stored: m != nil, Message: m}, f.readErr
 }
@@ -42,11 +40,11 @@ func TestDedup(t *testing.T) {
 		want    *pb.Message
 		wantErr error
 	}{
-		"new":                            {index: fakeIndex{}},
-		"stored, content from the store": {index: fakeIndex{hits: map[string]int64{"t": 5}, stored: map[string]*pb.Message{"t": old}}, want: old},
-		"marked but not in the store":    {index: fakeIndex{hits: map[string]int64{"t": 5}}},
-		"cache away is a miss":           {index: fakeIndex{err: away}},
-		"database away is an error":      {index: fakeIndex{hits: map[string]int64{"t": 5}, readErr: away}, wantErr: away},
+		"new":                               {index: fakeIndex{}},
+		"stored, content from the store":    {index: fakeIndex{hits: map[string]int64{"t": 5}, stored: map[string]*pb.Message{"t": old}}, want: old},
+		"in the cache but not in the store": {index: fakeIndex{hits: map[string]int64{"t": 5}}},
+		"cache away is a miss":              {index: fakeIndex{err: away}},
+		"database away is an error":         {index: fakeIndex{hits: map[string]int64{"t": 5}, readErr: away}, wantErr: away},
 	} {
 		t.Run(name, func(t *testing.T) {
 			it := &handlers.Item{Upstream: &pb.Upstream{SenderId: 1, ConversationId: "world", TempMessageId: "t", Content: "as sent again"}}
@@ -59,8 +57,8 @@ func TestDedup(t *testing.T) {
 			if called != (tc.wantErr == nil) {
 				t.Errorf("next called: %v", called)
 			}
-			if it.Stored != tc.want {
-				t.Errorf("stored %v, want %v", it.Stored, tc.want)
+			if it.Message() != tc.want {
+				t.Errorf("stored %v, want %v", it.Message(), tc.want)
 			}
 		})
 	}

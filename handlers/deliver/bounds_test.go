@@ -92,10 +92,7 @@ func TestWhateverGoesInFits(t *testing.T) {
 				seq := uint64(len(env.Items) + 1)
 				m := stored(fmt.Sprint("t", seq), seq)
 				m.Content = text
-				env.Items = append(env.Items, &handlers.Item{
-					Upstream: upstream(m.GetTempMessageId()), Origin: handlers.Origin{GatewayID: "gw0", ConnectionID: "c" + fmt.Sprint(seq)},
-					Stored: m, Routes: routes,
-				})
+				env.Items = append(env.Items, routed(m, handlers.Origin{GatewayID: "gw0", ConnectionID: "c" + fmt.Sprint(seq)}, routes...))
 			}
 			box := &boundedOutbox{t: t, got: map[int64][]uint64{}, told: map[string]int{}}
 			if err := New(box)(done)(t.Context(), env); err != nil {

@@ -35,18 +35,19 @@ func Send(ctx context.Context, out handlers.Outbox, env *handlers.Envelope) erro
 }
 
 func add(ctx context.Context, w *Writer, it *handlers.Item) error {
-	if it.Rejected != nil {
+	m := it.Message()
+	switch it.State() {
+	case handlers.StatePushed, handlers.StateRouted, handlers.StateFannedOut:
+	case handlers.StateRejected:
 		return reply(ctx, w, it, contracts.EncodeFrame(contracts.FrameRejected, contracts.RejectedData{
 			TempMessageID: it.Upstream.GetTempMessageId(),
-			Code:          it.Rejected.Code,
-			Message:       it.Rejected.Message,
+			Code:          it.Reason().Code,
+			Message:       it.Reason().Message,
 		}))
+	default: // it would be acknowledged without its push
+		return fmt.Errorf("message %q is %v: nobody has decided who gets it", it.Upstream.GetTempMessageId(), it.State())
 	}
-	m := it.Stored
-	if m == nil {
-		return fmt.Errorf("message %q is neither stored nor rejected", it.Upstream.GetTempMessageId())
-	}
-	if !it.Filler {
+	if !it.Filler() {
 		// Before the push of the same message, so that the sender's socket hears of its own
 		// message first.
 		if err := reply(ctx, w, it, contracts.EncodeFrame(contracts.FrameStored, contracts.NewStoredData(m))); err != nil {
@@ -56,7 +57,7 @@ func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 			return err
 		}
 	}
-	if it.Fanout {
+	if it.State() == handlers.StateFannedOut {
 		return w.Record(ctx, contracts.TopicFanout, m.GetConversationId(), &pb.FanoutTask{
 			Message: m, GroupId: it.Membership.GetGroupId(), ExceptConnectionId: it.Origin.ConnectionID,
 			ConversationId: m.GetConversationId(), MembersVersion: it.Membership.GetMembersVersion(),
@@ -67,8 +68,8 @@ func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 }
 
 func push(ctx context.Context, w *Writer, it *handlers.Item) error {
-	p := NewPush(it.Stored, it.Origin.ConnectionID, it.Origin.TraceParent, it.Fresh)
-	for _, r := range it.Routes {
+	p := NewPush(it.Message(), it.Origin.ConnectionID, it.Origin.TraceParent, it.Fresh())
+	for _, r := range it.Routes() {
 		if err := p.To(ctx, w, r.GatewayID, r.Everyone, r.Users, r.Bare); err != nil {
 			return err
 		}

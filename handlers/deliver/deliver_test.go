@@ -29,12 +29,25 @@ func stored(temp string, seq uint64) *pb.Message {
 	return &pb.Message{MessageId: int64(seq) + 100, ConversationId: "c", SeqId: seq, SenderId: 1, Content: "hi", MessageType: "text", TempMessageId: temp}
 }
 
+// routed is the item of a stored message with its routes.
+func routed(m *pb.Message, from handlers.Origin, routes ...handlers.Route) *handlers.Item {
+	it := &handlers.Item{Upstream: upstream(m.GetTempMessageId()), Origin: from}
+	if err := errors.Join(it.Find(m), it.Route(routes)); err != nil {
+		panic(err)
+	}
+	return it
+}
+
 func TestOneRecordPerGatewayInOrder(t *testing.T) {
 	origin := handlers.Origin{GatewayID: "a", ConnectionID: "a-1"}
+	rejected := &handlers.Item{Upstream: upstream("t2"), Origin: origin}
+	if err := rejected.Reject(contracts.NewError(contracts.CodeNotFound, "no")); err != nil {
+		t.Fatal(err)
+	}
 	env := &handlers.Envelope{Items: []*handlers.Item{
-		{Upstream: upstream("t1"), Origin: origin, Stored: stored("t1", 1), Routes: []handlers.Route{{GatewayID: "a", Users: []int64{1}}, {GatewayID: "b", Users: []int64{2}}}},
-		{Upstream: upstream("t2"), Origin: origin, Rejected: contracts.NewError(contracts.CodeNotFound, "no")},
-		{Upstream: upstream("t3"), Origin: origin, Stored: stored("t3", 2), Routes: []handlers.Route{{GatewayID: "b", Everyone: true}}},
+		routed(stored("t1", 1), origin, handlers.Route{GatewayID: "a", Users: []int64{1}}, handlers.Route{GatewayID: "b", Users: []int64{2}}),
+		rejected,
+		routed(stored("t3", 2), origin, handlers.Route{GatewayID: "b", Everyone: true}),
 	}}
 	box := &fakeOutbox{}
 	if err := New(box)(func(context.Context, *handlers.Envelope) error { return nil })(t.Context(), env); err != nil {
@@ -81,9 +94,11 @@ func TestOneRecordPerGatewayInOrder(t *testing.T) {
 }
 
 func TestLargeGroupBecomesATask(t *testing.T) {
-	env := &handlers.Envelope{Items: []*handlers.Item{{
-		Upstream: upstream("t"), Stored: stored("t", 1), Fanout: true, Membership: &pb.Membership{GroupId: 8},
-	}}}
+	it := &handlers.Item{Upstream: upstream("t"), Membership: &pb.Membership{GroupId: 8}}
+	if err := errors.Join(it.Find(stored("t", 1)), it.FanOut()); err != nil {
+		t.Fatal(err)
+	}
+	env := &handlers.Envelope{Items: []*handlers.Item{it}}
 	box := &fakeOutbox{}
 	if err := Send(t.Context(), box, env); err != nil {
 		t.Fatal(err)
@@ -101,12 +116,20 @@ func TestLargeGroupBecomesATask(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	away := errors.New("away")
-	env := &handlers.Envelope{Items: []*handlers.Item{{Upstream: upstream("t"), Stored: stored("t", 1)}}}
+	env := &handlers.Envelope{Items: []*handlers.Item{routed(stored("t", 1), handlers.Origin{})}}
 	if err := New(&fakeOutbox{err: away})(nil)(t.Context(), env); !errors.Is(err, away) {
 		t.Errorf("error %v, want the outbox's", err)
 	}
-	if err := Send(t.Context(), &fakeOutbox{}, &handlers.Envelope{Items: []*handlers.Item{{Upstream: upstream("t")}}}); err == nil {
-		t.Error("an item that is neither stored nor rejected was delivered")
+	open, undecided := &handlers.Item{Upstream: upstream("t")}, &handlers.Item{Upstream: upstream("t")}
+	if err := undecided.Find(stored("t", 1)); err != nil {
+		t.Fatal(err)
+	}
+	for name, it := range map[string]*handlers.Item{
+		"neither stored nor rejected": open, "stored, and nobody decided who gets it": undecided, "a filler of which nobody did": handlers.NewFiller(stored("t", 1), nil),
+	} {
+		if err := Send(t.Context(), &fakeOutbox{}, &handlers.Envelope{Items: []*handlers.Item{it}}); err == nil {
+			t.Errorf("an item was delivered that is %s", name)
+		}
 	}
 }
 
@@ -117,10 +140,8 @@ func (noOutbox) Publish(context.Context, ...handlers.Record) error { return nil 
 func BenchmarkSend(b *testing.B) {
 	env := &handlers.Envelope{}
 	for i := range 64 {
-		env.Items = append(env.Items, &handlers.Item{
-			Upstream: upstream("t"), Origin: handlers.Origin{GatewayID: "a", ConnectionID: "a-1"}, Stored: stored("t", uint64(i+1)),
-			Routes: []handlers.Route{{GatewayID: "a", Users: []int64{1, 2}}},
-		})
+		env.Items = append(env.Items, routed(stored("t", uint64(i+1)), handlers.Origin{GatewayID: "a", ConnectionID: "a-1"},
+			handlers.Route{GatewayID: "a", Users: []int64{1, 2}}))
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -16,8 +14,8 @@ import (
 
 // Devices stores the devices of users.
 type Devices interface {
-	KnownDevices(ctx context.Context, in *pb.KnownDevicesRequest, opts ...grpc.CallOption) (*pb.KnownDevicesResponse, error)
-	ForbidDevice(ctx context.Context, in *pb.ForbidDeviceRequest, opts ...grpc.CallOption) (*pb.ForbidDeviceResponse, error)
+	KnownDevices(ctx context.Context, in *pb.KnownDevicesRequest) (*pb.KnownDevicesResponse, error)
+	ForbidDevice(ctx context.Context, in *pb.ForbidDeviceRequest) (*pb.ForbidDeviceResponse, error)
 }
 
 // notifyTimeout bounds the notification of sockets.

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -19,11 +17,11 @@ type fakeDevices struct {
 	err    error
 }
 
-func (f *fakeDevices) KnownDevices(context.Context, *pb.KnownDevicesRequest, ...grpc.CallOption) (*pb.KnownDevicesResponse, error) {
+func (f *fakeDevices) KnownDevices(context.Context, *pb.KnownDevicesRequest) (*pb.KnownDevicesResponse, error) {
 	return &pb.KnownDevicesResponse{Devices: f.known}, f.err
 }
 
-func (f *fakeDevices) ForbidDevice(_ context.Context, in *pb.ForbidDeviceRequest, _ ...grpc.CallOption) (*pb.ForbidDeviceResponse, error) {
+func (f *fakeDevices) ForbidDevice(_ context.Context, in *pb.ForbidDeviceRequest) (*pb.ForbidDeviceResponse, error) {
 	f.asked = in
 	return f.answer, f.err
 }

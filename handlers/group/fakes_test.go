@@ -4,8 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -36,7 +34,7 @@ func newStore() *fakeStore {
 	return &fakeStore{policy: contracts.JoinInvite, roles: map[int64]string{ann: owner, bob: admin, cyd: member, dan: member}}
 }
 
-func (f *fakeStore) FindGroup(_ context.Context, in *pb.FindGroupRequest, _ ...grpc.CallOption) (*pb.FindGroupResponse, error) {
+func (f *fakeStore) FindGroup(_ context.Context, in *pb.FindGroupRequest) (*pb.FindGroupResponse, error) {
 	g := &pb.Group{GroupId: in.GetGroupId(), JoinPolicy: f.policy, OwnerId: ann}
 	switch in.GetGroupId() {
 	case dissolved:
@@ -48,7 +46,7 @@ func (f *fakeStore) FindGroup(_ context.Context, in *pb.FindGroupRequest, _ ...g
 	return &pb.FindGroupResponse{Group: g}, f.findErr
 }
 
-func (f *fakeStore) FindMembers(_ context.Context, in *pb.FindMembersRequest, _ ...grpc.CallOption) (*pb.FindMembersResponse, error) {
+func (f *fakeStore) FindMembers(_ context.Context, in *pb.FindMembersRequest) (*pb.FindMembersResponse, error) {
 	out := &pb.FindMembersResponse{}
 	for _, id := range in.GetUserIds() {
 		if role, ok := f.roles[id]; ok {
@@ -58,7 +56,7 @@ func (f *fakeStore) FindMembers(_ context.Context, in *pb.FindMembersRequest, _ 
 	return out, nil
 }
 
-func (f *fakeStore) PageMembers(_ context.Context, in *pb.PageMembersRequest, _ ...grpc.CallOption) (*pb.PageMembersResponse, error) {
+func (f *fakeStore) PageMembers(_ context.Context, in *pb.PageMembersRequest) (*pb.PageMembersResponse, error) {
 	out := &pb.PageMembersResponse{}
 	for id := in.GetAfterUserId() + 1; id <= dan; id++ {
 		if len(out.GetMembers()) == int(in.GetLimit()) {
@@ -70,12 +68,12 @@ func (f *fakeStore) PageMembers(_ context.Context, in *pb.PageMembersRequest, _ 
 	return out, nil
 }
 
-func (f *fakeStore) StoreGroup(_ context.Context, in *pb.StoreGroupRequest, _ ...grpc.CallOption) (*pb.StoreGroupResponse, error) {
+func (f *fakeStore) StoreGroup(_ context.Context, in *pb.StoreGroupRequest) (*pb.StoreGroupResponse, error) {
 	f.stored = append(f.stored, in)
 	return &pb.StoreGroupResponse{Group: in.GetGroup(), Announcement: &pb.Announcement{AnnouncementId: in.GetAnnouncementId()}}, f.changeErr
 }
 
-func (f *fakeStore) ChangeGroup(_ context.Context, in *pb.ChangeGroupRequest, _ ...grpc.CallOption) (*pb.ChangeGroupResponse, error) {
+func (f *fakeStore) ChangeGroup(_ context.Context, in *pb.ChangeGroupRequest) (*pb.ChangeGroupResponse, error) {
 	f.changes = append(f.changes, in)
 	return &pb.ChangeGroupResponse{
 		Group: &pb.Group{GroupId: in.GetGroupId()}, Added: in.GetAdd().GetUserIds(), Member: &pb.GroupMember{UserId: in.GetRole().GetUserId()},
@@ -83,7 +81,7 @@ func (f *fakeStore) ChangeGroup(_ context.Context, in *pb.ChangeGroupRequest, _ 
 	}, f.changeErr
 }
 
-func (f *fakeStore) DropAnnouncements(_ context.Context, in *pb.DropAnnouncementsRequest, _ ...grpc.CallOption) (*pb.DropAnnouncementsResponse, error) {
+func (f *fakeStore) DropAnnouncements(_ context.Context, in *pb.DropAnnouncementsRequest) (*pb.DropAnnouncementsResponse, error) {
 	f.dropped = append(f.dropped, in.GetAnnouncementIds()...)
 	return &pb.DropAnnouncementsResponse{}, nil
 }

@@ -215,7 +215,7 @@ func TestBadInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newStore()
 			err := tc.do(t.Context(), open(t, f))
-			if e := contracts.AsError(err); err == nil || e.Code != contracts.CodeInvalidArgument || e.Fields[tc.field] == "" {
+			if e := contracts.AsError(err); err == nil || e.Code != contracts.CodeInvalidArgument || e.Fields[tc.field] == "" || !strings.Contains(e.Message, tc.field+": ") {
 				t.Errorf("got %v", err)
 			}
 			if len(f.changes)+len(f.stored) > 0 {

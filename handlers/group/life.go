@@ -18,18 +18,16 @@ func (s *Service) CreateGroup(ctx context.Context, in *pb.CreateGroupRequest) (*
 		return nil, err
 	}
 	l := s.cfg.Load().Limits
-	wrong := map[string]string{}
-	if must := l.CheckGroupName(in.GetName()); must != "" {
-		wrong["name"] = must
-	}
+	var wrong handlers.Violations
+	wrong.Check("name", l.CheckGroupName(in.GetName()))
 	members := distinct(in.GetMemberIds(), caller)
 	switch {
 	case len(in.GetMemberIds()) > l.GroupAddMax:
-		wrong["memberIds"] = fmt.Sprintf("at most %d user ids", l.GroupAddMax)
+		wrong.Check("memberIds", fmt.Sprintf("at most %d user ids", l.GroupAddMax))
 	case len(members)+1 > l.GroupMembersMax:
-		wrong["memberIds"] = fmt.Sprintf("a group has at most %d members", l.GroupMembersMax)
+		wrong.Check("memberIds", fmt.Sprintf("a group has at most %d members", l.GroupMembersMax))
 	}
-	if err := invalid(wrong); err != nil {
+	if err := wrong.Err(); err != nil {
 		return nil, err
 	}
 	id, err := s.deps.IDs.Next()
@@ -70,15 +68,6 @@ func distinct(ids []int64, without int64) []int64 {
 	return out
 }
 
-func invalid(wrong map[string]string) error {
-	if len(wrong) == 0 {
-		return nil
-	}
-	e := contracts.NewError(contracts.CodeInvalidArgument, "")
-	e.Fields = wrong
-	return e
-}
-
 // GetGroup returns a group that the caller is in. Errors: not_found.
 func (s *Service) GetGroup(ctx context.Context, in *pb.GetGroupRequest) (*pb.GetGroupResponse, error) {
 	sc, err := s.enter(ctx, in.GetCallerId(), in.GetGroupId(), 0, opRead)
@@ -95,18 +84,16 @@ func (s *Service) UpdateGroup(ctx context.Context, in *pb.UpdateGroupRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	wrong := map[string]string{}
+	var wrong handlers.Violations
 	check := func(field string, value *string, check func(string) string) {
 		if value != nil {
-			if must := check(*value); must != "" {
-				wrong[field] = must
-			}
+			wrong.Check(field, check(*value))
 		}
 	}
 	check("name", in.Name, s.cfg.Load().Limits.CheckGroupName)
 	check("announcement", in.Announcement, s.cfg.Load().Limits.CheckAnnouncement)
 	check("joinPolicy", in.JoinPolicy, contracts.CheckJoinPolicy)
-	if err := invalid(wrong); err != nil {
+	if err := wrong.Err(); err != nil {
 		return nil, err
 	}
 	if in.Name == nil && in.Announcement == nil && in.JoinPolicy == nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -18,17 +17,17 @@ import (
 
 // Groups reads groups.
 type Groups interface {
-	FindGroup(ctx context.Context, in *pb.FindGroupRequest, opts ...grpc.CallOption) (*pb.FindGroupResponse, error)
-	FindMembers(ctx context.Context, in *pb.FindMembersRequest, opts ...grpc.CallOption) (*pb.FindMembersResponse, error)
-	PageMembers(ctx context.Context, in *pb.PageMembersRequest, opts ...grpc.CallOption) (*pb.PageMembersResponse, error)
+	FindGroup(ctx context.Context, in *pb.FindGroupRequest) (*pb.FindGroupResponse, error)
+	FindMembers(ctx context.Context, in *pb.FindMembersRequest) (*pb.FindMembersResponse, error)
+	PageMembers(ctx context.Context, in *pb.PageMembersRequest) (*pb.PageMembersResponse, error)
 }
 
 // Changes makes and changes groups, each time with an announcement that is kept until it is
 // dropped.
 type Changes interface {
-	StoreGroup(ctx context.Context, in *pb.StoreGroupRequest, opts ...grpc.CallOption) (*pb.StoreGroupResponse, error)
-	ChangeGroup(ctx context.Context, in *pb.ChangeGroupRequest, opts ...grpc.CallOption) (*pb.ChangeGroupResponse, error)
-	DropAnnouncements(ctx context.Context, in *pb.DropAnnouncementsRequest, opts ...grpc.CallOption) (*pb.DropAnnouncementsResponse, error)
+	StoreGroup(ctx context.Context, in *pb.StoreGroupRequest) (*pb.StoreGroupResponse, error)
+	ChangeGroup(ctx context.Context, in *pb.ChangeGroupRequest) (*pb.ChangeGroupResponse, error)
+	DropAnnouncements(ctx context.Context, in *pb.DropAnnouncementsRequest) (*pb.DropAnnouncementsResponse, error)
 }
 
 // Announcer hands an announcement to the queue.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -17,7 +16,7 @@ import (
 
 // Messages reads stored messages.
 type Messages interface {
-	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
+	History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error)
 }
 
 const (
@@ -78,7 +77,8 @@ func New(messages Messages, permanent func(error) bool) handlers.Stage {
 			defer func() { env.Items = before }() // a retry begins with what came
 			alone := len(all) == len(before)
 			if !alone {
-				env.Items = all
+				// Copies, so that an attempt that fails leaves what came in the states in which it came.
+				env.Items = copies(all)
 				if err, alone = s.attempt(ctx, next, env); alone {
 					env.Items, ranges = before, s.ranges(before)
 				}
@@ -115,10 +115,10 @@ func (s *stage) attempt(ctx context.Context, next handlers.Handler, env *handler
 func (s *stage) ranges(items []*handlers.Item) map[string]pushed {
 	out := map[string]pushed{}
 	for _, it := range items {
-		if !ofGroup(it) || it.Pushed {
+		if !ofGroup(it) {
 			continue
 		}
-		conv, seq := it.Stored.GetConversationId(), it.Stored.GetSeqId()
+		conv, seq := it.Message().GetConversationId(), it.Message().GetSeqId()
 		have, known := out[conv]
 		if !known {
 			have = pushed{first: seq, top: seq}
@@ -133,12 +133,11 @@ func (s *stage) ranges(items []*handlers.Item) map[string]pushed {
 func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*handlers.Item, ranges map[string]pushed, err error) {
 	all, ranges = make([]*handlers.Item, 0, len(items)), map[string]pushed{}
 	for _, it := range items {
-		it.Pushed = false
 		if !ofGroup(it) {
 			all = append(all, it)
 			continue
 		}
-		conv, seq := it.Stored.GetConversationId(), it.Stored.GetSeqId()
+		conv, seq := it.Message().GetConversationId(), it.Message().GetSeqId()
 		have, known := ranges[conv]
 		if !known {
 			have, known = s.recall(conv)
@@ -150,7 +149,9 @@ func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*han
 		case !known:
 			have = pushed{first: seq, top: seq}
 		case have.has(seq):
-			it.Pushed = true
+			if err := it.MarkPushed(); err != nil {
+				return nil, nil, err
+			}
 		case seq > have.top+1 && seq-have.top-1 <= most:
 			gap, err := s.fill(ctx, it, have.top, seq)
 			if err != nil {
@@ -166,9 +167,19 @@ func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*han
 	return all, ranges, nil
 }
 
+// ofGroup reports whether an item is to be pushed to a group's members.
 func ofGroup(it *handlers.Item) bool {
-	return it.Stored != nil && it.Membership.GetType() == pb.ConversationType_CONVERSATION_TYPE_GROUP &&
-		it.Stored.GetConversationId() == it.Upstream.GetConversationId()
+	return it.State() == handlers.StateStored && it.Membership.GetType() == pb.ConversationType_CONVERSATION_TYPE_GROUP &&
+		it.Message().GetConversationId() == it.Upstream.GetConversationId()
+}
+
+func copies(items []*handlers.Item) []*handlers.Item {
+	all, out := make([]handlers.Item, len(items)), make([]*handlers.Item, len(items))
+	for i, it := range items {
+		all[i] = *it
+		out[i] = &all[i]
+	}
+	return out
 }
 
 func (s *stage) recall(conv string) (pushed, bool) {
@@ -178,7 +189,7 @@ func (s *stage) recall(conv string) (pushed, bool) {
 
 // fill makes items of the messages between two numbers.
 func (s *stage) fill(ctx context.Context, it *handlers.Item, top, seq uint64) ([]*handlers.Item, error) {
-	conv := it.Stored.GetConversationId()
+	conv := it.Message().GetConversationId()
 	page, err := s.messages.History(ctx, &pb.HistoryRequest{
 		ConversationId: conv, AfterSeq: top, HasAfter: true, BeforeSeq: seq, Limit: most,
 	})
@@ -187,10 +198,7 @@ func (s *stage) fill(ctx context.Context, it *handlers.Item, top, seq uint64) ([
 	}
 	out := make([]*handlers.Item, 0, len(page.GetMessages()))
 	for _, m := range page.GetMessages() {
-		out = append(out, &handlers.Item{
-			Upstream: &pb.Upstream{SenderId: m.GetSenderId(), ConversationId: conv, TempMessageId: m.GetTempMessageId()},
-			Stored:   m, Membership: it.Membership, Filler: true,
-		})
+		out = append(out, handlers.NewFiller(m, it.Membership))
 	}
 	return out, nil
 }

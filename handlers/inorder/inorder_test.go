@@ -9,8 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/grpc"
-
+	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
@@ -20,7 +19,7 @@ type history struct {
 	calls int
 }
 
-func (h *history) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {
+func (h *history) History(_ context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error) {
 	h.calls++
 	out := &pb.HistoryResponse{}
 	for seq := in.GetAfterSeq() + 1; seq < in.GetBeforeSeq(); seq++ {
@@ -29,10 +28,17 @@ func (h *history) History(_ context.Context, in *pb.HistoryRequest, _ ...grpc.Ca
 	return out, h.err
 }
 
+// item is stored with a number; 0: it is rejected.
 func item(conv string, typ pb.ConversationType, seq uint64) *handlers.Item {
 	it := &handlers.Item{Upstream: &pb.Upstream{ConversationId: conv}, Membership: &pb.Membership{Type: typ}}
+	var err error
 	if seq > 0 {
-		it.Stored = &pb.Message{ConversationId: conv, SeqId: seq}
+		err = it.Find(&pb.Message{ConversationId: conv, SeqId: seq})
+	} else {
+		err = it.Reject(contracts.NewError(contracts.CodeNotFound, ""))
+	}
+	if err != nil {
+		panic(err)
 	}
 	return it
 }
@@ -57,16 +63,24 @@ func newBench(t *testing.T) *bench {
 	b.handle = New(&b.history, func(err error) bool { return err.Error() == "it can never be pushed" })(func(_ context.Context, env *handlers.Envelope) error {
 		b.got = nil
 		for _, it := range env.Items {
-			word := fmt.Sprint(it.Stored.GetSeqId())
-			if it.Filler {
+			word := fmt.Sprint(it.Message().GetSeqId())
+			if it.Filler() {
 				word = "+" + word
 			}
-			if it.Pushed {
+			if it.State() == handlers.StatePushed {
 				word = "(" + word + ")"
 			}
 			b.got = append(b.got, word)
 			if b.check != nil {
 				if err := b.check(it); err != nil {
+					return err
+				}
+			}
+			switch it.State() { // as recipients does
+			case handlers.StateRouted:
+				return errors.New("it comes with what an attempt that failed decided of it")
+			case handlers.StateStored, handlers.StateFiller:
+				if err := it.Route(nil); err != nil {
 					return err
 				}
 			}
@@ -124,15 +138,15 @@ func TestAFillerIsNobodysFault(t *testing.T) {
 			b.run([]string{"25"}, g(25))
 			guilty := func(seq uint64) {
 				b.check = func(it *handlers.Item) error {
-					if it.Stored.GetSeqId() == seq {
+					if it.Message().GetSeqId() == seq {
 						return fail()
 					}
 					return nil
 				}
 			}
 			guilty(26)
-			b.run([]string{"27"}, g(27)) // 26 was filled in, and is left out
-			b.run([]string{"28"}, g(28)) // and is not filled in again
+			b.run([]string{"3", "27"}, item("single", single, 3), g(27)) // 26 was filled in, and is left out
+			b.run([]string{"28"}, g(28))                                 // and is not filled in again
 			func() {
 				defer func() { _ = recover() }()
 				if err := b.handle(t.Context(), &handlers.Envelope{Items: []*handlers.Item{g(26)}}); !errors.Is(err, bad) {

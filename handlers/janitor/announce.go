@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
 // Announcements are what changes of groups have told nobody yet: whoever made the change died
 // in between, or the queue was away.
 type Announcements interface {
-	ListAnnouncements(ctx context.Context, in *pb.ListAnnouncementsRequest, opts ...grpc.CallOption) (*pb.ListAnnouncementsResponse, error)
-	DropAnnouncements(ctx context.Context, in *pb.DropAnnouncementsRequest, opts ...grpc.CallOption) (*pb.DropAnnouncementsResponse, error)
+	ListAnnouncements(ctx context.Context, in *pb.ListAnnouncementsRequest) (*pb.ListAnnouncementsResponse, error)
+	DropAnnouncements(ctx context.Context, in *pb.DropAnnouncementsRequest) (*pb.DropAnnouncementsResponse, error)
 }
 
 // Announcer hands an announcement to the queue.

@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
@@ -21,7 +19,7 @@ type board struct {
 	errs    []error
 }
 
-func (b *board) ListAnnouncements(_ context.Context, in *pb.ListAnnouncementsRequest, _ ...grpc.CallOption) (*pb.ListAnnouncementsResponse, error) {
+func (b *board) ListAnnouncements(_ context.Context, in *pb.ListAnnouncementsRequest) (*pb.ListAnnouncementsResponse, error) {
 	b.before = in.GetBefore()
 	out := &pb.ListAnnouncementsResponse{}
 	for _, id := range b.left {
@@ -30,7 +28,7 @@ func (b *board) ListAnnouncements(_ context.Context, in *pb.ListAnnouncementsReq
 	return out, nil
 }
 
-func (b *board) DropAnnouncements(_ context.Context, in *pb.DropAnnouncementsRequest, _ ...grpc.CallOption) (*pb.DropAnnouncementsResponse, error) {
+func (b *board) DropAnnouncements(_ context.Context, in *pb.DropAnnouncementsRequest) (*pb.DropAnnouncementsResponse, error) {
 	b.left = slices.DeleteFunc(b.left, func(id int64) bool { return slices.Contains(in.GetAnnouncementIds(), id) })
 	return &pb.DropAnnouncementsResponse{}, nil
 }

@@ -7,14 +7,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
 // Counter knows how many users are online.
 type Counter interface {
-	CountOnline(ctx context.Context, in *pb.CountOnlineRequest, opts ...grpc.CallOption) (*pb.CountOnlineResponse, error)
+	CountOnline(ctx context.Context, in *pb.CountOnlineRequest) (*pb.CountOnlineResponse, error)
 }
 
 const (

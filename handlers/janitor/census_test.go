@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -22,7 +21,7 @@ type crowd struct {
 	asked int
 }
 
-func (c *crowd) CountOnline(context.Context, *pb.CountOnlineRequest, ...grpc.CallOption) (*pb.CountOnlineResponse, error) {
+func (c *crowd) CountOnline(context.Context, *pb.CountOnlineRequest) (*pb.CountOnlineResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked++

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -22,7 +20,7 @@ type Topics interface {
 
 // Gateways knows which gateways live.
 type Gateways interface {
-	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest, opts ...grpc.CallOption) (*pb.LiveGatewaysResponse, error)
+	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error)
 }
 
 // Config tunes the chores.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -41,7 +40,7 @@ func (w *world) Delete(_ context.Context, names ...string) error {
 	return nil
 }
 
-func (w *world) LiveGateways(context.Context, *pb.LiveGatewaysRequest, ...grpc.CallOption) (*pb.LiveGatewaysResponse, error) {
+func (w *world) LiveGateways(context.Context, *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return &pb.LiveGatewaysResponse{GatewayIds: slices.Clone(w.live)}, w.away

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -56,13 +55,13 @@ func (q *queueWorld) Publish(ctx context.Context, records ...handlers.Record) er
 }
 
 // Locate says that everyone is online, with ids as long as they get.
-func (q *queueWorld) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (q *queueWorld) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
 	return &pb.LocateResponse{Gateways: []*pb.GatewayUsers{{GatewayId: "a", UserIds: in.GetUserIds()}}}, nil
 }
 
 const firstID = 1 << 62
 
-func (q *queueWorld) ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (q *queueWorld) ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	after := max(in.GetAfterUserId()-firstID, 0)
 	out, err := q.fakeWorld.ListMemberIDs(ctx, &pb.ListMemberIDsRequest{GroupId: in.GetGroupId(), AfterUserId: after, Limit: in.GetLimit()})
 	for i := range out.GetUserIds() {

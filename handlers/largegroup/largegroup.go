@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -21,7 +20,7 @@ import (
 
 // Locator knows through which gateways users are connected.
 type Locator interface {
-	Locate(ctx context.Context, in *pb.LocateRequest, opts ...grpc.CallOption) (*pb.LocateResponse, error)
+	Locate(ctx context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error)
 }
 
 // Hinter lets users who are connected through one of the gateways know that there is

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -47,7 +45,7 @@ func newWorld(n int64) *fakeWorld {
 	return &fakeWorld{n: n, tasks: map[string][]*pb.FanoutTask{}, got: map[int64][]string{}, joined: map[int64]uint64{}, hinted: map[int64]uint64{}}
 }
 
-func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	f.lists++
 	out := &pb.ListMemberIDsResponse{}
 	for u := in.GetAfterUserId() + 1; u <= f.n; u++ {
@@ -60,7 +58,7 @@ func (f *fakeWorld) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest
 	return out, nil
 }
 
-func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
 	f.asked++
 	if len(in.GetUserIds()) > PageSize {
 		return nil, fmt.Errorf("%d users at once", len(in.GetUserIds()))

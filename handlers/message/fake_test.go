@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -34,7 +32,7 @@ func in(conv string, user int64) bool {
 	return conv == world || (conv == single || conv == group) && (user == ann || user == bob)
 }
 
-func (f *fakeConversations) Memberships(_ context.Context, req *pb.MembershipsRequest, _ ...grpc.CallOption) (*pb.MembershipsResponse, error) {
+func (f *fakeConversations) Memberships(_ context.Context, req *pb.MembershipsRequest) (*pb.MembershipsResponse, error) {
 	f.asked++
 	resp := &pb.MembershipsResponse{}
 	for _, k := range req.GetKeys() {
@@ -61,7 +59,7 @@ type fakeMessages struct {
 
 var stored = &pb.Message{MessageId: 70, ConversationId: single, SeqId: 6, SenderId: ann, TempMessageId: "t:1"}
 
-func (f *fakeMessages) History(_ context.Context, req *pb.HistoryRequest, _ ...grpc.CallOption) (*pb.HistoryResponse, error) {
+func (f *fakeMessages) History(_ context.Context, req *pb.HistoryRequest) (*pb.HistoryResponse, error) {
 	f.page = req
 	if f.err != nil {
 		return nil, f.err
@@ -69,7 +67,7 @@ func (f *fakeMessages) History(_ context.Context, req *pb.HistoryRequest, _ ...g
 	return &pb.HistoryResponse{Messages: []*pb.Message{stored}, LastSeq: 8, HasMore: true}, nil
 }
 
-func (f *fakeMessages) FindOutcome(_ context.Context, req *pb.FindOutcomeRequest, _ ...grpc.CallOption) (*pb.FindOutcomeResponse, error) {
+func (f *fakeMessages) FindOutcome(_ context.Context, req *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error) {
 	f.outcome = req
 	if f.err != nil {
 		return nil, f.err

@@ -9,8 +9,6 @@ import (
 	"math"
 	"sync/atomic"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -18,13 +16,13 @@ import (
 
 // Conversations knows who is in which conversation.
 type Conversations interface {
-	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
+	Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error)
 }
 
 // Messages stores messages. It knows no permissions.
 type Messages interface {
-	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
-	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest, opts ...grpc.CallOption) (*pb.FindOutcomeResponse, error)
+	History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error)
+	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error)
 }
 
 // Config configures the service.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -16,7 +14,7 @@ import (
 // Store saves a run of messages in one transaction and has the last word on
 // ids and numbers. Saving the same message again answers with what was stored.
 type Store interface {
-	SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest, opts ...grpc.CallOption) (*pb.SaveMessagesResponse, error)
+	SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) (*pb.SaveMessagesResponse, error)
 }
 
 // Timeout is the deadline of one save.
@@ -98,17 +96,19 @@ var refusals = map[pb.SaveResult_Outcome]*contracts.Error{
 func settle(it *handlers.Item, res *pb.SaveResult) error {
 	switch res.GetOutcome() {
 	case pb.SaveResult_OUTCOME_STORED, pb.SaveResult_OUTCOME_DUPLICATE:
-		it.Stored = res.GetMessage()
-		it.Fresh = res.GetOutcome() == pb.SaveResult_OUTCOME_STORED
 		// Who is in the group was looked at again.
 		if m := it.Membership; m != nil && res.GetMembersVersion() > 0 {
 			m.MembersVersion, m.MemberCount = res.GetMembersVersion(), res.GetGroupSize()
 		}
-		return nil
+		if res.GetOutcome() == pb.SaveResult_OUTCOME_STORED {
+			return it.Store(res.GetMessage())
+		}
+		return it.Find(res.GetMessage())
 	default:
-		if it.Rejected = refusals[res.GetOutcome()]; it.Rejected == nil {
+		reason := refusals[res.GetOutcome()]
+		if reason == nil {
 			return fmt.Errorf("save message %q: unknown outcome %v", it.Upstream.GetTempMessageId(), res.GetOutcome())
 		}
-		return nil
+		return it.Reject(reason)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -18,7 +16,7 @@ type fakeStore struct {
 	got     *pb.SaveMessagesRequest
 }
 
-func (f *fakeStore) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest, _ ...grpc.CallOption) (*pb.SaveMessagesResponse, error) {
+func (f *fakeStore) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) (*pb.SaveMessagesResponse, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		return nil, errors.New("a save without a deadline")
 	}
@@ -41,9 +39,10 @@ func TestPersist(t *testing.T) {
 		ids      ids
 		rejected contracts.Code
 		stored   bool
+		fresh    bool
 		wantErr  bool
 	}{
-		"stored":              {store: fakeStore{results: one(pb.SaveResult_OUTCOME_STORED, stored)}, stored: true},
+		"stored":              {store: fakeStore{results: one(pb.SaveResult_OUTCOME_STORED, stored)}, stored: true, fresh: true},
 		"duplicate":           {store: fakeStore{results: one(pb.SaveResult_OUTCOME_DUPLICATE, stored)}, stored: true},
 		"not a member":        {store: fakeStore{results: one(pb.SaveResult_OUTCOME_NOT_MEMBER, nil)}, rejected: contracts.CodeNotFound},
 		"dissolved":           {store: fakeStore{results: one(pb.SaveResult_OUTCOME_DISSOLVED, nil)}, rejected: contracts.CodeConflict},
@@ -61,7 +60,10 @@ func TestPersist(t *testing.T) {
 			it := &handlers.Item{SeqID: 4, Upstream: &pb.Upstream{
 				SenderId: 1, ConversationId: "c", Content: "hi", MessageType: "text", TempMessageId: "t", AcceptedAt: 5,
 			}}
-			done := &handlers.Item{Upstream: &pb.Upstream{}, Stored: &pb.Message{}}
+			done := &handlers.Item{Upstream: &pb.Upstream{}}
+			if err := done.Find(&pb.Message{}); err != nil {
+				t.Fatal(err)
+			}
 			env := &handlers.Envelope{Items: []*handlers.Item{done, it}}
 			called := false
 			next := func(context.Context, *handlers.Envelope) error { called = true; return nil }
@@ -70,11 +72,11 @@ func TestPersist(t *testing.T) {
 				t.Fatalf("error %v and next called %v, want an error: %v", err, called, tc.wantErr)
 			}
 			var got contracts.Code
-			if it.Rejected != nil {
-				got = it.Rejected.Code
+			if it.Reason() != nil {
+				got = it.Reason().Code
 			}
-			if got != tc.rejected || (it.Stored != nil) != tc.stored {
-				t.Errorf("rejected %q stored %v, want %q %v", got, it.Stored != nil, tc.rejected, tc.stored)
+			if got != tc.rejected || (it.Message() != nil) != tc.stored || it.Fresh() != tc.fresh {
+				t.Errorf("rejected %q stored %v fresh %v, want %q %v %v", got, it.Message() != nil, it.Fresh(), tc.rejected, tc.stored, tc.fresh)
 			}
 			if err == nil && (len(tc.store.got.GetMessages()) != 1 || tc.store.got.GetMessages()[0].GetSeqId() != 4) {
 				t.Errorf("asked to save %v", tc.store.got)

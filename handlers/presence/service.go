@@ -8,9 +8,6 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -19,14 +16,14 @@ import (
 
 // Presence knows who is online, and when others were.
 type Presence interface {
-	Present(ctx context.Context, in *pb.PresentRequest, opts ...grpc.CallOption) (*pb.PresentResponse, error)
-	LastSeen(ctx context.Context, in *pb.LastSeenRequest, opts ...grpc.CallOption) (*pb.LastSeenResponse, error)
-	Wrote(ctx context.Context, in *pb.WroteRequest, opts ...grpc.CallOption) (*pb.WroteResponse, error)
+	Present(ctx context.Context, in *pb.PresentRequest) (*pb.PresentResponse, error)
+	LastSeen(ctx context.Context, in *pb.LastSeenRequest) (*pb.LastSeenResponse, error)
+	Wrote(ctx context.Context, in *pb.WroteRequest) (*pb.WroteResponse, error)
 }
 
 // Directory knows who is in which conversation; its facts may come from a cache.
 type Directory interface {
-	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
+	Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error)
 }
 
 // Service implements pb.PresenceServiceServer. Its errors are *contracts.Error. It is
@@ -141,7 +138,7 @@ func (s *Service) wrote(ctx context.Context, caller int64, peers []int64) ([]int
 	}
 	resp, err := s.presence.Wrote(ctx, &pb.WroteRequest{UserId: caller, PeerIds: peers})
 	switch {
-	case status.Code(err) == codes.Unimplemented: // a storage role of before it was asked for consent: nobody is shown
+	case contracts.IsUnknownCall(err): // a storage role of before it was asked for consent: nobody is shown
 		trace.SpanFromContext(ctx).RecordError(err)
 		return nil, nil
 	case err != nil:

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -24,7 +23,7 @@ type fake struct {
 	wroteErr                          error
 }
 
-func (f *fake) Wrote(_ context.Context, in *pb.WroteRequest, _ ...grpc.CallOption) (*pb.WroteResponse, error) {
+func (f *fake) Wrote(_ context.Context, in *pb.WroteRequest) (*pb.WroteResponse, error) {
 	if f.wroteErr != nil {
 		return nil, f.wroteErr
 	}
@@ -34,7 +33,7 @@ func (f *fake) Wrote(_ context.Context, in *pb.WroteRequest, _ ...grpc.CallOptio
 	return &pb.WroteResponse{PeerIds: in.GetPeerIds()}, nil
 }
 
-func (f *fake) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...grpc.CallOption) (*pb.MembershipsResponse, error) {
+func (f *fake) Memberships(_ context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error) {
 	resp := &pb.MembershipsResponse{}
 	for _, k := range in.GetKeys() {
 		m := &pb.Membership{}
@@ -51,7 +50,7 @@ func (f *fake) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...gr
 	return resp, f.directoryErr
 }
 
-func (f *fake) Present(_ context.Context, in *pb.PresentRequest, _ ...grpc.CallOption) (*pb.PresentResponse, error) {
+func (f *fake) Present(_ context.Context, in *pb.PresentRequest) (*pb.PresentResponse, error) {
 	f.asked = in.GetUserIds()
 	if f.presentErr != nil {
 		return nil, f.presentErr
@@ -59,7 +58,7 @@ func (f *fake) Present(_ context.Context, in *pb.PresentRequest, _ ...grpc.CallO
 	return &pb.PresentResponse{Online: []int64{2}, Partial: f.partial}, nil
 }
 
-func (f *fake) LastSeen(_ context.Context, in *pb.LastSeenRequest, _ ...grpc.CallOption) (*pb.LastSeenResponse, error) {
+func (f *fake) LastSeen(_ context.Context, in *pb.LastSeenRequest) (*pb.LastSeenResponse, error) {
 	if slices.Contains(in.GetUserIds(), 2) {
 		return nil, errors.New("who is online is not asked for")
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -18,8 +17,8 @@ import (
 
 // Receipts stores what was delivered.
 type Receipts interface {
-	MarkDelivered(ctx context.Context, in *pb.MarkDeliveredRequest, opts ...grpc.CallOption) (*pb.MarkDeliveredResponse, error)
-	Readers(ctx context.Context, in *pb.ReadersRequest, opts ...grpc.CallOption) (*pb.ReadersResponse, error)
+	MarkDelivered(ctx context.Context, in *pb.MarkDeliveredRequest) (*pb.MarkDeliveredResponse, error)
+	Readers(ctx context.Context, in *pb.ReadersRequest) (*pb.ReadersResponse, error)
 }
 
 // notifyTimeout bounds the notification of sockets.

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -23,12 +21,12 @@ type fakeReceipts struct {
 	err     error
 }
 
-func (f *fakeReceipts) MarkDelivered(_ context.Context, in *pb.MarkDeliveredRequest, _ ...grpc.CallOption) (*pb.MarkDeliveredResponse, error) {
+func (f *fakeReceipts) MarkDelivered(_ context.Context, in *pb.MarkDeliveredRequest) (*pb.MarkDeliveredResponse, error) {
 	f.marked = in.GetDelivered()
 	return &pb.MarkDeliveredResponse{Moved: f.moved}, f.err
 }
 
-func (f *fakeReceipts) Readers(_ context.Context, in *pb.ReadersRequest, _ ...grpc.CallOption) (*pb.ReadersResponse, error) {
+func (f *fakeReceipts) Readers(_ context.Context, in *pb.ReadersRequest) (*pb.ReadersResponse, error) {
 	f.asked = in
 	return f.readers, f.err
 }

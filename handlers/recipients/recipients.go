@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/reach"
@@ -16,8 +14,8 @@ import (
 
 // Locator knows through which gateways users are connected.
 type Locator interface {
-	Locate(ctx context.Context, in *pb.LocateRequest, opts ...grpc.CallOption) (*pb.LocateResponse, error)
-	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest, opts ...grpc.CallOption) (*pb.LiveGatewaysResponse, error)
+	Locate(ctx context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error)
+	LiveGateways(ctx context.Context, in *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error)
 }
 
 // Hinter lets users who are connected through one of the gateways know that there is
@@ -49,48 +47,59 @@ func New(locator Locator, groups *roster.Roster, hints Hinter, groupLimit int) h
 }
 
 func (s *stage) handle(ctx context.Context, env *handlers.Envelope) error {
-	stored := deliverable(env)
-	users, bare := make([][]int64, len(stored)), make([][]int64, len(stored))
-	var world []*handlers.Item
-	for i, it := range stored {
+	stored, err := deliverable(env)
+	if err != nil {
+		return err
+	}
+	users, bare := make([][]int64, 0, len(stored)), make([][]int64, 0, len(stored))
+	var direct, world []*handlers.Item
+	for _, it := range stored {
 		m := it.Membership
 		switch {
 		case m.GetType() == pb.ConversationType_CONVERSATION_TYPE_WORLD:
 			world = append(world, it)
 		case m.GetType() == pb.ConversationType_CONVERSATION_TYPE_SINGLE:
-			users[i] = m.GetUserIds()
+			direct, users, bare = append(direct, it), append(users, m.GetUserIds()), append(bare, nil)
 		case m.GetMemberCount() > s.limit:
-			it.Fanout = true
+			if err := it.FanOut(); err != nil {
+				return err
+			}
 		default:
 			list, err := s.roster.Of(ctx, m.GetGroupId(), m.GetMembersVersion())
 			if err != nil {
 				return err
 			}
-			users[i] = roster.Entitled(list.Members, it.Stored.GetSeqId())
-			bare[i] = roster.Bare(list.Members, it.Stored)
+			direct = append(direct, it)
+			users = append(users, roster.Entitled(list.Members, it.Message().GetSeqId()))
+			bare = append(bare, roster.Bare(list.Members, it.Message()))
 		}
 	}
-	if err := s.routeUsers(ctx, stored, users, bare); err != nil {
+	if err := s.routeUsers(ctx, direct, users, bare); err != nil {
 		return err
 	}
 	return s.routeWorld(ctx, world)
 }
 
-// deliverable leaves out a send whose idempotency key was used for a message
-// of another conversation: its sender is answered with that message, but this
-// conversation's members must not see it. What was pushed before is left out, too.
-func deliverable(env *handlers.Envelope) []*handlers.Item {
-	items := env.Stored()
-	out := items[:0]
-	for _, it := range items {
-		if !it.Pushed && it.Stored.GetConversationId() == it.Upstream.GetConversationId() {
+// deliverable returns the items of which it is to be decided who gets a push. A send whose
+// idempotency key was used for a message of another conversation goes to nobody: its sender is
+// answered with that message, but this conversation's members must not see it.
+func deliverable(env *handlers.Envelope) ([]*handlers.Item, error) {
+	out := make([]*handlers.Item, 0, len(env.Items))
+	for _, it := range env.Items {
+		switch {
+		case it.State() != handlers.StateStored && it.State() != handlers.StateFiller:
+		case it.Message().GetConversationId() == it.Upstream.GetConversationId():
 			out = append(out, it)
+		default:
+			if err := it.Route(nil); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return out
+	return out, nil
 }
 
-// routeUsers asks for all users of the envelope in one call, each once.
+// routeUsers asks for all users of the items in one call, each once.
 func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users, bare [][]int64) error {
 	seen := map[int64]struct{}{}
 	var ask []int64
@@ -102,22 +111,25 @@ func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users, b
 			}
 		}
 	}
-	if len(ask) == 0 {
-		return nil
-	}
-	resp, err := s.locator.Locate(ctx, &pb.LocateRequest{UserIds: ask})
-	if err != nil {
-		return fmt.Errorf("locate %d users: %w", len(ask), err)
-	}
-	gateways := reach.Of(resp, reach.Most)
-	for i, it := range items {
-		it.Routes = gateways.Routes(users[i])
-		if skipped := gateways.Skipped(); len(skipped) > 0 {
-			s.hints.Hint(it.Stored.GetConversationId(), it.Stored.GetSeqId(), users[i], skipped)
+	found := &pb.LocateResponse{}
+	if len(ask) > 0 {
+		var err error
+		if found, err = s.locator.Locate(ctx, &pb.LocateRequest{UserIds: ask}); err != nil {
+			return fmt.Errorf("locate %d users: %w", len(ask), err)
 		}
-		for j := range it.Routes {
-			r := &it.Routes[j]
+	}
+	gateways := reach.Of(found, reach.Most)
+	for i, it := range items {
+		routes := gateways.Routes(users[i])
+		if skipped := gateways.Skipped(); len(skipped) > 0 {
+			s.hints.Hint(it.Message().GetConversationId(), it.Message().GetSeqId(), users[i], skipped)
+		}
+		for j := range routes {
+			r := &routes[j]
 			r.Users, r.Bare = roster.Split(r.Users, bare[i])
+		}
+		if err := it.Route(routes); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -132,8 +144,12 @@ func (s *stage) routeWorld(ctx context.Context, items []*handlers.Item) error {
 		return fmt.Errorf("list live gateways: %w", err)
 	}
 	for _, it := range items {
+		routes := make([]handlers.Route, 0, len(resp.GetGatewayIds()))
 		for _, gw := range resp.GetGatewayIds() {
-			it.Routes = append(it.Routes, handlers.Route{GatewayID: gw, Everyone: true})
+			routes = append(routes, handlers.Route{GatewayID: gw, Everyone: true})
+		}
+		if err := it.Route(routes); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 	"github.com/gochat/gochat/handlers/reach"
@@ -27,7 +25,7 @@ type fakeLocator struct {
 	joined  map[int64]uint64
 }
 
-func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.CallOption) (*pb.LocateResponse, error) {
+func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
 	f.asked = append(f.asked, in.GetUserIds()...)
 	by := map[string][]int64{}
 	var order []string
@@ -46,11 +44,11 @@ func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest, _ ...grpc.
 	return out, f.err
 }
 
-func (f *fakeLocator) LiveGateways(context.Context, *pb.LiveGatewaysRequest, ...grpc.CallOption) (*pb.LiveGatewaysResponse, error) {
+func (f *fakeLocator) LiveGateways(context.Context, *pb.LiveGatewaysRequest) (*pb.LiveGatewaysResponse, error) {
 	return &pb.LiveGatewaysResponse{GatewayIds: []string{"a", "b"}}, f.err
 }
 
-func (f *fakeLocator) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (f *fakeLocator) ListMemberIDs(_ context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	out := &pb.ListMemberIDsResponse{}
 	for _, u := range f.members {
 		if u <= in.GetAfterUserId() {
@@ -74,14 +72,19 @@ func group(id, size int64) *pb.Membership {
 }
 
 func item(m *pb.Membership) *handlers.Item {
-	return &handlers.Item{
-		Upstream: &pb.Upstream{ConversationId: "c"}, Stored: &pb.Message{ConversationId: "c", SeqId: 7}, Membership: m,
+	return stored(m, &pb.Message{ConversationId: "c", SeqId: 7})
+}
+
+func stored(m *pb.Membership, as *pb.Message) *handlers.Item {
+	it := &handlers.Item{Upstream: &pb.Upstream{ConversationId: "c"}, Membership: m}
+	if err := it.Find(as); err != nil {
+		panic(err)
 	}
+	return it
 }
 
 func TestRecipients(t *testing.T) {
-	other := item(single(1, 2))
-	other.Stored = &pb.Message{ConversationId: "elsewhere"}
+	other := stored(single(1, 2), &pb.Message{ConversationId: "elsewhere"})
 	for name, tc := range map[string]struct {
 		locator fakeLocator
 		item    *handlers.Item
@@ -140,8 +143,12 @@ func TestRecipients(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := show(tc.item.Routes); got != tc.want || tc.item.Fanout != tc.fanout {
-				t.Errorf("routes %q fan-out %v, want %q %v", got, tc.item.Fanout, tc.want, tc.fanout)
+			state := handlers.StateRouted
+			if tc.fanout {
+				state = handlers.StateFannedOut
+			}
+			if got := show(tc.item.Routes()); got != tc.want || tc.item.State() != state {
+				t.Errorf("routes %q and %v, want %q and %v", got, tc.item.State(), tc.want, state)
 			}
 			if got := tc.hints.got; got != tc.hinted {
 				t.Errorf("hints %q, want %q", got, tc.hinted)
@@ -160,7 +167,7 @@ func TestOneCallForAWholeRun(t *testing.T) {
 		t.Errorf("asked for %v, want each user once", loc.asked)
 	}
 	for i, want := range []string{"a[1 2]", "a[2] b[3]", "a[1 2]"} {
-		if got := show(env.Items[i].Routes); got != want {
+		if got := show(env.Items[i].Routes()); got != want {
 			t.Errorf("item %d: routes %q, want %q", i, got, want)
 		}
 	}

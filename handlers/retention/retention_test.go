@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/retention"
@@ -29,7 +28,7 @@ type shelf struct {
 	overdue          time.Duration
 }
 
-func (s *shelf) ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest, _ ...grpc.CallOption) (*pb.ExpireMessagesResponse, error) {
+func (s *shelf) ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest) (*pb.ExpireMessagesResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, in)
@@ -44,7 +43,7 @@ func (s *shelf) ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest
 	return &pb.ExpireMessagesResponse{Messages: n, More: n == int64(in.GetLimit()), OverdueMs: 1000 * s.messages}, nil
 }
 
-func (s *shelf) ForgetRecords(_ context.Context, in *pb.ForgetRecordsRequest, _ ...grpc.CallOption) (*pb.ForgetRecordsResponse, error) {
+func (s *shelf) ForgetRecords(_ context.Context, in *pb.ForgetRecordsRequest) (*pb.ForgetRecordsResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgets = append(s.forgets, in)

@@ -7,15 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
 // Store takes away a bounded part with each call.
 type Store interface {
-	ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest, opts ...grpc.CallOption) (*pb.ExpireMessagesResponse, error)
-	ForgetRecords(ctx context.Context, in *pb.ForgetRecordsRequest, opts ...grpc.CallOption) (*pb.ForgetRecordsResponse, error)
+	ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest) (*pb.ExpireMessagesResponse, error)
+	ForgetRecords(ctx context.Context, in *pb.ForgetRecordsRequest) (*pb.ForgetRecordsResponse, error)
 }
 
 // Observer is told what was done. It is called by one goroutine.

@@ -12,14 +12,13 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
 // Members lists who is in a group, in pages.
 type Members interface {
-	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, opts ...grpc.CallOption) (*pb.ListMemberIDsResponse, error)
+	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error)
 }
 
 // Member is somebody in a group; messages up to JoinSeq are not for them.

@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
@@ -25,7 +23,7 @@ type fakeMembers struct {
 	hold chan struct{}
 }
 
-func (f *fakeMembers) ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest, _ ...grpc.CallOption) (*pb.ListMemberIDsResponse, error) {
+func (f *fakeMembers) ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {
 	f.mu.Lock()
 	f.calls++
 	f.mu.Unlock()

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -15,12 +13,12 @@ import (
 
 // Conversations knows who is in which conversation.
 type Conversations interface {
-	Memberships(ctx context.Context, in *pb.MembershipsRequest, opts ...grpc.CallOption) (*pb.MembershipsResponse, error)
+	Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error)
 }
 
 // Index finds what one user may read.
 type Index interface {
-	SearchMessages(ctx context.Context, in *pb.SearchMessagesRequest, opts ...grpc.CallOption) (*pb.SearchMessagesResponse, error)
+	SearchMessages(ctx context.Context, in *pb.SearchMessagesRequest) (*pb.SearchMessagesResponse, error)
 }
 
 // Service implements pb.SearchServiceServer. Its errors are *contracts.Error. It is

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -21,7 +20,7 @@ type fake struct {
 	members, finding error
 }
 
-func (f *fake) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...grpc.CallOption) (*pb.MembershipsResponse, error) {
+func (f *fake) Memberships(_ context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error) {
 	out := &pb.MembershipsResponse{}
 	for _, k := range in.GetKeys() {
 		there := k.GetConversationId() == "world" || k.GetConversationId() == "group_9"
@@ -30,7 +29,7 @@ func (f *fake) Memberships(_ context.Context, in *pb.MembershipsRequest, _ ...gr
 	return out, f.members
 }
 
-func (f *fake) SearchMessages(_ context.Context, in *pb.SearchMessagesRequest, _ ...grpc.CallOption) (*pb.SearchMessagesResponse, error) {
+func (f *fake) SearchMessages(_ context.Context, in *pb.SearchMessagesRequest) (*pb.SearchMessagesResponse, error) {
 	f.asked = in
 	return &pb.SearchMessagesResponse{Messages: []*pb.Message{{MessageId: 5}}, NextCursor: "next"}, f.finding
 }

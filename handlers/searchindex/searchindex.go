@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -16,9 +14,9 @@ import (
 
 // Index is the search index.
 type Index interface {
-	IndexMessages(ctx context.Context, in *pb.IndexMessagesRequest, opts ...grpc.CallOption) (*pb.IndexMessagesResponse, error)
-	RefreshIndex(ctx context.Context, in *pb.RefreshIndexRequest, opts ...grpc.CallOption) (*pb.RefreshIndexResponse, error)
-	BackfillIndex(ctx context.Context, in *pb.BackfillIndexRequest, opts ...grpc.CallOption) (*pb.BackfillIndexResponse, error)
+	IndexMessages(ctx context.Context, in *pb.IndexMessagesRequest) (*pb.IndexMessagesResponse, error)
+	RefreshIndex(ctx context.Context, in *pb.RefreshIndexRequest) (*pb.RefreshIndexResponse, error)
+	BackfillIndex(ctx context.Context, in *pb.BackfillIndexRequest) (*pb.BackfillIndexResponse, error)
 }
 
 // Handler indexes stored messages. Safe for concurrent use.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -20,21 +19,21 @@ type fakeIndex struct {
 	left int
 }
 
-func (f *fakeIndex) IndexMessages(_ context.Context, in *pb.IndexMessagesRequest, _ ...grpc.CallOption) (*pb.IndexMessagesResponse, error) {
+func (f *fakeIndex) IndexMessages(_ context.Context, in *pb.IndexMessagesRequest) (*pb.IndexMessagesResponse, error) {
 	for _, m := range in.GetMessages() {
 		f.told = append(f.told, "add "+m.GetContent())
 	}
 	return &pb.IndexMessagesResponse{}, f.fail["add"]
 }
 
-func (f *fakeIndex) RefreshIndex(_ context.Context, in *pb.RefreshIndexRequest, _ ...grpc.CallOption) (*pb.RefreshIndexResponse, error) {
+func (f *fakeIndex) RefreshIndex(_ context.Context, in *pb.RefreshIndexRequest) (*pb.RefreshIndexResponse, error) {
 	for _, m := range in.GetMessages() {
 		f.told = append(f.told, fmt.Sprint("refresh ", m.GetConversationId(), " ", m.GetSeqId()))
 	}
 	return &pb.RefreshIndexResponse{}, f.fail["refresh"]
 }
 
-func (f *fakeIndex) BackfillIndex(context.Context, *pb.BackfillIndexRequest, ...grpc.CallOption) (*pb.BackfillIndexResponse, error) {
+func (f *fakeIndex) BackfillIndex(context.Context, *pb.BackfillIndexRequest) (*pb.BackfillIndexResponse, error) {
 	f.left--
 	return &pb.BackfillIndexResponse{Messages: 64, Done: f.left <= 0}, f.fail["backfill"]
 }

@@ -5,8 +5,6 @@ package sequence
 import (
 	"context"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
@@ -14,7 +12,7 @@ import (
 // Allocator hands out numbers, or 0 where the store is to give one. It is idempotent: the
 // same key gets the same number again.
 type Allocator interface {
-	AllocateSeq(ctx context.Context, in *pb.AllocateSeqRequest, opts ...grpc.CallOption) (*pb.AllocateSeqResponse, error)
+	AllocateSeq(ctx context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error)
 }
 
 // New returns the stage. Where the allocator gives no numbers the store does, which has the

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
@@ -17,7 +15,7 @@ type fakeAllocator struct {
 	calls    int
 }
 
-func (f *fakeAllocator) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest, _ ...grpc.CallOption) (*pb.AllocateSeqResponse, error) {
+func (f *fakeAllocator) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error) {
 	f.calls++
 	if f.calls <= f.failures {
 		return nil, errors.New("away")
@@ -39,11 +37,11 @@ func TestSequence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			alloc := &fakeAllocator{failures: tc.failures}
-			env := &handlers.Envelope{Items: []*handlers.Item{
-				{Upstream: &pb.Upstream{}},
-				{Upstream: &pb.Upstream{}, Stored: &pb.Message{}}, // takes no number
-				{Upstream: &pb.Upstream{}},
-			}}
+			stored := &handlers.Item{Upstream: &pb.Upstream{}} // takes no number
+			if err := stored.Find(&pb.Message{}); err != nil {
+				t.Fatal(err)
+			}
+			env := &handlers.Envelope{Items: []*handlers.Item{{Upstream: &pb.Upstream{}}, stored, {Upstream: &pb.Upstream{}}}}
 			next := func(context.Context, *handlers.Envelope) error { return nil }
 			if err := New(alloc)(next)(t.Context(), env); err != nil {
 				t.Fatal(err)

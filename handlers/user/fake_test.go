@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -22,7 +21,7 @@ type fakeProfiles struct {
 	update *pb.UpdateUserRequest
 }
 
-func (f *fakeProfiles) GetUser(_ context.Context, in *pb.GetUserRequest, _ ...grpc.CallOption) (*pb.GetUserResponse, error) {
+func (f *fakeProfiles) GetUser(_ context.Context, in *pb.GetUserRequest) (*pb.GetUserResponse, error) {
 	f.reads++
 	if f.err != nil {
 		return nil, f.err
@@ -33,7 +32,7 @@ func (f *fakeProfiles) GetUser(_ context.Context, in *pb.GetUserRequest, _ ...gr
 	return &pb.GetUserResponse{User: f.ann}, nil
 }
 
-func (f *fakeProfiles) FindUser(_ context.Context, in *pb.FindUserRequest, _ ...grpc.CallOption) (*pb.FindUserResponse, error) {
+func (f *fakeProfiles) FindUser(_ context.Context, in *pb.FindUserRequest) (*pb.FindUserResponse, error) {
 	f.finds = append(f.finds, in.GetUsername())
 	if f.err != nil {
 		return nil, f.err
@@ -44,7 +43,7 @@ func (f *fakeProfiles) FindUser(_ context.Context, in *pb.FindUserRequest, _ ...
 	return &pb.FindUserResponse{User: f.ann}, nil
 }
 
-func (f *fakeProfiles) UpdateUser(_ context.Context, in *pb.UpdateUserRequest, _ ...grpc.CallOption) (*pb.UpdateUserResponse, error) {
+func (f *fakeProfiles) UpdateUser(_ context.Context, in *pb.UpdateUserRequest) (*pb.UpdateUserResponse, error) {
 	f.update = in
 	if f.err != nil {
 		return nil, f.err

@@ -11,8 +11,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"google.golang.org/grpc"
-
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -20,9 +18,9 @@ import (
 
 // Profiles stores what others see of a user.
 type Profiles interface {
-	GetUser(ctx context.Context, in *pb.GetUserRequest, opts ...grpc.CallOption) (*pb.GetUserResponse, error)
-	FindUser(ctx context.Context, in *pb.FindUserRequest, opts ...grpc.CallOption) (*pb.FindUserResponse, error)
-	UpdateUser(ctx context.Context, in *pb.UpdateUserRequest, opts ...grpc.CallOption) (*pb.UpdateUserResponse, error)
+	GetUser(ctx context.Context, in *pb.GetUserRequest) (*pb.GetUserResponse, error)
+	FindUser(ctx context.Context, in *pb.FindUserRequest) (*pb.FindUserResponse, error)
+	UpdateUser(ctx context.Context, in *pb.UpdateUserRequest) (*pb.UpdateUserResponse, error)
 }
 
 // Config configures the service.
@@ -144,34 +142,14 @@ func (s *Service) UpdateProfile(ctx context.Context, in *pb.UpdateProfileRequest
 }
 
 func (s *Service) checkUpdate(in *pb.UpdateProfileRequest) error {
-	var lines []string
-	fields := map[string]string{}
-	note := func(field, must string) {
-		if must != "" {
-			fields[field] = must
-			lines = append(lines, field+": "+must)
-		}
-	}
+	var wrong handlers.Violations
 	if in.Nickname != nil {
-		note("nickname", s.checkNickname(in.GetNickname()))
+		wrong.Check("nickname", s.limits.Load().CheckNickname(in.GetNickname()))
 	}
 	if in.AvatarUrl != nil {
-		note("avatarUrl", s.checkAvatarURL(in.GetAvatarUrl()))
+		wrong.Check("avatarUrl", s.checkAvatarURL(in.GetAvatarUrl()))
 	}
-	if len(fields) == 0 {
-		return nil
-	}
-	return &contracts.Error{Code: contracts.CodeInvalidArgument, Message: strings.Join(lines, "; "), Fields: fields}
-}
-
-func (s *Service) checkNickname(name string) string {
-	if must := s.limits.Load().CheckNickname(name); must != "" {
-		return must
-	}
-	if strings.ContainsFunc(name, unicode.IsControl) {
-		return "no control characters"
-	}
-	return ""
+	return wrong.Err()
 }
 
 // checkAvatarURL lets through what a browser may load as a picture; empty

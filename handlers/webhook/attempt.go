@@ -67,7 +67,7 @@ func (h *hook) attempt(ctx context.Context, taken *pb.NewsTaken, deadline time.T
 func (h *hook) read(ctx context.Context, taken *pb.NewsTaken) ([]*pb.Message, error) {
 	limit := min(h.cfg.Batch, max(1, readMax/h.deps.ContentMax))
 	var page *pb.HistoryResponse
-	err := call(ctx, func(ctx context.Context) (err error) {
+	err := bounded(ctx, func(ctx context.Context) (err error) {
 		page, err = h.deps.Messages.History(ctx, &pb.HistoryRequest{
 			ConversationId: taken.GetConversationId(), HasAfter: true, AfterSeq: taken.GetSeqId(), Limit: int32(limit),
 		})

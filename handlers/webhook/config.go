@@ -82,12 +82,12 @@ func (c Config) Validate() error {
 		old, has := c.OldSecrets[name]
 		must(!has || len(old) >= secretMin, "webhook.old_secrets: that of hook %s must have at least 32 bytes", name)
 	}
-	errs = append(errs, c.checkStrangers())
+	errs = append(errs, c.checkUnknownHooks())
 	return errors.Join(errs...)
 }
 
-// checkStrangers finds settings of hooks that are not there, which are mistakes in a name.
-func (c Config) checkStrangers() error {
+// checkUnknownHooks finds settings of hooks that are not configured: mistakes in a name.
+func (c Config) checkUnknownHooks() error {
 	var errs []error
 	look := func(setting, name string) {
 		if _, there := c.Hooks[name]; !there {

@@ -13,29 +13,27 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
-
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
 )
 
 // News notes which conversations have news.
 type News interface {
-	BeginHooks(ctx context.Context, in *pb.BeginHooksRequest, opts ...grpc.CallOption) (*pb.BeginHooksResponse, error)
-	RaiseNews(ctx context.Context, in *pb.RaiseNewsRequest, opts ...grpc.CallOption) (*pb.RaiseNewsResponse, error)
-	ScanNews(ctx context.Context, in *pb.ScanNewsRequest, opts ...grpc.CallOption) (*pb.ScanNewsResponse, error)
+	BeginHooks(ctx context.Context, in *pb.BeginHooksRequest) (*pb.BeginHooksResponse, error)
+	RaiseNews(ctx context.Context, in *pb.RaiseNewsRequest) (*pb.RaiseNewsResponse, error)
+	ScanNews(ctx context.Context, in *pb.ScanNewsRequest) (*pb.ScanNewsResponse, error)
 }
 
 // Cursors gives out conversations with news, each to one at a time.
 type Cursors interface {
-	TakeNews(ctx context.Context, in *pb.TakeNewsRequest, opts ...grpc.CallOption) (*pb.TakeNewsResponse, error)
-	HurryHook(ctx context.Context, in *pb.HurryHookRequest, opts ...grpc.CallOption) (*pb.HurryHookResponse, error)
-	HookStats(ctx context.Context, in *pb.HookStatsRequest, opts ...grpc.CallOption) (*pb.HookStatsResponse, error)
+	TakeNews(ctx context.Context, in *pb.TakeNewsRequest) (*pb.TakeNewsResponse, error)
+	HurryHook(ctx context.Context, in *pb.HurryHookRequest) (*pb.HurryHookResponse, error)
+	HookStats(ctx context.Context, in *pb.HookStatsRequest) (*pb.HookStatsResponse, error)
 }
 
 // Messages reads a conversation.
 type Messages interface {
-	History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error)
+	History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error)
 }
 
 // Observer is told what happens. Safe for concurrent use.
@@ -140,7 +138,7 @@ func (f *Feed) begin(ctx context.Context) bool {
 		in.Hooks = append(in.Hooks, &pb.HookBegin{Hook: name, FromStart: slices.Contains(f.cfg.FromStart, name)})
 	}
 	for {
-		err := call(ctx, func(ctx context.Context) error {
+		err := bounded(ctx, func(ctx context.Context) error {
 			_, err := f.deps.News.BeginHooks(ctx, in)
 			return err
 		})
@@ -167,8 +165,8 @@ func (f *Feed) Down(name string) error {
 	return nil
 }
 
-// call makes a call to the repository with a deadline of its own.
-func call(ctx context.Context, do func(context.Context) error) error {
+// bounded makes a call to the repository with a deadline of its own.
+func bounded(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return do(ctx)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gochat/gochat/contracts"
@@ -161,10 +160,10 @@ func TestRecoveryIsSwift(t *testing.T) {
 // settled by it.
 type crashing struct{ webhook.Cursors }
 
-func (c crashing) TakeNews(ctx context.Context, in *pb.TakeNewsRequest, opts ...grpc.CallOption) (*pb.TakeNewsResponse, error) {
+func (c crashing) TakeNews(ctx context.Context, in *pb.TakeNewsRequest) (*pb.TakeNewsResponse, error) {
 	in = proto.CloneOf(in)
 	in.Settled = nil
-	return c.Cursors.TakeNews(ctx, in, opts...)
+	return c.Cursors.TakeNews(ctx, in)
 }
 
 // TestACrashBetweenPostAndCursorRepeats, and skips nothing.
@@ -270,32 +269,32 @@ type flaky struct {
 	away atomic.Bool
 }
 
-func (f *flaky) TakeNews(ctx context.Context, in *pb.TakeNewsRequest, opts ...grpc.CallOption) (*pb.TakeNewsResponse, error) {
+func (f *flaky) TakeNews(ctx context.Context, in *pb.TakeNewsRequest) (*pb.TakeNewsResponse, error) {
 	if f.away.Load() {
 		return nil, errors.New("away")
 	}
-	return f.world.TakeNews(ctx, in, opts...)
+	return f.world.TakeNews(ctx, in)
 }
 
-func (f *flaky) BeginHooks(ctx context.Context, in *pb.BeginHooksRequest, opts ...grpc.CallOption) (*pb.BeginHooksResponse, error) {
+func (f *flaky) BeginHooks(ctx context.Context, in *pb.BeginHooksRequest) (*pb.BeginHooksResponse, error) {
 	if f.away.Load() {
 		return nil, errors.New("away")
 	}
-	return f.world.BeginHooks(ctx, in, opts...)
+	return f.world.BeginHooks(ctx, in)
 }
 
-func (f *flaky) RaiseNews(ctx context.Context, in *pb.RaiseNewsRequest, opts ...grpc.CallOption) (*pb.RaiseNewsResponse, error) {
+func (f *flaky) RaiseNews(ctx context.Context, in *pb.RaiseNewsRequest) (*pb.RaiseNewsResponse, error) {
 	if f.away.Load() {
 		return nil, errors.New("away")
 	}
-	return f.world.RaiseNews(ctx, in, opts...)
+	return f.world.RaiseNews(ctx, in)
 }
 
-func (f *flaky) History(ctx context.Context, in *pb.HistoryRequest, opts ...grpc.CallOption) (*pb.HistoryResponse, error) {
+func (f *flaky) History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error) {
 	if f.away.Load() {
 		return nil, errors.New("away")
 	}
-	return f.world.History(ctx, in, opts...)
+	return f.world.History(ctx, in)
 }
 
 // TestTheRepositoryMayBeAway: the receiver is not to blame, and it goes on later.

@@ -9,9 +9,9 @@ import (
 // until it is taken for the receiver's trouble and not theirs.
 const severalFail = 3
 
-// gate keeps a hook from running against a receiver that is down: it closes with the
-// first failure that is the receiver's own, and then lets one attempt through at a
-// time, at longer and longer intervals. One goroutine uses it.
+// gate is a hook's circuit breaker: it keeps the hook from running against a receiver that is down.
+// It closes with the first failure that is of the receiver as a whole, and then lets one attempt
+// through at a time, at longer and longer intervals. One goroutine uses it.
 type gate struct {
 	first, most time.Duration
 	streak      int
@@ -49,12 +49,13 @@ func (g *gate) succeeded() (opened bool) {
 }
 
 // failed notes that an attempt which began at some time failed, and reports whether
-// that closes the gate.
-func (g *gate) failed(conversation string, began time.Time, own bool, atLeast time.Duration) (shut bool) {
+// that closes the gate. receiver: the failure is of the receiver as a whole, and not of what it
+// was sent.
+func (g *gate) failed(conversation string, began time.Time, receiver bool, atLeast time.Duration) (shut bool) {
 	if len(g.failing) < severalFail {
 		g.failing[conversation] = true
 	}
-	if !own && len(g.failing) < severalFail || !began.After(g.closedAt) {
+	if !receiver && len(g.failing) < severalFail || !began.After(g.closedAt) {
 		return false
 	}
 	g.streak++

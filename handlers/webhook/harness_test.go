@@ -26,6 +26,7 @@ import (
 	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/infra/rpc"
 	"github.com/gochat/gochat/repo"
+	"github.com/gochat/gochat/repo/client"
 	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
@@ -35,8 +36,8 @@ const patience = time.Minute
 
 // world is a repository on a database of its own.
 type world struct {
-	pb.FeedRepoClient
-	pb.MessageRepoClient
+	client.Feed
+	client.Messages
 	db  db.Config
 	ids int64
 	// convs are single chats, each of users with the ids before it.
@@ -63,7 +64,7 @@ func newWorldOn(t *testing.T, on db.Config, conversations int) *world {
 	local := rpc.NewLocal()
 	r.Register(local)
 	w := &world{
-		FeedRepoClient: pb.NewFeedRepoClient(local), MessageRepoClient: pb.NewMessageRepoClient(local),
+		Feed: client.NewFeed(local), Messages: client.NewMessages(local),
 		db: on, senders: map[string]int64{}, lease: time.Hour,
 	}
 	users, convs := pb.NewUserRepoClient(local), pb.NewConversationRepoClient(local)

@@ -102,7 +102,7 @@ func (h *hook) collect() {
 // turn settles what has ended and takes as much as there are hands for.
 func (h *hook) turn(ctx context.Context) {
 	if h.hurry {
-		err := call(ctx, func(ctx context.Context) error {
+		err := bounded(ctx, func(ctx context.Context) error {
 			_, err := h.deps.Cursors.HurryHook(ctx, &pb.HurryHookRequest{Hook: h.name})
 			return err
 		})
@@ -131,7 +131,7 @@ func (h *hook) exchange(ctx context.Context, limit int) (taken []*pb.NewsTaken, 
 	}
 	deadline = time.Now().Add(h.lease - h.spare)
 	var out *pb.TakeNewsResponse
-	err = call(ctx, func(ctx context.Context) (err error) {
+	err = bounded(ctx, func(ctx context.Context) (err error) {
 		out, err = h.deps.Cursors.TakeNews(ctx, &pb.TakeNewsRequest{
 			Hook: h.name, Settled: h.settled, Limit: int32(max(limit, 0)), LeaseMs: h.lease.Milliseconds(), Note: h.note,
 		})

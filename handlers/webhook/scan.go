@@ -34,7 +34,7 @@ func (f *Feed) scanAll(ctx context.Context) error {
 	in := &pb.ScanNewsRequest{Hooks: f.cfg.Names(), Limit: scanPage}
 	for {
 		var out *pb.ScanNewsResponse
-		err := call(ctx, func(ctx context.Context) (err error) {
+		err := bounded(ctx, func(ctx context.Context) (err error) {
 			out, err = f.deps.News.ScanNews(ctx, in)
 			return err
 		})
@@ -55,7 +55,7 @@ func (f *Feed) scanAll(ctx context.Context) error {
 func (f *Feed) watch(ctx context.Context) {
 	for {
 		var out *pb.HookStatsResponse
-		err := call(ctx, func(ctx context.Context) (err error) {
+		err := bounded(ctx, func(ctx context.Context) (err error) {
 			out, err = f.deps.Cursors.HookStats(ctx, &pb.HookStatsRequest{})
 			return err
 		})

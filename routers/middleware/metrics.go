@@ -103,8 +103,8 @@ func (m *Metrics) Retried(router string, err error) {
 func (m *Metrics) Stored(env *handlers.Envelope) {
 	now := time.Now().UnixMilli()
 	for _, it := range env.Items {
-		if it.Fresh {
-			m.stored.Observe(float64(max(now-it.Stored.GetTimestamp(), 0)) / 1000)
+		if it.Fresh() {
+			m.stored.Observe(float64(max(now-it.Message().GetTimestamp(), 0)) / 1000)
 		}
 	}
 }
@@ -112,13 +112,13 @@ func (m *Metrics) Stored(env *handlers.Envelope) {
 // Routed counts to how many users each message of an envelope goes.
 func (m *Metrics) Routed(env *handlers.Envelope) {
 	for _, it := range env.Items {
-		if !it.Fresh || it.Fanout {
+		if !it.Fresh() || it.State() == handlers.StateFannedOut {
 			continue
 		}
 		n, everyone := 0, false
-		for i := range it.Routes {
-			n += len(it.Routes[i].Users) + len(it.Routes[i].Bare)
-			everyone = everyone || it.Routes[i].Everyone
+		for _, r := range it.Routes() {
+			n += len(r.Users) + len(r.Bare)
+			everyone = everyone || r.Everyone
 		}
 		if !everyone {
 			m.recipients.Observe(float64(n))

@@ -10,9 +10,9 @@ import (
 // needless copy for this gateway.
 const maxUnremoved = 1 << 16
 
-// presenceChanges are the comings and goings that the session registry has not heard of.
+// sessionChanges are the comings and goings that the session registry has not heard of.
 // The puts are of open sockets only, and so as many as there are. Safe for concurrent use.
-type presenceChanges struct {
+type sessionChanges struct {
 	kick chan struct{}
 
 	mu       sync.Mutex
@@ -30,11 +30,11 @@ type waitingPut struct {
 	admitted bool
 }
 
-func newPresenceChanges() *presenceChanges {
-	return &presenceChanges{kick: make(chan struct{}, 1), puts: map[string]*waitingPut{}, removals: map[string]*pb.Session{}}
+func newSessionChanges() *sessionChanges {
+	return &sessionChanges{kick: make(chan struct{}, 1), puts: map[string]*waitingPut{}, removals: map[string]*pb.Session{}}
 }
 
-func (c *presenceChanges) put(s *pb.Session) (tried <-chan struct{}) {
+func (c *sessionChanges) put(s *pb.Session) (tried <-chan struct{}) {
 	w := &waitingPut{session: s, tried: make(chan struct{})}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,7 +44,7 @@ func (c *presenceChanges) put(s *pb.Session) (tried <-chan struct{}) {
 }
 
 // remove reports whether there was room.
-func (c *presenceChanges) remove(s *pb.Session) bool {
+func (c *sessionChanges) remove(s *pb.Session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drop(s.GetConnectionId()) // the registry may have it all the same
@@ -56,21 +56,21 @@ func (c *presenceChanges) remove(s *pb.Session) bool {
 	return true
 }
 
-func (c *presenceChanges) wake() {
+func (c *sessionChanges) wake() {
 	select {
 	case c.kick <- struct{}{}:
 	default: // it is awake
 	}
 }
 
-func (c *presenceChanges) waiting() bool {
+func (c *sessionChanges) waiting() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.puts)+len(c.removals) > 0
 }
 
 // takePuts returns sessions to put. They wait on until done says that they are put.
-func (c *presenceChanges) takePuts(most int) (out []*pb.Session) {
+func (c *sessionChanges) takePuts(most int) (out []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, w := range c.puts {
@@ -83,7 +83,7 @@ func (c *presenceChanges) takePuts(most int) (out []*pb.Session) {
 }
 
 // done notes that sessions are put.
-func (c *presenceChanges) done(sessions []*pb.Session) {
+func (c *sessionChanges) done(sessions []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range sessions {
@@ -93,7 +93,7 @@ func (c *presenceChanges) done(sessions []*pb.Session) {
 }
 
 // admit notes that sockets will be served although they are not put.
-func (c *presenceChanges) admit(sessions ...*pb.Session) {
+func (c *sessionChanges) admit(sessions ...*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range sessions {
@@ -105,14 +105,14 @@ func (c *presenceChanges) admit(sessions ...*pb.Session) {
 }
 
 // admitted reports whether there are sockets that are served and not put.
-func (c *presenceChanges) admitted() bool {
+func (c *sessionChanges) admitted() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.unlisted > 0
 }
 
 // releaseAll lets sockets go on that wait to be put.
-func (c *presenceChanges) releaseAll(sessions []*pb.Session) {
+func (c *sessionChanges) releaseAll(sessions []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range sessions {
@@ -120,21 +120,21 @@ func (c *presenceChanges) releaseAll(sessions []*pb.Session) {
 	}
 }
 
-func (c *presenceChanges) release(connection string) {
+func (c *sessionChanges) release(connection string) {
 	if w := c.puts[connection]; w != nil && !w.told { // or the socket has gone meanwhile
 		w.told = true
 		close(w.tried)
 	}
 }
 
-func (c *presenceChanges) drop(connection string) {
+func (c *sessionChanges) drop(connection string) {
 	if w := c.puts[connection]; w != nil && w.admitted {
 		c.unlisted--
 	}
 	delete(c.puts, connection)
 }
 
-func (c *presenceChanges) takeRemovals(most int) (out []*pb.Session) {
+func (c *sessionChanges) takeRemovals(most int) (out []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, s := range c.removals {
@@ -148,7 +148,7 @@ func (c *presenceChanges) takeRemovals(most int) (out []*pb.Session) {
 }
 
 // keepRemovals puts removals back that failed.
-func (c *presenceChanges) keepRemovals(sessions []*pb.Session) {
+func (c *sessionChanges) keepRemovals(sessions []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range sessions {

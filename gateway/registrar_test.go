@@ -40,7 +40,7 @@ func TestSessionsArePutAgainWhenAnOlderRegistryForgets(t *testing.T) {
 	h := newHub(10)
 	c := &conn{g: &Gateway{id: "gw"}, id: "c", user: 7}
 	h.add(c)
-	p := newPresence("gw", DefaultConfig(), registry, h, zap.NewNop())
+	p := newRegistrar("gw", DefaultConfig(), registry, h, zap.NewNop())
 	require.NoError(t, p.beat(t.Context())) // unknown, put, and unknown again
 	require.NoError(t, p.beat(t.Context()))
 	require.Equal(t, []bool{true, true, false, true}, registry.ready, "the third knows that the second was in vain")
@@ -63,7 +63,7 @@ func (u *uncached) Beat(context.Context, *pb.BeatRequest, ...grpc.CallOption) (*
 // anybody; it takes nothing for registered.
 func TestGatewayStartsWithoutTheCache(t *testing.T) {
 	registry := &uncached{}
-	p := newPresence("gw", DefaultConfig(), registry, newHub(10), zap.NewNop())
+	p := newRegistrar("gw", DefaultConfig(), registry, newHub(10), zap.NewNop())
 	require.NoError(t, p.join(t.Context()))
 	require.Equal(t, 1, registry.beats)
 	require.ErrorIs(t, p.beat(t.Context()), errSessionsUnknown, "the log is told at each beat")
@@ -114,13 +114,13 @@ func (l *ledger) PutSessions(_ context.Context, in *pb.PutSessionsRequest, _ ...
 	return &pb.PutSessionsResponse{}, nil
 }
 
-// crowded returns a gateway's presence with open sockets.
-func crowded(registry pb.SessionRepoClient, sockets int) *presence {
+// crowded returns the registrar of a gateway with open sockets.
+func crowded(registry pb.SessionRepoClient, sockets int) *registrar {
 	h := newHub(sockets)
 	for i := range sockets {
 		h.add(&conn{g: &Gateway{id: "gw"}, id: fmt.Sprint("c", i), user: int64(i + 1)})
 	}
-	return newPresence("gw", DefaultConfig(), registry, h, zap.NewNop())
+	return newRegistrar("gw", DefaultConfig(), registry, h, zap.NewNop())
 }
 
 // TestAnswersToBeatsAreLost: whichever answer is lost, and whenever the registry loses what it
@@ -157,7 +157,7 @@ func TestSocketsThatAreServedAndNotPut(t *testing.T) {
 	newcomer := func(i int) *pb.Session {
 		return &pb.Session{UserId: int64(i), ConnectionId: fmt.Sprint("new", i), GatewayId: "gw"}
 	}
-	joined := func(t *testing.T) (*ledger, *presence) {
+	joined := func(t *testing.T) (*ledger, *registrar) {
 		registry := newLedger()
 		p := crowded(registry, 1)
 		require.NoError(t, p.beat(t.Context()))
@@ -188,7 +188,7 @@ func TestSocketsThatAreServedAndNotPut(t *testing.T) {
 		registry, p := joined(t)
 		late, cancel := context.WithCancel(t.Context())
 		cancel()
-		const waiting = 2*presenceBatch + 1
+		const waiting = 2*sessionBatch + 1
 		for i := range waiting {
 			p.put(late, newcomer(i))
 		}
@@ -222,7 +222,7 @@ func TestSocketsThatAreServedAndNotPut(t *testing.T) {
 // gateway goes on beating meanwhile.
 func TestManySessionsArePutAgain(t *testing.T) {
 	registry := newLedger()
-	p := crowded(registry, 3*presenceBatch)
+	p := crowded(registry, 3*sessionBatch)
 	p.cfg.BeatInterval = 0 // a beat is always due
 	var served <-chan struct{}
 	puts := 0
@@ -233,7 +233,7 @@ func TestManySessionsArePutAgain(t *testing.T) {
 		case 3:
 			<-served // or the test would stand still
 			require.True(t, registry.put["new"])
-			require.Len(t, registry.put, presenceBatch+1)
+			require.Len(t, registry.put, sessionBatch+1)
 		}
 		return nil
 	}

@@ -18,67 +18,67 @@ var errSessionsUnknown = errors.New("the cache of the session registry does not 
 // join tells the registry that the gateway lives, until it answers or ctx is done. A
 // registry that is without its cache has heard it all the same: a gateway that starts
 // meanwhile serves.
-func (p *presence) join(ctx context.Context) error {
+func (r *registrar) join(ctx context.Context) error {
 	const pause = 200 * time.Millisecond
 	for {
-		err := p.beat(ctx)
+		err := r.beat(ctx)
 		if err == nil {
 			return nil
 		}
 		if errors.Is(err, errSessionsUnknown) {
-			p.log.Warn("the gateway starts although its sessions cannot be registered; the beats try again", zap.Error(err))
+			r.log.Warn("the gateway starts although its sessions cannot be registered; the beats try again", zap.Error(err))
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("register gateway %s: %w", p.id, err)
+			return fmt.Errorf("register gateway %s: %w", r.id, err)
 		case <-time.After(pause):
 		}
 	}
 }
 
 // beat says that the gateway lives, and puts all its sessions when the registry may lack some.
-func (p *presence) beat(ctx context.Context) error {
-	if err := p.say(ctx); err != nil {
+func (r *registrar) beat(ctx context.Context) error {
+	if err := r.say(ctx); err != nil {
 		return err
 	}
-	if !p.stale {
+	if !r.stale {
 		return nil
 	}
-	at, losses := p.at, p.losses
-	if err := p.putAll(ctx); err != nil {
+	at, losses := r.at, r.losses
+	if err := r.putAll(ctx); err != nil {
 		return err
 	}
 	// The registry may have lost everything again since: then the next beat puts it once more.
-	p.putAt, p.stale = at, p.losses != losses
-	return p.say(ctx)
+	r.putAt, r.stale = at, r.losses != losses
+	return r.say(ctx)
 }
 
 // say makes one beat. It may be made again whether it was heard or not.
-func (p *presence) say(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.RPCTimeout)
+func (r *registrar) say(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
 	defer cancel()
-	p.beaten, p.ready = time.Now(), !p.stale && !p.changes.admitted()
-	resp, err := p.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: p.id, Ready: p.ready, PutAt: &p.putAt})
+	r.beaten, r.ready = time.Now(), !r.stale && !r.changes.admitted()
+	resp, err := r.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: r.id, Ready: r.ready, PutAt: &r.putAt})
 	if err != nil {
 		return fmt.Errorf("beat: %w", err)
 	}
 	if resp.GetAway() {
 		return errSessionsUnknown
 	}
-	p.at = resp.GetAt()
+	r.at = resp.GetAt()
 	if resp.GetFresh() {
-		p.stale = true
-		if p.at == "" { // of an older version, which says so once
-			p.losses++
+		r.stale = true
+		if r.at == "" { // of an older version, which says so once
+			r.losses++
 		}
 	}
 	return nil
 }
 
 // unheard tells the log of a beat that had no answer.
-func (p *presence) unheard(err error) {
+func (r *registrar) unheard(err error) {
 	if err != nil {
-		p.log.Warn("the session registry does not answer", zap.Error(err))
+		r.log.Warn("the session registry does not answer", zap.Error(err))
 	}
 }

@@ -1,0 +1,221 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// sessionBatch is how many sessions one call puts or removes.
+const sessionBatch = 512
+
+// registrar keeps the session registry in step with the hub. One goroutine makes all
+// calls; a registry that is away is told everything again when it is back.
+type registrar struct {
+	id       string
+	cfg      Config
+	sessions pb.SessionRepoClient
+	hub      *hub
+	log      *zap.Logger
+
+	changes *sessionChanges
+	quit    chan struct{}
+	done    chan struct{}
+
+	// of the goroutine:
+	// stale: the registry may lack sessions of ours. While it does, beats say so, and
+	// everything for anybody comes to this gateway as well.
+	stale bool
+	// at is what the registry said last that holds sessions, putAt what it said before it was
+	// told all of ours.
+	at, putAt string
+	// losses counts those that a registry of an older version told of.
+	losses int
+	// beaten is when the last beat was, and ready what it said.
+	beaten time.Time
+	ready  bool
+	// failing: the last change was not taken; the log was told.
+	failing bool
+	again   *time.Timer // runs while changes that failed wait
+}
+
+func newRegistrar(id string, cfg Config, sessions pb.SessionRepoClient, h *hub, log *zap.Logger) *registrar {
+	again := time.NewTimer(registrarPause)
+	again.Stop()
+	return &registrar{
+		id: id, cfg: cfg, sessions: sessions, hub: h, log: log, again: again,
+		changes: newSessionChanges(), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// put returns when the registry knows the session, or has failed to take it for now, or ctx
+// is done. The session is put again until the registry knows it or the socket is gone, and
+// until then everything for anybody comes to this gateway.
+func (r *registrar) put(ctx context.Context, s *pb.Session) {
+	tried := r.changes.put(s)
+	select {
+	case <-tried:
+	case <-ctx.Done():
+		r.changes.admit(s)
+		r.changes.wake()
+	case <-r.done:
+	}
+}
+
+// remove queues a removal and never waits.
+func (r *registrar) remove(s *pb.Session) {
+	if !r.changes.remove(s) {
+		r.log.Warn("too many removals wait for the session registry: a session that is gone stays in it until it expires")
+	}
+}
+
+// run works until quit, then takes the gateway out of the registry.
+func (r *registrar) run() {
+	defer close(r.done)
+	beat := time.NewTicker(r.cfg.BeatInterval)
+	defer beat.Stop()
+	refresh := time.NewTicker(r.cfg.SessionRefresh)
+	defer refresh.Stop()
+	defer r.again.Stop()
+	ctx := context.Background()
+	for {
+		select {
+		case <-r.changes.kick:
+			r.apply(ctx)
+		case <-r.again.C:
+			r.apply(ctx)
+		case <-beat.C:
+			r.unheard(r.beat(ctx))
+		case <-refresh.C:
+			if err := r.putAll(ctx); err != nil {
+				r.stale = true
+				r.log.Warn("sessions were not refreshed; the next beat tries again", zap.Error(err))
+			}
+		case <-r.quit:
+			r.leave()
+			return
+		}
+	}
+}
+
+// registrarPause is how long after a failure changes are tried again.
+const registrarPause = 200 * time.Millisecond
+
+// apply makes one call for puts that wait and one for removals, so that beats have their
+// turn in between. What failed is tried again after a pause.
+func (r *registrar) apply(ctx context.Context) {
+	err := r.applyPuts(ctx)
+	if err == nil {
+		removals := r.changes.takeRemovals(sessionBatch)
+		if err = r.removeSome(ctx, removals); err != nil {
+			r.changes.keepRemovals(removals)
+		}
+	}
+	r.goOn(err)
+}
+
+func (r *registrar) applyPuts(ctx context.Context) error {
+	puts := r.changes.takePuts(sessionBatch)
+	err := r.putSome(ctx, puts)
+	if err == nil {
+		r.changes.done(puts)
+	} else {
+		r.changes.admit(puts...)
+	}
+	if r.ready && r.changes.admitted() {
+		// The registry is told before sockets are served that it does not know.
+		r.unheard(r.say(ctx))
+	}
+	r.changes.releaseAll(puts)
+	return err
+}
+
+// goOn sees to the changes that still wait after some were made, or failed.
+func (r *registrar) goOn(err error) {
+	if err != nil && !r.failing {
+		r.log.Warn("the session registry did not take changes; it is asked until it does", zap.Error(err))
+	}
+	r.failing = err != nil
+	switch {
+	case err != nil:
+		r.again.Reset(registrarPause)
+	case r.changes.waiting():
+		r.changes.wake()
+	}
+}
+
+func (r *registrar) putSome(ctx context.Context, sessions []*pb.Session) error {
+	if len(sessions) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
+	defer cancel()
+	if _, err := r.sessions.PutSessions(ctx, &pb.PutSessionsRequest{Sessions: sessions}); err != nil {
+		return fmt.Errorf("put %d sessions: %w", len(sessions), err)
+	}
+	return nil
+}
+
+// putAll puts the sessions of all sockets. It takes long where there are many, so that new
+// sockets and beats have their turn in between. Removals wait until the end: a socket that
+// has gone meanwhile may be put here, and must not be left there.
+func (r *registrar) putAll(ctx context.Context) error {
+	for some := range slices.Chunk(r.hub.all(), sessionBatch) {
+		batch := make([]*pb.Session, len(some))
+		for i, c := range some {
+			batch[i] = c.session()
+		}
+		if err := r.putSome(ctx, batch); err != nil {
+			return err
+		}
+		select {
+		case <-r.changes.kick:
+			r.goOn(r.applyPuts(ctx))
+		default:
+		}
+		if time.Since(r.beaten) >= r.cfg.BeatInterval {
+			r.unheard(r.say(ctx))
+		}
+	}
+	return nil
+}
+
+func (r *registrar) removeSome(ctx context.Context, sessions []*pb.Session) error {
+	if len(sessions) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
+	defer cancel()
+	_, err := r.sessions.RemoveSessions(ctx, &pb.RemoveSessionsRequest{Sessions: sessions})
+	if status.Code(err) == codes.Unimplemented {
+		err = r.removeEach(ctx, sessions) // a storage role of an older version
+	}
+	if err != nil {
+		return fmt.Errorf("remove %d sessions: %w", len(sessions), err)
+	}
+	return nil
+}
+
+func (r *registrar) removeEach(ctx context.Context, sessions []*pb.Session) error {
+	for _, s := range sessions {
+		if _, err := r.sessions.RemoveSession(ctx, &pb.RemoveSessionRequest{Session: s}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *registrar) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), r.cfg.RPCTimeout)
+	defer cancel()
+	if _, err := r.sessions.Leave(ctx, &pb.LeaveRequest{GatewayId: r.id}); err != nil {
+		r.log.Warn("the session registry was not told that this gateway stops; it forgets it by itself", zap.Error(err))
+	}
+}

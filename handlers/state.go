@@ -1,0 +1,135 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+)
+
+// State says how far an item has come. An item is in one state at a time, moves only by the
+// methods below, and never back: a run that is tried again is decoded into new items. A move that
+// is not in the table is an error, which the stage returns: of a message that is in a wrong state
+// it would otherwise be guessed whether its recipients have it, and a wrong guess loses the push.
+//
+//	from     method          to         decided by
+//	Open     Store, Find     Stored     dedup, authorize, persist
+//	Open     Reject          Rejected   authorize, persist
+//	Stored   MarkPushed      Pushed     inorder
+//	Stored   Route           Routed     recipients
+//	Stored   FanOut          FannedOut  recipients
+//	Filler   Route           Routed     recipients
+//	Filler   FanOut          FannedOut  recipients
+//
+// Rejected, Pushed, Routed and FannedOut are ends: deliver acts on them, and takes nothing else.
+type State int
+
+const (
+	// StateOpen is where an item begins: its message has to be stored or rejected.
+	StateOpen State = iota
+	// StateRejected: the message will never be stored, and its sender is told why.
+	StateRejected
+	// StateStored: the message is in the database. Who gets a push is not decided.
+	StateStored
+	// StateFiller is where an item of [NewFiller] begins: its message is in the database, and whoever
+	// stored it tells the rest. Only the push is left to do.
+	StateFiller
+	// StatePushed: the recipients have the message already. Only its sender is answered once more.
+	StatePushed
+	// StateRouted: it is decided through which gateways the message is pushed, maybe none.
+	StateRouted
+	// StateFannedOut: the push is left to the fanout role.
+	StateFannedOut
+)
+
+// moves lists the states that an item may come to from each state.
+var moves = [...][]State{
+	StateOpen:      {StateStored, StateRejected},
+	StateRejected:  {},
+	StateStored:    {StatePushed, StateRouted, StateFannedOut},
+	StateFiller:    {StateRouted, StateFannedOut},
+	StatePushed:    {},
+	StateRouted:    {},
+	StateFannedOut: {},
+}
+
+var stateNames = [...]string{
+	StateOpen: "open", StateRejected: "rejected", StateStored: "stored", StateFiller: "filler", StatePushed: "pushed",
+	StateRouted: "routed", StateFannedOut: "fanned out",
+}
+
+// String returns the state's name, for errors.
+func (s State) String() string { return stateNames[s] }
+
+// NewFiller returns the item of a message that was stored by another way than the pipeline, and
+// that is to be pushed here so that it is in its place.
+func NewFiller(m *pb.Message, in *pb.Membership) *Item {
+	return &Item{
+		Upstream: &pb.Upstream{
+			SenderId: m.GetSenderId(), ConversationId: m.GetConversationId(), TempMessageId: m.GetTempMessageId(),
+		},
+		Membership: in, state: StateFiller, message: m, filler: true,
+	}
+}
+
+// Store moves an open item to stored: its message was stored in this pass.
+func (it *Item) Store(m *pb.Message) error {
+	if err := it.Find(m); err != nil {
+		return err
+	}
+	it.fresh = true
+	return nil
+}
+
+// Find moves an open item to stored: its message was stored before this pass.
+func (it *Item) Find(m *pb.Message) error {
+	if m == nil {
+		return it.wrong(errors.New("the store names no message"))
+	}
+	if err := it.move(StateStored); err != nil {
+		return err
+	}
+	it.message = m
+	return nil
+}
+
+// Reject moves an open item to rejected.
+func (it *Item) Reject(reason *contracts.Error) error {
+	if reason == nil {
+		return it.wrong(errors.New("it is rejected without a reason"))
+	}
+	if err := it.move(StateRejected); err != nil {
+		return err
+	}
+	it.reason = reason
+	return nil
+}
+
+// MarkPushed moves a stored item to pushed.
+func (it *Item) MarkPushed() error { return it.move(StatePushed) }
+
+// Route moves a stored item or a filler to routed. Without routes nobody gets a push.
+func (it *Item) Route(routes []Route) error {
+	if err := it.move(StateRouted); err != nil {
+		return err
+	}
+	it.routes = routes
+	return nil
+}
+
+// FanOut moves a stored item or a filler to fanned out.
+func (it *Item) FanOut() error { return it.move(StateFannedOut) }
+
+func (it *Item) move(to State) error {
+	if !slices.Contains(moves[it.state], to) {
+		return it.wrong(fmt.Errorf("it is %v and cannot become %v", it.state, to))
+	}
+	it.state = to
+	return nil
+}
+
+func (it *Item) wrong(err error) error {
+	return fmt.Errorf("message %q of user %d: %w", it.Upstream.GetTempMessageId(), it.Upstream.GetSenderId(), err)
+}
