@@ -4,34 +4,24 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
-
 	"github.com/gochat/gochat/tests/client"
 )
-
-// addAtOnce is how many members one call adds, the server's default limit.
-const addAtOnce = 1000
 
 // sampledEvery is of how many members one measures how long deliveries take: all get the same, and
 // the clock costs more than the frame.
 const sampledEvery = 64
 
-// room is one group, all of whose members are online and some of whom send.
+// room is one conversation, all of whose members are online and some of whom send.
 type room struct {
 	run          *run
 	members      []*member
-	group        string
 	conversation string
+	before       uint64 // the last number before this test
+	stored       atomic.Int64
 	hints        atomic.Int64
 	skipped      atomic.Int64
 }
@@ -51,117 +41,19 @@ type member struct {
 	delivered atomic.Int64
 }
 
-// group measures one group: its first members send, and everything reaches everybody.
-func group(ctx context.Context, cfg Config, servers []*client.Server, r *Report, progress io.Writer) error {
-	m := &room{run: newRun(cfg)}
-	m.run.totals = m.totals
-	defer m.close()
-	if err := m.open(ctx, servers, progress); err != nil {
-		return err
-	}
-	loops, ctx := errgroup.WithContext(ctx)
-	for _, one := range m.members {
-		loops.Go(one.loop)
-	}
-	for _, one := range m.members[:min(cfg.InFlight, len(m.members))] {
-		if err := one.send(); err != nil {
-			return err
+// senders are those who send, of whom there may be fewer than are wanted.
+func (m *room) senders() []*member {
+	for i, one := range m.members {
+		if !one.sends {
+			return m.members[:i]
 		}
 	}
-	err := m.run.measure(ctx, servers[0], r, progress)
-	if err = m.run.end(err, loops, m.close); err != nil {
-		return err
-	}
-	r.Members, r.SyncHints, r.Skipped = len(m.members), m.hints.Load(), m.skipped.Load()
-	r.DeliveryMicros = r.ServerMicrosEach * float64(r.Stored) / float64(max(r.Delivered, 1))
-	return m.check(context.WithoutCancel(ctx), r)
+	return m.members
 }
 
-func (m *room) totals() (stored, delivered int64) {
-	for _, one := range m.members {
-		delivered += one.delivered.Load()
-	}
-	return m.run.stored.Load(), delivered
-}
-
-func (m *room) close() {
-	for _, one := range m.members {
-		if one != nil && one.socket != nil {
-			one.socket.close()
-		}
-	}
-}
-
-// open registers the members, makes the group and opens the sockets.
-func (m *room) open(ctx context.Context, servers []*client.Server, progress io.Writer) error {
-	cfg := m.run.cfg
-	accounts, err := register(ctx, servers, "room", cfg.Group, progress)
-	if err != nil {
-		return err
-	}
-	if err := m.found(ctx, accounts); err != nil {
-		return err
-	}
-	head := []byte(`{"type":"send-message","data":{"conversationId":"` + m.conversation + `","messageType":"text","content":"` +
-		strings.Repeat("x", cfg.Content) + `","tempMessageId":"n`)
-	m.members = make([]*member, len(accounts))
-	_, _ = fmt.Fprintf(progress, "opening %d sockets…\n", len(accounts))
-	opening, octx := errgroup.WithContext(ctx)
-	opening.SetLimit(32)
-	pace := rate.NewLimiter(openPerSecond, 1)
-	for i, a := range accounts {
-		if err := pace.Wait(octx); err != nil {
-			break // the group knows why
-		}
-		opening.Go(func() error {
-			s, err := dial(octx, a, net.IPv4(127, 0, 0, byte(1+i/perSource)))
-			m.members[i] = &member{room: m, account: a, socket: s, sends: i < cfg.InFlight, sampled: i%sampledEvery == 0, head: slices.Clone(head)}
-			return err
-		})
-	}
-	return opening.Wait()
-}
-
-// register makes accounts, those of several servers in turn.
-func register(ctx context.Context, servers []*client.Server, what string, n int, progress io.Writer) ([]*client.Account, error) {
-	_, _ = fmt.Fprintf(progress, "registering %d users…\n", n)
-	accounts, done := make([]*client.Account, n), atomic.Int64{}
-	prefix := what + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
-	registering, gctx := errgroup.WithContext(ctx)
-	registering.SetLimit(8)
-	for i := range accounts {
-		registering.Go(func() (err error) {
-			accounts[i], err = servers[i%len(servers)].Register(gctx, prefix+strconv.Itoa(i), "load-password")
-			if made := done.Add(1); made%1000 == 0 {
-				_, _ = fmt.Fprintf(progress, "  %d of %d users\n", made, n)
-			}
-			return err
-		})
-	}
-	return accounts, registering.Wait()
-}
-
-// found makes the group of all accounts; the first is its owner.
-func (m *room) found(ctx context.Context, accounts []*client.Account) error {
-	var made struct {
-		GroupID        string `json:"groupId"`
-		ConversationID string `json:"conversationId"`
-	}
-	owner := accounts[0]
-	if err := owner.Call(ctx, http.MethodPost, "/api/groups", map[string]any{"name": "load", "memberIds": []string{}}, &made); err != nil {
-		return fmt.Errorf("make a group: %w", err)
-	}
-	for some := range slices.Chunk(accounts[1:], addAtOnce) {
-		ids := make([]string, len(some))
-		for i, a := range some {
-			ids[i] = a.UserID
-		}
-		if err := owner.Call(ctx, http.MethodPost, "/api/groups/"+made.GroupID+"/members", map[string]any{"userIds": ids}, nil); err != nil {
-			return fmt.Errorf("add %d members: %w", len(ids), err)
-		}
-	}
-	m.group, m.conversation = made.GroupID, made.ConversationID
-	return nil
+func (o *member) open(ctx context.Context, address int) (err error) {
+	o.socket, err = dial(ctx, o.account, dialing{from: source(o.account.Server, address)})
+	return err
 }
 
 // send writes the member's next message.
@@ -198,19 +90,24 @@ func (o *member) loop() error {
 
 func (o *member) onStored() error {
 	run := o.room.run
-	run.stored.Add(1)
+	n := run.stored.Add(1)
+	o.room.stored.Add(1)
 	if run.measuring.Load() {
 		run.storedIn.record(time.Since(o.sent))
 	}
-	if run.stopping.Load() {
+	if run.stopping.Load() || run.most > 0 && n >= run.most {
 		return nil
 	}
 	return o.send()
 }
 
 // onPush counts a delivery and holds it to its order. What a slow socket was not pushed is a hole,
-// of which a sync-hint tells; a sender's own messages are holes for it, too.
+// of which a sync-hint tells; a sender's own messages are holes for it, too. Other conversations are none of it:
+// in the world somebody else may talk.
 func (o *member) onPush(frame []byte) error {
+	if string(valueOf(frame, convKey)) != o.room.conversation {
+		return nil
+	}
 	seq := numberAfter(frame, seqKey)
 	if seq <= o.last {
 		return fmt.Errorf("%w: message %d arrived after %d", ErrWrong, seq, o.last)
@@ -227,24 +124,25 @@ func (o *member) onPush(frame []byte) error {
 	return nil
 }
 
-// check reads the group's history: it must be whole and have everything that was said to be stored.
-func (m *room) check(ctx context.Context, r *Report) error {
-	history, err := m.members[0].account.History(ctx, m.conversation)
-	if err != nil {
-		return fmt.Errorf("read the history of the group: %w", err)
-	}
-	sent := int64(0)
-	for i, one := range history {
-		if one.SeqID != uint64(i+1) {
-			return fmt.Errorf("%w: message %d of the group has seqId %d", ErrWrong, i+1, one.SeqID)
+// check reads the room's history from this test on: it must be whole and have everything that was said to be stored.
+func (m *room) check(ctx context.Context) (messages int, err error) {
+	sent, last := int64(0), m.before
+	err = m.members[0].account.EachMessage(ctx, m.conversation, m.before, func(one client.Message) error {
+		if one.SeqID != last+1 {
+			return fmt.Errorf("%w: after message %d of %s comes %d", ErrWrong, last, m.conversation, one.SeqID)
 		}
+		last++
+		messages++
 		if one.MessageType == "text" {
 			sent++
 		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the history of a room: %w", err)
 	}
-	if stored := m.run.stored.Load(); sent < stored {
-		return fmt.Errorf("%w: %d messages were stored and %d are in history", ErrWrong, stored, sent)
+	if stored := m.stored.Load(); sent < stored {
+		return 0, fmt.Errorf("%w: %d messages were stored and %d are in history", ErrWrong, stored, sent)
 	}
-	r.CheckedMessages = len(history)
-	return nil
+	return messages, nil
 }
