@@ -70,8 +70,16 @@ browser:
     bash .ci/browser/setup.sh
     bash .ci/browser/run.sh
 
-# Go benchmarks
+# Go benchmarks of what a message passes, as benchstat reads them; --baseline keeps them (ROUNDS=6, TIME=100ms)
 bench *ARGS:
+    bash .ci/bench/run.sh {{ ARGS }}
+
+# The same, compared with the baseline by benchstat, so that a difference that is noise is called one
+bench-compare:
+    bash .ci/bench/run.sh --compare
+
+# All Go benchmarks there are, once
+bench-all *ARGS:
     go test -run '^$' -bench . -benchmem ./... {{ ARGS }}
 
 # The whole server through real sockets: throughput, latency, memory per socket

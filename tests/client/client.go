@@ -194,22 +194,36 @@ type Message struct {
 // History reads a conversation from its start.
 func (a *Account) History(ctx context.Context, conversation string) ([]Message, error) {
 	var all []Message
+	err := a.EachMessage(ctx, conversation, 0, func(m Message) error {
+		all = append(all, m)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// EachMessage reads a conversation page by page from behind a number on, and gives each message to do, whose error
+// ends the reading: no more than a page is held.
+func (a *Account) EachMessage(ctx context.Context, conversation string, after uint64, do func(Message) error) error {
 	for {
-		after := uint64(0)
-		if len(all) > 0 {
-			after = all[len(all)-1].SeqID
-		}
 		var page struct {
 			Messages []Message `json:"messages"`
 			HasMore  bool      `json:"hasMore"`
 		}
 		path := fmt.Sprintf("/api/conversations/%s/messages?afterSeq=%d&limit=200", conversation, after)
 		if err := a.Call(ctx, http.MethodGet, path, nil, &page); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, page.Messages...)
+		for _, m := range page.Messages {
+			if err := do(m); err != nil {
+				return err
+			}
+			after = m.SeqID
+		}
 		if !page.HasMore || len(page.Messages) == 0 {
-			return all, nil
+			return nil
 		}
 	}
 }

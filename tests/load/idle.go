@@ -3,16 +3,14 @@ package load
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 
 	"github.com/gochat/gochat/tests/client"
 )
@@ -21,27 +19,29 @@ const pingEvery = 20 * time.Second
 
 // idle opens sockets, keeps them alive and measures the server's memory before
 // and after.
-func idle(ctx context.Context, cfg Config, s *client.Server, r *Report, progress io.Writer) error {
-	users := max(min(cfg.Users, cfg.Idle), 1)
-	accounts, err := register(ctx, []*client.Server{s}, "idle", users, progress)
+func idle(ctx context.Context, t *test) error {
+	cfg, s := t.cfg, t.servers[0]
+	accounts, err := register(ctx, t, "idle", min(cfg.Users, cfg.Idle))
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, 2*time.Second); err != nil {
+	for _, a := range accounts {
+		a.Server = s // whose memory is measured
+	}
+	if err := pause(ctx, cfg.Warmup); err != nil {
 		return err
 	}
 	before, err := gauges(ctx, s)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(progress, "opening %d sockets…\n", cfg.Idle)
 	h := &herd{}
 	defer h.close()
-	if err := h.open(ctx, cfg.Idle, accounts); err != nil {
+	if err := openAll(ctx, t, cfg.Idle, func(ctx context.Context, i int) error { return h.open(ctx, i, accounts[i%len(accounts)]) }); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(progress, "idle for %s…\n", cfg.Duration)
-	if err := h.keep(ctx, cfg.Duration); err != nil {
+	t.told.say("idle for %s…", cfg.Duration)
+	if err := h.keep(ctx, cfg.Duration, t.told); err != nil {
 		return err
 	}
 	after, err := gauges(ctx, s)
@@ -51,9 +51,11 @@ func idle(ctx context.Context, cfg Config, s *client.Server, r *Report, progress
 	if lost := h.lost.Load(); lost > 0 {
 		return fmt.Errorf("%w: %d of %d idle sockets were closed", ErrWrong, lost, cfg.Idle)
 	}
-	r.Idle = cfg.Idle
-	r.RSSPerSocket = (after[rssMetric] - before[rssMetric]) / float64(cfg.Idle)
-	r.GoBytesPerSocket = (after[heapMetric] + after[stackMetric] - before[heapMetric] - before[stackMetric]) / float64(cfg.Idle)
+	t.results.Runs = append(t.results.Runs, &Report{
+		Cores: runtime.NumCPU(), Idle: cfg.Idle,
+		RSSPerSocket:     (after[rssMetric] - before[rssMetric]) / float64(cfg.Idle),
+		GoBytesPerSocket: (after[heapMetric] + after[stackMetric] - before[heapMetric] - before[stackMetric]) / float64(cfg.Idle),
+	})
 	return nil
 }
 
@@ -66,39 +68,20 @@ type herd struct {
 	lost     atomic.Int64
 }
 
-// perSource is how many sockets one loopback address opens: there are about
-// 28,000 ports for each.
-const perSource = 20_000
-
-// openPerSecond stays below the server's default limit of handshakes an address.
-const openPerSecond = 800
-
-func (h *herd) open(ctx context.Context, n int, accounts []*client.Account) error {
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(32)
-	pace := rate.NewLimiter(openPerSecond, 1)
-	for i := range n {
-		if err := pace.Wait(gctx); err != nil {
-			break // the group knows why
-		}
-		group.Go(func() error {
-			source := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i/perSource))}
-			d := &websocket.Dialer{
-				ReadBufferSize: 256, WriteBufferSize: 256, HandshakeTimeout: 30 * time.Second,
-				NetDialContext: (&net.Dialer{LocalAddr: source}).DialContext,
-			}
-			c, err := accounts[i%len(accounts)].Dial(gctx, d, "device-"+strconv.Itoa(i))
-			if err != nil {
-				return err
-			}
-			h.mu.Lock()
-			h.conns = append(h.conns, c)
-			h.mu.Unlock()
-			h.readers.Go(func() { h.read(c) })
-			return nil
-		})
+func (h *herd) open(ctx context.Context, i int, a *client.Account) error {
+	d := &websocket.Dialer{
+		ReadBufferSize: 256, WriteBufferSize: 256, HandshakeTimeout: dialTimeout,
+		NetDialContext: (&net.Dialer{LocalAddr: addressOf(source(a.Server, i/perSource))}).DialContext,
 	}
-	return group.Wait()
+	c, err := a.Dial(ctx, d, "device-"+strconv.Itoa(i))
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.conns = append(h.conns, c)
+	h.mu.Unlock()
+	h.readers.Go(func() { h.read(c) })
+	return nil
 }
 
 func (h *herd) read(c *websocket.Conn) {
@@ -113,7 +96,7 @@ func (h *herd) read(c *websocket.Conn) {
 }
 
 // keep pings all sockets until d has passed.
-func (h *herd) keep(ctx context.Context, d time.Duration) error {
+func (h *herd) keep(ctx context.Context, d time.Duration, told *teller) error {
 	end := time.Now().Add(d)
 	for time.Now().Before(end) {
 		for _, c := range h.conns {
@@ -123,6 +106,7 @@ func (h *herd) keep(ctx context.Context, d time.Duration) error {
 		if err := pause(ctx, min(pingEvery, time.Until(end))); err != nil {
 			return err
 		}
+		told.say("  %d of %d sockets are open, %s to go", int64(len(h.conns))-h.lost.Load(), len(h.conns), max(time.Until(end), 0).Round(time.Second))
 	}
 	return nil
 }

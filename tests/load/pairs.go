@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gochat/gochat/tests/client"
 )
@@ -39,95 +36,15 @@ type pair struct {
 
 var frameTail = []byte(`"}}`)
 
-func pairs(ctx context.Context, cfg Config, servers []*client.Server, r *Report, progress io.Writer) error {
-	s := servers[0]
-	p, err := setUp(ctx, cfg, servers, progress)
-	if err != nil {
+// open opens the sender's socket or the receiver's.
+func (p *pair) open(ctx context.Context, sender bool) (err error) {
+	d := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 4096, HandshakeTimeout: dialTimeout}
+	if sender {
+		p.from, err = p.sender.Dial(ctx, d, "")
 		return err
 	}
-	defer p.close()
-	loops, ctx := errgroup.WithContext(ctx)
-	for i, one := range p.pairs {
-		loops.Go(one.sendLoop)
-		loops.Go(one.receiveLoop)
-		if cfg.Rate > 0 {
-			loops.Go(func() error { return one.pace(ctx, i) })
-		}
-	}
-	if err = p.round(ctx, progress); err == nil {
-		err = p.run.measure(ctx, s, r, progress)
-	}
-	if err = p.run.end(err, loops, p.close); err != nil {
-		return err
-	}
-	return p.check(context.WithoutCancel(ctx), r)
-}
-
-type fleet struct {
-	run   *run
-	pairs []*pair
-}
-
-// introduce tells every pair whom it sends to, and who sends.
-func (f *fleet) introduce() {
-	f.run.senders = map[string]*pair{}
-	for i, p := range f.pairs {
-		f.run.senders[p.sender.UserID] = p
-		for k := range f.run.cfg.Peers {
-			peer := f.pairs[(i+k)%len(f.pairs)]
-			p.peers = append(p.peers, peer)
-			p.heads = append(p.heads, []byte(`{"type":"send-message","data":{"receiverId":"`+peer.receiver.UserID+
-				`","messageType":"text","content":"`+strings.Repeat("x", f.run.cfg.Content)+`","tempMessageId":"n`))
-		}
-	}
-}
-
-func (f *fleet) close() {
-	for _, p := range f.pairs {
-		for _, c := range []*websocket.Conn{p.from, p.to} {
-			if c != nil {
-				_ = c.Close() // closing twice is harmless
-			}
-		}
-	}
-}
-
-func setUp(ctx context.Context, cfg Config, servers []*client.Server, progress io.Writer) (*fleet, error) {
-	f := &fleet{run: newRun(cfg), pairs: make([]*pair, cfg.Pairs)}
-	prefix := "load" + strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
-	_, _ = fmt.Fprintf(progress, "registering %d users…\n", 2*cfg.Pairs)
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
-	for i := range f.pairs {
-		group.Go(func() error {
-			p, err := newPair(gctx, f.run, servers[i%len(servers)], servers[(i+1)%len(servers)], prefix+strconv.Itoa(i))
-			f.pairs[i] = p
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	f.introduce()
-	return f, nil
-}
-
-func newPair(ctx context.Context, r *run, one, other *client.Server, name string) (p *pair, err error) {
-	p = &pair{run: r, last: map[string]int{}}
-	if p.sender, err = one.Register(ctx, name+"a", "load-password"); err != nil {
-		return nil, err
-	}
-	if p.receiver, err = other.Register(ctx, name+"b", "load-password"); err != nil {
-		return nil, err
-	}
-	d := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 4096, HandshakeTimeout: 30 * time.Second}
-	if p.from, err = p.sender.Dial(ctx, d, ""); err != nil {
-		return nil, err
-	}
-	if p.to, err = p.receiver.Dial(ctx, d, ""); err != nil {
-		return nil, err
-	}
-	return p, nil
+	p.to, err = p.receiver.Dial(ctx, d, "")
+	return err
 }
 
 // pace sends at the pair's share of the rate, however long answers take, until the run stops. A
@@ -238,27 +155,4 @@ func (p *pair) receiveLoop() error {
 			p.run.reachedIn.record(time.Duration(time.Now().UnixNano() - sender.sent[n%ringSize].Load()))
 		}
 	}
-}
-
-// checked is how many pairs' histories are read after a run.
-const checked = 20
-
-func (f *fleet) check(ctx context.Context, r *Report) error {
-	for _, p := range f.pairs[:min(checked, len(f.pairs))] {
-		history, err := p.receiver.History(ctx, p.conversation)
-		if err != nil {
-			return fmt.Errorf("read the history of a pair: %w", err)
-		}
-		for i, m := range history {
-			if m.SeqID != uint64(i+1) || m.TempMessageID != "n"+strconv.Itoa(1+i*len(p.peers)) {
-				return fmt.Errorf("%w: message %d of %s has seqId %d and tempMessageId %s", ErrWrong, i+1, p.conversation, m.SeqID, m.TempMessageID)
-			}
-		}
-		if stored := p.storedFirst.Load(); int64(len(history)) < stored {
-			return fmt.Errorf("%w: %d messages were stored and %d are in history", ErrWrong, stored, len(history))
-		}
-		r.CheckedPairs++
-		r.CheckedMessages += len(history)
-	}
-	return nil
 }

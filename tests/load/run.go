@@ -1,42 +1,22 @@
 package load
 
 import (
+	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sync/errgroup"
 )
 
-// histogram of microseconds up to a minute.
-type histogram struct {
-	mu sync.Mutex
-	h  *hdrhistogram.Histogram
-}
-
-func newHistogram() *histogram { return &histogram{h: hdrhistogram.New(1, 60_000_000, 3)} }
-
-func (h *histogram) record(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_ = h.h.RecordValue(min(max(d.Microseconds(), 1), 60_000_000)) // within its range
-}
-
-func (h *histogram) latency() Latency {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	ms := func(q float64) float64 { return float64(h.h.ValueAtQuantile(q)) / 1000 }
-	return Latency{P50: ms(50), P90: ms(90), P99: ms(99), Max: float64(h.h.Max()) / 1000}
-}
-
-// run is what all sockets of a run share.
+// run is what all sockets of a chat share, from the first to the last message.
 type run struct {
 	cfg       Config
 	senders   map[string]*pair // by user id
 	measuring atomic.Bool
 	stopping  atomic.Bool
+	// most is after how many stored messages nobody sends any more; 0: never.
+	most      int64
 	stored    atomic.Int64
 	delivered atomic.Int64
 	errors    atomic.Int64
@@ -50,6 +30,52 @@ func newRun(cfg Config) *run {
 	r := &run{cfg: cfg, storedIn: newHistogram(), reachedIn: newHistogram()}
 	r.totals = func() (int64, int64) { return r.stored.Load(), r.delivered.Load() }
 	return r
+}
+
+// counters are what is watched while it is measured.
+func (r *run) counters() []counter {
+	return []counter{
+		{"stored", func() int64 { stored, _ := r.totals(); return stored }},
+		{"delivered", func() int64 { _, delivered := r.totals(); return delivered }},
+	}
+}
+
+// measure warms up and measures once; it may be called again.
+func (r *run) measure(ctx context.Context, t *test, to *Report) error {
+	if err := t.warmUp(ctx); err != nil {
+		return err
+	}
+	before, err := t.costs.read(ctx)
+	if err != nil {
+		return err
+	}
+	r.begin()
+	start := time.Now()
+	storedBefore, deliveredBefore := r.totals()
+	if to.Timeline, err = t.told.watch(ctx, watched{d: r.cfg.Duration}, r.counters()); err != nil {
+		return err
+	}
+	stored, delivered := r.totals()
+	seconds := time.Since(start).Seconds()
+	r.measuring.Store(false)
+	after, err := t.costs.read(ctx)
+	if err != nil {
+		return err
+	}
+	to.InFlight, to.Rate, to.ContentBytes, to.Seconds = r.cfg.InFlight, r.cfg.Rate, r.cfg.Content, seconds
+	to.Stored, to.Delivered = stored-storedBefore, delivered-deliveredBefore
+	to.StoredPerSecond, to.DeliveredSecond = float64(to.Stored)/seconds, float64(to.Delivered)/seconds
+	to.StoredLatency, to.DeliveredLatency = r.storedIn.latency(), r.reachedIn.latency()
+	to.Errors = r.errors.Load()
+	t.costs.put(to, before, after, "message", to.Stored)
+	return nil
+}
+
+// begin forgets the latencies of the run before, and records from now on.
+func (r *run) begin() {
+	r.storedIn.reset()
+	r.reachedIn.reset()
+	r.measuring.Store(true)
 }
 
 // settle waits until what is in flight has arrived, for a few seconds at most.

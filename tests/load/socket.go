@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -46,28 +48,43 @@ type socket struct {
 	out     []byte
 }
 
-// dial opens the socket of an account, from an address of this machine where source is not nil.
-func dial(ctx context.Context, a *client.Account, source net.IP) (*socket, error) {
+// refusal is a server that said to come again later.
+type refusal struct {
+	status int
+	after  time.Duration
+}
+
+func (e *refusal) Error() string { return fmt.Sprintf("upgrade a socket: status %d", e.status) }
+
+// dialing says how a socket is opened.
+type dialing struct {
+	// from is an address of this machine; nil leaves it to the system.
+	from net.IP
+	// device may be empty.
+	device string
+	// buffer bounds frames; 0 is frameMax.
+	buffer int
+}
+
+// dial opens the socket of an account.
+func dial(ctx context.Context, a *client.Account, how dialing) (*socket, error) {
 	u, err := url.Parse(a.Server.URL)
 	if err != nil {
 		return nil, fmt.Errorf("the server's address: %w", err)
 	}
-	address := u.Host
-	if u.Port() == "" {
-		address = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
-	}
-	d := net.Dialer{Timeout: dialTimeout}
-	if source != nil {
-		d.LocalAddr = &net.TCPAddr{IP: source}
-	}
-	conn, err := d.DialContext(ctx, "tcp", address)
+	d := net.Dialer{Timeout: dialTimeout, LocalAddr: addressOf(how.from)}
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), portOf(u)))
 	if err != nil {
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
 	if u.Scheme == "https" {
 		conn = tls.Client(conn, &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12})
 	}
-	s := &socket{conn: conn, in: bufio.NewReaderSize(conn, frameMax)}
+	s := &socket{conn: conn, in: bufio.NewReaderSize(conn, cmp.Or(how.buffer, frameMax))}
+	u = u.JoinPath("/ws")
+	if how.device != "" {
+		u.RawQuery = "deviceId=" + url.QueryEscape(how.device)
+	}
 	if err := s.upgrade(ctx, u, a.Token); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -78,7 +95,7 @@ func (s *socket) upgrade(ctx context.Context, u *url.URL, token string) error {
 	if err := s.conn.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
 		return fmt.Errorf("upgrade a socket: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath("/ws").String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return fmt.Errorf("upgrade a socket: %w", err)
 	}
@@ -95,7 +112,11 @@ func (s *socket) upgrade(ctx context.Context, u *url.URL, token string) error {
 		return fmt.Errorf("upgrade a socket: %w", err)
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		return errors.Join(fmt.Errorf("upgrade a socket: status %d", resp.StatusCode), resp.Body.Close())
+		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if err != nil {
+			seconds = 0 // it does not say
+		}
+		return errors.Join(&refusal{status: resp.StatusCode, after: time.Duration(seconds) * time.Second}, resp.Body.Close())
 	}
 	if err := s.conn.SetDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("upgrade a socket: %w", err)
@@ -157,7 +178,7 @@ func (s *socket) frame() (op byte, payload []byte, err error) {
 	case length64:
 		length = binary.BigEndian.Uint64(head[2:])
 	}
-	if length > frameMax-uint64(size) {
+	if length > uint64(s.in.Size()-size) {
 		return 0, nil, fmt.Errorf("%w: a frame of %d bytes", ErrWrong, length)
 	}
 	s.done = size + int(length) //nolint:gosec // bounded above

@@ -1,7 +1,6 @@
 package walog_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/mq/mqtest"
 )
 
 func BenchmarkPublish(b *testing.B) {
@@ -38,30 +38,7 @@ func BenchmarkThrough(b *testing.B) {
 		b.Run(fmt.Sprintf("run=%d", run), func(b *testing.B) {
 			tr := openLog(b, b.TempDir())
 			defer func() { require.NoError(b, tr.Close()) }()
-			require.NoError(b, tr.Ensure(b.Context(), mq.Topic{Name: "topic"}))
-			sub, err := tr.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 16, Run: run})
-			require.NoError(b, err)
-			ch, err := sub.Subscribe(context.WithoutCancel(b.Context()), "topic")
-			require.NoError(b, err)
-			b.ReportAllocs()
-			b.ResetTimer()
-			go func() {
-				for n := 0; n < b.N; n += 64 {
-					batch := make([]*message.Message, min(64, b.N-n))
-					for i := range batch {
-						batch[i] = message.NewMessage("uuid", make([]byte, 200))
-						batch[i].Metadata[mq.KeyMetadata] = fmt.Sprint(i)
-					}
-					if err := tr.Publisher().Publish("topic", batch...); err != nil {
-						b.Error(err)
-					}
-				}
-			}()
-			for n := 0; n < b.N; {
-				m := <-ch
-				n += len(mq.Run(m))
-				m.Ack()
-			}
+			mqtest.Through(b, tr, run)
 		})
 	}
 }

@@ -9,9 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"text/tabwriter"
 
 	"github.com/spf13/pflag"
 
@@ -58,42 +56,10 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
 	cfg.URLs = c.Gateways()
-	before, after := map[string]float64{}, map[string]float64{}
-	cfg.Around = func(begins bool) {
-		if begins {
-			before = c.CPU()
-		} else {
-			after = c.CPU()
-		}
-	}
-	report, err := load.Run(ctx, cfg, os.Stderr)
+	cfg.Processes = c.Running(ctx)
+	results, err := load.Run(ctx, cfg, os.Stderr)
 	if err != nil {
 		return err
 	}
-	if err := report.Write(os.Stdout); err != nil {
-		return err
-	}
-	return table(c, before, after, report)
-}
-
-// table prints CPU by process.
-func table(c *cluster.Cluster, before, after map[string]float64, r *load.Report) error {
-	var b strings.Builder
-	each := 1e6 / float64(max(r.Stored, 1))
-	row := func(name string, seconds float64) {
-		fmt.Fprintf(&b, "%s\t%.0f\t%.1f\t\n", name, 100*seconds/r.Seconds, seconds*each)
-	}
-	fmt.Fprintln(&b, "process\t% of a core\tµs a message\t")
-	total := 0.0
-	for _, name := range c.Names() {
-		row(name, after[name]-before[name])
-		total += after[name] - before[name]
-	}
-	row("all", total)
-	row("this generator", r.ClientMicrosEach/each)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	if _, err := w.Write([]byte(b.String())); err != nil {
-		return fmt.Errorf("print the table: %w", err)
-	}
-	return w.Flush()
+	return results.Write(os.Stdout)
 }
