@@ -193,9 +193,14 @@ type Message struct {
 
 // History reads a conversation from its start.
 func (a *Account) History(ctx context.Context, conversation string) ([]Message, error) {
+	return a.HistoryAfter(ctx, conversation, 0)
+}
+
+// HistoryAfter reads what comes after a number in a conversation.
+func (a *Account) HistoryAfter(ctx context.Context, conversation string, seq uint64) ([]Message, error) {
 	var all []Message
 	for {
-		after := uint64(0)
+		after := seq
 		if len(all) > 0 {
 			after = all[len(all)-1].SeqID
 		}
