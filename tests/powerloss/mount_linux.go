@@ -22,7 +22,7 @@ func Mount(d *Disk, dir string) (*Mounted, error) {
 	long := time.Hour // nobody changes the disk but the kernel
 	server, err := fs.Mount(dir, &inode{disk: d, node: d.root}, &fs.Options{
 		EntryTimeout: &long, AttrTimeout: &long,
-		UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), //nolint:gosec // they are never negative here
+		UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
 		MountOptions: fuse.MountOptions{FsName: "powerloss", Name: "powerloss", DirectMount: true, DisableXAttrs: true},
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func (i *inode) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn, 
 		i.disk.chmod(i.node, mode)
 	}
 	if size, ok := in.GetSize(); ok {
-		if err := i.disk.resize(i.node, int64(size)); err != nil { //nolint:gosec // the kernel's own offsets
+		if err := i.disk.resize(i.node, int64(size)); err != nil {
 			return errno(err)
 		}
 	}
@@ -196,7 +196,7 @@ func (i *inode) Write(_ context.Context, _ fs.FileHandle, data []byte, off int64
 	if err := i.disk.write(i.node, data, off); err != nil {
 		return 0, errno(err)
 	}
-	return uint32(len(data)), fs.OK //nolint:gosec // the kernel's own requests are small
+	return uint32(len(data)), fs.OK
 }
 
 // Fsync implements fs.NodeFsyncer, for directories too.
@@ -211,7 +211,7 @@ const keepSize = 1
 func (i *inode) Allocate(_ context.Context, _ fs.FileHandle, off, size uint64, mode uint32) syscall.Errno {
 	switch mode {
 	case 0:
-		return errno(i.disk.grow(i.node, int64(off+size))) //nolint:gosec // the kernel's own offsets
+		return errno(i.disk.grow(i.node, int64(off+size)))
 	case keepSize:
 		return fs.OK
 	}
