@@ -130,12 +130,16 @@ func (q *queue) hear(said *bufio.Scanner) {
 func TestPowerLossesOfTheLog(t *testing.T) {
 	r, d, root := seeded(t), NewDisk(), t.TempDir()
 	q := &queue{}
+	soon := false
 	for n := range queueLosses * howMany(t) {
 		mounted, err := Mount(d, root)
 		if err != nil {
 			t.Skipf("the tests of GOCHAT_TEST_POWER_LOSSES need to mount a file system by /dev/fuse, as root or with fusermount: %v", err)
 		}
 		left, atName := 1+r.IntN(300), r.IntN(4) == 0
+		if soon { // before the next file is made, whose name is synced with that of this one
+			left = 1 + r.IntN(60)
+		}
 		made, named := false, false
 		struck := d.StandStillAt(func(c Change) bool {
 			left--
@@ -168,6 +172,7 @@ func TestPowerLossesOfTheLog(t *testing.T) {
 		require.NoError(t, mounted.Unmount())
 		d.Resume()
 		what := "killed"
+		soon = named
 		if r.IntN(onlyKilled) != 0 && !named { // else the next child finds a file whose name is not synced
 			what = d.Lose(r).String()
 		}
