@@ -95,6 +95,10 @@ k6 *URL:
 chaos rounds="100":
     GOCHAT_TEST_KILL_ROUNDS={{ rounds }} go test -count=1 -timeout 60m -run TestKillNine -v ./tests/chaos
 
+# Take the power from a server again and again under load, then judge (needs root or fusermount, and /dev/fuse)
+powerloss losses="100":
+    GOCHAT_TEST_POWER_LOSSES={{ losses }} go test -count=1 -timeout 3h -v ./tests/powerloss
+
 # Real servers on this machine: just servers up | status | kill kafka | down …
 servers *ARGS:
     deploy/local/local {{ ARGS }}

@@ -37,6 +37,7 @@ var owners = []struct {
 	{"github.com/redis/go-redis", []string{"repo/cache/rediscache", "infra/kv", "infra/mq/redisstream"}},
 	{"github.com/go-redis/redis_rate", []string{"infra/kv"}},
 	{"github.com/hashicorp/golang-lru/v2/simplelru", []string{"repo/cache/memory"}},
+	{"github.com/hanwen/go-fuse", []string{"tests/powerloss"}},
 	{"github.com/IBM/sarama", []string{"infra/mq/kafka"}},
 	{"github.com/xdg-go/scram", []string{"infra/mq/kafka"}},
 	{"go.etcd.io/etcd", []string{"infra/registry"}},

@@ -106,6 +106,9 @@ func (d *dataDir) secrets() (secrets, error) {
 	if err := private.Existing(file); err != nil {
 		return secrets{}, fmt.Errorf("the generated secrets cannot be used: %w", err)
 	}
+	if err := private.Settle(file, d.path); err != nil { // tokens are signed with what is found here
+		return secrets{}, fmt.Errorf("the generated secrets cannot be used: %w", err)
+	}
 	raw, err := os.ReadFile(file) //nolint:gosec // our own data directory
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.makeSecrets(file)

@@ -30,6 +30,10 @@ func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
 	if err := errors.Join(private.File(cfg.Path), private.Existing(cfg.Path+"-wal", cfg.Path+"-shm")); err != nil {
 		return fmt.Errorf("the database cannot be used: %w", err)
 	}
+	// SQLite takes for committed what it finds in its log, also what a process that was killed had not synced.
+	if err := errors.Join(private.SyncAbove(cfg.Path), private.Settle(cfg.Path+"-wal")); err != nil {
+		return fmt.Errorf("the database cannot be used: %w", err)
+	}
 	writer, err := cfg.sqlitePool(false)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ const LostFound = "lost+found"
 // killed leaves it, and who alone writes to the directory may remove it.
 func Unfinished(name string) bool { return strings.HasPrefix(name, unfinished) }
 
-// Dir makes a directory of mode 0700 when it is missing, with those above it. One
+// Dir makes a directory of mode 0700 when it is missing, with those above it, durably. One
 // that is there and wider is narrowed. ErrOpen when it must not be narrowed: it
 // belongs to another user, is shared by all (as /tmp is), or has directories in it
 // that are not among ours, so that it is somebody's home rather than a program's
@@ -43,6 +43,9 @@ func Unfinished(name string) bool { return strings.HasPrefix(name, unfinished) }
 func Dir(path string, ours ...string) error {
 	if err := os.MkdirAll(path, directory); err != nil {
 		return fmt.Errorf("make the directory %s: %w", path, err)
+	}
+	if err := SyncAbove(path); err != nil {
+		return fmt.Errorf("make the directory %s durable: %w", path, err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -118,18 +121,6 @@ func Write(path string, data []byte) error {
 		err = SyncDir(filepath.Dir(path))
 	}
 	return err
-}
-
-// SyncDir makes durable which names a directory has.
-func SyncDir(path string) error {
-	if hasNoOwnMode {
-		return nil // such a system does not open directories
-	}
-	d, err := os.Open(path) // #nosec G304 -- the operator's directory
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Existing narrows each of the files that is there and wider than 0600; one that is

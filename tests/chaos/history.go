@@ -46,10 +46,13 @@ func (l *Log) Add(e Event) {
 }
 
 // Events returns what was logged so far.
-func (l *Log) Events() []Event {
+func (l *Log) Events() []Event { return l.Since(0) }
+
+// Since returns what was logged after the first n events.
+func (l *Log) Since(n int) []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]Event(nil), l.events...)
+	return append([]Event(nil), l.events[n:]...)
 }
 
 // Truth is the final state to judge against.

@@ -49,12 +49,9 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 		}
 	}
 	for conv, reader := range readers {
-		history, err := reader.History(ctx, conv)
+		history, err := History(ctx, reader, conv, 0)
 		if err != nil {
-			return nil, truth, nil, fmt.Errorf("read the history of %s: %w", conv, err)
-		}
-		for i := range history {
-			history[i] = brief(history[i])
+			return nil, truth, nil, err
 		}
 		truth.Histories[conv] = history
 	}
@@ -62,6 +59,18 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 		wrong = append(wrong, c.check(truth.Histories[c.conv])...)
 	}
 	return logs, truth, wrong, nil
+}
+
+// History reads what comes after a number in a conversation, as talkers log it.
+func History(ctx context.Context, reader *client.Account, conv string, seq uint64) ([]client.Message, error) {
+	history, err := reader.HistoryAfter(ctx, conv, seq)
+	if err != nil {
+		return nil, fmt.Errorf("read the history of %s: %w", conv, err)
+	}
+	for i := range history {
+		history[i] = brief(history[i])
+	}
+	return history, nil
 }
 
 // count is what a list says of a conversation.

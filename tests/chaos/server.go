@@ -121,13 +121,21 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.Begin(); err != nil {
 		return err
 	}
+	if err := s.Await(ctx); err != nil {
+		return errors.Join(err, s.Kill())
+	}
+	return nil
+}
+
+// Await waits until a server that was begun is ready, or until ctx is done.
+func (s *Server) Await(ctx context.Context) error {
 	for {
 		if s.ready(ctx) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("the server is not ready: %w\n%s", ctx.Err(), s.Output()), s.Kill())
+			return fmt.Errorf("the server is not ready: %w\n%s", ctx.Err(), s.Output())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -146,14 +154,26 @@ func (s *Server) ready(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// Kill ends the process as a power failure of the process would (SIGKILL).
+// Kill ends the process at once (SIGKILL).
 func (s *Server) Kill() error {
+	if err := s.Strike(); err != nil {
+		return err
+	}
+	s.Bury()
+	return nil
+}
+
+// Strike is the first half of Kill: the process executes nothing more. It may wait for a disk; Bury waits
+// for its end.
+func (s *Server) Strike() error {
 	if err := s.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the server: %w", err)
 	}
-	_ = s.cmd.Wait() // it says that it was killed
 	return nil
 }
+
+// Bury waits for the end of a process that was struck.
+func (s *Server) Bury() { _ = s.cmd.Wait() } // it says that it was killed
 
 // Term asks the process to stop and returns its exit code and how long it took.
 func (s *Server) Term() (code int, took time.Duration, err error) {

@@ -193,8 +193,13 @@ type Message struct {
 
 // History reads a conversation from its start.
 func (a *Account) History(ctx context.Context, conversation string) ([]Message, error) {
+	return a.HistoryAfter(ctx, conversation, 0)
+}
+
+// HistoryAfter reads what comes after a number in a conversation.
+func (a *Account) HistoryAfter(ctx context.Context, conversation string, seq uint64) ([]Message, error) {
 	var all []Message
-	err := a.EachMessage(ctx, conversation, 0, func(m Message) error {
+	err := a.EachMessage(ctx, conversation, seq, func(m Message) error {
 		all = append(all, m)
 		return nil
 	})

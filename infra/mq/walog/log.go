@@ -90,7 +90,12 @@ func open(cfg Config, meta *metadb.BoltMetaDB) (w *wal.WAL, err error) {
 			err = fmt.Errorf("%w: %s: %v", ErrDamaged, cfg.Dir, p)
 		}
 	}()
-	if err = finishRotation(cfg); err == nil {
+	// The library takes for committed what it finds, also what a process that was killed had not synced, and
+	// syncs the name of a segment only where it has made it.
+	if err = private.SettleDir(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("the message log cannot be used: %w", err)
+	}
+	if err = recoverTail(cfg); err == nil {
 		w, err = wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithMetaStore(meta),
 			wal.WithSegmentFiler(segment.NewFiler(cfg.Dir, cfg.files)))
 	}

@@ -13,33 +13,39 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// finishRotation completes a rotation that a crash cut off: raft-wal v0.4.0 seals
-// the full segment with its last append and notes it in the metadata a moment
-// later in the background. Killed in between, it opens a tail that it has
-// sealed, and refuses every append from then on ("segment is sealed"). The entry
-// written here is the one that the library's own rotation would have written.
-func finishRotation(cfg Config) (err error) {
-	dir := cfg.Dir
-	if _, err := os.Stat(filepath.Join(dir, metadb.FileName)); errors.Is(err, os.ErrNotExist) {
+// recoverTail brings the newest segment into a state that raft-wal v0.4.0 goes on from: without what a
+// crash has torn, and with its rotation finished.
+func recoverTail(cfg Config) (err error) {
+	if _, err := os.Stat(filepath.Join(cfg.Dir, metadb.FileName)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	meta := &metadb.BoltMetaDB{}
 	defer func() { err = errors.Join(err, meta.Close()) }()
-	state, err := meta.Load(dir)
+	state, err := meta.Load(cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("load the segments: %w", err)
 	}
-	if len(state.Segments) == 0 {
+	if len(state.Segments) == 0 || !state.Segments[len(state.Segments)-1].SealTime.IsZero() {
 		return nil
 	}
-	tail := &state.Segments[len(state.Segments)-1]
-	if !tail.SealTime.IsZero() {
-		return nil
-	}
-	w, err := segment.NewFiler(dir, cfg.files).RecoverTail(*tail)
+	err = cutTorn(cfg, state.Segments[len(state.Segments)-1])
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the new segment's file was not made yet; the library makes it
 	}
+	if err != nil {
+		return fmt.Errorf("cut what is torn off the newest segment: %w", err)
+	}
+	return finishRotation(cfg, meta, state)
+}
+
+// finishRotation completes a rotation that a crash cut off: the library seals
+// the full segment with its last append and notes it in the metadata a moment
+// later in the background. Killed in between, it opens a tail that it has
+// sealed, and refuses every append from then on ("segment is sealed"). The entry
+// written here is the one that the library's own rotation would have written.
+func finishRotation(cfg Config, meta *metadb.BoltMetaDB, state types.PersistentState) error {
+	tail := &state.Segments[len(state.Segments)-1]
+	w, err := segment.NewFiler(cfg.Dir, cfg.files).RecoverTail(*tail)
 	if err != nil {
 		return fmt.Errorf("recover the newest segment: %w", err)
 	}

@@ -1,0 +1,185 @@
+package powerloss
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/tests/chaos"
+	"github.com/gochat/gochat/tests/client"
+)
+
+const talkers = 8
+
+func number(t *testing.T, text string) uint64 {
+	t.Helper()
+	n, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err)
+	return n
+}
+
+// howMany losses there are: GOCHAT_TEST_POWER_LOSSES.
+func howMany(t *testing.T) int {
+	t.Helper()
+	if text := os.Getenv("GOCHAT_TEST_POWER_LOSSES"); text != "" {
+		return int(number(t, text))
+	}
+	if testing.Short() {
+		return 5
+	}
+	return 30
+}
+
+// people are the clients of a machine, and what they were told.
+type people struct {
+	machine *machine
+	web     *client.Server
+	clients []*chaos.Talker
+	heard   []int // events of each client that were judged
+	readers map[string]*client.Account
+	book    *book
+	clerk   *clerk
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// populate makes accounts, each of which talks to its two neighbours, to the world and to a group of all.
+func populate(t *testing.T, m *machine) *people {
+	t.Helper()
+	p := &people{machine: m, web: client.New(m.server.URL()), readers: map[string]*client.Account{}, book: newBook(), heard: make([]int, talkers)}
+	t.Cleanup(p.web.Close)
+	p.clerk = &clerk{web: p.web}
+	accounts, err := chaos.Crowd(t.Context(), []*client.Server{p.web}, "talker", talkers)
+	require.NoError(t, err)
+	group, err := chaos.Gather(t.Context(), "everybody", accounts)
+	require.NoError(t, err)
+	for i, a := range accounts {
+		p.clients = append(p.clients, chaos.NewTalker(a, []chaos.Target{
+			{ReceiverID: accounts[(i+1)%talkers].UserID},
+			{ReceiverID: accounts[(i+talkers-1)%talkers].UserID},
+			{ConversationID: "world"},
+			group,
+		}))
+	}
+	return p
+}
+
+func (p *people) talk(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	p.stop = cancel
+	for _, one := range p.clients {
+		p.running.Go(func() { one.Run(ctx) })
+	}
+	p.running.Go(func() { p.clerk.work(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		p.running.Wait()
+	})
+}
+
+// look holds what everybody was told so far against a server that has begun again.
+func (p *people) look(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	news := make([][]chaos.Event, len(p.clients)) // before the histories are read
+	for i, one := range p.clients {
+		news[i] = one.Log.Since(p.heard[i])
+		p.heard[i] += len(news[i])
+		for _, e := range news[i] {
+			if e.Message.ConversationID != "" {
+				p.readers[e.Message.ConversationID] = one.Account
+			}
+		}
+	}
+	for conversation, reader := range p.readers {
+		after := p.book.from(conversation)
+		history, err := chaos.History(ctx, reader, conversation, after)
+		require.NoError(t, err)
+		p.book.enter(conversation, after, history)
+	}
+	for i, one := range p.clients {
+		p.book.hold(one.Account.UserID, news[i])
+	}
+	wrong := append(p.book.wrong, p.clerk.check(ctx, p.machine.random)...)
+	for _, w := range wrong[:min(len(wrong), 10)] {
+		t.Error(w)
+	}
+	require.Empty(t, len(wrong), "violations after loss %d", p.machine.losses)
+}
+
+// settle lets every send come to its outcome, and everybody to everything.
+func (p *people) settle(t *testing.T) {
+	t.Helper()
+	for _, one := range p.clients {
+		one.Hush()
+	}
+	require.Eventually(t, func() bool {
+		for _, one := range p.clients {
+			if one.Pending() > 0 {
+				return false
+			}
+		}
+		return true
+	}, time.Minute, 20*time.Millisecond, "sends without an outcome")
+	for _, one := range p.clients {
+		require.NoError(t, one.Sync(t.Context()))
+	}
+	p.stop()
+	p.running.Wait()
+}
+
+// judge is that of tests/chaos: it sees everything at once.
+func (p *people) judge(t *testing.T) {
+	t.Helper()
+	logs, truth, wrong, err := chaos.Observe(t.Context(), p.clients)
+	require.NoError(t, err)
+	t.Logf("%d messages in %d conversations, %d facts; %d losses, %d of them of the process alone",
+		truth.Messages(), len(truth.Histories), len(p.clerk.facts), p.machine.losses, p.machine.kills)
+	require.Greater(t, truth.Messages(), p.machine.losses, "there was little to lose")
+	violations := append(wrong, chaos.Judge(logs, truth)...)
+	for _, v := range violations[:min(20, len(violations))] {
+		t.Error(v)
+	}
+	require.Empty(t, len(violations), "violations")
+}
+
+// TestPowerLosses takes the power from a server again and again, at random changes of its disk, while people
+// talk, and now and then while it starts. What was not synced is lost, or some of it is, and the server
+// begins again with what is left. Whatever anybody was told before a loss holds after it.
+func TestPowerLosses(t *testing.T) {
+	m := newMachine(t, seeded(t))
+	for range 3 {
+		m.loseInStart(t) // of an empty disk: nobody was told anything yet
+	}
+	m.start(t)
+	p := populate(t, m)
+	p.talk(t)
+	for m.losses < howMany(t) {
+		m.loseUnderLoad(t)
+		for m.random.IntN(4) == 0 {
+			m.loseInStart(t)
+		}
+		m.start(t)
+		p.look(t)
+	}
+	p.settle(t)
+	p.look(t)
+	p.judge(t)
+	m.stop(t, func() {
+		out, err := exec.CommandContext(t.Context(), m.server.Binary, "verify", "--data-dir", m.server.DataDir).CombinedOutput() //nolint:gosec // built above
+		require.NoError(t, err, string(out))
+		t.Logf("verify: %s", strings.TrimSpace(string(out)))
+	})
+	assert.NotContains(t, m.server.Output(), "panic:")
+	assert.NotContains(t, m.server.Output(), "DATA RACE")
+}
