@@ -68,6 +68,7 @@ func NewTalker(a *client.Account, to []Target) *Talker {
 
 // Run talks until ctx is done.
 func (t *Talker) Run(ctx context.Context) {
+	t.wentAway() // it has none yet
 	defer t.waitsNoLonger()
 	for ctx.Err() == nil {
 		if err := t.session(ctx); err != nil {

@@ -1,6 +1,9 @@
 package chaos
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Longest is the longest time that its user had to wait since Longest was called last: from the wish to
 // send something to its outcome, reconnections and repetitions included, and from the end of a
@@ -32,20 +35,20 @@ func (t *Talker) Accepted() (n int) {
 	return n
 }
 
-// Unanswered reports whether its user still waits for something that was begun before that time: the
-// outcome of a send, or a socket.
-func (t *Talker) Unanswered(before time.Time) bool {
+// Unanswered says what its user still waits for that was begun before that time, a socket or the outcome
+// of a send; empty: nothing.
+func (t *Talker) Unanswered(before time.Time) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.left.IsZero() && t.left.Before(before) {
-		return true
+		return fmt.Sprintf("%s has had no socket for %s", t.Account.Name, time.Since(t.left).Round(time.Millisecond))
 	}
-	for _, s := range t.pending {
+	for id, s := range t.pending {
 		if s.begun.Before(before) {
-			return true
+			return fmt.Sprintf("%s has no outcome after %s, accepted: %t", id, time.Since(s.begun).Round(time.Millisecond), s.accepted)
 		}
 	}
-	return false
+	return ""
 }
 
 // wentAway notes that there is no socket; sessions that fail do not begin the wait anew.
