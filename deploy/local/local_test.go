@@ -237,6 +237,7 @@ func TestRefusals(t *testing.T) {
 		{[]string{"up", "kafak"}, "there is no service kafak; there are: kafka"},
 		{[]string{"kill"}, "name a process"},
 		{[]string{"kill", "kafak"}, "there is no process kafak"},
+		{[]string{"kafka", "kafka-topic.sh"}, "there is no tool kafka-topic.sh; there are: kafka-consumer-groups.sh"},
 		{[]string{"kill", "redis"}, "redis does not run"},
 		{[]string{"logs", "redis"}, "redis was not started in"},
 		{[]string{"down", "redis"}, "down stops everything"},

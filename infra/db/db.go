@@ -94,7 +94,11 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context, bun.Tx) erro
 		}
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	err = tx.Commit()
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		err = ctx.Err() // database/sql has rolled it back meanwhile, since the time was over
+	}
+	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil

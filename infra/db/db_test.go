@@ -212,3 +212,21 @@ func TestSlowQueriesAreLoggedWithoutWhatPeopleWrote(t *testing.T) {
 	q.Observe("save messages", time.Now().Add(-time.Hour), nil)
 	assert.Zero(t, none.Len())
 }
+
+// A transaction whose time ends before its commit was rolled back by then: that is the deadline's error, which
+// may be tried again, and no fault of the program.
+func TestCommitWithoutTime(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := d.Tx(ctx, func(_ context.Context, tx bun.Tx) error {
+		cancel()
+		assert.Eventually(t, func() bool {
+			_, err := tx.ExecContext(context.WithoutCancel(ctx), "SELECT 1")
+			return errors.Is(err, sql.ErrTxDone)
+		}, 10*time.Second, time.Millisecond, "it is not rolled back")
+		return nil
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	assert.True(t, db.IsTransient(err))
+}

@@ -39,6 +39,8 @@ type Talker struct {
 	dials   int
 	closes  []string // reasons of the closes that it saw
 	longest time.Duration
+	left    time.Time // when its last socket ended
+	ended   int       // sends that had their outcome
 	talking bool
 	// malformed are frames that are not as the contract's file says.
 	malformed []string
@@ -66,10 +68,13 @@ func NewTalker(a *client.Account, to []Target) *Talker {
 
 // Run talks until ctx is done.
 func (t *Talker) Run(ctx context.Context) {
+	t.wentAway() // it has none yet
+	defer t.waitsNoLonger()
 	for ctx.Err() == nil {
 		if err := t.session(ctx); err != nil {
 			t.sawClose(err)
 		}
+		t.wentAway()
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(10+rand.IntN(50)) * time.Millisecond): //nolint:gosec // jitter
@@ -96,16 +101,6 @@ func (t *Talker) Pending() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.pending)
-}
-
-// Longest is the longest time from the wish to send something to its outcome, over
-// all sends since Longest was called last: reconnections and repetitions are in it.
-func (t *Talker) Longest() time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	d := t.longest
-	t.longest = 0
-	return d
 }
 
 // Closes returns the reasons of the closes so far.
@@ -159,6 +154,7 @@ func (t *Talker) session(ctx context.Context) error {
 	if err := t.sync(ctx, account); err != nil {
 		return err
 	}
+	t.cameBack()
 	var speaking sync.WaitGroup
 	defer speaking.Wait()
 	speaking.Go(func() {
@@ -300,6 +296,7 @@ func (t *Talker) finish(id string) {
 	defer t.mu.Unlock()
 	if s := t.pending[id]; s != nil {
 		t.longest = max(t.longest, time.Since(s.begun))
+		t.ended++
 	}
 	delete(t.pending, id)
 }

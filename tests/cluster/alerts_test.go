@@ -29,8 +29,8 @@ import (
 // rules as they are but for the times that each has to hold and between two looks (3 s), whether they
 // fire. Alerts that look back over more than the minutes this takes are held by promtool's tests alone:
 // LagGrowing, LagStuck, SlowSockets, StoredLate, WebhookBehind, OpenFiles, VersionsMixed, NoWorkerID,
-// DatabasePoolExhausted, ReplicaAway, CacheCold, CacheEvicts, RetentionFailing, DiskFilling, DiskFull and the slower burns of
-// Unavailable; and Retrying: without a database sends are refused before a worker has anything to
+// DatabasePoolExhausted, ReplicaAway, CacheCold, CacheEvicts, RetentionFailing, DiskFilling, DiskFull, TracesLost (which is of
+// a collector) and the slower burns of Unavailable; and Retrying: without a database sends are refused before a worker has anything to
 // try again. What kills something takes minutes, and is for the night.
 func TestAlertsFire(t *testing.T) {
 	w := startWatched(t)

@@ -38,6 +38,7 @@ type town struct {
 	groups  []string // their ids
 	// countsSystem: a storage role of before answers, which counts system messages as unread.
 	countsSystem bool
+	waits        waits
 	stop         context.CancelFunc
 	running      sync.WaitGroup
 }

@@ -94,6 +94,14 @@ func (s *Servers) Registry() string { return s.at(50) }
 // Database is the name of a database on the primary, as the driver takes it.
 func (s *Servers) Database(name string) string { return "root@tcp(" + s.at(10) + ")/" + name }
 
+// Replica is a name of a database on the replica, as the driver takes it.
+func (s *Servers) Replica(name string) string { return "root@tcp(" + s.at(11) + ")/" + name }
+
+// Primary is where the clients of MariaDB find the primary.
+func (s *Servers) Primary() (host, port string) {
+	return "127.0.0.1", strconv.Itoa(s.opt.BasePort + 10)
+}
+
 // CacheNodes are the addresses of the servers of a cluster, by their names.
 func (s *Servers) CacheNodes() map[string]string {
 	out := map[string]string{}

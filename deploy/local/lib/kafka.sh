@@ -10,7 +10,7 @@ kafka_install() {
   need java openjdk-17-jre-headless
   need openssl openssl
   kafka_java_new_enough || fail "Kafka needs Java 17 or newer, and java here is: $(java -version 2>&1 | head -n 1); install it, on Debian: apt-get install openjdk-17-jre-headless"
-  [ -f "$kafka_jars/complete" ] && return
+  kafka_fetched && return
   need mvn maven
   alone kafka_fetch || exit 1
 }
@@ -18,13 +18,28 @@ kafka_install() {
 # Java 8 called itself 1.8.
 kafka_java_new_enough() { [[ $(java -version 2>&1) =~ version\ \"([0-9]+) ]] && ((BASH_REMATCH[1] >= 17)); }
 
+# kafka_fetched: all that the file for Maven names is there. An earlier one may have named less.
+kafka_fetched() { cmp -s "$here/kafka/pom.xml" "$kafka_jars/complete"; }
+
 kafka_fetch() {
-  [ -f "$kafka_jars/complete" ] && return
+  kafka_fetched && return
   echo "fetching Kafka"
   mkdir -p "$kafka_jars"
   mvn -B -q -f "$here/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$kafka_jars" >"$dir/log/kafka-fetch.log" 2>&1 ||
     fail "Kafka's jars could not be fetched from Maven Central: $(tail -n 3 "$dir/log/kafka-fetch.log")"
-  touch "$kafka_jars/complete"
+  cp "$here/kafka/pom.xml" "$kafka_jars/complete"
+}
+
+# kafka_tool NAME OPTION…: a program that Kafka's own releases have as a script.
+kafka_tool() {
+  local name=${1:-} class
+  case $name in
+  kafka-consumer-groups.sh) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
+  kafka-topics.sh) class=org.apache.kafka.tools.TopicCommand ;;
+  *) fail "there is no tool $name; there are: kafka-consumer-groups.sh kafka-topics.sh" ;;
+  esac
+  kafka_install
+  java -Xmx256m -XX:TieredStopAtLevel=1 "${kafka_options[@]}" "$class" "${@:2}"
 }
 
 kafka3_install() { kafka_install; }
