@@ -287,17 +287,3 @@ func (c *conn) outlives(o *pb.Close) bool {
 	}
 	return later > 0 || later == 0 && c.id > o.GetExceptConnectionId()
 }
-
-// classOf says what becomes of a delivery that a socket has no room for.
-func classOf(d *pb.Delivery) class {
-	if d.GetSeqId() > 0 && d.GetConversationId() != "" {
-		return classPush
-	}
-	if d.GetOnlyConnectionId() == "" {
-		switch string(frameType(d.GetFrame())) {
-		case contracts.FrameRead, contracts.FrameTyping, contracts.FrameDelivered:
-			return classEvent
-		}
-	}
-	return classControl
-}

@@ -51,12 +51,11 @@ func (s *Service) tellRead(ctx context.Context, in *pb.ReadRequest, moved *pb.Ma
 	if moved.GetType() == pb.ConversationType_CONVERSATION_TYPE_SINGLE && moved.GetPeerId() > 0 {
 		to = append(to, contracts.UserID(moved.GetPeerId()))
 	}
-	return s.notify(ctx, to, &pb.Delivery{
-		ExceptConnectionId: in.GetConnectionId(),
-		Frame: contracts.EncodeFrame(contracts.FrameRead, contracts.ReadEventData{
-			ConversationID: in.GetConversationId(), UserID: caller.String(), ReadSeq: moved.GetReadSeq(),
-		}),
+	d := contracts.NewDelivery(pb.Delivery_CLASS_EVENT, contracts.FrameRead, contracts.ReadEventData{
+		ConversationID: in.GetConversationId(), UserID: caller.String(), ReadSeq: moved.GetReadSeq(),
 	})
+	d.ExceptConnectionId = in.GetConnectionId()
+	return s.notify(ctx, to, d)
 }
 
 // unread never wraps around, whatever the store says.
@@ -81,13 +80,11 @@ func (s *Service) Typing(ctx context.Context, in *pb.TypingRequest) (*pb.TypingR
 	if len(others) == 0 {
 		return &pb.TypingResponse{}, nil
 	}
-	err = s.notify(ctx, others, &pb.Delivery{
-		ExceptConnectionId: in.GetConnectionId(),
-		Frame: contracts.EncodeFrame(contracts.FrameTyping, contracts.TypingEventData{
-			ConversationID: in.GetConversationId(), UserID: contracts.UserID(caller).String(),
-		}),
+	d := contracts.NewDelivery(pb.Delivery_CLASS_EVENT, contracts.FrameTyping, contracts.TypingEventData{
+		ConversationID: in.GetConversationId(), UserID: contracts.UserID(caller).String(),
 	})
-	if err != nil {
+	d.ExceptConnectionId = in.GetConnectionId()
+	if err := s.notify(ctx, others, d); err != nil {
 		return nil, contracts.NewError(contracts.CodeUnavailable, "").WithCause(err)
 	}
 	return &pb.TypingResponse{}, nil

@@ -73,6 +73,9 @@ func TestReadTells(t *testing.T) {
 				if want := readFrame(tt.conv, int(tt.caller), 7); string(got.d.GetFrame()) != want {
 					t.Errorf("frame is %s, want %s", got.d.GetFrame(), want)
 				}
+				if got.d.GetFrameType() != contracts.FrameRead || got.d.GetClass() != pb.Delivery_CLASS_EVENT {
+					t.Errorf("it goes as %q of %v, want an event", got.d.GetFrameType(), got.d.GetClass())
+				}
 			})
 		}
 	}
@@ -144,6 +147,9 @@ func TestTypingTells(t *testing.T) {
 			}
 			if len(got.d.GetConversationId()) != 0 || got.d.GetSeqId() != 0 {
 				t.Error("a slow socket would be told to pull a typing")
+			}
+			if got.d.GetFrameType() != contracts.FrameTyping || got.d.GetClass() != pb.Delivery_CLASS_EVENT {
+				t.Errorf("it goes as %q of %v, want an event", got.d.GetFrameType(), got.d.GetClass())
 			}
 		})
 	}

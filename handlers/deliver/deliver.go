@@ -36,11 +36,11 @@ func Send(ctx context.Context, out handlers.Outbox, env *handlers.Envelope) erro
 
 func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 	if it.Rejected != nil {
-		return reply(ctx, w, it, contracts.EncodeFrame(contracts.FrameRejected, contracts.RejectedData{
+		return reply(ctx, w, it, contracts.FrameRejected, contracts.RejectedData{
 			TempMessageID: it.Upstream.GetTempMessageId(),
 			Code:          it.Rejected.Code,
 			Message:       it.Rejected.Message,
-		}))
+		})
 	}
 	m := it.Stored
 	if m == nil {
@@ -49,7 +49,7 @@ func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 	if !it.Filler {
 		// Before the push of the same message, so that the sender's socket hears of its own
 		// message first.
-		if err := reply(ctx, w, it, contracts.EncodeFrame(contracts.FrameStored, contracts.NewStoredData(m))); err != nil {
+		if err := reply(ctx, w, it, contracts.FrameStored, contracts.NewStoredData(m)); err != nil {
 			return err
 		}
 		if err := w.Record(ctx, contracts.TopicStored, m.GetConversationId(), &pb.Stored{Message: m}); err != nil {
@@ -76,9 +76,11 @@ func push(ctx context.Context, w *Writer, it *handlers.Item) error {
 	return nil
 }
 
-func reply(ctx context.Context, w *Writer, it *handlers.Item, frame []byte) error {
+func reply(ctx context.Context, w *Writer, it *handlers.Item, typ string, data any) error {
 	if it.Origin.GatewayID == "" {
 		return nil
 	}
-	return w.Push(ctx, it.Origin.GatewayID, &pb.Delivery{OnlyConnectionId: it.Origin.ConnectionID, Frame: frame, TraceParent: it.Origin.TraceParent})
+	d := contracts.NewDelivery(pb.Delivery_CLASS_CONTROL, typ, data)
+	d.OnlyConnectionId, d.TraceParent = it.Origin.ConnectionID, it.Origin.TraceParent
+	return w.Push(ctx, it.Origin.GatewayID, d)
 }
