@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
@@ -9,7 +8,7 @@ import (
 //
 // A worker of a version before the field leaves it unset, and may run beside this gateway during an
 // upgrade. Its delivery is a push when it has a number in a conversation. When it goes to all sockets of
-// users, and not to one that asked, it is an event by its type. Without this rule an
+// users, and not to one that asked, it is an event if the table says so of its type. Without this rule an
 // upgrade would close slow sockets for a typing.
 func classOf(d *pb.Delivery) class {
 	switch d.GetClass() {
@@ -20,14 +19,11 @@ func classOf(d *pb.Delivery) class {
 	case pb.Delivery_CLASS_EVENT:
 		return classEvent
 	}
-	if d.GetSeqId() > 0 && d.GetConversationId() != "" {
+	switch {
+	case d.GetSeqId() > 0 && d.GetConversationId() != "":
 		return classPush
-	}
-	if d.GetOnlyConnectionId() == "" {
-		switch typeOf(d) {
-		case contracts.FrameRead, contracts.FrameTyping, contracts.FrameDelivered:
-			return classEvent
-		}
+	case d.GetOnlyConnectionId() == "" && serverFrames[typeOf(d)].class == classEvent:
+		return classEvent
 	}
 	return classControl
 }

@@ -220,7 +220,7 @@ func (h *hub) deliver(d *pb.Delivery, kick *kicks) (n int) {
 // tellRead tells the sender's other sockets that the sender has read up to the message that was
 // pushed to them.
 func (h *hub) tellRead(d *pb.Delivery, kick *kicks) {
-	f := frame{class: classEvent}
+	f := frame{class: serverFrames[contracts.FrameRead].class}
 	for _, c := range h.byUser[d.GetReadBy()] {
 		if c.id == d.GetExceptConnectionId() {
 			continue
