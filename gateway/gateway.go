@@ -97,7 +97,11 @@ type Gateway struct {
 	id   string
 	log  *zap.Logger
 
-	app      *fiber.App
+	app *fiber.App
+	// methods are those of the routes, as a preflight is answered; operational has the paths for operators.
+	methods     string
+	operational map[string]bool
+
 	upgrader websocket.Upgrader
 	tuning   atomic.Pointer[tuning]
 	proxies  []netip.Prefix
