@@ -198,6 +198,12 @@ func appendFrame(b []byte, typ string, data appender) []byte {
 	return append(data.appendJSON(append(b, `,"data":`...)), '}')
 }
 
+// NewDelivery returns a delivery of one frame, which says its class and its type: a gateway reads neither
+// out of the frame. For whom it is, the caller fills in.
+func NewDelivery(class pb.Delivery_Class, typ string, data any) *pb.Delivery {
+	return &pb.Delivery{Class: class, FrameType: typ, Frame: EncodeFrame(typ, data)}
+}
+
 // NewMessageData renders a stored message for clients.
 func NewMessageData(m *pb.Message) MessageData {
 	d := MessageData{

@@ -14,7 +14,6 @@ import (
 // What pages of listed origins may do. Tokens travel in a header and never in cookies, so no answer
 // allows credentials.
 const (
-	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsHeaders = "Authorization, Content-Type, Idempotency-Key"
 	corsExposed = headerTraceID + ", " + fiber.HeaderRetryAfter
 	// corsMaxAge is how long a browser keeps the answer to a preflight; none keeps it longer.
@@ -24,7 +23,7 @@ const (
 // share lets a page of a listed origin read the answer, whatever the answer is. A page of another origin
 // gets the same answer, which its browser keeps from it.
 func (g *Gateway) share(c *fiber.Ctx) {
-	if g.tuned().origins.empty() || operational(c.Path()) {
+	if g.tuned().origins.empty() || g.forOperators(c.Path()) {
 		return
 	}
 	c.Vary(fiber.HeaderOrigin)
@@ -53,7 +52,7 @@ func (g *Gateway) preflight(c *fiber.Ctx) error {
 		return unlisted(c.Next())
 	}
 	c.Response().Header.Del(fiber.HeaderAccessControlExposeHeaders) // of the call's answer
-	c.Set(fiber.HeaderAccessControlAllowMethods, corsMethods)
+	c.Set(fiber.HeaderAccessControlAllowMethods, g.methods)
 	c.Set(fiber.HeaderAccessControlAllowHeaders, corsHeaders)
 	c.Set(fiber.HeaderAccessControlMaxAge, strconv.Itoa(int(corsMaxAge.Seconds())))
 	return c.SendStatus(fiber.StatusNoContent)
@@ -73,7 +72,7 @@ func unlisted(err error) error {
 // checkOrigin refuses a socket to a page that may not use it: a browser opens it for any page.
 func (g *Gateway) checkOrigin(c *fiber.Ctx) error {
 	if g.tuned().origins.mayConnect(c.Get(fiber.HeaderOrigin), string(c.Request().Host())) {
-		return nil
+		return c.Next()
 	}
 	return contracts.NewError(contracts.CodePermissionDenied,
 		"Web pages of this origin may not connect: gateway.allowed_origins does not list it.")

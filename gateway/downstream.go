@@ -80,7 +80,7 @@ func (g *Gateway) deliver(m *message.Message, kick *kicks) (frames int) {
 		span := g.pushed(d)
 		n := g.hub.deliver(d, kick)
 		if n > 0 {
-			g.metrics.sent(string(frameType(d.GetFrame())), n)
+			g.metrics.sent(typeOf(d), n)
 		}
 		endPushed(span, n)
 		frames += n

@@ -4,6 +4,92 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
+// frameRow is one row of the table of frames. A type that goes both ways has two rows.
+type frameRow struct {
+	typ       string
+	direction string // in or out
+	// class, of out, is what becomes of a frame that a socket has no room for.
+	class class
+	// limit, of in, says who asks whether the socket sends too many.
+	limit frameLimit
+	// handle, of in, does what the frame says. The data is gone when it returns.
+	handle func(c *conn, data value)
+}
+
+// frameLimit says who asks whether a frame is one too many for its socket.
+type frameLimit uint8
+
+const (
+	// limitedByType: the reader, before the frame is handled. A refusal names the type.
+	limitedByType frameLimit = iota
+	// limitedByID: what handles the frame, as soon as it knows the tempMessageId, which a refusal names.
+	limitedByID
+)
+
+// frameTable is the one table of frame types. From it come what the reader takes, what becomes of a frame
+// that a socket has no room for, and the labels by which frames are counted; a test holds it to
+// contracts/asyncapi.yaml. The maker of a delivery says its class besides (see classOf).
+var frameTable = []frameRow{
+	{typ: contracts.FrameSend, direction: in, limit: limitedByID, handle: (*conn).sendMessage},
+	{typ: contracts.FramePing, direction: in, handle: (*conn).ping},
+	{typ: contracts.FrameChange, direction: in, handle: (*conn).changeMessage},
+	{typ: contracts.FrameRead, direction: in, handle: (*conn).markRead},
+	{typ: contracts.FrameTyping, direction: in, handle: (*conn).typing},
+	{typ: contracts.FrameDelivered, direction: in, handle: (*conn).delivered},
+	{typ: contracts.FramePresenceSubscribe, direction: in, handle: (*conn).subscribePresence},
+
+	{typ: contracts.FrameHello, direction: out, class: classControl},
+	{typ: contracts.FrameAck, direction: out, class: classControl},
+	{typ: contracts.FrameStored, direction: out, class: classControl},
+	{typ: contracts.FrameRejected, direction: out, class: classControl},
+	{typ: contracts.FrameNew, direction: out, class: classPush},
+	{typ: contracts.FrameRead, direction: out, class: classEvent},
+	{typ: contracts.FrameTyping, direction: out, class: classEvent},
+	{typ: contracts.FrameDelivered, direction: out, class: classEvent},
+	{typ: contracts.FramePresence, direction: out, class: classEvent},
+	{typ: contracts.FrameGroup, direction: out, class: classControl}, // nobody can pull it later
+	{typ: contracts.FrameSyncHint, direction: out, class: classPush},
+	{typ: contracts.FramePong, direction: out, class: classCourtesy},
+	{typ: contracts.FrameError, direction: out, class: classControl},
+}
+
+// clientFrames and serverFrames are the rows of each direction by type. They are made by init, since what
+// handles a client's frame looks up the class of its answer.
+var clientFrames, serverFrames map[string]frameRow
+
+func init() { clientFrames, serverFrames = rowsOf(in), rowsOf(out) }
+
+func rowsOf(direction string) map[string]frameRow {
+	rows := map[string]frameRow{}
+	for _, r := range frameTable {
+		if r.direction == direction {
+			rows[r.typ] = r
+		}
+	}
+	return rows
+}
+
+// say queues a frame that the gateway itself makes for a socket, and counts it.
+func (c *conn) say(typ string, data any) { c.sayText(typ, textFrame(typ, data)) }
+
+// sayText is say of a frame that is encoded already.
+func (c *conn) sayText(typ string, raw []byte) {
+	c.answer(raw, serverFrames[typ].class)
+	c.g.metrics.sent(typ, 1)
+}
+
+var pongFrame = textFrame(contracts.FramePong, struct{}{})
+
+// ping is answered by a pong.
+func (c *conn) ping(data value) {
+	// Clients may leave the empty data out, and some say null.
+	if len(data.raw) > 0 && !data.isObject() && !data.isNull() {
+		c.fail(contracts.Invalid("data", "an object"), contracts.FramePing)
+		return
+	}
+	c.sayText(contracts.FramePong, pongFrame)
+}
+
 // maxRef bounds what of a client's own words is sent back to it.
 const maxRef = 64
 
@@ -47,21 +133,8 @@ func splitFrame(text []byte) (typ string, data value, err error) {
 
 // knownType is string(t) without a copy for the types of the contract.
 func knownType(t []byte) string {
-	switch string(t) {
-	case contracts.FrameSend:
-		return contracts.FrameSend
-	case contracts.FramePing:
-		return contracts.FramePing
-	case contracts.FrameChange:
-		return contracts.FrameChange
-	case contracts.FrameRead:
-		return contracts.FrameRead
-	case contracts.FrameTyping:
-		return contracts.FrameTyping
-	case contracts.FrameDelivered:
-		return contracts.FrameDelivered
-	case contracts.FramePresenceSubscribe:
-		return contracts.FramePresenceSubscribe
+	if row, known := clientFrames[string(t)]; known {
+		return row.typ
 	}
 	return string(t)
 }

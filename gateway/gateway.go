@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -28,8 +29,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// Deps are what a gateway works with. Health, Web, OpenAPI and AsyncAPI may be
-// missing: then nothing is asked, and their pages are not there. So may Shared.
+// Deps are what a gateway works with. What is marked as optional may be missing, as may Health, Alive,
+// OpenAPI and AsyncAPI: then nothing is asked, and their pages are not there.
 type Deps struct {
 	Auth          pb.AuthServiceClient
 	Users         pb.UserServiceClient
@@ -43,7 +44,7 @@ type Deps struct {
 	Store       EpochSource
 	// Shared are the token buckets that all gateways share. It must answer soon, with an
 	// error when they are away: callers wait for it. Nil: there is this gateway only.
-	Shared      pb.LimitRepoClient
+	Shared      pb.LimitRepoClient `dep:"optional"`
 	Devices     pb.DeviceServiceClient
 	DeviceNotes pb.DeviceRepoClient
 	Receipts    pb.ReceiptServiceClient
@@ -60,12 +61,12 @@ type Deps struct {
 	// Health asks every dependency and returns each one's answer by name.
 	Health func(ctx context.Context) map[string]error
 	// Status answers /status and /status.json, and says itself who may see them; nil: nothing does.
-	Status http.Handler
+	Status http.Handler `dep:"optional"`
 	// Alive returns an error when the process does not get on; nil: it does while it answers.
 	Alive func() error
 
 	// Web is the web client, with index.html at its root.
-	Web fs.FS
+	Web fs.FS `dep:"optional"`
 	// OpenAPI and AsyncAPI are the contract in machine-readable form.
 	OpenAPI  []byte
 	AsyncAPI []byte
@@ -74,17 +75,16 @@ type Deps struct {
 	Limits contracts.Limits
 }
 
+// missing names a dependency that is not there and not marked as optional.
 func (d Deps) missing() error {
-	for name, there := range map[string]bool{
-		"Auth": d.Auth != nil, "Users": d.Users != nil, "Conversations": d.Conversations != nil,
-		"Messages": d.Messages != nil, "Groups": d.Groups != nil, "Search": d.Search != nil, "Sessions": d.Sessions != nil, "Store": d.Store != nil,
-		"Transport": d.Transport != nil,
-		"Devices":   d.Devices != nil, "DeviceNotes": d.DeviceNotes != nil, "Receipts": d.Receipts != nil,
-		"Presence": d.Presence != nil, "Present": d.Present != nil,
-		"Log": d.Log != nil, "Metrics": d.Metrics != nil, "Gatherer": d.Gatherer != nil,
-	} {
-		if !there {
-			return fmt.Errorf("configure gateway: %s is missing", name)
+	v := reflect.ValueOf(d)
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if k := field.Type.Kind(); k != reflect.Interface && k != reflect.Pointer {
+			continue
+		}
+		if v.Field(i).IsNil() && field.Tag.Get("dep") != "optional" {
+			return fmt.Errorf("configure gateway: %s is missing", field.Name)
 		}
 	}
 	return nil
@@ -97,7 +97,11 @@ type Gateway struct {
 	id   string
 	log  *zap.Logger
 
-	app      *fiber.App
+	app *fiber.App
+	// methods are those of the routes, as a preflight is answered; operational has the paths for operators.
+	methods     string
+	operational map[string]bool
+
 	upgrader websocket.Upgrader
 	tuning   atomic.Pointer[tuning]
 	proxies  []netip.Prefix

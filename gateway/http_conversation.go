@@ -40,6 +40,20 @@ type syncedView struct {
 	Reset          bool                    `json:"reset,omitempty"`
 }
 
+// conversationRoutes are the calls of conversations and what is said in them.
+func (g *Gateway) conversationRoutes() []route {
+	return []route{
+		{method: http.MethodPost, path: "/api/conversations", scope: scopeUser, handle: g.createConversation},
+		{method: http.MethodGet, path: "/api/conversations", scope: scopeUser, handle: g.listConversations},
+		{method: http.MethodGet, path: "/api/conversations/:id", scope: scopeUser, handle: g.conversation},
+		{method: http.MethodGet, path: "/api/conversations/:id/messages", scope: scopeUser, handle: g.history},
+		{method: http.MethodPost, path: "/api/conversations/:id/read", scope: scopeUser, handle: g.readConversation},
+		{method: http.MethodGet, path: "/api/conversations/:id/messages/:seqId/readers", scope: scopeUser, handle: g.listReaders},
+		{method: http.MethodPost, path: "/api/conversations/:id/messages/:seqId/changes", scope: scopeUser, handle: g.changeOverHTTP},
+		{method: http.MethodPost, path: "/api/sync", scope: scopeUser, handle: g.sync},
+	}
+}
+
 func (g *Gateway) createConversation(r *caller) error {
 	b, err := parseBody(r.Body())
 	if err != nil {

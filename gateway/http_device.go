@@ -19,6 +19,15 @@ type devicesView struct {
 	Devices []deviceView `json:"devices"`
 }
 
+// deviceRoutes are the calls of devices and of who is online.
+func (g *Gateway) deviceRoutes() []route {
+	return []route{
+		{method: http.MethodGet, path: "/api/devices", scope: scopeUser, handle: g.listDevices},
+		{method: http.MethodDelete, path: "/api/devices/:deviceId", scope: scopeUser, handle: g.revokeDevice},
+		{method: http.MethodGet, path: "/api/presence", scope: scopeUser, handle: g.presenceOf},
+	}
+}
+
 func (g *Gateway) listDevices(r *caller) error {
 	resp, err := g.deps.Devices.ListDevices(r.ctx, &pb.ListDevicesRequest{CallerId: r.user})
 	if err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net/http"
 	"sync"
 
 	"github.com/gofiber/fiber/v2"
@@ -9,11 +10,11 @@ import (
 	"github.com/gochat/gochat/gateway/docs"
 )
 
-// documentation serves the contract for people, when there is one. It is rendered for
+// documentRoutes show the contract to people, when there is one. It is rendered for
 // the first who asks: reading the contract takes longer than anything else in a start.
-func (g *Gateway) documentation(app *fiber.App) {
+func (g *Gateway) documentRoutes() []route {
 	if len(g.deps.OpenAPI) == 0 || len(g.deps.AsyncAPI) == 0 {
-		return
+		return nil
 	}
 	files := sync.OnceValues(func() (map[string]fiber.Handler, error) {
 		texts, err := docs.Render(g.deps.OpenAPI, g.deps.AsyncAPI)
@@ -24,13 +25,17 @@ func (g *Gateway) documentation(app *fiber.App) {
 			docs.Page: staticFile(docs.Page+".html", texts[docs.Page]), docs.Style: staticFile(docs.Style, texts[docs.Style]),
 		}, nil
 	})
-	for _, name := range []string{docs.Page, docs.Style} {
-		app.Get("/"+name, func(c *fiber.Ctx) error {
+	show := func(name string) func(r *caller) error {
+		return func(r *caller) error {
 			all, err := files()
 			if err != nil {
 				return err
 			}
-			return all[name](c)
-		})
+			return all[name](r.Ctx)
+		}
+	}
+	return []route{
+		{method: http.MethodGet, path: "/" + docs.Page, scope: scopePublic, handle: show(docs.Page)},
+		{method: http.MethodGet, path: "/" + docs.Style, scope: scopePublic, handle: show(docs.Style)},
 	}
 }

@@ -17,6 +17,21 @@ type addedView struct {
 	Already []string `json:"already"`
 }
 
+// groupRoutes are the calls of groups.
+func (g *Gateway) groupRoutes() []route {
+	return []route{
+		{method: http.MethodPost, path: "/api/groups", scope: scopeUser, handle: g.createGroup},
+		{method: http.MethodGet, path: "/api/groups/:group", scope: scopeUser, handle: g.group},
+		{method: http.MethodPatch, path: "/api/groups/:group", scope: scopeUser, handle: g.updateGroup},
+		{method: http.MethodDelete, path: "/api/groups/:group", scope: scopeUser, handle: g.dissolveGroup},
+		{method: http.MethodGet, path: "/api/groups/:group/members", scope: scopeUser, handle: g.groupMembers},
+		{method: http.MethodPost, path: "/api/groups/:group/members", scope: scopeUser, handle: g.addMembers},
+		{method: http.MethodPost, path: "/api/groups/:group/join", scope: scopeUser, handle: g.joinGroup},
+		{method: http.MethodDelete, path: "/api/groups/:group/members/:user", scope: scopeUser, handle: g.removeMember},
+		{method: http.MethodPut, path: "/api/groups/:group/members/:user/role", scope: scopeUser, handle: g.setRole},
+	}
+}
+
 // idList is never null in JSON.
 func idList(ids []int64) []string { return append([]string{}, contracts.UserIDs(ids)...) }
 

@@ -12,6 +12,14 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
+// messageRoutes are the calls of one's own sends.
+func (g *Gateway) messageRoutes() []route {
+	return []route{
+		{method: http.MethodPost, path: "/api/messages", scope: scopeUser, handle: g.sendOverHTTP},
+		{method: http.MethodGet, path: "/api/messages/outcome", scope: scopeUser, handle: g.outcome},
+	}
+}
+
 // messageSeq returns the number of the message in the path. Nothing can exist under a
 // malformed one.
 func (r *caller) messageSeq() (uint64, error) {

@@ -17,53 +17,53 @@ import (
 
 const contentYAML = "application/yaml; charset=utf-8"
 
-// The paths that tell of the inside.
-const (
-	pathReady   = "/readyz"
-	pathMetrics = "/metrics"
-	pathStatus  = "/status"
-	pathReport  = "/status.json"
-)
-
-// pathLive says whether the process gets on, which is no secret.
-const pathLive = "/livez"
-
-// operational reports whether a path is for machines that watch the gateway, and for no page. Routes
-// take paths with slashes at their ends, too.
-func operational(path string) bool {
-	path = strings.TrimRight(path, "/")
-	return path == pathReady || path == pathMetrics || path == pathStatus || path == pathReport
-}
-
-// operations mounts what operators and machines ask for.
-func (g *Gateway) operations(app *fiber.App) {
-	app.Get("/healthz", func(c *fiber.Ctx) error { return answer(c, http.StatusOK, health.State{Status: health.WordOK}) })
-	app.Get(pathLive, g.live)
-	app.Get(pathReady, g.private, g.ready)
-	app.Get(pathMetrics, g.private, adaptor.HTTPHandler(promhttp.HandlerFor(g.deps.Gatherer, promhttp.HandlerOpts{})))
+// operatorRoutes are what operators and machines ask for.
+func (g *Gateway) operatorRoutes() []route {
+	measures := adaptor.HTTPHandler(promhttp.HandlerFor(g.deps.Gatherer, promhttp.HandlerOpts{}))
+	var status func(r *caller) error
 	if g.deps.Status != nil {
-		show := adaptor.HTTPHandler(g.deps.Status)
-		app.Get(pathStatus, g.private, bare, show)
-		app.Get(pathReport, g.private, bare, show)
+		status = bare(adaptor.HTTPHandler(g.deps.Status))
 	}
-	for path, text := range map[string][]byte{"/openapi.yaml": g.deps.OpenAPI, "/asyncapi.yaml": g.deps.AsyncAPI} {
-		if len(text) == 0 {
-			continue
-		}
-		app.Get(path, func(c *fiber.Ctx) error {
-			c.Set(fiber.HeaderContentType, contentYAML)
-			c.Set(fiber.HeaderCacheControl, "no-cache")
-			return c.Send(text)
-		})
+	return []route{
+		{method: http.MethodGet, path: "/healthz", scope: scopePublic, handle: plain(healthy)},
+		{method: http.MethodGet, path: "/livez", scope: scopePublic, handle: plain(g.live)}, // it is no secret
+		{method: http.MethodGet, path: "/readyz", scope: scopeOperator, handle: plain(g.ready)},
+		{method: http.MethodGet, path: "/metrics", scope: scopeOperator, handle: plain(measures)},
+		{method: http.MethodGet, path: "/status", scope: scopeOperator, handle: status},
+		{method: http.MethodGet, path: "/status.json", scope: scopeOperator, handle: status},
+		{method: http.MethodGet, path: "/openapi.yaml", scope: scopePublic, handle: contractFile(g.deps.OpenAPI)},
+		{method: http.MethodGet, path: "/asyncapi.yaml", scope: scopePublic, handle: contractFile(g.deps.AsyncAPI)},
 	}
 }
 
-// bare takes the headers for pages away, since a page that is not the gateway's has its own.
-func bare(c *fiber.Ctx) error {
-	for _, name := range []string{fiber.HeaderContentSecurityPolicy, fiber.HeaderXContentTypeOptions, fiber.HeaderXFrameOptions, fiber.HeaderReferrerPolicy} {
-		c.Response().Header.Del(name)
+// forOperators reports whether a path is for who watches the gateway, and for no page. Routes take paths
+// with slashes at their ends, too.
+func (g *Gateway) forOperators(path string) bool { return g.operational[strings.TrimRight(path, "/")] }
+
+func healthy(c *fiber.Ctx) error {
+	return answer(c, http.StatusOK, health.State{Status: health.WordOK})
+}
+
+// contractFile shows a file of the contract; nil when there is none.
+func contractFile(text []byte) func(r *caller) error {
+	if len(text) == 0 {
+		return nil
 	}
-	return c.Next()
+	return func(r *caller) error {
+		r.Set(fiber.HeaderContentType, contentYAML)
+		r.Set(fiber.HeaderCacheControl, "no-cache")
+		return r.Send(text)
+	}
+}
+
+// bare shows a page that is not the gateway's, without the headers for pages: it has its own.
+func bare(show fiber.Handler) func(r *caller) error {
+	return func(r *caller) error {
+		for _, name := range []string{fiber.HeaderContentSecurityPolicy, fiber.HeaderXContentTypeOptions, fiber.HeaderXFrameOptions, fiber.HeaderReferrerPolicy} {
+			r.Response().Header.Del(name)
+		}
+		return show(r.Ctx)
+	}
 }
 
 // private hides what is not for everybody, where everybody may call.

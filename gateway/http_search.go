@@ -12,6 +12,13 @@ type searchPage struct {
 	NextCursor string                  `json:"nextCursor,omitempty"`
 }
 
+// searchRoutes are the calls that find messages.
+func (g *Gateway) searchRoutes() []route {
+	return []route{
+		{method: http.MethodGet, path: "/api/search", scope: scopeUser, handle: g.search},
+	}
+}
+
 func (g *Gateway) search(r *caller) error {
 	var text [3]string
 	for i, name := range []string{"q", "conversationId", "cursor"} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"mime"
+	"net/http"
 	"path"
 	"strings"
 
@@ -23,12 +24,12 @@ var contentTypes = map[string]string{
 // immutableDir holds files whose names change with their content.
 const immutableDir = "assets/"
 
-// website serves the web client from memory.
-func (g *Gateway) website(app *fiber.App) error {
+// websiteRoutes serve the web client from memory.
+func (g *Gateway) websiteRoutes() (all []route, err error) {
 	if g.deps.Web == nil {
-		return nil
+		return nil, nil
 	}
-	return fs.WalkDir(g.deps.Web, ".", func(name string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(g.deps.Web, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read the web client: %w", err)
 		}
@@ -39,13 +40,15 @@ func (g *Gateway) website(app *fiber.App) error {
 		if err != nil {
 			return fmt.Errorf("read the web client: %w", err)
 		}
-		handler := staticFile(name, text)
-		app.Get("/"+name, handler)
+		file := route{method: http.MethodGet, path: "/" + name, scope: scopePublic, handle: plain(staticFile(name, text))}
+		all = append(all, file)
 		if name == "index.html" {
-			app.Get("/", handler)
+			file.path = "/"
+			all = append(all, file)
 		}
 		return nil
 	})
+	return all, err
 }
 
 func staticFile(name string, text []byte) fiber.Handler {

@@ -328,4 +328,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 	_, err = New(DefaultConfig(), Deps{})
 	require.ErrorContains(t, err, "is missing")
+	deps := h.gw.deps
+	deps.Presence = nil
+	_, err = New(DefaultConfig(), deps)
+	require.ErrorContains(t, err, "Presence is missing")
 }

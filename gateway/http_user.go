@@ -10,6 +10,19 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
+// userRoutes are the calls of accounts.
+func (g *Gateway) userRoutes() []route {
+	return []route{
+		{method: http.MethodPost, path: "/api/auth/register", scope: scopePublic, limit: g.limitAuth, handle: plain(g.register)},
+		{method: http.MethodPost, path: "/api/auth/login", scope: scopePublic, limit: g.limitAuth, handle: plain(g.login)},
+		{method: http.MethodPost, path: "/api/auth/logout", scope: scopeToken, handle: plain(g.logout)},
+		{method: http.MethodGet, path: "/api/users/me", scope: scopeUser, handle: g.me},
+		{method: http.MethodPatch, path: "/api/users/me", scope: scopeUser, handle: g.updateMe},
+		{method: http.MethodGet, path: "/api/users/:userId", scope: scopeUser, handle: g.user},
+		{method: http.MethodGet, path: "/api/users", scope: scopeUser, handle: g.findUser},
+	}
+}
+
 func (g *Gateway) register(c *fiber.Ctx) error {
 	b, err := parseBody(rawBody(c))
 	if err != nil {

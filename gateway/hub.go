@@ -220,7 +220,7 @@ func (h *hub) deliver(d *pb.Delivery, kick *kicks) (n int) {
 // tellRead tells the sender's other sockets that the sender has read up to the message that was
 // pushed to them.
 func (h *hub) tellRead(d *pb.Delivery, kick *kicks) {
-	f := frame{class: classEvent}
+	f := frame{class: serverFrames[contracts.FrameRead].class}
 	for _, c := range h.byUser[d.GetReadBy()] {
 		if c.id == d.GetExceptConnectionId() {
 			continue
@@ -286,18 +286,4 @@ func (c *conn) outlives(o *pb.Close) bool {
 		return false
 	}
 	return later > 0 || later == 0 && c.id > o.GetExceptConnectionId()
-}
-
-// classOf says what becomes of a delivery that a socket has no room for.
-func classOf(d *pb.Delivery) class {
-	if d.GetSeqId() > 0 && d.GetConversationId() != "" {
-		return classPush
-	}
-	if d.GetOnlyConnectionId() == "" {
-		switch string(frameType(d.GetFrame())) {
-		case contracts.FrameRead, contracts.FrameTyping, contracts.FrameDelivered:
-			return classEvent
-		}
-	}
-	return classControl
 }

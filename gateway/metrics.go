@@ -86,12 +86,7 @@ func newMetrics(reg prometheus.Registerer, sockets *hub) (*metrics, error) {
 		Name: "gochat_gateway_users", Help: "Users who have an open socket here; with sockets on two gateways a user is one on each.",
 	}, func() float64 { return float64(sockets.users()) })
 	m.atZero()
-	m.framesIn = counters(frames, in, contracts.FrameSend, contracts.FramePing, contracts.FrameRead, contracts.FrameTyping, contracts.FrameChange,
-		contracts.FrameDelivered, contracts.FramePresenceSubscribe)
-	m.framesOut = counters(frames, out, contracts.FrameHello, contracts.FrameAck, contracts.FrameStored,
-		contracts.FrameRejected, contracts.FrameNew, contracts.FrameRead, contracts.FrameTyping,
-		contracts.FrameGroup, contracts.FrameSyncHint, contracts.FramePong, contracts.FrameError,
-		contracts.FrameDelivered, contracts.FramePresence)
+	m.framesIn, m.framesOut = counters(frames, in), counters(frames, out)
 	for _, c := range []prometheus.Collector{
 		m.queueFull, m.syncHints, m.publishes, m.batches, m.requests, m.closes, m.limited, m.leases, m.written, frames, gauge, online,
 	} {
@@ -116,10 +111,11 @@ func (m *metrics) atZero() {
 	}
 }
 
-func counters(vec *prometheus.CounterVec, direction string, types ...string) map[string]prometheus.Counter {
+// counters makes a counter for each type of frame of one direction.
+func counters(vec *prometheus.CounterVec, direction string) map[string]prometheus.Counter {
 	m := map[string]prometheus.Counter{otherType: vec.WithLabelValues(otherType, direction)}
-	for _, t := range types {
-		m[t] = vec.WithLabelValues(t, direction)
+	for typ := range rowsOf(direction) {
+		m[typ] = vec.WithLabelValues(typ, direction)
 	}
 	return m
 }

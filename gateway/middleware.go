@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -119,10 +120,8 @@ func clientTrace(c *fiber.Ctx) trace.SpanStartOption {
 
 // knownMethod keeps clients from making up label values.
 func knownMethod(m string) string {
-	switch m {
-	case fiber.MethodGet, fiber.MethodPost, fiber.MethodPatch, fiber.MethodPut, fiber.MethodDelete,
-		fiber.MethodHead, fiber.MethodOptions:
-		return strings.Clone(m)
+	if i := slices.Index(knownMethods, m); i >= 0 {
+		return knownMethods[i]
 	}
 	return otherType
 }

@@ -134,39 +134,19 @@ func (c *conn) handle(text []byte) {
 		}
 		return
 	}
-	if typ != contracts.FrameSend && !c.allowFrame(typ) {
+	row, known := clientFrames[typ]
+	if row.limit == limitedByType && !c.allowFrame(typ) {
 		return
 	}
 	c.g.metrics.received(typ)
-	switch typ {
-	case contracts.FrameSend:
-		c.sendMessage(data)
-	case contracts.FramePing:
-		// Clients may leave the empty data out, and some say null.
-		if len(data.raw) > 0 && !data.isObject() && !data.isNull() {
-			c.fail(contracts.Invalid("data", "an object"), contracts.FramePing)
-			return
-		}
-		c.answer(pongFrame, classCourtesy)
-		c.g.metrics.sent(contracts.FramePong, 1)
-	case contracts.FrameChange:
-		c.changeMessage(data)
-	case contracts.FrameRead:
-		c.markRead(data)
-	case contracts.FrameTyping:
-		c.typing(data)
-	case contracts.FrameDelivered:
-		c.delivered(data)
-	case contracts.FramePresenceSubscribe:
-		c.subscribePresence(data)
-	default:
+	if !known {
 		e := contracts.NewError(contracts.CodeInvalidArgument, "There is no such frame type.")
 		c.noteRefused(e, "") // whatever the client calls it is not for the log
 		c.tell(e, printable(typ))
+		return
 	}
+	row.handle(c, data)
 }
-
-var pongFrame = textFrame(contracts.FramePong, struct{}{})
 
 // fail answers a bad frame; ref is its tempMessageId or type.
 func (c *conn) fail(e *contracts.Error, ref string) {
@@ -176,17 +156,13 @@ func (c *conn) fail(e *contracts.Error, ref string) {
 
 // tell says on the socket what was wrong with a frame.
 func (c *conn) tell(e *contracts.Error, ref string) {
-	c.reply(textFrame(contracts.FrameError, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: ref}))
-	c.g.metrics.sent(contracts.FrameError, 1)
+	c.say(contracts.FrameError, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: ref})
 }
 
 // reject tells that a send will never be stored.
 func (c *conn) reject(e *contracts.Error, tempID string) {
 	c.noteRefused(e, tempID)
-	c.reply(textFrame(contracts.FrameRejected, contracts.RejectedData{
-		TempMessageID: tempID, Code: e.Code, Message: e.Message,
-	}))
-	c.g.metrics.sent(contracts.FrameRejected, 1)
+	c.say(contracts.FrameRejected, contracts.RejectedData{TempMessageID: tempID, Code: e.Code, Message: e.Message})
 }
 
 // allowFrame applies the socket's rate limit. Refused frames are answered by an

@@ -1,60 +1,119 @@
 package gateway
 
 import (
+	"net/http"
+	"slices"
+	"strings"
+
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/gochat/gochat/contracts"
 )
 
-// routes makes the HTTP server with its routes.
-func (g *Gateway) routes() (*fiber.App, error) {
-	app := g.newApp()
-	app.Use(g.observe, g.preflight, refuseEncoded)
+// route is one row of the table of routes.
+type route struct {
+	// method GET is HEAD as well, but for sockets.
+	method, path string
+	scope        scope
+	// limit is asked before the handler; nil: there is no limit but that of the scope.
+	limit fiber.Handler
+	// handle answers. Nil: what the route shows was not given to this gateway, and the route is not there.
+	handle func(r *caller) error
+}
 
-	app.Add(fiber.MethodGet, "/ws", g.websocketRoute) // Get would take HEAD as well
-	api := app.Group("/api")
-	api.Post("/auth/register", g.limitAuth, g.register)
-	api.Post("/auth/login", g.limitAuth, g.login)
-	api.Post("/auth/logout", g.logout)
+// scope says for whom a route is. The strictest one is the zero value.
+type scope uint8
 
-	api.Get("/users/me", g.authenticated(g.me))
-	api.Patch("/users/me", g.authenticated(g.updateMe))
-	api.Get("/users/:userId", g.authenticated(g.user))
-	api.Get("/users", g.authenticated(g.findUser))
+const (
+	// scopeUser is for users: the request carries a token, and counts against its user's calls.
+	scopeUser scope = iota
+	// scopeToken is for requests with a token that the handler hands to the service unchecked.
+	scopeToken
+	// scopeSocket is for handshakes, by GET alone, from pages that may connect. The handler checks the token.
+	scopeSocket
+	// scopeOperator is for who watches the gateway, where this port tells of the inside. No page of another
+	// origin may read the answer.
+	scopeOperator
+	// scopePublic is for everybody.
+	scopePublic
+)
 
-	api.Post("/conversations", g.authenticated(g.createConversation))
-	api.Get("/conversations", g.authenticated(g.listConversations))
-	api.Get("/conversations/:id", g.authenticated(g.conversation))
-	api.Get("/conversations/:id/messages", g.authenticated(g.history))
-	api.Post("/conversations/:id/read", g.authenticated(g.readConversation))
-	api.Get("/conversations/:id/messages/:seqId/readers", g.authenticated(g.listReaders))
-	api.Post("/sync", g.authenticated(g.sync))
-	api.Post("/conversations/:id/messages/:seqId/changes", g.authenticated(g.changeOverHTTP))
-
-	api.Post("/groups", g.authenticated(g.createGroup))
-	api.Get("/groups/:group", g.authenticated(g.group))
-	api.Patch("/groups/:group", g.authenticated(g.updateGroup))
-	api.Delete("/groups/:group", g.authenticated(g.dissolveGroup))
-	api.Get("/groups/:group/members", g.authenticated(g.groupMembers))
-	api.Post("/groups/:group/members", g.authenticated(g.addMembers))
-	api.Post("/groups/:group/join", g.authenticated(g.joinGroup))
-	api.Delete("/groups/:group/members/:user", g.authenticated(g.removeMember))
-	api.Put("/groups/:group/members/:user/role", g.authenticated(g.setRole))
-
-	api.Post("/messages", g.authenticated(g.sendOverHTTP))
-	api.Get("/messages/outcome", g.authenticated(g.outcome))
-	api.Get("/search", g.authenticated(g.search))
-
-	api.Get("/devices", g.authenticated(g.listDevices))
-	api.Delete("/devices/:deviceId", g.authenticated(g.revokeDevice))
-	api.Get("/presence", g.authenticated(g.presenceOf))
-
-	g.operations(app)
-	g.documentation(app)
-	if err := g.website(app); err != nil {
+// table is the one table of routes: each file has the rows of the calls that it answers, and table puts
+// them together. From it come the server's routes, the methods that a preflight names, and which paths are
+// for operators; a test holds it to contracts/openapi.yaml. Of two rows that fit a path the first is taken.
+func (g *Gateway) table() ([]route, error) {
+	website, err := g.websiteRoutes()
+	if err != nil {
 		return nil, err
 	}
+	return slices.Concat(
+		g.socketRoutes(), g.userRoutes(), g.conversationRoutes(), g.groupRoutes(), g.messageRoutes(), g.searchRoutes(), g.deviceRoutes(),
+		g.operatorRoutes(), g.documentRoutes(), website,
+	), nil
+}
+
+// routes makes the HTTP server with its routes.
+func (g *Gateway) routes() (*fiber.App, error) {
+	table, err := g.table()
+	if err != nil {
+		return nil, err
+	}
+	g.methods, g.operational = methodsOf(table), map[string]bool{}
+	app := g.newApp()
+	app.Use(g.observe, g.preflight, refuseEncoded)
+	for _, r := range table {
+		if r.scope == scopeOperator {
+			g.operational[r.path] = true
+		}
+		switch {
+		case r.handle == nil:
+		case r.method == http.MethodGet && r.scope != scopeSocket:
+			app.Get(r.path, g.chain(r)...) // takes HEAD as well
+		default:
+			app.Add(r.method, r.path, g.chain(r)...)
+		}
+	}
 	return app, nil
+}
+
+// chain is what a request passes on its way to the handler, in this order.
+func (g *Gateway) chain(r route) []fiber.Handler {
+	var all []fiber.Handler
+	switch r.scope {
+	case scopeSocket:
+		all = append(all, g.checkOrigin)
+	case scopeOperator:
+		all = append(all, g.private)
+	}
+	if r.limit != nil {
+		all = append(all, r.limit)
+	}
+	if r.scope == scopeUser {
+		return append(all, g.authenticated(r.handle))
+	}
+	return append(all, func(c *fiber.Ctx) error { return r.handle(&caller{Ctx: c}) })
+}
+
+// plain is a handler of a route that is not for a user.
+func plain(handle fiber.Handler) func(r *caller) error {
+	return func(r *caller) error { return handle(r.Ctx) }
+}
+
+// knownMethods are the methods that metrics tell apart, in the order in which a preflight names those that
+// routes take.
+var knownMethods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
+
+// methodsOf lists the methods that a table takes.
+func methodsOf(table []route) string {
+	var taken []string
+	for _, m := range knownMethods {
+		if slices.ContainsFunc(table, func(r route) bool { return r.method == m || m == http.MethodHead && r.method == http.MethodGet }) {
+			taken = append(taken, m)
+		}
+	}
+	return strings.Join(taken, ", ")
 }
 
 func notFound(*fiber.Ctx) error { return contracts.NewError(contracts.CodeNotFound, "") }

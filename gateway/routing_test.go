@@ -15,7 +15,7 @@ import (
 )
 
 func push(seq uint64, d *pb.Delivery) *pb.Delivery {
-	d.ConversationId, d.SeqId = "world", seq
+	d.ConversationId, d.SeqId, d.Class, d.FrameType = "world", seq, pb.Delivery_CLASS_PUSH, contracts.FrameNew
 	d.Frame = contracts.EncodeFrame(contracts.FrameNew, contracts.MessageData{ConversationID: "world", SeqID: seq})
 	return d
 }

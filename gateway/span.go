@@ -56,7 +56,7 @@ func (g *Gateway) pushed(d *pb.Delivery) trace.Span {
 		return nil
 	}
 	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": d.GetTraceParent()})
-	_, span := g.tracer.Start(ctx, string(frameType(d.GetFrame())), trace.WithSpanKind(trace.SpanKindConsumer),
+	_, span := g.tracer.Start(ctx, typeOf(d), trace.WithSpanKind(trace.SpanKindConsumer),
 		mq.Processing(g.deps.QueueSystem, contracts.TopicDownstream(g.id), "", 1))
 	return span
 }

@@ -74,7 +74,7 @@ func (c *conn) submit(up *pb.Upstream) {
 
 // published implements sender: the ack goes out only after the queue has confirmed.
 func (c *conn) published(tempID string, err error, kick *kicks) {
-	f := frame{class: classControl}
+	var f frame
 	typ := contracts.FrameAck
 	if err == nil {
 		f.raw = ackFrame(tempID)
@@ -83,6 +83,7 @@ func (c *conn) published(tempID string, err error, kick *kicks) {
 		e := contracts.NewError(contracts.CodeUnavailable, "")
 		f.raw = textFrame(typ, contracts.ErrorData{Code: e.Code, Message: e.Message, Ref: tempID})
 	}
+	f.class = serverFrames[typ].class
 	if c.push(f, kick) > 0 {
 		c.g.metrics.sent(typ, 1)
 	}

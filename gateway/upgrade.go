@@ -78,14 +78,23 @@ func handshakeRequest(c *fiber.Ctx) *http.Request {
 	return r
 }
 
-// websocketRoute is GET /ws.
-func (g *Gateway) websocketRoute(c *fiber.Ctx) error {
-	if err := g.checkOrigin(c); err != nil {
-		return err
+// socketRoutes are where sockets are opened.
+func (g *Gateway) socketRoutes() []route {
+	return []route{
+		{method: http.MethodGet, path: "/ws", scope: scopeSocket, limit: g.limitHandshakes, handle: plain(g.openSocket)},
 	}
+}
+
+// limitHandshakes slows an address that opens sockets.
+func (g *Gateway) limitHandshakes(c *fiber.Ctx) error {
 	if wait := g.limits.handshakes.take(g.address(c)); wait > 0 {
 		return rateLimited(wait)
 	}
+	return c.Next()
+}
+
+// openSocket answers a handshake.
+func (g *Gateway) openSocket(c *fiber.Ctx) error {
 	device, err := queryText(c, "deviceId")
 	if err != nil {
 		return err

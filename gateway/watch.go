@@ -116,7 +116,7 @@ func (w *watch) tell(c *conn, user int64, is standing, seenAt int64, kick *kicks
 	if !data.Online {
 		data.LastSeenAt = seenAt
 	}
-	n := c.push(frame{raw: textFrame(contracts.FramePresence, data), class: classEvent}, kick)
+	n := c.push(frame{raw: textFrame(contracts.FramePresence, data), class: serverFrames[contracts.FramePresence].class}, kick)
 	w.g.metrics.sent(contracts.FramePresence, n)
 	return n > 0
 }

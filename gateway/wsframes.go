@@ -64,18 +64,3 @@ func closeFrame(code int, reason string) []byte {
 	p := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(reason)), uint16(code)) //nolint:gosec // close codes are below 5000
 	return rawFrame(opClose, append(p, reason...))
 }
-
-// frameType reads the type out of a frame that [contracts.EncodeFrame] wrote.
-func frameType(frame []byte) []byte {
-	const start = `{"type":"`
-	if len(frame) < len(start) || string(frame[:len(start)]) != start {
-		return nil
-	}
-	rest := frame[len(start):]
-	for i, c := range rest {
-		if c == '"' {
-			return rest[:i]
-		}
-	}
-	return nil
-}

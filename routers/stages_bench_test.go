@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
@@ -18,7 +17,7 @@ import (
 // quickRepo answers at once and keeps nothing, so that what is measured is the stages.
 type quickRepo struct{ *fakeRepo }
 
-func (quickRepo) LookupDedup(_ context.Context, in *pb.LookupDedupRequest, _ ...grpc.CallOption) (*pb.LookupDedupResponse, error) {
+func (quickRepo) LookupDedup(_ context.Context, in *pb.LookupDedupRequest) (*pb.LookupDedupResponse, error) {
 	out := &pb.LookupDedupResponse{Stored: make([]*pb.Message, len(in.GetKeys()))}
 	none := &pb.Message{}
 	for i := range out.Stored {
@@ -27,7 +26,7 @@ func (quickRepo) LookupDedup(_ context.Context, in *pb.LookupDedupRequest, _ ...
 	return out, nil
 }
 
-func (quickRepo) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest, _ ...grpc.CallOption) (*pb.AllocateSeqResponse, error) {
+func (quickRepo) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error) {
 	out := &pb.AllocateSeqResponse{SeqIds: make([]uint64, len(in.GetKeys()))}
 	for i := range out.SeqIds {
 		out.SeqIds[i] = uint64(i + 1)
@@ -35,7 +34,7 @@ func (quickRepo) AllocateSeq(_ context.Context, in *pb.AllocateSeqRequest, _ ...
 	return out, nil
 }
 
-func (quickRepo) SaveMessages(_ context.Context, in *pb.SaveMessagesRequest, _ ...grpc.CallOption) (*pb.SaveMessagesResponse, error) {
+func (quickRepo) SaveMessages(_ context.Context, in *pb.SaveMessagesRequest) (*pb.SaveMessagesResponse, error) {
 	out := &pb.SaveMessagesResponse{Results: make([]*pb.SaveResult, len(in.GetMessages()))}
 	for i, m := range in.GetMessages() {
 		out.Results[i] = &pb.SaveResult{Outcome: pb.SaveResult_OUTCOME_STORED, Message: m}

@@ -51,12 +51,11 @@ func (s *Service) tellRead(ctx context.Context, in *pb.ReadRequest, moved *pb.Ma
 	if moved.GetType() == pb.ConversationType_CONVERSATION_TYPE_SINGLE && moved.GetPeerId() > 0 {
 		to = append(to, contracts.UserID(moved.GetPeerId()))
 	}
-	return s.notify(ctx, to, &pb.Delivery{
-		ExceptConnectionId: in.GetConnectionId(),
-		Frame: contracts.EncodeFrame(contracts.FrameRead, contracts.ReadEventData{
-			ConversationID: in.GetConversationId(), UserID: caller.String(), ReadSeq: moved.GetReadSeq(),
-		}),
+	d := contracts.NewDelivery(pb.Delivery_CLASS_EVENT, contracts.FrameRead, contracts.ReadEventData{
+		ConversationID: in.GetConversationId(), UserID: caller.String(), ReadSeq: moved.GetReadSeq(),
 	})
+	d.ExceptConnectionId = in.GetConnectionId()
+	return s.notify(ctx, to, d)
 }
 
 // unread never wraps around, whatever the store says.

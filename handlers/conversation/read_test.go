@@ -69,6 +69,9 @@ func TestReadTells(t *testing.T) {
 				if want := readFrame(tt.conv, int(tt.caller), 7); string(got.d.GetFrame()) != want {
 					t.Errorf("frame is %s, want %s", got.d.GetFrame(), want)
 				}
+				if got.d.GetFrameType() != contracts.FrameRead || got.d.GetClass() != pb.Delivery_CLASS_EVENT {
+					t.Errorf("it goes as %q of %v, want an event", got.d.GetFrameType(), got.d.GetClass())
+				}
 			})
 		}
 	}

@@ -28,13 +28,11 @@ func (s *Service) Typing(ctx context.Context, in *pb.TypingRequest) (*pb.TypingR
 	if len(others) == 0 {
 		return &pb.TypingResponse{}, nil
 	}
-	err = s.notify(ctx, others, &pb.Delivery{
-		ExceptConnectionId: in.GetConnectionId(),
-		Frame: contracts.EncodeFrame(contracts.FrameTyping, contracts.TypingEventData{
-			ConversationID: in.GetConversationId(), UserID: contracts.UserID(caller).String(),
-		}),
+	d := contracts.NewDelivery(pb.Delivery_CLASS_EVENT, contracts.FrameTyping, contracts.TypingEventData{
+		ConversationID: in.GetConversationId(), UserID: contracts.UserID(caller).String(),
 	})
-	if err != nil {
+	d.ExceptConnectionId = in.GetConnectionId()
+	if err := s.notify(ctx, others, d); err != nil {
 		return nil, contracts.NewError(contracts.CodeUnavailable, "").WithCause(err)
 	}
 	return &pb.TypingResponse{}, nil

@@ -53,6 +53,9 @@ func TestTypingTells(t *testing.T) {
 			if len(got.d.GetConversationId()) != 0 || got.d.GetSeqId() != 0 {
 				t.Error("a slow socket would be told to pull a typing")
 			}
+			if got.d.GetFrameType() != contracts.FrameTyping || got.d.GetClass() != pb.Delivery_CLASS_EVENT {
+				t.Errorf("it goes as %q of %v, want an event", got.d.GetFrameType(), got.d.GetClass())
+			}
 		})
 	}
 }

@@ -9,41 +9,49 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// verbs are the calls about one conversation.
-var verbs = map[string]func(ctx context.Context, s *Service, caller int64, conv string) error{
-	"Get": func(ctx context.Context, s *Service, caller int64, conv string) error {
-		_, err := s.Get(ctx, &pb.ConversationServiceGetRequest{CallerId: caller, ConversationId: conv})
-		return err
-	},
-	"Read": func(ctx context.Context, s *Service, caller int64, conv string) error {
-		_, err := s.Read(ctx, &pb.ReadRequest{CallerId: caller, ConversationId: conv, SeqId: 3})
-		return err
-	},
-	"Typing": func(ctx context.Context, s *Service, caller int64, conv string) error {
-		_, err := s.Typing(ctx, &pb.TypingRequest{CallerId: caller, ConversationId: conv})
-		return err
-	},
+// verbs are the calls about one conversation, and others those that name none. Both come from the service's
+// description, so that a call that is added is asked for what every call must do.
+var verbs, others = described()
+
+func described() (verbs map[string]func(context.Context, *Service, int64, string) error, others map[string]func(context.Context, *Service, int64) error) {
+	verbs, others = map[string]func(context.Context, *Service, int64, string) error{}, map[string]func(context.Context, *Service, int64) error{}
+	for _, m := range pb.ConversationService_ServiceDesc.Methods {
+		call := func(ctx context.Context, s *Service, fields map[protoreflect.Name]any) error {
+			_, err := m.Handler(s, ctx, func(in any) error { fill(in.(proto.Message).ProtoReflect(), fields); return nil }, nil)
+			return err
+		}
+		if !names(protoreflect.Name(m.MethodName), "conversation_id") {
+			others[m.MethodName] = func(ctx context.Context, s *Service, caller int64) error {
+				return call(ctx, s, map[protoreflect.Name]any{"caller_id": caller, "peer_id": int64(bob)})
+			}
+			continue
+		}
+		verbs[m.MethodName] = func(ctx context.Context, s *Service, caller int64, conv string) error {
+			return call(ctx, s, map[protoreflect.Name]any{"caller_id": caller, "conversation_id": conv, "seq_id": uint64(3)})
+		}
+	}
+	return verbs, others
 }
 
-// others are the calls that name no conversation.
-var others = map[string]func(ctx context.Context, s *Service, caller int64) error{
-	"CreateSingle": func(ctx context.Context, s *Service, caller int64) error {
-		_, err := s.CreateSingle(ctx, &pb.CreateSingleRequest{CallerId: caller, PeerId: bob})
-		return err
-	},
-	"List": func(ctx context.Context, s *Service, caller int64) error {
-		_, err := s.List(ctx, &pb.ConversationServiceListRequest{CallerId: caller})
-		return err
-	},
-	"SyncAll": func(ctx context.Context, s *Service, caller int64) error {
-		_, err := s.SyncAll(ctx, &pb.SyncAllRequest{CallerId: caller})
-		return err
-	},
+// names reports whether the request of a call has a field of that name.
+func names(call protoreflect.Name, field protoreflect.Name) bool {
+	service := pb.File_gochat_v1_logic_proto.Services().ByName("ConversationService")
+	return service.Methods().ByName(call).Input().Fields().ByName(field) != nil
+}
+
+// fill sets those of the fields that a request has.
+func fill(in protoreflect.Message, fields map[protoreflect.Name]any) {
+	for name, v := range fields {
+		if f := in.Descriptor().Fields().ByName(name); f != nil {
+			in.Set(f, protoreflect.ValueOf(v))
+		}
+	}
 }
 
 func TestWhoMayDoWhat(t *testing.T) {

@@ -39,18 +39,18 @@ func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 	switch it.State() {
 	case handlers.StatePushed, handlers.StateRouted, handlers.StateFannedOut:
 	case handlers.StateRejected:
-		return reply(ctx, w, it, contracts.EncodeFrame(contracts.FrameRejected, contracts.RejectedData{
+		return reply(ctx, w, it, contracts.FrameRejected, contracts.RejectedData{
 			TempMessageID: it.Upstream.GetTempMessageId(),
 			Code:          it.Reason().Code,
 			Message:       it.Reason().Message,
-		}))
+		})
 	default: // it would be acknowledged without its push
 		return fmt.Errorf("message %q is %v: nobody has decided who gets it", it.Upstream.GetTempMessageId(), it.State())
 	}
 	if !it.Filler() {
 		// Before the push of the same message, so that the sender's socket hears of its own
 		// message first.
-		if err := reply(ctx, w, it, contracts.EncodeFrame(contracts.FrameStored, contracts.NewStoredData(m))); err != nil {
+		if err := reply(ctx, w, it, contracts.FrameStored, contracts.NewStoredData(m)); err != nil {
 			return err
 		}
 		if err := w.Record(ctx, contracts.TopicStored, m.GetConversationId(), &pb.Stored{Message: m}); err != nil {
@@ -77,9 +77,11 @@ func push(ctx context.Context, w *Writer, it *handlers.Item) error {
 	return nil
 }
 
-func reply(ctx context.Context, w *Writer, it *handlers.Item, frame []byte) error {
+func reply(ctx context.Context, w *Writer, it *handlers.Item, typ string, data any) error {
 	if it.Origin.GatewayID == "" {
 		return nil
 	}
-	return w.Push(ctx, it.Origin.GatewayID, &pb.Delivery{OnlyConnectionId: it.Origin.ConnectionID, Frame: frame, TraceParent: it.Origin.TraceParent})
+	d := contracts.NewDelivery(pb.Delivery_CLASS_CONTROL, typ, data)
+	d.OnlyConnectionId, d.TraceParent = it.Origin.ConnectionID, it.Origin.TraceParent
+	return w.Push(ctx, it.Origin.GatewayID, d)
 }

@@ -75,6 +75,13 @@ func TestOneRecordPerGatewayInOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 			got = append(got, f.Type)
+			class := pb.Delivery_CLASS_CONTROL
+			if f.Type == contracts.FrameNew {
+				class = pb.Delivery_CLASS_PUSH
+			}
+			if d.GetFrameType() != f.Type || d.GetClass() != class {
+				t.Errorf("a %s frame goes as %q of %v, want %v", f.Type, d.GetFrameType(), d.GetClass(), class)
+			}
 			if f.Type == contracts.FrameNew && d.GetExceptConnectionId() != "a-1" {
 				t.Error("the sending socket would get its own message")
 			}

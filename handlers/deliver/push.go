@@ -58,8 +58,8 @@ func (p *Push) delivery(form int, users []int64) *pb.Delivery {
 		p.forms[form] = contracts.EncodeFrame(contracts.FrameNew, contracts.NewMessageData(readable))
 	}
 	d := &pb.Delivery{
-		UserIds: users, ExceptConnectionId: p.except, Frame: p.forms[form], ConversationId: m.GetConversationId(), SeqId: m.GetSeqId(),
-		AcceptedAt: p.accepted, TraceParent: p.trace,
+		UserIds: users, ExceptConnectionId: p.except, Class: pb.Delivery_CLASS_PUSH, FrameType: contracts.FrameNew, Frame: p.forms[form],
+		ConversationId: m.GetConversationId(), SeqId: m.GetSeqId(), AcceptedAt: p.accepted, TraceParent: p.trace,
 	}
 	// Who sends has read: the sender's other sockets are told. System messages move no position.
 	if m.GetMessageType() != contracts.TypeSystem {

@@ -25,7 +25,7 @@ const (
 	// userBytes, deliveryOverhead and recordOverhead are the most that one takes beside its
 	// frame or payload.
 	userBytes        = 10
-	deliveryOverhead = 64
+	deliveryOverhead = 72
 	recordOverhead   = 1 << 10
 )
 
@@ -69,7 +69,7 @@ func (w *Writer) Push(ctx context.Context, gateway string, d *pb.Delivery) error
 
 func (w *Writer) push(ctx context.Context, gateway string, d *pb.Delivery) error {
 	size := deliveryOverhead + len(d.GetFrame()) + userBytes*len(d.GetUserIds()) + len(d.GetConversationId()) +
-		len(d.GetExceptConnectionId()) + len(d.GetOnlyConnectionId()) + len(d.GetTraceParent())
+		len(d.GetExceptConnectionId()) + len(d.GetOnlyConnectionId()) + len(d.GetTraceParent()) + len(d.GetFrameType())
 	if d.GetClose() != nil {
 		size += proto.Size(d.GetClose())
 	}

@@ -196,10 +196,8 @@ func deliveries(batch map[string]*waiting) []*pb.Delivery {
 		if len(w.users) == 0 {
 			continue
 		}
-		d := &pb.Delivery{
-			Frame:          contracts.EncodeFrame(contracts.FrameSyncHint, contracts.SyncHintData{ConversationID: conv, LastSeq: w.seq}),
-			ConversationId: conv, SeqId: w.seq, UserIds: make([]int64, 0, len(w.users)),
-		}
+		d := contracts.NewDelivery(pb.Delivery_CLASS_PUSH, contracts.FrameSyncHint, contracts.SyncHintData{ConversationID: conv, LastSeq: w.seq})
+		d.ConversationId, d.SeqId, d.UserIds = conv, w.seq, make([]int64, 0, len(w.users))
 		for u := range w.users {
 			d.UserIds = append(d.UserIds, u)
 		}

@@ -55,6 +55,9 @@ func (f *fakeQueue) Publish(_ context.Context, records ...handlers.Record) error
 			if err := json.Unmarshal(d.GetFrame(), &frame); err != nil {
 				return err
 			}
+			if d.GetFrameType() != frame.Type || d.GetClass() != pb.Delivery_CLASS_PUSH {
+				return fmt.Errorf("a hint goes as %q of %v, want a push", d.GetFrameType(), d.GetClass())
+			}
 			for _, u := range d.GetUserIds() {
 				key := fmt.Sprint(gw, " ", u)
 				f.told[key] = append(f.told[key], fmt.Sprint(frame.Type, " ", frame.Data.ConversationID, "/", frame.Data.LastSeq))

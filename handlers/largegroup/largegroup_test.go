@@ -75,6 +75,11 @@ func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateR
 	return &pb.LocateResponse{Gateways: []*pb.GatewayUsers{a, b}, EveryGateway: f.every}, nil
 }
 
+// classes are what frames of tasks go as: a message can be pulled later, a group event cannot.
+var classes = map[string]pb.Delivery_Class{
+	contracts.FrameNew: pb.Delivery_CLASS_PUSH, contracts.FrameGroup: pb.Delivery_CLASS_CONTROL,
+}
+
 func (f *fakeWorld) Publish(_ context.Context, records ...handlers.Record) error {
 	if f.fail != nil {
 		return f.fail
@@ -86,6 +91,9 @@ func (f *fakeWorld) Publish(_ context.Context, records ...handlers.Record) error
 		}
 		f.records++
 		for _, one := range r.Message.(*pb.Downstream).GetDeliveries() {
+			if want := classes[one.GetFrameType()]; want == 0 || one.GetClass() != want {
+				return fmt.Errorf("a frame goes as %q of %v, want %v", one.GetFrameType(), one.GetClass(), want)
+			}
 			for _, u := range one.GetUserIds() {
 				f.got[u] = append(f.got[u], string(one.GetFrame()))
 			}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers/deliver"
 	"github.com/gochat/gochat/handlers/reach"
@@ -35,7 +36,9 @@ func (h *Handler) deliver(ctx context.Context, w *deliver.Writer, run []*pb.Fano
 				continue
 			}
 			if task.GetMessage() == nil {
-				err = w.Push(ctx, gw, &pb.Delivery{UserIds: users, Frame: task.GetFrame()})
+				err = w.Push(ctx, gw, &pb.Delivery{
+					UserIds: users, Class: pb.Delivery_CLASS_CONTROL, FrameType: contracts.FrameGroup, Frame: task.GetFrame(),
+				})
 			} else {
 				full, without := roster.Split(users, bare[i])
 				err = pushes[i].To(ctx, w, gw, false, full, without)

@@ -85,11 +85,9 @@ func (s *Service) tell(ctx context.Context, moved []*pb.MovedDelivery) error {
 			continue
 		}
 		peer := contracts.UserID(m.GetPeerId())
-		to[peer] = append(to[peer], &pb.Delivery{
-			Frame: contracts.EncodeFrame(contracts.FrameDelivered, contracts.DeliveredEventData{
-				ConversationID: m.GetConversationId(), UserID: contracts.UserID(m.GetUserId()).String(), DeliveredSeq: m.GetDeliveredSeq(),
-			}),
-		})
+		to[peer] = append(to[peer], contracts.NewDelivery(pb.Delivery_CLASS_EVENT, contracts.FrameDelivered, contracts.DeliveredEventData{
+			ConversationID: m.GetConversationId(), UserID: contracts.UserID(m.GetUserId()).String(), DeliveredSeq: m.GetDeliveredSeq(),
+		}))
 	}
 	if len(to) == 0 {
 		return nil

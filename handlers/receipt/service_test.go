@@ -92,6 +92,9 @@ func TestDeliverTellsPeersOfSingleChats(t *testing.T) {
 	if got := string(n.to[2][0].GetFrame()); got != want {
 		t.Errorf("frame is %s, want %s", got, want)
 	}
+	if d := n.to[2][0]; d.GetFrameType() != contracts.FrameDelivered || d.GetClass() != pb.Delivery_CLASS_EVENT {
+		t.Errorf("it goes as %q of %v, want an event", d.GetFrameType(), d.GetClass())
+	}
 	n.err = errors.New("broker is down")
 	if _, err := s.Deliver(t.Context(), &pb.DeliverRequest{Delivered: []*pb.DeliveredTo{to(1, single, 5)}}); err != nil {
 		t.Errorf("the positions are moved: %v", err)

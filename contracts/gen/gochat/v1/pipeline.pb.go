@@ -76,6 +76,64 @@ func (Change_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{2, 0}
 }
 
+// Class says what becomes of the frame where a socket has no room for it.
+type Delivery_Class int32
+
+const (
+	// The sender's version does not set it yet: the gateway derives the class from the other fields.
+	Delivery_CLASS_UNSPECIFIED Delivery_Class = 0
+	// An answer to the client's own frame, or news that it cannot pull later. It is never dropped: a
+	// socket that has no room for it is closed.
+	Delivery_CLASS_CONTROL Delivery_Class = 1
+	// A message: a sync-hint takes its place. conversation_id and seq_id are set.
+	Delivery_CLASS_PUSH Delivery_Class = 2
+	// A passing event, such as a typing, which the client can do without: it is dropped.
+	Delivery_CLASS_EVENT Delivery_Class = 3
+)
+
+// Enum value maps for Delivery_Class.
+var (
+	Delivery_Class_name = map[int32]string{
+		0: "CLASS_UNSPECIFIED",
+		1: "CLASS_CONTROL",
+		2: "CLASS_PUSH",
+		3: "CLASS_EVENT",
+	}
+	Delivery_Class_value = map[string]int32{
+		"CLASS_UNSPECIFIED": 0,
+		"CLASS_CONTROL":     1,
+		"CLASS_PUSH":        2,
+		"CLASS_EVENT":       3,
+	}
+)
+
+func (x Delivery_Class) Enum() *Delivery_Class {
+	p := new(Delivery_Class)
+	*p = x
+	return p
+}
+
+func (x Delivery_Class) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Delivery_Class) Descriptor() protoreflect.EnumDescriptor {
+	return file_gochat_v1_pipeline_proto_enumTypes[1].Descriptor()
+}
+
+func (Delivery_Class) Type() protoreflect.EnumType {
+	return &file_gochat_v1_pipeline_proto_enumTypes[1]
+}
+
+func (x Delivery_Class) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Delivery_Class.Descriptor instead.
+func (Delivery_Class) EnumDescriptor() ([]byte, []int) {
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{6, 0}
+}
+
 type FanoutTask_Kind int32
 
 const (
@@ -108,11 +166,11 @@ func (x FanoutTask_Kind) String() string {
 }
 
 func (FanoutTask_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_gochat_v1_pipeline_proto_enumTypes[1].Descriptor()
+	return file_gochat_v1_pipeline_proto_enumTypes[2].Descriptor()
 }
 
 func (FanoutTask_Kind) Type() protoreflect.EnumType {
-	return &file_gochat_v1_pipeline_proto_enumTypes[1]
+	return &file_gochat_v1_pipeline_proto_enumTypes[2]
 }
 
 func (x FanoutTask_Kind) Number() protoreflect.EnumNumber {
@@ -686,7 +744,11 @@ type Delivery struct {
 	ConversationId string `protobuf:"bytes,6,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
 	SeqId          uint64 `protobuf:"varint,7,opt,name=seq_id,json=seqId,proto3" json:"seq_id,omitempty"`
 	// Instead of a frame: close sockets of user_ids.
-	Close *Close `protobuf:"bytes,8,opt,name=close,proto3" json:"close,omitempty"`
+	Close *Close         `protobuf:"bytes,8,opt,name=close,proto3" json:"close,omitempty"`
+	Class Delivery_Class `protobuf:"varint,9,opt,name=class,proto3,enum=gochat.v1.Delivery_Class" json:"class,omitempty"`
+	// The type of the frame, by which it is counted and traced. Empty: the sender's version does not set
+	// it yet, and the gateway reads the type from the frame.
+	FrameType string `protobuf:"bytes,10,opt,name=frame_type,json=frameType,proto3" json:"frame_type,omitempty"`
 	// Who sent the message that is pushed: this user's sockets that get the frame are told after it,
 	// by a read frame, that the user has read up to seq_id. 0: nobody is told.
 	ReadBy int64 `protobuf:"varint,20,opt,name=read_by,json=readBy,proto3" json:"read_by,omitempty"`
@@ -784,6 +846,20 @@ func (x *Delivery) GetClose() *Close {
 		return x.Close
 	}
 	return nil
+}
+
+func (x *Delivery) GetClass() Delivery_Class {
+	if x != nil {
+		return x.Class
+	}
+	return Delivery_CLASS_UNSPECIFIED
+}
+
+func (x *Delivery) GetFrameType() string {
+	if x != nil {
+		return x.FrameType
+	}
+	return ""
 }
 
 func (x *Delivery) GetReadBy() int64 {
@@ -929,7 +1005,7 @@ type FanoutTask struct {
 	// Of shards: a member is always in the same one.
 	Shard  uint32 `protobuf:"varint,5,opt,name=shard,proto3" json:"shard,omitempty"`
 	Shards uint32 `protobuf:"varint,6,opt,name=shards,proto3" json:"shards,omitempty"`
-	// A whole JSON text frame for every member, instead of a message.
+	// A group-event for every member, instead of a message: a whole JSON text frame.
 	Frame []byte `protobuf:"bytes,7,opt,name=frame,proto3" json:"frame,omitempty"`
 	// Who gets the frame as well, without being a member.
 	ExtraUserIds []int64 `protobuf:"varint,8,rep,packed,name=extra_user_ids,json=extraUserIds,proto3" json:"extra_user_ids,omitempty"`
@@ -1231,7 +1307,7 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"Downstream\x123\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x13.gochat.v1.DeliveryR\n" +
-	"deliveries\"\xfc\x02\n" +
+	"deliveries\"\xa0\x04\n" +
 	"\bDelivery\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x1a\n" +
 	"\beveryone\x18\x02 \x01(\bR\beveryone\x120\n" +
@@ -1240,11 +1316,21 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\x05frame\x18\x05 \x01(\fR\x05frame\x12'\n" +
 	"\x0fconversation_id\x18\x06 \x01(\tR\x0econversationId\x12\x15\n" +
 	"\x06seq_id\x18\a \x01(\x04R\x05seqId\x12&\n" +
-	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\x12\x17\n" +
+	"\x05close\x18\b \x01(\v2\x10.gochat.v1.CloseR\x05close\x12/\n" +
+	"\x05class\x18\t \x01(\x0e2\x19.gochat.v1.Delivery.ClassR\x05class\x12\x1d\n" +
+	"\n" +
+	"frame_type\x18\n" +
+	" \x01(\tR\tframeType\x12\x17\n" +
 	"\aread_by\x18\x14 \x01(\x03R\x06readBy\x12\x1f\n" +
 	"\vaccepted_at\x18\x15 \x01(\x03R\n" +
 	"acceptedAt\x12!\n" +
-	"\ftrace_parent\x18\x16 \x01(\tR\vtraceParent\"\xff\x01\n" +
+	"\ftrace_parent\x18\x16 \x01(\tR\vtraceParent\"R\n" +
+	"\x05Class\x12\x15\n" +
+	"\x11CLASS_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rCLASS_CONTROL\x10\x01\x12\x0e\n" +
+	"\n" +
+	"CLASS_PUSH\x10\x02\x12\x0f\n" +
+	"\vCLASS_EVENT\x10\x03\"\xff\x01\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +
@@ -1295,38 +1381,40 @@ func file_gochat_v1_pipeline_proto_rawDescGZIP() []byte {
 	return file_gochat_v1_pipeline_proto_rawDescData
 }
 
-var file_gochat_v1_pipeline_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_gochat_v1_pipeline_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_gochat_v1_pipeline_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_gochat_v1_pipeline_proto_goTypes = []any{
 	(Change_Kind)(0),     // 0: gochat.v1.Change.Kind
-	(FanoutTask_Kind)(0), // 1: gochat.v1.FanoutTask.Kind
-	(*Message)(nil),      // 2: gochat.v1.Message
-	(*Reaction)(nil),     // 3: gochat.v1.Reaction
-	(*Change)(nil),       // 4: gochat.v1.Change
-	(*Upstream)(nil),     // 5: gochat.v1.Upstream
-	(*Stored)(nil),       // 6: gochat.v1.Stored
-	(*Downstream)(nil),   // 7: gochat.v1.Downstream
-	(*Delivery)(nil),     // 8: gochat.v1.Delivery
-	(*Close)(nil),        // 9: gochat.v1.Close
-	(*FanoutTask)(nil),   // 10: gochat.v1.FanoutTask
-	(*Announcement)(nil), // 11: gochat.v1.Announcement
+	(Delivery_Class)(0),  // 1: gochat.v1.Delivery.Class
+	(FanoutTask_Kind)(0), // 2: gochat.v1.FanoutTask.Kind
+	(*Message)(nil),      // 3: gochat.v1.Message
+	(*Reaction)(nil),     // 4: gochat.v1.Reaction
+	(*Change)(nil),       // 5: gochat.v1.Change
+	(*Upstream)(nil),     // 6: gochat.v1.Upstream
+	(*Stored)(nil),       // 7: gochat.v1.Stored
+	(*Downstream)(nil),   // 8: gochat.v1.Downstream
+	(*Delivery)(nil),     // 9: gochat.v1.Delivery
+	(*Close)(nil),        // 10: gochat.v1.Close
+	(*FanoutTask)(nil),   // 11: gochat.v1.FanoutTask
+	(*Announcement)(nil), // 12: gochat.v1.Announcement
 }
 var file_gochat_v1_pipeline_proto_depIdxs = []int32{
-	3,  // 0: gochat.v1.Message.reactions:type_name -> gochat.v1.Reaction
-	4,  // 1: gochat.v1.Message.change:type_name -> gochat.v1.Change
+	4,  // 0: gochat.v1.Message.reactions:type_name -> gochat.v1.Reaction
+	5,  // 1: gochat.v1.Message.change:type_name -> gochat.v1.Change
 	0,  // 2: gochat.v1.Change.kind:type_name -> gochat.v1.Change.Kind
-	4,  // 3: gochat.v1.Upstream.change:type_name -> gochat.v1.Change
-	2,  // 4: gochat.v1.Stored.message:type_name -> gochat.v1.Message
-	8,  // 5: gochat.v1.Downstream.deliveries:type_name -> gochat.v1.Delivery
-	9,  // 6: gochat.v1.Delivery.close:type_name -> gochat.v1.Close
-	2,  // 7: gochat.v1.FanoutTask.message:type_name -> gochat.v1.Message
-	1,  // 8: gochat.v1.FanoutTask.kind:type_name -> gochat.v1.FanoutTask.Kind
-	2,  // 9: gochat.v1.Announcement.message:type_name -> gochat.v1.Message
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	5,  // 3: gochat.v1.Upstream.change:type_name -> gochat.v1.Change
+	3,  // 4: gochat.v1.Stored.message:type_name -> gochat.v1.Message
+	9,  // 5: gochat.v1.Downstream.deliveries:type_name -> gochat.v1.Delivery
+	10, // 6: gochat.v1.Delivery.close:type_name -> gochat.v1.Close
+	1,  // 7: gochat.v1.Delivery.class:type_name -> gochat.v1.Delivery.Class
+	3,  // 8: gochat.v1.FanoutTask.message:type_name -> gochat.v1.Message
+	2,  // 9: gochat.v1.FanoutTask.kind:type_name -> gochat.v1.FanoutTask.Kind
+	3,  // 10: gochat.v1.Announcement.message:type_name -> gochat.v1.Message
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_pipeline_proto_init() }
@@ -1339,7 +1427,7 @@ func file_gochat_v1_pipeline_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_pipeline_proto_rawDesc), len(file_gochat_v1_pipeline_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
