@@ -70,6 +70,7 @@ func plans(t *testing.T, cfg repo.Config) {
 	for name := range methodsOf[*sqlstore.Store]() {
 		assert.True(t, heard.methods[name], "no statement of %s was heard: let the suite or this test call it", name)
 	}
+	heldStatements(t, heard)
 	names, digests := heard.heard()
 	messages := 200_000
 	if os.Getenv("CI_NIGHTLY") != "" {
