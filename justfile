@@ -91,6 +91,10 @@ load *ARGS:
 k6 *URL:
     bash deploy/load/run.sh {{ URL }}
 
+# Which shards of Vitess each statement of the store touches (minutes to build once)
+vitess *ARGS:
+    nice -n 19 go -C tests/vitess test ./... {{ ARGS }}
+
 # Kill -9 the server again and again under load, then judge every client's log
 chaos rounds="100":
     GOCHAT_TEST_KILL_ROUNDS={{ rounds }} go test -count=1 -timeout 60m -run TestKillNine -v ./tests/chaos

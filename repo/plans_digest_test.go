@@ -32,10 +32,12 @@ type listener struct {
 	driver  db.Driver
 	digests map[string]*digest
 	methods map[string]bool
+	// shapes are the statements of the store's methods, with those that run them.
+	shapes map[string]map[string]bool
 }
 
 func listen(driver db.Driver) *listener {
-	return &listener{driver: driver, digests: map[string]*digest{}, methods: map[string]bool{}}
+	return &listener{driver: driver, digests: map[string]*digest{}, methods: map[string]bool{}, shapes: map[string]map[string]bool{}}
 }
 
 // planned is how statements begin that have a plan. Settings of connections have none.
@@ -55,6 +57,7 @@ func (l *listener) tell(query string, args []any) {
 	for _, m := range methods {
 		l.methods[m] = true
 	}
+	l.note(query, args, methods)
 	d := l.digests[name]
 	if d == nil {
 		d = &digest{first: sample{query, args}}
@@ -73,7 +76,11 @@ func (l *listener) heard() (names []string, digests map[string]*digest) {
 	return slices.Sorted(maps.Keys(l.digests)), maps.Clone(l.digests)
 }
 
-const storeMethods = "github.com/gochat/gochat/repo/store/sqlstore.(*Store)."
+const (
+	storeMethods = "github.com/gochat/gochat/repo/store/sqlstore.(*Store)."
+	// savers store for all who called Save, in a goroutine of their own.
+	savers = "github.com/gochat/gochat/repo/store/sqlstore.(*lane).attempt"
+)
 
 // callers are the methods of the store that are running in this goroutine.
 func callers() (out []string) {
@@ -84,6 +91,8 @@ func callers() (out []string) {
 		if name, of := strings.CutPrefix(frame.Function, storeMethods); of {
 			name, _, _ = strings.Cut(name, ".") // without its closures
 			out = append(out, name)
+		} else if frame.Function == savers {
+			out = append(out, "Save")
 		}
 		if !more {
 			return out

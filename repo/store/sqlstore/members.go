@@ -82,7 +82,8 @@ func (s *Store) Standings(ctx context.Context, keys []store.MembershipKey) (map[
 				" LEFT JOIN conversations c ON c.conversation_id = m.conversation_id AND c.type = 2"+
 				" LEFT JOIN group_members gm ON gm.group_id = c.group_id AND gm.user_id = m.user_id"+
 				" WHERE (m.conversation_id, m.user_id) IN ("+pairsOf(s.db.Driver())+
-				rowMarks(len(chunk), "(?,?)")+") AND m.left_seq IS NULL", args,
+				rowMarks(len(chunk), "(?,?)")+") AND m.left_seq IS NULL"+
+				" AND m.conversation_id IN ("+marks(len(chunk))+")", append(args, conversationsOf(chunk)...),
 			func(rows *sql.Rows) error {
 				var k store.MembershipKey
 				var one store.Standing

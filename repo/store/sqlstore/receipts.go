@@ -63,7 +63,8 @@ func (s *Store) behind(ctx context.Context, keys []store.MembershipKey, asked ma
 	err := s.read(ctx, s.db.Primary().DB, "SELECT m.conversation_id, m.user_id, c.type, c.user_a, c.user_b, c.last_seq, m.read_seq, COALESCE(d.delivered_seq, 0)"+
 		" FROM conversation_members m JOIN conversations c ON c.conversation_id = m.conversation_id"+
 		" LEFT JOIN delivered_positions d ON d.conversation_id = m.conversation_id AND d.user_id = m.user_id"+
-		" WHERE (m.conversation_id, m.user_id) IN ("+pairsOf(s.db.Driver())+rowMarks(len(keys), "(?,?)")+") AND m.left_seq IS NULL", args,
+		" WHERE (m.conversation_id, m.user_id) IN ("+pairsOf(s.db.Driver())+rowMarks(len(keys), "(?,?)")+") AND m.left_seq IS NULL"+
+		" AND m.conversation_id IN ("+marks(len(keys))+")", append(args, conversationsOf(keys)...),
 		func(rows *sql.Rows) error {
 			var c conversationRow
 			var d store.Delivered
@@ -87,6 +88,16 @@ func (s *Store) behind(ctx context.Context, keys []store.MembershipKey, asked ma
 		}
 	}
 	return out, nil
+}
+
+// conversationsOf are the conversations of keys, for a condition that is true wherever that of the keys is. A
+// database that is spread by conversation sees by it that all that is joined lies in one place.
+func conversationsOf(keys []store.MembershipKey) []any {
+	out := make([]any, len(keys))
+	for i, k := range keys {
+		out[i] = k.ConversationID
+	}
+	return out
 }
 
 func (s *Store) raiseDelivered(ctx context.Context, to []store.Delivered) error {

@@ -1,0 +1,206 @@
+package vitess_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"vitess.io/vitess/go/json2"
+	"vitess.io/vitess/go/stats"
+	"vitess.io/vitess/go/vt/log"
+	vschemapb "vitess.io/vitess/go/vt/proto/vschema"
+	"vitess.io/vitess/go/vt/topo/memorytopo"
+	"vitess.io/vitess/go/vt/vtenv"
+	"vitess.io/vitess/go/vt/vtexplain"
+	"vitess.io/vitess/go/vt/vtgate/engine"
+)
+
+// shards is over how many the keyspace gochat is spread.
+const shards = 8
+
+const (
+	sharded = "gochat"
+	single  = "main"
+)
+
+func environment(t *testing.T) *vtenv.Environment {
+	t.Helper()
+	env, err := vtenv.New(vtenv.Options{MySQLServerVersion: "8.0.40"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// planner is Vitess's planner over tablets that have the schema and no rows.
+func planner(t *testing.T) *vtexplain.VTExplain {
+	t.Helper()
+	log.SwapLogger(slog.New(slog.DiscardHandler))
+	env, ctx := environment(t), t.Context()
+	made := readTables(t, env.Parser())
+	topo := memorytopo.NewServer(ctx, vtexplain.Cell)
+	counts := stats.NewCountersWithSingleLabel("", "", "type")
+	opts := &vtexplain.Options{NumShards: shards, ReplicationMode: "ROW", ExecutionMode: vtexplain.ModeMulti, Normalize: true, StrictDDL: true}
+	vte, err := vtexplain.Init(ctx, env, topo, known(t, made), made.ddl(), "", opts, counts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(vte.Stop)
+	return vte
+}
+
+// known is the vschema with the columns of all tables, which a vtgate learns from its tablets.
+func known(t *testing.T, made tables) string {
+	t.Helper()
+	all := source(t)
+	for _, keyspace := range all.GetKeyspaces() {
+		for name, table := range keyspace.GetTables() {
+			if made[name] == nil {
+				continue
+			}
+			table.ColumnListAuthoritative = true
+			for _, c := range made[name].TableSpec.Columns {
+				table.Columns = append(table.Columns, &vschemapb.Column{Name: c.Name.String(), Type: c.Type.SQLType()})
+			}
+		}
+	}
+	text, err := json2.MarshalPB(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole struct{ Keyspaces json.RawMessage }
+	if err := json.Unmarshal(text, &whole); err != nil {
+		t.Fatal(err)
+	}
+	return string(whole.Keyspaces)
+}
+
+// statement is one of the store, and the methods that run it.
+type statement struct {
+	query   string
+	methods []string
+}
+
+func statements(t *testing.T) (out []statement) {
+	t.Helper()
+	for line := range strings.Lines(read(t, "tests/vitess/testdata/statements.sql")) {
+		query, methods, found := strings.Cut(strings.TrimSpace(line), "; -- ")
+		if found {
+			out = append(out, statement{query, strings.Split(methods, ", ")})
+		}
+	}
+	if len(out) == 0 {
+		t.Fatal("there are no statements")
+	}
+	return out
+}
+
+// touched is what a statement comes to.
+type touched struct {
+	// plan is how each part of it finds its shards.
+	plan []string
+	// of the keyspace that is spread, and whether the other one is asked.
+	shards map[string]bool
+	main   bool
+	// refused is why Vitess does not plan it.
+	refused string
+}
+
+// where says it in a word or two.
+func (d touched) where() string {
+	scatters := slices.ContainsFunc(d.plan, func(part string) bool { return strings.HasSuffix(part, "Scatter") })
+	var out []string
+	switch n := len(d.shards); {
+	case d.refused != "":
+		return "refused"
+	case scatters:
+		out = append(out, "all")
+	case n == 1 && d.parts() == 1:
+		out = append(out, "one")
+	case d.parts() > 0:
+		out = append(out, fmt.Sprintf("%d by key", max(n, d.parts())))
+	}
+	if d.main {
+		out = append(out, "main")
+	}
+	return strings.Join(out, " + ")
+}
+
+// parts is how many parts of the plan go to the keyspace that is spread.
+func (d touched) parts() (n int) {
+	for _, part := range d.plan {
+		if strings.HasPrefix(part, sharded) {
+			n++
+		}
+	}
+	return n
+}
+
+func ask(t *testing.T, vte *vtexplain.VTExplain, query string) (out touched) {
+	t.Helper()
+	out.shards = map[string]bool{}
+	defer func() {
+		if what := recover(); what != nil { // rows that are made up do not fit all that is done with them
+			out.refused = fmt.Sprint("vtexplain cannot follow it: ", what)
+		}
+	}()
+	explains, err := vte.Run(query)
+	if err != nil {
+		out.refused = err.Error()
+		return out
+	}
+	for _, one := range explains {
+		for tablet := range one.TabletActions {
+			keyspace, shard, _ := strings.Cut(tablet, "/")
+			out.main = out.main || keyspace == single
+			if keyspace == sharded {
+				out.shards[shard] = true
+			}
+		}
+		for _, plan := range one.Plans {
+			out.plan = append(out.plan, routes(engine.PrimitiveToPlanDescription(plan.Instructions, nil))...)
+		}
+	}
+	for _, part := range out.plan {
+		out.main = out.main || strings.HasPrefix(part, single)
+	}
+	slices.Sort(out.plan)
+	return out
+}
+
+// routes are the parts of a plan that go to shards.
+func routes(d engine.PrimitiveDescription) (out []string) {
+	if d.Keyspace != nil {
+		out = append(out, fmt.Sprintf("%s %s %s", d.Keyspace.Name, d.OperatorType, d.Variant))
+	}
+	for _, input := range d.Inputs {
+		out = append(out, routes(input)...)
+	}
+	return out
+}
+
+var (
+	rowOf  = regexp.MustCompile(`VALUES (\([^()]*\))`)
+	keysOf = regexp.MustCompile(`IN \((\([^()]*\)|1)\)`)
+	lastOf = regexp.MustCompile(`\b1\b([^1]*)$`)
+)
+
+// twice makes two rows or keys of one, whose last numbers differ: two people's messages in one
+// conversation.
+func twice(query string) string {
+	for _, list := range []*regexp.Regexp{rowOf, keysOf} {
+		query = list.ReplaceAllStringFunc(query, func(found string) string {
+			one := list.FindStringSubmatch(found)[1]
+			return strings.Replace(found, one, one+", "+lastOf.ReplaceAllString(one, "2$1"), 1)
+		})
+	}
+	return query
+}
+
+// sorted is the shards that were touched.
+func (d touched) sorted() []string { return slices.Sorted(maps.Keys(d.shards)) }
