@@ -29,18 +29,18 @@ type State int
 const (
 	// StateOpen is where an item begins: its message has to be stored or rejected.
 	StateOpen State = iota
-	// StateRejected: the message will never be stored, and its sender is told why.
+	// StateRejected says that the message will never be stored, and its sender is told why.
 	StateRejected
-	// StateStored: the message is in the database. Who gets a push is not decided.
+	// StateStored says that the message is in the database, and that it is not decided who gets a push.
 	StateStored
 	// StateFiller is where an item of [NewFiller] begins: its message is in the database, and whoever
 	// stored it tells the rest. Only the push is left to do.
 	StateFiller
-	// StatePushed: the recipients have the message already. Only its sender is answered once more.
+	// StatePushed says that the recipients have the message already: only its sender is answered once more.
 	StatePushed
-	// StateRouted: it is decided through which gateways the message is pushed, maybe none.
+	// StateRouted says that it is decided through which gateways the message is pushed, maybe none.
 	StateRouted
-	// StateFannedOut: the push is left to the fanout role.
+	// StateFannedOut says that the push is left to the fanout role.
 	StateFannedOut
 )
 

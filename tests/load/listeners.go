@@ -28,7 +28,7 @@ const (
 func (p procFS) listeners(ports []int) ([]Process, error) {
 	sockets := map[string]bool{}
 	for _, table := range []string{"tcp", "tcp6"} {
-		text, err := os.ReadFile(filepath.Join(string(p), "net", table))
+		text, err := os.ReadFile(filepath.Join(string(p), "net", table)) //nolint:gosec // of the process table
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a kernel without IPv6
 		}

@@ -57,7 +57,7 @@ type procFS string
 // usage reads what a process has used. Bytes are -1 where the system lets only the process's owner know.
 func (p procFS) usage(pid int) (usage, error) {
 	dir := filepath.Join(string(p), strconv.Itoa(pid))
-	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	stat, err := os.ReadFile(filepath.Join(dir, "stat")) //nolint:gosec // of the process table
 	if err != nil {
 		return usage{}, fmt.Errorf("read the CPU time of process %d: %w", pid, err)
 	}
@@ -65,7 +65,7 @@ func (p procFS) usage(pid int) (usage, error) {
 	if u.cpu, err = cpuTime(string(stat)); err != nil {
 		return usage{}, fmt.Errorf("read the CPU time of process %d: %w", pid, err)
 	}
-	io, err := os.ReadFile(filepath.Join(dir, "io"))
+	io, err := os.ReadFile(filepath.Join(dir, "io")) //nolint:gosec // as above
 	switch {
 	case errors.Is(err, os.ErrPermission), errors.Is(err, os.ErrNotExist):
 		return u, nil // another user's, or a kernel without it

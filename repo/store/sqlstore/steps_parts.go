@@ -66,7 +66,7 @@ func (s step) copyInParts(ctx context.Context, pool bun.IDB, w *watch) error {
 			return fmt.Errorf("copy a part of %s to %s: %w", from, to, err)
 		}
 		done, last = done+rows, end
-		if time.Since(told) >= w.parts.tell {
+		if time.Since(told) >= w.tell {
 			told = time.Now()
 			w.log.Info("the schema is brought up to date; rows of a table are copied",
 				zap.String("table", from), zap.Int64("rows", done), zap.Int64("of", total))
