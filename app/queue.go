@@ -51,8 +51,12 @@ func (a *App) connectQueue(ctx context.Context) (queue, error) {
 	return kind.connect(ctx, a.cfg.MQ, a.slot, a.log)
 }
 
-// openQueue connects the message queue and makes the topics.
+// openQueue connects the message queue and makes the topics. A process without a role that is at one end
+// of the queue leaves it alone: it may not be let through to it, and lives on while the queue is away.
 func (a *App) openQueue(ctx context.Context) (err error) {
+	if !a.roles.need(needsQueue) {
+		return nil
+	}
 	if a.queue, err = a.connectQueue(ctx); err != nil {
 		return err
 	}

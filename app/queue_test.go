@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
@@ -93,5 +94,24 @@ func TestAQueueIsOneKind(t *testing.T) {
 		assert.NotEmpty(t, k.system, k.name)
 		assert.Equal(t, k.name, MQConfig{Driver: k.name}.kind().name)
 		require.ErrorContains(t, MQConfig{Driver: "pigeons"}.validate(), k.name, "what it may be")
+	}
+}
+
+// TestTheStorageRoleAsksNoQueue: it has no password for it, and no network policy lets it through.
+func TestTheStorageRoleAsksNoQueue(t *testing.T) {
+	t.Parallel()
+	for name, asks := range map[string]bool{RoleRepo: false, RoleMessage: true} {
+		cfg := DefaultConfig()
+		cfg.MQ.Driver, cfg.MQ.Kafka.Brokers = DriverKafka, []string{"127.0.0.1:1"}
+		a := &App{cfg: cfg, log: zap.NewNop()}
+		for _, r := range roles() {
+			if r.name == name {
+				a.roles = append(a.roles, r)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		err := a.openQueue(ctx)
+		cancel()
+		assert.Equal(t, asks, err != nil, "%s: %v", name, err)
 	}
 }
