@@ -48,6 +48,12 @@ func (g given) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, 
 // FollowUp implements mq.FollowUps.
 func (g given) FollowUp(id string) (mq.Outbox, error) { return mq.FollowUp(g.Transport, id) }
 
+// HandsOver implements mq.HandsOver.
+func (g given) HandsOver(topic string) bool {
+	t, ok := g.Transport.(mq.HandsOver)
+	return ok && t.HandsOver(topic)
+}
+
 // Fenced implements mq.Fenceable: never, where nobody can take the place of a process.
 func (g given) Fenced() <-chan error {
 	if t, ok := g.Transport.(mq.Fenceable); ok {

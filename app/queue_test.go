@@ -15,6 +15,7 @@ import (
 
 	"github.com/gochat/gochat/contracts"
 	"github.com/gochat/gochat/infra/mq"
+	"github.com/gochat/gochat/infra/mq/channel"
 )
 
 // asked is a queue that is only asked for its lag.
@@ -114,4 +115,17 @@ func TestTheStorageRoleAsksNoQueue(t *testing.T) {
 		cancel()
 		assert.Equal(t, asks, err != nil, "%s: %v", name, err)
 	}
+}
+
+// TestAGivenTransportHandsOver what it can, as it would without the program's wish for another one.
+func TestAGivenTransportHandsOver(t *testing.T) {
+	t.Parallel()
+	q, err := channel.Open(zap.NewNop())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, q.Close()) }()
+	require.NoError(t, q.Ensure(t.Context(), mq.Topic{Name: "tail", Partitions: 1, Tail: true}, mq.Topic{Name: "kept", Partitions: 1}))
+	var over mq.HandsOver = given{q}
+	assert.True(t, over.HandsOver("tail"))
+	assert.False(t, over.HandsOver("kept"))
+	assert.False(t, given{struct{ mq.Transport }{q}}.HandsOver("tail"), "it does not say so")
 }

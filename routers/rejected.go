@@ -19,14 +19,19 @@ func noteRejected(log *zap.Logger) message.HandlerMiddleware {
 				return h(msg)
 			}
 			run := mq.Run(msg)
-			for i, it := range carrierOf(msg.Context()).env.Items {
+			for _, it := range carrierOf(msg.Context()).env.Items {
+				if it.Filler() {
+					continue // it is of no record of the run
+				}
+				record := run[0]
+				run = run[1:]
 				if it.State() != handlers.StateRejected {
 					continue
 				}
 				log.Debug("a message was rejected", zap.Int64(obs.FieldUser, it.Upstream.GetSenderId()),
 					zap.String(obs.FieldRequest, it.Origin.ConnectionID), zap.String("conversation", it.Upstream.GetConversationId()), zap.String("temp_message_id", it.Upstream.GetTempMessageId()),
 					zap.String("code", string(it.Reason().Code)), zap.String("why", it.Reason().Message),
-					zap.String(obs.FieldTrace, middleware.TraceOf(run[i])))
+					zap.String(obs.FieldTrace, middleware.TraceOf(record)))
 			}
 			return h(msg)
 		}

@@ -1,12 +1,19 @@
 package routers
 
 import (
+	"context"
 	"testing"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/gochat/gochat/contracts"
+	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
+	"github.com/gochat/gochat/handlers"
+	"github.com/gochat/gochat/infra/mq"
 )
 
 // Why a message was rejected is in the log, by its trace and by its tempMessageId, without what it says.
@@ -29,4 +36,28 @@ func TestRejectionsAreFoundInTheLog(t *testing.T) {
 			"trace_id": "0af7651916cd43dd8448eb211c80319c",
 		}, said)
 	}
+}
+
+// TestRejectionsBesideFillers: items that were filled in are of no record, so that the trace is that of the
+// record which was rejected.
+func TestRejectionsBesideFillers(t *testing.T) {
+	t.Parallel()
+	core, lines := observer.New(zap.DebugLevel)
+	rejected := &handlers.Item{Upstream: &pb.Upstream{SenderId: 1, TempMessageId: "no"}}
+	require.NoError(t, rejected.Reject(contracts.NewError(contracts.CodeNotFound, "")))
+	open := &handlers.Item{Upstream: &pb.Upstream{SenderId: 1, TempMessageId: "yes"}}
+	filler := handlers.NewFiller(&pb.Message{MessageId: 1}, &pb.Membership{})
+	var run []*message.Message
+	for _, trace := range []string{"first", "second"} {
+		m := message.NewMessage(trace, nil)
+		m.Metadata[contracts.MetaTraceID] = trace
+		run = append(run, m)
+	}
+	msg := message.NewMessage("run", nil)
+	env := &handlers.Envelope{Items: []*handlers.Item{filler, open, filler, rejected}}
+	msg.SetContext(context.WithValue(mq.WithRun(t.Context(), run...), carrierKey{}, &carrier{msg: msg, env: env}))
+	_, err := noteRejected(zap.New(core))(func(*message.Message) ([]*message.Message, error) { return nil, nil })(msg)
+	require.NoError(t, err)
+	require.Equal(t, 1, lines.Len())
+	assert.Equal(t, "second", lines.All()[0].ContextMap()["trace_id"])
 }

@@ -24,8 +24,9 @@ type decoded struct {
 }
 
 // WithDecoded notes what a message says, for subscribers in the same process, which need not decode
-// its payload. A message without a payload gets none by this: only a transport that [HandsOver] its
-// topic may have it. Nobody may change contents afterwards: all subscribers share it.
+// its payload. It makes no payload: a message may go without one only to a topic of which the transport's
+// [HandsOver] is true, since any other reader would find it empty. Nobody may change contents afterwards:
+// all subscribers share it.
 func WithDecoded(msg *message.Message, contents proto.Message) {
 	size := 0
 	if len(msg.Payload) == 0 {

@@ -13,9 +13,9 @@ import (
 // A table of millions of rows is copied in parts, each of which is committed by itself: the progress
 // is told, whoever stops the program does not wait, and the write-ahead log does not grow by the whole
 // table. On SQLite the statements up to the last such copy are therefore outside of the migration's
-// transaction. A migration that is stopped meanwhile begins anew: the copy belongs into a table that
-// the migration makes, after dropping what an earlier try has left. What other programs have
-// written to the source since then is so taken, too.
+// transaction. A migration that is stopped meanwhile begins anew, since an older program may change the
+// source before the next try: the migration first drops the target that an earlier try has left, then makes
+// it, then copies. Without the drop such changes would be missing from the copy.
 
 // partsLine marks the statement that copies in parts. The statement is INSERT … SELECT … FROM source, without
 // more behind it; the key is an integer that is unique in the source.
