@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,11 +23,12 @@ func TestLogsCarryTheTraceThatTheClientSaw(t *testing.T) {
 	id, err := send(t.Context(), p.address(t), token)
 	require.NoError(t, err)
 	require.Regexp(t, `^[0-9a-f]{32}$`, id)
-	for _, line := range []string{"retrying a run", "a run failed", "an HTTP request failed", "a call failed"} {
-		p.waitFor(t, &p.stderr, line)
-		said := regexp.MustCompile(`(?m)^.*` + line + `.*$`).FindString(p.stderr.String())
-		assert.Contains(t, said, `"trace_id": "`+id+`"`)
-		assert.Regexp(t, "database|not stored yet", said, "why")
+	for _, what := range []string{"retrying a run", "a run failed", "an HTTP request failed", "a call failed"} {
+		// Not the first line that says so: a registration may have had to be tried again.
+		line := regexp.MustCompile(`(?m)^.*` + what + `.*"trace_id": "` + id + `".*$`)
+		require.Eventually(t, func() bool { return line.MatchString(p.stderr.String()) }, ending, 5*time.Millisecond,
+			"%s with the trace that the client saw: %s", what, p.stderr.String())
+		assert.Regexp(t, "database|not stored yet", line.FindString(p.stderr.String()), "why")
 	}
 	for _, line := range strings.Split(p.stderr.String(), "\n") {
 		if strings.Contains(line, "retrying") || strings.Contains(line, "a run failed") {
