@@ -11,7 +11,7 @@ import (
 
 const module = "github.com/gochat/gochat/"
 
-// rooms says which of our own rooms each room may import (itself always).
+// rooms lists the rooms, which are the top folders of the repository, and which other rooms each may import.
 var rooms = map[string][]string{
 	"contracts": {},
 	"handlers":  {"contracts"},
@@ -24,7 +24,8 @@ var rooms = map[string][]string{
 	"tests":     {"contracts"},
 }
 
-// owners says where a library may be imported, by the start of its path.
+// owners lists the packages and rooms, with all below them, that alone may import a library; a library is given by
+// the start of its import path.
 var owners = []struct {
 	library string
 	rooms   []string
@@ -47,8 +48,8 @@ var owners = []struct {
 	{"google.golang.org/grpc", []string{"app", "contracts", "gateway", "infra", "repo", "routers"}},
 }
 
-// users says which packages alone may import one of ours. Where the cache is, is decided in one
-// place: the services know its contract only, and no driver knows the other.
+// users lists the packages that alone may import a package of ours. Only repo chooses the driver of the cache: its
+// services import the contract repo/cache and no driver, and no driver imports the other.
 var users = map[string][]string{
 	"infra/kv":              {"repo", "repo/cache/rediscache"},
 	"repo/cache/rediscache": {"repo"},
@@ -61,8 +62,8 @@ type goPackage struct {
 	Imports    []string
 }
 
-// TestWalls keeps the rooms of the house apart: who may import whom is a
-// decision, and this is where it is written.
+// TestWalls fails on an import across rooms that rooms does not list, and on one that
+// owners or users forbids. Imports in tests are free.
 func TestWalls(t *testing.T) {
 	for _, p := range packages(t) {
 		from, ours := strings.CutPrefix(p.ImportPath, module)

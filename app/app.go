@@ -1,8 +1,8 @@
-// Package app makes a process of the rooms of the house: it has the settings, opens the servers
-// that the settings name, and starts the roles that are asked for.
+// Package app assembles a GoChat process from the other packages of this repository: it holds the settings,
+// connects to the servers that they name, and starts the requested roles.
 //
-// [Serve] is the command gochat. A Go program embeds GoChat with [New] and [App.Run], and gives it parts of its
-// own by options.
+// The command gochat calls [Serve]. A Go program embeds GoChat with [New] and [App.Run], and replaces parts of
+// GoChat by its own with [Option] values.
 package app
 
 import (
@@ -37,21 +37,21 @@ import (
 // ErrRan is returned by a second Run of an App.
 var ErrRan = errors.New("this App was run before; make another one")
 
-// App is GoChat, or some roles of it, in this process: the one place that knows all rooms.
+// App is GoChat, or some of its roles, in this process. Its exported methods are safe for concurrent use.
 type App struct {
 	cfg      *Config
 	asked    []string // names of roles
 	roles    roleSet
-	given    *zap.Logger   // nil: the log is the settings' own
+	given    *zap.Logger   // of WithLogger; nil: the log is opened from the settings
 	verifier auth.Verifier // nil: tokens are checked by auth.keys
-	program  *program      // nil: another program embeds this
+	program  *program      // nil: another program embeds GoChat
 	ran      atomic.Bool
-	ready    chan struct{} // closed: it has started
+	ready    chan struct{} // closed once every role has started
 
-	name  string // for people, and what its services are registered by
-	slot  string // the name that its outboxes have, and that no other process has
+	name  string // shown to people; the instance id of this process's services in the registry
+	slot  string // part of the names of its outboxes; no other process has the same one
 	log   *zap.Logger
-	lines prometheus.Collector // of the log
+	lines prometheus.Collector // counts the lines of the log
 	stack *lifecycle.Stack
 
 	settings *reloader
@@ -61,38 +61,39 @@ type App struct {
 
 	started    atomic.Bool
 	leaving    atomic.Bool  // the process is about to stop
-	leads      atomic.Bool  // this process does the chores that one does for all
+	leads      atomic.Bool  // this process is the janitor's leader
 	listener   net.Listener // of the gateway
 	calling    net.Listener // of the services
-	operating  net.Listener // of ops.listen; nil: it is off
+	operating  net.Listener // of ops.listen; nil: ops.listen is empty
 	dir        *dataDir     // nil: nothing is embedded
 	secrets    secrets
 	metrics    *prometheus.Registry
 	checks     *health.Checks
 	pulse      *health.Pulse
-	recent     *obs.Recent // lines of the log
+	recent     *obs.Recent // the last warnings and errors of the log
 	meter      *status.Meter
 	everywhere *status.Everywhere
 	begun      time.Time
-	members    atomic.Pointer[registry.Members] // all processes; nil: there is one
+	members    atomic.Pointer[registry.Members] // all processes; nil: every role is in this process
 	server     *rpc.Server                      // of the services; nil: nobody calls this process
-	gateway    *gateway.Gateway                 // nil: it is not in this process
+	gateway    *gateway.Gateway                 // nil: the role gateway is not in this process
 	registry   *registry.Registry               // nil: every role is in this process
 	ids        *idgen.Generator
 
-	// local are the services of this process; calls reaches those of others as well.
+	// local calls the services of this process only; calls reaches those of other processes as well.
 	local   *rpc.Local
 	calls   grpc.ClientConnInterface
-	limits  grpc.ClientConnInterface // what is counted for all processes together, or by each while that is away
+	limits  grpc.ClientConnInterface // calls for the shared rate limits, through the breaker of guardLimits
 	queue   queue
 	routing routers.Deps
 	repo    *repo.Repo
 	logic   *routers.Logic
-	roster  *roster.Roster // of members; nil: no role has asked for it
+	roster  *roster.Roster // nil until a role calls groupMembers
 }
 
-// New returns GoChat with every role, or those of WithRoles. It looks at the configuration and touches nothing
-// yet; cfg is the caller's to change afterwards.
+// New returns an App with every role, or with those of WithRoles. It copies and validates cfg, and opens no file
+// and no connection. It returns an error for an unknown role, for a configuration that Config.Validate refuses,
+// and for roles that CheckRoles refuses.
 func New(cfg *Config, opts ...Option) (*App, error) {
 	own := *cfg
 	a := &App{cfg: &own, asked: []string{roleAll}, ready: make(chan struct{})}
@@ -113,9 +114,9 @@ func New(cfg *Config, opts ...Option) (*App, error) {
 	return a, nil
 }
 
-// Run starts GoChat and goes on until ctx is done or a part fails. Then it finishes what it has accepted and
-// stops every part, which takes ops.drain_delay and at most Config.StopTimeout. It returns nil after a stop
-// that ctx asked for. An App runs once.
+// Run starts GoChat and blocks until ctx is done or a part fails. Then it finishes the work that it has accepted
+// and stops every part; that takes ops.drain_delay (only when ctx is done) plus at most Config.StopTimeout. Run
+// returns nil when ctx ended it and every part stopped in time. A second Run returns ErrRan.
 func (a *App) Run(ctx context.Context) (err error) {
 	if a.ran.Swap(true) {
 		return ErrRan
@@ -144,7 +145,8 @@ func (a *App) Run(ctx context.Context) (err error) {
 	}
 }
 
-// openLog is the log of the settings, or the given one as far as the settings let it speak.
+// openLog opens the log that the settings describe, or wraps the logger of WithLogger in the settings' level and
+// sampling.
 func (a *App) openLog() (*obs.Log, error) {
 	if a.given != nil {
 		return a.cfg.Log.Around(a.given)
@@ -152,7 +154,7 @@ func (a *App) openLog() (*obs.Log, error) {
 	return a.cfg.Log.Open(a.program.logsTo())
 }
 
-// prepare makes what the steps of the start work with.
+// prepare makes the log, the lifecycle stack and the reloader, which every step of start uses.
 func (a *App) prepare(ctx context.Context, log *obs.Log) {
 	loaded, load := &conf.Loaded{}, Loader(nil)
 	if a.program != nil {
@@ -169,12 +171,12 @@ func (a *App) prepare(ctx context.Context, log *obs.Log) {
 	a.loudness = &loudness{log: a.log, level: log.Level, configured: a.cfg.Log.Level}
 }
 
-// Ready is closed once every role has started: the gateway takes connections, and Addr says where. It stays
-// open when the start fails, of which Run's error tells.
+// Ready returns a channel that is closed once every role has started: from then on the gateway accepts
+// connections at Addr. When the start fails, the channel stays open and Run returns the error.
 func (a *App) Ready() <-chan struct{} { return a.ready }
 
-// Addr is where the gateway listens, which of gateway.listen with port 0 is not known before. It is nil
-// before Ready, and without the role gateway.
+// Addr returns the address on which the gateway listens, with the port that was chosen where gateway.listen has
+// port 0. It is nil before Ready is closed, and without the role gateway.
 func (a *App) Addr() net.Addr {
 	select {
 	case <-a.ready:
@@ -187,7 +189,7 @@ func (a *App) Addr() net.Addr {
 	return a.listener.Addr()
 }
 
-// URL is the gateway's address for clients on this machine, http://host:port; "" where Addr is nil.
+// URL returns the gateway's address for clients on this machine, http://host:port; "" while Addr is nil.
 func (a *App) URL() string {
 	if a.Addr() == nil {
 		return ""

@@ -13,11 +13,12 @@ import (
 	"github.com/gochat/gochat/repo/backup"
 )
 
-// ErrNotEmbedded is returned where the data is on servers, whose own tools copy it.
+// ErrNotEmbedded is returned by Backup and Restore when the database is MySQL, which has its own backup tools.
 var ErrNotEmbedded = errors.New("the database is MySQL, which its own tools back up; docs/operations.md says in which order")
 
-// Backup makes a backup of the data directory in the file out, whether a process has it or not; see
-// backup.Create.
+// Backup writes a backup of the data directory to the file out. A GoChat process may run on the directory
+// meanwhile: then that process is asked for the dump of the queue. See backup.Create. It returns ErrNotEmbedded
+// when the database is MySQL.
 func Backup(ctx context.Context, cfg *Config, d *db.DB, out string, o backup.Options) (_ *backup.Manifest, err error) {
 	if cfg.DB.Driver == db.MySQL {
 		return nil, ErrNotEmbedded
@@ -36,7 +37,7 @@ func Backup(ctx context.Context, cfg *Config, d *db.DB, out string, o backup.Opt
 		return nil, err
 	}
 	if !cfg.MQ.kind().embedded() {
-		s.Queue = nil // its server keeps it
+		s.Queue = nil // Kafka or Redis keeps the queue
 	}
 	return backup.Create(ctx, s, out, o)
 }
@@ -49,9 +50,10 @@ func dumpOfStopped(ctx context.Context, cfg MQConfig, dir string, w io.Writer) e
 	return errors.Join(q.Dump(ctx, w), q.Close())
 }
 
-// Restore puts a backup into the data directory; see backup.Target. force puts away what is there;
-// without it backup.ErrNotEmpty is returned. forget is called before anything is changed. finished: a restore
-// that was cut off was finished, and nothing else was done.
+// Restore puts the backup in file into the data directory; see backup.Target. When the directory has data, force
+// moves that data aside, and without force backup.ErrNotEmpty is returned. forget empties the shared cache; it is
+// called before any data is changed. finished is true when Restore completed an earlier restore that was cut off:
+// then file was not read. It returns ErrNotEmbedded when the database is MySQL.
 func Restore(ctx context.Context, cfg *Config, file string, lock backup.Lock, force bool, forget func(context.Context) error) (r *backup.Restored, finished bool, err error) {
 	if cfg.DB.Driver == db.MySQL {
 		return nil, false, ErrNotEmbedded

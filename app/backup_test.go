@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// TestABackupOfWhatWasOnlyRestored: what was accepted is in the backup of a directory that no gochat has started
-// on yet; what was for the sockets of a gateway that is gone is not.
+// TestABackupOfWhatWasOnlyRestored: a backup of a directory that was restored and not started on has the accepted
+// sends in it, and no records for a dead gateway.
 func TestABackupOfWhatWasOnlyRestored(t *testing.T) {
 	t.Parallel()
 	gateways := contracts.TopicDownstream("gw-1")

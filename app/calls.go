@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/infra/rpc"
 )
 
-// openCalls makes the way to the services: to those of this process, and by the
-// registry to those of others.
+// openCalls makes the connection by which roles call services: directly when the service is in this process,
+// else by gRPC to a process that the registry names.
 func (a *App) openCalls(context.Context) error {
 	caller := rpc.WithCaller(strings.Join(a.roles.names(), ",") + "/" + a.name)
 	a.local = rpc.NewLocal(rpc.WithLog(a.log), caller)
@@ -39,8 +39,8 @@ func (a *App) openCalls(context.Context) error {
 	return a.guardLimits()
 }
 
-// serving asks a service whether it is ready; what it goes on without, this process does
-// with less of, too.
+// serving checks a role of other processes: down when that role is not ready, degraded when it is ready but goes
+// on without one of its own dependencies.
 func serving(conn *rpc.Conn) health.Check {
 	return func(ctx context.Context) error {
 		if err := conn.Ready(ctx); err != nil {
@@ -53,8 +53,8 @@ func serving(conn *rpc.Conn) health.Check {
 	}
 }
 
-// guardLimits makes the way to what all processes count together, which each does
-// without when it does not answer.
+// guardLimits puts a breaker before the calls for the shared rate limits: when repo does not answer, calls fail at
+// once, and each process counts by itself until a probe is answered.
 func (a *App) guardLimits() error {
 	guard, err := rpc.NewGuard(a.calls, rpc.GuardConfig{
 		Timeout: a.cfg.Limits.SharedTimeout, Pause: time.Second,

@@ -26,23 +26,23 @@ import (
 	"github.com/gochat/gochat/routers"
 )
 
-// EnvPrefix starts the names of the settings in the environment.
+// EnvPrefix is the prefix of the environment variables that hold settings.
 const EnvPrefix = "GOCHAT"
 
 // Config is every setting of every role.
 type Config struct {
 	// DataDir holds the embedded database, the message log and the secrets.
 	DataDir string `mapstructure:"data_dir"`
-	// Name is this replica's own and stays over a restart, so that it fences what its
-	// predecessor left open; a second living process of the same name is refused. Empty:
-	// the process gets a free number, that of a dead one of its place before others.
+	// Name is unique to this replica and stays the same over a restart, so that its outboxes
+	// fence those that its predecessor left open. A second living process of the same name is
+	// refused. Empty: the process takes a free slot, first one whose holder died on this host.
 	Name string `mapstructure:"name"`
-	// Environment keeps what this system has at servers apart from what others have there: it
-	// starts all names at etcd, Kafka and Redis. Empty: names are without it. What is embedded,
-	// and a SQL database, are apart by themselves.
+	// Environment is the prefix of all names at etcd, Kafka and Redis, so that several systems
+	// can share these servers. Empty: no prefix. It changes nothing in the data directory and
+	// in a SQL database: each system has its own.
 	Environment string `mapstructure:"environment"`
-	// WorkerID makes this process's ids differ from those of others, 0 to 1023. With a
-	// registry one is claimed there instead.
+	// WorkerID is a part of every id that this process makes, 0 to 1023; two processes with the
+	// same one can make the same id. With a registry it is ignored, and one is leased there.
 	WorkerID int64 `mapstructure:"worker_id"`
 
 	Gateway struct {
@@ -74,7 +74,7 @@ type Config struct {
 	Debug DebugConfig     `mapstructure:"debug"`
 }
 
-// MQConfig says which message queue is between the roles.
+// MQConfig chooses the message queue between the roles.
 type MQConfig struct {
 	// Driver is a name of the table in queue_kinds.go: log (embedded, for everything in one process), kafka
 	// or redisstream.
@@ -82,10 +82,10 @@ type MQConfig struct {
 	Kafka       kafka.Config       `mapstructure:"kafka"`
 	RedisStream redisstream.Config `mapstructure:"redisstream"`
 
-	given mq.Transport // by WithTransport
+	given mq.Transport // of WithTransport; nil: Driver decides
 }
 
-// DefaultConfig returns the settings of a process that is told none: every role, on embedded parts.
+// DefaultConfig returns the defaults of all settings: every part is embedded.
 func DefaultConfig() *Config {
 	c := &Config{
 		DataDir: "data",
@@ -105,8 +105,9 @@ func DefaultConfig() *Config {
 	return c
 }
 
-// Validate looks at what needs no server, and hands shared settings to those
-// who share them.
+// Validate checks the settings without connecting to a server. It first copies limits, rates and the environment
+// into the parts of the configuration that use them. Settings of the database, the cache and webhooks are checked
+// by CheckRoles, since they concern single roles.
 func (c *Config) Validate() error {
 	c.Gateway.Rates = c.Limits.Rates
 	c.Auth.Limits = c.Limits.Limits
@@ -129,7 +130,7 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// checkAddresses looks at the addresses that the process itself listens on.
+// checkAddresses checks the form of the addresses that clients and operators reach this process by.
 func (c *Config) checkAddresses() error {
 	var errs []error
 	for _, a := range []struct {

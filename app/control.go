@@ -18,11 +18,11 @@ import (
 	"github.com/gochat/gochat/infra/private"
 )
 
-// controlFile tells commands on this machine how to ask the process that has the data directory for what
-// it alone can give. Who reads the file may ask, which is the directory's owner.
+// controlFile, in the data directory, tells commands on this machine the address and the token by which the
+// running process hands out a dump of its queue. Only the owner of the directory can read the file.
 const controlFile = "control.json"
 
-// control is where the process listens, on loopback, and the word that it asks for.
+// control is the content of controlFile: a loopback address, and the bearer token that is required there.
 type control struct {
 	Address string `json:"address"`
 	Token   string `json:"token"`
@@ -30,13 +30,13 @@ type control struct {
 
 const (
 	queuePath = "/queue"
-	// dumpTimeout bounds a dump of the queue, which holds what is accepted and not handled yet.
+	// dumpTimeout bounds a whole dump of the queue, on both sides.
 	dumpTimeout = time.Hour
-	// stalled is how long one who takes a dump may take nothing: meanwhile the queue keeps all that it has.
+	// stalled bounds each write of a dump: the queue can drop no record while a dump is read.
 	stalled = time.Minute
 )
 
-// openControl answers commands, where the queue is of this process alone.
+// openControl serves dumps of the embedded queue to commands on this machine. A queue on servers needs none.
 func (a *App) openControl(ctx context.Context) error {
 	q, mine := a.queue.(embedded)
 	if !mine || a.dir == nil {
@@ -53,7 +53,7 @@ func (a *App) openControl(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("tell commands on this machine where to ask: %w", err), ln.Close())
 	}
 	if err := private.Write(a.dir.File(controlFile), raw); err != nil { // a full disk is no reason not to serve what can be read
-		a.log.Warn("commands on this machine cannot be told where to ask; a backup of what is accepted needs a stop until the next start", zap.Error(err))
+		a.log.Warn("control.json could not be written; until a restart, a backup of the message queue needs this process to be stopped", zap.Error(err))
 		return ignoreClosed(ln.Close())
 	}
 	mux := http.NewServeMux()
@@ -68,12 +68,12 @@ func (a *App) openControl(ctx context.Context) error {
 	return nil
 }
 
-// answerDump writes a dump to whoever knows the word. One that cannot be written to its end breaks the
-// connection, so that nobody takes what has come for all; so does a reader that stands still.
+// answerDump writes a dump to a caller who has the token. When the dump fails, or one write takes longer than
+// stalled, the connection is aborted: otherwise the caller would take a part of the dump for the whole.
 func answerDump(word string, dump func(context.Context, io.Writer) error, stalled time.Duration, log *zap.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+word)) != 1 {
-			http.Error(w, "who asks has to know the word in "+controlFile, http.StatusUnauthorized)
+			http.Error(w, "the bearer token of "+controlFile+" is needed", http.StatusUnauthorized)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), dumpTimeout)
@@ -85,7 +85,7 @@ func answerDump(word string, dump func(context.Context, io.Writer) error, stalle
 	})
 }
 
-// patient gives each write a deadline of its own.
+// patient gives each write its own deadline, wait after the write began.
 type patient struct {
 	w       io.Writer
 	control *http.ResponseController
@@ -99,7 +99,8 @@ func (p *patient) Write(b []byte) (int, error) {
 	return p.w.Write(b)
 }
 
-// dumpOfRunning asks the process that has the data directory for a dump of its queue.
+// dumpOfRunning copies the dump of the queue from the process that runs on the data directory; file is its
+// controlFile.
 func dumpOfRunning(ctx context.Context, file string, w io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, dumpTimeout)
 	defer cancel()

@@ -20,7 +20,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// commands answers dumps on loopback and returns the file that tells where.
+// commands serves dumps on loopback and returns the control file with its address.
 func commands(t *testing.T, stalled time.Duration, dump func(context.Context, io.Writer) error) (file string, at *httptest.Server) {
 	t.Helper()
 	at = httptest.NewServer(answerDump("the word", dump, stalled, zap.NewNop()))
@@ -32,8 +32,8 @@ func commands(t *testing.T, stalled time.Duration, dump func(context.Context, io
 	return file, at
 }
 
-// TestADumpIsWholeOrFails: a dump that the process could not write to its end is no dump for who asked,
-// however much of it has come.
+// TestADumpIsWholeOrFails: the reader of a dump gets an error when the process fails in the middle, whatever part
+// has arrived.
 func TestADumpIsWholeOrFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
@@ -61,8 +61,8 @@ func TestADumpIsWholeOrFails(t *testing.T) {
 	}
 }
 
-// TestWhoTakesADumpAndStandsStill: a backup that was stopped in its middle does not keep the queue from
-// being emptied for good.
+// TestWhoTakesADumpAndStandsStill: a reader that stops in the middle is cut off; otherwise the queue could drop no
+// record any more.
 func TestWhoTakesADumpAndStandsStill(t *testing.T) {
 	ended := make(chan error, 1)
 	_, at := commands(t, 50*time.Millisecond, func(ctx context.Context, w io.Writer) error {

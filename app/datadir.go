@@ -26,17 +26,18 @@ const (
 	certsDir    = "certs"
 )
 
-// ErrInUse is wrapped when another process has the data directory.
+// ErrInUse is wrapped by OpenDataDir and TakeDataDir when another process has locked the data directory.
 var ErrInUse = errors.New("is in use by another gochat")
 
-// dataDir is the folder that belongs to one running process.
+// dataDir is the data directory, locked for this process until Close.
 type dataDir struct {
 	path string
 	lock *flock.Flock
 }
 
-// OpenDataDir makes the folder when it is missing and takes it for this
-// process. It changes nothing in a folder that it cannot have, or into which a restore was cut off.
+// OpenDataDir makes the data directory when it is missing, narrows its mode to 0700, and locks it for this
+// process. It returns an error that wraps ErrInUse when another process has the directory, private.ErrOpen when
+// the directory is not GoChat's alone, and backup.ErrCut when a restore into it was cut off.
 func OpenDataDir(path string) (*dataDir, error) {
 	d, err := TakeDataDir(path)
 	if err != nil {
@@ -48,7 +49,8 @@ func OpenDataDir(path string) (*dataDir, error) {
 	return d, nil
 }
 
-// TakeDataDir is OpenDataDir for who finishes restores.
+// TakeDataDir is OpenDataDir without the check for a restore that was cut off: it is for a restore, which
+// finishes that one.
 func TakeDataDir(path string) (*dataDir, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -75,7 +77,7 @@ func TakeDataDir(path string) (*dataDir, error) {
 	return &dataDir{path: abs, lock: lock}, nil
 }
 
-// Cause leaves the path out of a file error that the sentence names already.
+// Cause returns the reason of a file error without the path, for messages that name the path already.
 func Cause(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
@@ -93,14 +95,14 @@ func (d *dataDir) Close() error {
 	return nil
 }
 
-// secrets are what a laptop's process makes for itself.
+// secrets are the token keys that a process without auth.keys generates and keeps in secretsFile.
 type secrets struct {
-	// TokenKeys sign and check tokens, by key id; ActiveKey signs.
+	// TokenKeys check tokens, by key id; the one with the id ActiveKey signs new tokens.
 	TokenKeys map[string]string `json:"tokenKeys"`
 	ActiveKey string            `json:"activeKey"`
 }
 
-// secrets reads the generated secrets, or makes them on the first start.
+// secrets reads the generated secrets, or generates them when the file is missing.
 func (d *dataDir) secrets() (secrets, error) {
 	file := d.File(secretsFile)
 	if err := private.Existing(file); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// patience is how long anything may take on a machine that has much else to do.
+// patience bounds every wait of a test; it is long because the machine may be busy.
 const patience = time.Minute
 
 func config(t *testing.T) *app.Config {
@@ -25,7 +25,7 @@ func config(t *testing.T) *app.Config {
 	return cfg
 }
 
-// embed runs GoChat until the test's end, or until stop is called, which returns what Run returned.
+// embed runs GoChat until the test ends or stop is called; stop asserts how Run returned.
 func embed(t *testing.T, cfg *app.Config, opts ...app.Option) (at *client.Server, stop func()) {
 	t.Helper()
 	a, err := app.New(cfg, opts...)
@@ -64,8 +64,8 @@ func embed(t *testing.T, cfg *app.Config, opts ...app.Option) (at *client.Server
 	return at, stop
 }
 
-// talk has one user say something to another one, who hears it on a socket; with returns the token of
-// a user, nil: the one that registering has given.
+// talk registers two users, sends a message from one to the other and waits for it on a socket. with returns the
+// token that a user is to use; nil: the token of the registration.
 func talk(t *testing.T, at *client.Server, with func(userID string) string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -104,7 +104,7 @@ func talk(t *testing.T, at *client.Server, with func(userID string) string) {
 	assert.Equal(t, people["ann"].UserID, heard.SenderID)
 }
 
-// figures is what a gateway on loopback shows of its process.
+// figures returns the text of /metrics.
 func figures(t *testing.T, at *client.Server) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.URL+"/metrics", nil)

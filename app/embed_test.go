@@ -51,7 +51,7 @@ func TestEmbeddedWithALogger(t *testing.T) {
 	assert.Empty(t, seen.FilterLevelExact(zap.DebugLevel).All(), "and log.level holds")
 }
 
-// counted is a transport that counts what is published to the pipeline.
+// counted is a transport that counts the records that are published to the pipeline.
 type counted struct {
 	mq.Transport
 	sends  atomic.Int64
@@ -93,7 +93,7 @@ func TestEmbeddedWithATransport(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist, "there is no other queue")
 }
 
-// followed is a cache that counts what it is told of.
+// followed is a cache that counts the stored messages that it is told of.
 type followed struct {
 	cache.Cache
 	messages atomic.Int64
@@ -104,7 +104,7 @@ func (f *followed) Follow(ctx context.Context, done []store.Committed) error {
 	return f.Cache.Follow(ctx, done)
 }
 
-// seated are sessions that count who sits down.
+// seated is a session registry that counts the sessions put into it.
 type seated struct {
 	cache.Sessions
 	puts atomic.Int64
@@ -125,7 +125,7 @@ func TestEmbeddedWithACache(t *testing.T) {
 	assert.Positive(t, sessions.puts.Load())
 }
 
-// badges are tokens "badge USER" that the test issues; those of GoChat itself are no good then.
+// badges is a Verifier of tokens "badge-USER", which the test makes. It refuses the tokens that GoChat issues.
 type badges struct{}
 
 func (badges) Verify(_ context.Context, token string) (auth.Identity, error) {
@@ -150,7 +150,7 @@ func TestEmbeddedWithAVerifier(t *testing.T) {
 
 func TestEmbeddedWithSomeRoles(t *testing.T) {
 	t.Parallel()
-	cfg := config(t) // what roles share with others of their kind has to be said
+	cfg := config(t) // without all roles, token keys and a shared cache must be given
 	cfg.Auth.Keys, cfg.Auth.ActiveKey = map[string]string{"k1": strings.Repeat("k", 32)}, "k1"
 	at, stop := embed(t, cfg, app.WithRoles(app.RoleGateway, app.RoleRepo, app.RoleLogic, app.RoleMessage, app.RoleFanout),
 		app.WithCache(memory.New(memory.Config{Bytes: 16 << 20}), memory.NewSessions(time.Now)))
@@ -160,7 +160,7 @@ func TestEmbeddedWithSomeRoles(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(cfg.DataDir, "secrets.json"), "the keys were given")
 }
 
-// TestWhatCannotBeEmbedded is refused before anything is touched.
+// TestWhatCannotBeEmbedded: New refuses roles and settings that cannot work, and changes nothing on the disk.
 func TestWhatCannotBeEmbedded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -184,7 +184,7 @@ func TestWhatCannotBeEmbedded(t *testing.T) {
 	}
 }
 
-// TestRunSaysWhyItDidNotStart, and is never ready.
+// TestRunSaysWhyItDidNotStart: when the start fails, Run returns the reason and Ready stays open.
 func TestRunSaysWhyItDidNotStart(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)

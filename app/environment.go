@@ -7,7 +7,7 @@ import (
 
 var environmentName = regexp.MustCompile(`^[a-z0-9-]{0,32}$`)
 
-// checkEnvironment looks at a name that goes into names of four kinds of servers.
+// checkEnvironment checks that the environment can be a part of names at etcd, Kafka, Redis and Redis streams.
 func (c *Config) checkEnvironment() error {
 	if environmentName.MatchString(c.Environment) {
 		return nil
@@ -15,7 +15,7 @@ func (c *Config) checkEnvironment() error {
 	return fmt.Errorf("environment %q: must be empty, or 1 to 32 lower-case letters, digits and hyphens", c.Environment)
 }
 
-// nameEnvironment hands the environment to all that have names at servers.
+// nameEnvironment copies the environment to the settings of all parts that have names at servers.
 func (c *Config) nameEnvironment() {
 	c.Registry.Environment = c.Environment
 	c.KV.Environment = c.Environment

@@ -8,8 +8,8 @@ import (
 	"github.com/gochat/gochat/infra/health"
 )
 
-// lacks tells the log what a process does without, once when that begins and once when it is
-// over. It is for one goroutine.
+// lacks logs each dependency once when its state becomes down or degraded, and once when it is ok again. It is not
+// safe for concurrent use.
 type lacks struct {
 	log   *zap.Logger
 	since map[string]lack // by dependency
@@ -20,7 +20,7 @@ type lack struct {
 	at   time.Time
 }
 
-// tell takes the answers of all dependencies.
+// tell logs the changes since the last call; answers are those of all dependencies, by name.
 func (l *lacks) tell(answers map[string]error, now time.Time) {
 	for name, word := range health.Summarize(answers).Checks {
 		was, lacking := l.since[name]

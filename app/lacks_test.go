@@ -13,8 +13,8 @@ import (
 	"github.com/gochat/gochat/infra/health"
 )
 
-// TestWhatAProcessGoesOnWithoutIsToldOnce, when it begins, when it gets worse, and when it is
-// over.
+// TestWhatAProcessGoesOnWithoutIsToldOnce: a dependency is logged once when it fails, once when
+// its state gets worse, and once when it is ok again.
 func TestWhatAProcessGoesOnWithoutIsToldOnce(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	l := lacks{log: zap.New(core), since: map[string]lack{}}

@@ -11,7 +11,7 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// readers are the groups whose lag is shown. Others may have groups on the same queue.
+// readers are GoChat's own consumer groups. Only their lag is shown: other programs may have groups on the queue.
 var readers = []mq.Reader{
 	{Topic: contracts.TopicUpstream, Group: contracts.GroupMessage},
 	{Topic: contracts.TopicFanout, Group: contracts.GroupFanout},
@@ -20,8 +20,8 @@ var readers = []mq.Reader{
 	{Topic: contracts.TopicPoison, Group: contracts.GroupPoison},
 }
 
-// lagCollector shows how far each group is behind. Of several janitors the one that
-// leads does: figures of several would be added up by whoever sums them.
+// lagCollector exports the lag of each consumer group. Only the janitor's leader exports it: the lag is the same
+// wherever it is asked for, and a sum over several processes would be a multiple of it.
 type lagCollector struct {
 	queue queue
 	leads *atomic.Bool
@@ -33,7 +33,7 @@ var lagDesc = prometheus.NewDesc("gochat_queue_lag",
 // Describe implements prometheus.Collector, as Collect does.
 func (lagCollector) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
 
-// Collect asks the queue; without an answer there are no figures.
+// Collect asks the queue for at most 5 s, and exports nothing when the queue does not answer.
 func (l lagCollector) Collect(ch chan<- prometheus.Metric) {
 	if !l.leads.Load() {
 		return
@@ -43,7 +43,7 @@ func (l lagCollector) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	lag, err := l.queue.Lag(ctx, readers...)
 	if err != nil {
-		return // readiness says that it does not answer
+		return // the readiness check of the queue reports the error
 	}
 	for r, n := range lag {
 		ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(n), r.Topic, r.Group)

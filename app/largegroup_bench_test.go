@@ -30,9 +30,9 @@ const (
 	benchGroup    = 7
 )
 
-// BenchmarkLargeGroup says what a group of 100,000 members, 10,000 of them online on four
-// gateways, costs those who chat in pairs meanwhile. Segments with and without messages to the
-// group take turns, so that both see the same machine.
+// BenchmarkLargeGroup measures how much a group of 100,000 members, 10,000 of them online on four
+// gateways, delays the messages of pairs in single chats. Segments with and without messages to
+// the group alternate, so that both see the same state of the machine.
 func BenchmarkLargeGroup(b *testing.B) {
 	for _, perSecond := range []int{1, 4} {
 		b.Run(fmt.Sprintf("messages=%d/s", perSecond), func(b *testing.B) {
@@ -60,7 +60,7 @@ func BenchmarkLargeGroup(b *testing.B) {
 	}
 }
 
-// largeGroup is a whole process with gateways that only count.
+// largeGroup is a process without the role gateway; counters take the place of four gateways.
 type largeGroup struct {
 	b    *testing.B
 	a    *App
@@ -72,7 +72,7 @@ type largeGroup struct {
 	slowest   atomic.Int64 // ns from a send to its last delivery
 
 	mu   sync.Mutex
-	took []time.Duration // of the pairs
+	took []time.Duration // latencies of the pairs' messages
 }
 
 func newLargeGroup(b *testing.B) *largeGroup {
@@ -104,7 +104,7 @@ func newLargeGroup(b *testing.B) *largeGroup {
 
 func gatewayName(i int) string { return "bench-" + strconv.Itoa(i) }
 
-// populate fills the database, as years would.
+// populate fills the database with users, chats and the group.
 func (g *largeGroup) populate() {
 	d, err := db.Open(g.b.Context(), db.Config{Path: g.a.cfg.DBPath(g.a.dir.path)}, zap.NewNop())
 	require.NoError(g.b, err)
@@ -127,7 +127,7 @@ func (g *largeGroup) populate() {
 	}
 }
 
-// gateway registers one gateway and counts what comes to it.
+// gateway registers one gateway and counts the records in its topic.
 func (g *largeGroup) gateway(i int) {
 	ctx, name := g.b.Context(), gatewayName(i)
 	topic := contracts.TopicDownstream(name)
@@ -220,8 +220,8 @@ func (g *largeGroup) send(sender, receiver int64, conv string) {
 	require.NoError(g.b, g.a.queue.Publisher().Publish(contracts.TopicUpstream, msg))
 }
 
-// chat lets every pair say ten messages a second for a while, and the group so many, and
-// returns how long the pairs' messages took.
+// chat sends ten messages a second in every pair and some in the group for a while, and returns
+// the latencies of the pairs' messages.
 func (g *largeGroup) chat(d time.Duration, toGroup int) []time.Duration {
 	end := time.Now().Add(d)
 	var talking sync.WaitGroup

@@ -8,11 +8,12 @@ import (
 	"github.com/gochat/gochat/infra/registry"
 )
 
-// Load fills cfg, which holds the defaults, from all sources, and validates it. Flags, the
-// environment and the file say where etcd is; etcd is then asked for what processes share.
+// Load fills cfg, which holds the defaults, from all sources, and validates it. When flags, the environment or
+// the file set registry.endpoints, the shared settings are read from etcd first; without an answer of etcd Load
+// returns an error.
 func Load(ctx context.Context, src conf.Source, cfg *Config) (*conf.Loaded, error) {
 	first := DefaultConfig()
-	if _, err := conf.Load(src, first); err != nil { // not validated: what is missing may be at etcd
+	if _, err := conf.Load(src, first); err != nil { // not validated: a missing setting may be at etcd
 		return nil, err
 	}
 	if first.Registry.Enabled() {
@@ -29,7 +30,7 @@ func Load(ctx context.Context, src conf.Source, cfg *Config) (*conf.Loaded, erro
 	return LoadWith(src, cfg)
 }
 
-// LoadWith is Load with shared values that are known already, or without any.
+// LoadWith is Load without a call to etcd: src.Shared has the shared settings, or is empty.
 func LoadWith(src conf.Source, cfg *Config) (*conf.Loaded, error) {
 	if err := conf.CheckShared(src.Shared, Settings); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)

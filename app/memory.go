@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// memoryEvery is how often it is looked whether memory can be given back.
+	// memoryEvery is the time between two checks whether the heap has memory to return.
 	memoryEvery = 10 * time.Second
-	// memorySpare is what the heap may hold beside what lives on it, in any case.
+	// memorySpare is the unused memory, in bytes, that the heap may always keep.
 	memorySpare = 16 << 20
 )
 
-// memory is what the heap is, in bytes.
+// memory is the state of the heap, in bytes.
 type memory struct {
-	allocated uint64 // since the start
-	live      uint64 // as the last collection found it
-	resident  uint64 // not given back to the system
+	allocated uint64 // in total since the start
+	live      uint64 // at the last collection
+	resident  uint64 // not returned to the system
 }
 
 func readMemory() memory {
@@ -33,19 +33,20 @@ func readMemory() memory {
 	}
 }
 
-// idle says whether a burst is over: much less than the heap was allocated since an earlier moment.
+// idle reports whether a burst is over: since earlier, less was allocated than a quarter of the heap and
+// memorySpare.
 func (m memory) idle(earlier memory) bool {
 	return m.allocated-earlier.allocated < m.resident/4+memorySpare
 }
 
-// spare says whether the heap holds much more than what lives on it, and more than was left when
-// memory was given back before: what is in use in parts stays.
+// spare reports whether returning memory is worth it: the heap is more than twice what lives on it, and has grown
+// by an eighth since the last return, after which left bytes stayed. Pages that are partly in use stay each time.
 func (m memory) spare(left uint64) bool {
 	return m.resident > 2*m.live+memorySpare && m.resident > left+left/8
 }
 
-// giveMemoryBack returns the memory of a burst to the system once the burst is over. The runtime does so
-// by itself only after collections, which are minutes apart in a process that has little to do.
+// giveMemoryBack returns the memory of a burst to the system once the burst is over, until ctx is done. The
+// runtime does that only after collections, which are minutes apart in a process that has little to do.
 func giveMemoryBack(ctx context.Context) error {
 	ticker := time.NewTicker(memoryEvery)
 	defer ticker.Stop()

@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/infra/idgen"
 )
 
-// leadsMetric shows whether this process does the chores that one does for all.
+// leadsMetric exports whether this process is the janitor's leader.
 func leadsMetric(leads *atomic.Bool) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gochat_janitor_leads", Help: "1 while this process does the chores that one does for all.",
@@ -27,8 +27,8 @@ func leadsMetric(leads *atomic.Bool) prometheus.Collector {
 	})
 }
 
-// onlineUsers shows how many users are online, where somebody counts them.
-type onlineUsers struct{ census *janitor.Census }
+// onlineUsers exports how many users are online, in the process that counts them: the janitor's leader.
+type onlineUsers struct{ onlineCount *janitor.OnlineCount }
 
 var onlineDesc = prometheus.NewDesc("gochat_online_users",
 	"Users who have an open socket on any gateway, counted every 15 s by the process that does the chores, at most a minute ago. "+
@@ -38,14 +38,14 @@ var onlineDesc = prometheus.NewDesc("gochat_online_users",
 // Describe implements prometheus.Collector, as Collect does.
 func (onlineUsers) Describe(ch chan<- *prometheus.Desc) { ch <- onlineDesc }
 
-// Collect shows the last count; where there is none, there is no figure.
+// Collect exports the last count, and nothing when there is no recent one.
 func (o onlineUsers) Collect(ch chan<- prometheus.Metric) {
-	if n, known := o.census.Users(); known {
+	if n, known := o.onlineCount.Users(); known {
 		ch <- prometheus.MustNewConstMetric(onlineDesc, prometheus.GaugeValue, float64(n))
 	}
 }
 
-// idMetrics are those of the generator of ids.
+// idMetrics returns the metrics of the id generator.
 func idMetrics(ids *idgen.Generator) []prometheus.Collector {
 	counter := func(name, help string, of func(idgen.Stats) uint64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of(ids.Stats())) })
@@ -57,7 +57,7 @@ func idMetrics(ids *idgen.Generator) []prometheus.Collector {
 	}
 }
 
-// leaseMetric shows for how long a claimed worker id is ours without another word of the registry.
+// leaseMetric exports how long the lease of the worker id still holds when the registry does not renew it.
 func leaseMetric(deadline func() time.Time) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gochat_registry_worker_id_lease_seconds",
@@ -71,7 +71,7 @@ func leaseMetric(deadline func() time.Time) prometheus.Collector {
 	})
 }
 
-// rosterMetrics count lists of groups' members, by whether they were remembered.
+// rosterMetrics count the hits and misses of the roster.
 func rosterMetrics(of *roster.Roster) []prometheus.Collector {
 	counter := func(outcome string, count func() uint64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -85,7 +85,8 @@ func rosterMetrics(of *roster.Roster) []prometheus.Collector {
 	}
 }
 
-// newReloads counts configurations that were read again, by what caused it.
+// newReloads counts reloads of the configuration by source and outcome. Every combination begins at 0, so that an
+// alert sees the first one.
 func newReloads() *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gochat_config_reloads_total",
@@ -99,7 +100,7 @@ func newReloads() *prometheus.CounterVec {
 	return c
 }
 
-// states shows how each dependency is.
+// states exports the state of each dependency.
 type states struct{ checks *health.Checks }
 
 var stateDesc = prometheus.NewDesc("gochat_dependency_state",
@@ -108,7 +109,8 @@ var stateDesc = prometheus.NewDesc("gochat_dependency_state",
 // Describe implements prometheus.Collector, as Collect does.
 func (states) Describe(ch chan<- *prometheus.Desc) { ch <- stateDesc }
 
-// Collect shows what was answered last, or asks all dependencies, which has a bound of its own.
+// Collect exports the recent answers of the checks, or asks the dependencies when there are none; the timeout of
+// the checks bounds it.
 func (s states) Collect(ch chan<- prometheus.Metric) {
 	for name, word := range health.Summarize(s.checks.Recent(context.Background())).Checks {
 		for _, state := range []string{health.WordOK, health.WordDegraded, health.WordDown} {
@@ -121,14 +123,14 @@ func (s states) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// dataSizes shows what embedded stores take, and how much room there is.
+// dataSizes exports the sizes of the embedded stores, and the free space of their disk.
 type dataSizes struct {
 	dir string
-	// stores are files and folders by the names of the stores that they are of.
+	// stores maps the name of a store to its files and folders.
 	stores map[string][]string
 }
 
-// newDataSizes is of a data directory; database is SQLite's file, and empty where there is none.
+// newDataSizes measures the data directory dir. database is SQLite's file; empty: the database is not embedded.
 func newDataSizes(dir, database string) dataSizes {
 	stores := map[string][]string{"queue": {filepath.Join(dir, QueueDir)}}
 	if database != "" {
@@ -150,7 +152,7 @@ func (dataSizes) Describe(ch chan<- *prometheus.Desc) {
 	ch <- diskDesc
 }
 
-// Collect looks at the files; a file that goes meanwhile counts nothing.
+// Collect adds up the sizes of the files; a file that is removed meanwhile counts as 0.
 func (d dataSizes) Collect(ch chan<- prometheus.Metric) {
 	for store, paths := range d.stores {
 		total := int64(0)
@@ -165,11 +167,11 @@ func (d dataSizes) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// bytesBelow is the size of a file, or of all files below a folder, as far as they can be seen.
+// bytesBelow returns the size of a file, or of all files below a folder. Files that cannot be read count as 0.
 func bytesBelow(path string) (total int64) {
 	_ = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return nil //nolint:nilerr // it is gone, and counts nothing
+			return nil //nolint:nilerr // the file is gone, and counts as 0
 		}
 		info, err := entry.Info()
 		if err == nil && info.Mode().IsRegular() {

@@ -4,7 +4,7 @@ package app
 
 import "syscall"
 
-// room is how much is free for this process on the disk of a folder, and how large that is.
+// room returns the bytes that this process may still write to the disk of a folder, and the disk's size in bytes.
 func room(dir string) (free, size uint64, ok bool) {
 	var s syscall.Statfs_t
 	if syscall.Statfs(dir, &s) != nil {

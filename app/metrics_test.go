@@ -22,7 +22,7 @@ import (
 	"github.com/gochat/gochat/infra/idgen"
 )
 
-// figures are the values of collectors, by name and labels.
+// figures returns the values of collectors, by name and label values.
 func figures(t *testing.T, of ...prometheus.Collector) map[string]float64 {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -77,7 +77,7 @@ func TestIDsAreCounted(t *testing.T) {
 			}
 			return 1, nil
 		},
-		Now: func() time.Time { // goes on a millisecond at every tenth look
+		Now: func() time.Time { // a millisecond later at every tenth call
 			reads++
 			return clock.Add(time.Duration(reads/10) * time.Millisecond)
 		},
@@ -118,7 +118,7 @@ func TestSizesOfStoresAreShown(t *testing.T) {
 	assert.NotContains(t, fmt.Sprint(figures(t, newDataSizes(dir, ""))), "database", "it is on a server")
 }
 
-// TestReloadsAreCounted: what is refused by one of those who are tuned is taken by none.
+// TestReloadsAreCounted by source and outcome. When one tune refuses a configuration, all go back to the earlier one.
 func TestReloadsAreCounted(t *testing.T) {
 	var failing error
 	next, loaded := DefaultConfig(), &conf.Loaded{}
@@ -148,7 +148,7 @@ func TestReloadsAreCounted(t *testing.T) {
 	assert.Zero(t, r.now.WorkerID, "it needs a restart")
 }
 
-// noMembers has only empty groups.
+// noMembers returns an empty list of members for every group.
 type noMembers struct{ roster.Members }
 
 func (noMembers) ListMemberIDs(context.Context, *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/gochat/gochat/infra/registry"
 )
 
-// nameProcess gives the process the name that people know it by. It is first: from when an address is
-// open others ask for it.
+// nameProcess sets the name that people see. It is the first step of the start, because metrics, status and logs
+// use the name as soon as the first address is open.
 func (a *App) nameProcess(context.Context) error {
 	if a.name = a.cfg.Name; a.name != "" {
 		return nil
@@ -26,13 +26,12 @@ func (a *App) nameProcess(context.Context) error {
 	return nil
 }
 
-// replica is the name of this process's part of a role, which no other replica
-// has at the same time.
+// replica returns the name of a role in this process; no other living process has the same one.
 func (a *App) replica(role string) string { return role + "-" + a.slot }
 
-// claimNames claims what this process is known by. A name of its own is refused when
-// another process that lives has it. Without one it gets a number, of a dead process of
-// the same roles first: what that left open is then ended at once.
+// claimNames leases this process's names at etcd. A configured name is refused while another living process has it.
+// Without a configured name the process gets a slot, first one of a dead process with the same roles: reusing that
+// name fences the outboxes that the dead process left open.
 func (a *App) claimNames(ctx context.Context) error {
 	a.slot = a.name
 	if a.cfg.Name == "" {
@@ -64,7 +63,7 @@ func (a *App) claimNames(ctx context.Context) error {
 	return nil
 }
 
-// nameTaken says what to do when a name is another process's.
+// nameTaken adds to ErrNameTaken what the operator can do; other errors are returned as they are.
 func nameTaken(err error) error {
 	if !errors.Is(err, registry.ErrNameTaken) {
 		return err
@@ -72,14 +71,14 @@ func nameTaken(err error) error {
 	return fmt.Errorf("%w; end that one, or give this one a name of its own (setting name, GOCHAT_NAME)", err)
 }
 
-// named reports whether a process must have the name of its part of a role to itself: it publishes, and
-// whoever opens an outbox ends the one of that name before it, or it answers calls under it.
+// named reports whether the role's name in a process must be unique: an outbox fences an earlier one of the same
+// name, and services are registered by name.
 func (r role) named() bool { return r.needs&needsOutbox != 0 || len(r.provides) > 0 }
 
 // publishes reports whether this process opens outboxes.
 func (a *App) publishes() bool { return a.roles.need(needsOutbox) }
 
-// holdName keeps a name until the process ends, and ends the process when it is lost.
+// holdName keeps the lease of a name until the process stops, and ends the process when the lease is lost.
 func (a *App) holdName(name *registry.Name) {
 	a.stack.Go("name "+name.String(), func(ctx context.Context) error {
 		select {
@@ -91,8 +90,8 @@ func (a *App) holdName(name *registry.Name) {
 	})
 }
 
-// nameAlone is for a process that has no registry to ask: on its host it is the first,
-// the second, … that lives on the same queue, or the only one of its own name.
+// nameAlone names a process without a registry, unique among the processes of this host that use the same queue: by
+// its configured name, or by the lowest free slot. Queues without fencing need no such name.
 func (a *App) nameAlone() error {
 	a.slot = a.name
 	fences := a.cfg.MQ.kind().fences
@@ -119,7 +118,7 @@ func (a *App) nameAlone() error {
 	return nil
 }
 
-// leaveSeat gives a seat to others at the process's end; nil: there is none.
+// leaveSeat frees the seat, which holds the name on this host, when the process stops; nil: there is none.
 func (a *App) leaveSeat(seat io.Closer) {
 	if seat != nil {
 		a.stack.Push("name "+a.slot, func(context.Context) error { return seat.Close() })

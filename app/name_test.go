@@ -13,8 +13,8 @@ import (
 	"github.com/gochat/gochat/infra/registry"
 )
 
-// TestANameIsOneProcess: also where no registry is there to ask, a second process of this host by
-// the same name is refused, on the same queue and as long as the first lives.
+// TestANameIsOneProcess: without a registry, a second process of this host with the same name on
+// the same queue is refused while the first one lives.
 func TestANameIsOneProcess(t *testing.T) {
 	t.Parallel()
 	start := func(name, broker string) (*App, error) {

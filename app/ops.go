@@ -15,27 +15,28 @@ import (
 	"github.com/gochat/gochat/infra/health"
 )
 
-// DebugConfig opens the runtime's profiles to those who may reach its address.
+// DebugConfig configures the server of the Go runtime's profiles.
 type DebugConfig struct {
-	// Listen is host:port of net/http/pprof; empty is off. It asks nobody who they
-	// are, so it belongs on loopback.
+	// Listen is host:port of net/http/pprof; empty is off. Requests are not
+	// authenticated, so it belongs on loopback.
 	Listen string `mapstructure:"listen"`
 }
 
-// OpsConfig opens what machines ask of a process: /livez, /healthz, /readyz and /metrics.
-// A gateway serves them on its own address as well when that is loopback, or gateway.serve_ops is set.
+// OpsConfig configures the server for monitoring: /livez, /healthz, /readyz and /metrics. A gateway serves
+// /readyz and /metrics on its own address as well when that is loopback, or gateway.serve_ops is set.
 type OpsConfig struct {
-	// Listen is host:port; empty is off. Who may reach it may ask for health and metrics.
+	// Listen is host:port; empty is off. Health and metrics are not authenticated there.
 	Listen string `mapstructure:"listen"`
-	// DrainDelay is for how long a process that is told to stop goes on as before while it
-	// says that it is not ready, so that balancers have found another one when it closes.
+	// DrainDelay is how long a process that is told to stop goes on as before while it
+	// reports that it is not ready, so that load balancers choose others before it closes.
 	DrainDelay time.Duration `mapstructure:"drain_delay"`
-	// Token lets its bearer see profiles, the status page and the log's level, and change that, where
-	// ops.listen is not on loopback; empty: nobody can.
+	// Token lets its bearer see the profiles and the status page, and see and change the log's level, where
+	// ops.listen is not on loopback. Empty: nobody can do so there.
 	Token string `mapstructure:"token" secret:"true"`
 }
 
-// operations answers machines, and people with the right to it: a process is asked on ops.listen.
+// operations is the handler of ops.listen: health and metrics for everybody, profiles, the log's level and the
+// status page for requests that access lets through.
 func (a *App) operations(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	may := newAccess(at, a.cfg.Ops.Token)
@@ -64,7 +65,7 @@ func writeState(w http.ResponseWriter, state health.State, log *zap.Logger) {
 	}
 }
 
-// longestAnswer bounds an answer to machines and operators, such as a profile that takes minutes.
+// longestAnswer bounds the time to write an answer. A profile may take minutes.
 const longestAnswer = 10 * time.Minute
 
 func serveHTTP(ctx context.Context, ln net.Listener, handler http.Handler) error {

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// tokenMin is how many bytes ops.token has at least: it is guessed against nothing but the speed
-// of the network.
+// tokenMin is the shortest ops.token, in bytes. Guesses are not limited in number, so the token must be long.
 const tokenMin = 16
 
 func (c OpsConfig) validate() error {
@@ -20,24 +19,24 @@ func (c OpsConfig) validate() error {
 	return nil
 }
 
-// access guards what tells of the inside of a process, or changes it. It is let through to whoever
-// has the token, and on an address that only this machine reaches to everybody.
+// access guards what shows or changes the inside of a process. It lets a request through that carries the token,
+// and on a loopback listener every request of this machine that carries none.
 type access struct {
 	local bool     // the listener is on loopback
 	token [32]byte // SHA-256 of the token
-	asks  bool     // there is a token
+	asks  bool     // ops.token is set
 }
 
-// newAccess is that of a listener.
+// newAccess returns the guard of a listener; an empty token lets nobody through by token.
 func newAccess(at net.Addr, token string) access {
 	tcp, ok := at.(*net.TCPAddr)
 	return access{local: ok && tcp.IP.IsLoopback(), token: sha256.Sum256([]byte(token)), asks: token != ""}
 }
 
-// open reports whether anybody can be let through at all.
+// open reports whether any request can be let through.
 func (a access) open() bool { return a.local || a.asks }
 
-// refusal is the status of the answer to a request that is not let through, and 0 for one that is.
+// refusal returns 0 when the request is let through, else the HTTP status of the refusal.
 func (a access) refusal(r *http.Request) int {
 	if !a.open() {
 		return http.StatusNotFound
@@ -58,7 +57,7 @@ func (a access) refusal(r *http.Request) int {
 	return http.StatusForbidden
 }
 
-// bearer is the token of a request.
+// bearer returns the bearer token of a request, and whether there is one.
 func bearer(r *http.Request) (token string, given bool) {
 	const scheme = "bearer "
 	h := r.Header.Get("Authorization")
@@ -68,8 +67,9 @@ func bearer(r *http.Request) (token string, given bool) {
 	return strings.TrimSpace(h[len(scheme):]), true
 }
 
-// direct reports whether a request on loopback is this machine's own: not one that a proxy passes
-// on, and not one of a web page whose name was made to mean this machine.
+// direct reports whether a program of this machine sent a request on loopback by itself. A proxy adds headers to
+// the requests that it forwards. A web page of another site is told by Sec-Fetch-Site or, after DNS rebinding, by
+// a Host that is not a loopback name.
 func direct(r *http.Request) bool {
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
 		if r.Header.Get(name) != "" {
@@ -87,7 +87,7 @@ func direct(r *http.Request) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// guard lets requests through to next, or says why not.
+// guard passes requests that are let through to next, and answers the others with the reason.
 func (a access) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")

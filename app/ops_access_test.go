@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// TestWhoMaySeeTheInside: on loopback this machine's own programs, elsewhere who has the token.
+// TestWhoMaySeeTheInside: on loopback the programs of this machine, elsewhere the bearer of the token.
 func TestWhoMaySeeTheInside(t *testing.T) {
 	const token = "0123456789abcdef"
 	loopback, wide := "127.0.0.1", "0.0.0.0"
@@ -58,7 +58,7 @@ func TestWhoMaySeeTheInside(t *testing.T) {
 	}
 }
 
-// TestProfilesAreForNoPage: a page whose name was made to mean this machine reads no memory of it.
+// TestProfilesAreForNoPage: a web page cannot read profiles by DNS rebinding, a name that resolves to loopback.
 func TestProfilesAreForNoPage(t *testing.T) {
 	for name, c := range map[string]struct {
 		listen, host string
@@ -84,8 +84,8 @@ func TestATokenThatIsTooShort(t *testing.T) {
 	require.NotContains(t, err.Error(), "0123456789abcde")
 }
 
-// TestLogLevelByCall: a word that is no level changes nothing, and what the settings say wins when
-// it becomes another.
+// TestLogLevelByCall: a word that is no level changes nothing, and a change of log.level replaces the level of a
+// call.
 func TestLogLevelByCall(t *testing.T) {
 	level := zap.NewAtomicLevelAt(zapcore.InfoLevel)
 	core, _ := observer.New(level)

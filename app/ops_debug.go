@@ -6,8 +6,8 @@ import (
 	"net/http/pprof"
 )
 
-// openProfiles are the profiles for debug.listen. It asks nobody who they are; on loopback it refuses
-// web pages, which a browser on this machine would let read a dump of the memory.
+// openProfiles is the handler of debug.listen, which needs no token. On loopback it refuses requests of web pages:
+// otherwise a page in a browser on this machine could read a dump of the memory.
 func openProfiles(at net.Addr) http.Handler {
 	if may := newAccess(at, ""); may.local {
 		return may.guard(profiles())
@@ -15,8 +15,7 @@ func openProfiles(at net.Addr) http.Handler {
 	return profiles()
 }
 
-// profiles are the runtime's: /debug/pprof/ lists them; heap and goroutine are dumps, profile is
-// the CPU's.
+// profiles serves the profiles of the Go runtime below /debug/pprof/.
 func profiles() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

@@ -11,15 +11,14 @@ import (
 	"github.com/gochat/gochat/infra/health"
 )
 
-// A process beats every second; one that has not for so long does not get on. Machines that are
-// overloaded or stopped for a moment are given time.
+// The pulse of a process beats every beatEvery. A process without a beat for beatLimit is reported as not alive;
+// the limit is long, so that an overloaded or briefly stopped machine does not get its processes restarted.
 const (
 	beatEvery = time.Second
 	beatLimit = 20 * time.Second
 )
 
-// ownStart is the name of the check that says whether the process is between its start and its
-// stop.
+// ownStart names the check that is down before the start has ended and after the stop has begun.
 const ownStart = "start"
 
 var (
@@ -27,7 +26,7 @@ var (
 	errLeaving  = errors.New("the process is about to stop")
 )
 
-// watchHealth makes what the questions for life and readiness are answered from.
+// watchHealth starts the pulse for /livez and makes the checks for /readyz.
 func (a *App) watchHealth() {
 	a.pulse = health.NewPulse(beatEvery, beatLimit)
 	a.stack.Go("pulse", a.pulse.Run)
@@ -45,9 +44,9 @@ func (a *App) watchHealth() {
 	})
 }
 
-// leave begins the stop of a process: those who ask hear that it is not ready, and for
-// ops.drain_delay everything goes on, so that they send nobody new when it closes. A part that
-// fails meanwhile ends the wait.
+// leave begins the stop of a process: it reports that the process is not ready, and then waits for
+// ops.drain_delay while everything goes on, so that load balancers send new clients elsewhere. A part that fails
+// meanwhile ends the wait with its error.
 func (a *App) leave() error {
 	a.leaving.Store(true)
 	if a.gateway != nil {
@@ -71,7 +70,7 @@ func (a *App) leave() error {
 	}
 }
 
-// answerLive says whether the process gets on, whatever it depends on.
+// answerLive answers /livez: 503 when the pulse has stopped. Dependencies do not matter.
 func (a *App) answerLive(w http.ResponseWriter, _ *http.Request) {
 	state := health.State{Status: health.WordOK}
 	if err := a.pulse.Alive(); err != nil {
@@ -81,7 +80,8 @@ func (a *App) answerLive(w http.ResponseWriter, _ *http.Request) {
 	writeState(w, state, a.log)
 }
 
-// answerOne says how one dependency is; 404 when this process has none of that name, or not yet.
+// answerOne answers /readyz/{dependency} with the state of one dependency; 404 when this process has no
+// dependency of that name, or has not reached it in its start.
 func (a *App) answerOne(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("dependency")
 	known, err := a.checks.One(r.Context(), name)

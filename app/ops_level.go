@@ -12,15 +12,14 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// errLevel is wrapped by what is said of a word that is no level.
+// errLevel is wrapped by the error for a word that is no level.
 var errLevel = errors.New("must be debug, info, warn or error")
 
-// levelState is the answer about the log's level.
+// levelState is the body of answers at /log-level, and of a PUT there.
 type levelState struct {
-	// Level is what the log tells now.
+	// Level is the log's level now.
 	Level string `json:"level"`
-	// Configured is what the settings say. Another value of theirs takes the place of Level, and so
-	// does SIGHUP.
+	// Configured is the value of log.level. It replaces Level when the setting changes, and at SIGHUP.
 	Configured string `json:"configured"`
 }
 
@@ -33,7 +32,7 @@ func parseLevel(word string) (zapcore.Level, error) {
 	return 0, fmt.Errorf("level %.20q: %w", word, errLevel)
 }
 
-// set changes the level until the settings have another one than they have now, SIGHUP, or a step.
+// set changes the level. It holds until log.level changes, SIGHUP, SIGUSR1 or another set.
 func (l *loudness) set(word string) error {
 	level, err := parseLevel(word)
 	if err != nil {

@@ -13,15 +13,15 @@ import (
 	"github.com/gochat/gochat/infra/registry"
 )
 
-// serviceProcess is what every process is registered as, so that the status page can list all.
+// serviceProcess is the service name by which every process registers itself, so that the status page lists all.
 const serviceProcess = "process"
 
-// mountStatus adds the status page and what it shows to a server, for whom may lets through.
+// mountStatus adds the status page and its data to a server. may guards the data; the page has none.
 func (a *App) mountStatus(mux *http.ServeMux, may access) {
 	report := may.guard(status.JSON(a.report, a.log))
 	mux.Handle("GET /status.json", report)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		if may.open() { // the page itself tells nothing, and asks for the token
+		if may.open() { // the page has no data in it, and asks for the token
 			status.Page(w, r)
 			return
 		}
@@ -29,8 +29,8 @@ func (a *App) mountStatus(mux *http.ServeMux, may access) {
 	})
 }
 
-// statusAt is the status page for a gateway's own address. Where a proxy is in front everybody's
-// requests may come from this machine, and look like its own: only the token tells them apart.
+// statusAt is the status page on a gateway's own address. Behind a trusted proxy on this machine the requests of
+// all clients come from loopback, so there only the token lets a request through.
 func (a *App) statusAt(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	may := newAccess(at, a.cfg.Ops.Token)
@@ -39,7 +39,7 @@ func (a *App) statusAt(at net.Addr) http.Handler {
 	return mux
 }
 
-// report tells how this process is and, unless it is asked about it alone, how all are.
+// report returns the status of this process and, unless alone is true, of all processes.
 func (a *App) report(ctx context.Context, alone bool) (*status.Report, error) {
 	b, now := ThisBuild(), time.Now()
 	r := &status.Report{
@@ -68,7 +68,7 @@ func (a *App) report(ctx context.Context, alone bool) (*status.Report, error) {
 	return r, nil
 }
 
-// peers are the processes that etcd knows of, as last heard.
+// peers returns the processes that were last seen at etcd; it is empty without a registry.
 func (a *App) peers() []status.Peer {
 	out := []status.Peer{}
 	members := a.members.Load()
@@ -82,7 +82,7 @@ func (a *App) peers() []status.Peer {
 	return out
 }
 
-// listProcess makes this process known to the status pages of all, and follows who else is there.
+// listProcess registers this process at etcd for the status pages of all processes, and follows the list of them.
 func (a *App) listProcess(ctx context.Context) error {
 	if a.registry == nil {
 		return nil
@@ -105,7 +105,7 @@ func (a *App) listProcess(ctx context.Context) error {
 	return nil
 }
 
-// opsAddress is where people of the network find this process's status page; empty: nowhere.
+// opsAddress returns the host:port at which others find this process's status page; empty: ops.listen is off.
 func (a *App) opsAddress() string {
 	host, port, err := net.SplitHostPort(a.cfg.Ops.Listen)
 	if err != nil {
@@ -119,7 +119,7 @@ func (a *App) opsAddress() string {
 	return net.JoinHostPort(host, port)
 }
 
-// advertised is the host of rpc.advertise, which may have a port.
+// advertised returns the host of rpc.advertise, which is host or host:port.
 func advertised(address string) string {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		return host

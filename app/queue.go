@@ -13,16 +13,16 @@ import (
 	"github.com/gochat/gochat/routers/middleware"
 )
 
-// queue is a transport with what operators want to know of it.
+// queue is a transport with the methods that health checks, metrics and the janitor need.
 type queue interface {
 	mq.Transport
 	Health(ctx context.Context) error
 	Topics(ctx context.Context) ([]string, error)
-	// Lag is how far readers are behind the ends of their topics.
+	// Lag returns how far each reader's low-water mark is behind the end of its topic.
 	Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error)
 }
 
-// embedded is the log that this process has to itself.
+// embedded is the log in the data directory, which only this process uses.
 type embedded struct{ *stream.Stream }
 
 func (e embedded) Topics(context.Context) ([]string, error) { return e.Stream.Topics(), nil }
@@ -30,12 +30,12 @@ func (e embedded) Topics(context.Context) ([]string, error) { return e.Stream.To
 func (e embedded) Lag(_ context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
 	lag, out := e.Stream.Lag(), map[mq.Reader]uint64{}
 	for _, r := range of {
-		out[r] = lag[r.Topic][r.Group] // those who are not behind are not in it
+		out[r] = lag[r.Topic][r.Group] // a reader without lag is missing in the map
 	}
 	return out, nil
 }
 
-// Dump is the function of this name, without what only a gateway reads that does not live any more by then.
+// Dump is Stream.Dump without the topics of gateways: a restored system has other gateways.
 func (e embedded) Dump(ctx context.Context, w io.Writer) error {
 	return e.Stream.Dump(ctx, w, func(topic string) bool {
 		_, of := contracts.GatewayOfTopic(topic)
@@ -51,8 +51,8 @@ func (a *App) connectQueue(ctx context.Context) (queue, error) {
 	return kind.connect(ctx, a.cfg.MQ, a.slot, a.log)
 }
 
-// openQueue connects the message queue and makes the topics. A process without a role that is at one end
-// of the queue leaves it alone: it may not be let through to it, and lives on while the queue is away.
+// openQueue connects the message queue and makes the shared topics. A process whose roles do not use the queue
+// does not connect: it may have no access to the queue, and must work while the queue is away.
 func (a *App) openQueue(ctx context.Context) (err error) {
 	if !a.roles.need(needsQueue) {
 		return nil
@@ -72,7 +72,7 @@ func (a *App) openQueue(ctx context.Context) (err error) {
 	}
 	topics := make([]mq.Topic, 0, 4)
 	for _, name := range []string{contracts.TopicUpstream, contracts.TopicStored, contracts.TopicFanout, contracts.TopicPoison} {
-		// Hooks and the search index do not notice some milliseconds.
+		// Webhooks and the search index can wait some milliseconds longer for a stored event.
 		topics = append(topics, mq.Topic{Name: name, Partitions: a.cfg.MQ.partitions(), Patient: name == contracts.TopicStored})
 	}
 	if err := a.queue.Ensure(ctx, topics...); err != nil {
@@ -85,7 +85,7 @@ func (a *App) openQueue(ctx context.Context) (err error) {
 	return nil
 }
 
-// untilFenced ends the process when another one has taken its place at the queue.
+// untilFenced ends the process when another process has opened an outbox of the same name.
 func (a *App) untilFenced(ctx context.Context, q mq.Fenceable) error {
 	select {
 	case err := <-q.Fenced():
@@ -95,8 +95,8 @@ func (a *App) untilFenced(ctx context.Context, q mq.Fenceable) error {
 	}
 }
 
-// forgetGateways deletes the topics of gateways that lived before this process,
-// which has the log to itself: none of them lives. Elsewhere the janitor does it.
+// forgetGateways deletes the topics of all gateways in the embedded log. Only this process uses the log, and its
+// own gateway has not started yet, so all of them are dead. On servers the janitor deletes such topics.
 func (a *App) forgetGateways(ctx context.Context) error {
 	topics, err := a.queue.Topics(ctx)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// givenKind is the row of a transport that the program has given: of mq.driver nothing holds.
+// givenKind is the queueKind of the transport of WithTransport. Its name is that of mq.driver, so that validate
+// accepts any driver.
 func givenKind(t mq.Transport, driver string) queueKind {
 	return queueKind{
 		name: driver, system: "gochat",
@@ -16,8 +17,8 @@ func givenKind(t mq.Transport, driver string) queueKind {
 	}
 }
 
-// given is a transport that the program has given. What else a queue tells, and what a transport may
-// have, is the transport's own where it has it.
+// given adapts the transport of WithTransport to queue. The optional methods of a transport are called where it has
+// them; otherwise the queue is healthy, and has no lag and no topics to delete.
 type given struct{ mq.Transport }
 
 func (g given) Health(ctx context.Context) error {
@@ -54,7 +55,7 @@ func (g given) HandsOver(topic string) bool {
 	return ok && t.HandsOver(topic)
 }
 
-// Fenced implements mq.Fenceable: never, where nobody can take the place of a process.
+// Fenced implements mq.Fenceable. The nil channel of a transport without fencing never delivers an error.
 func (g given) Fenced() <-chan error {
 	if t, ok := g.Transport.(mq.Fenceable); ok {
 		return t.Fenced()

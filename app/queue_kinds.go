@@ -20,23 +20,23 @@ const (
 	DriverRedisStream = "redisstream"
 )
 
-// queueKind is all that this package decides by which message queue there is.
+// queueKind is one driver of the message queue, with all that differs between drivers in this package.
 type queueKind struct {
-	// name is what mq.driver calls it.
+	// name is the value of mq.driver.
 	name string
-	// system is what it is called in traces.
+	// system is the queue's name in traces.
 	system string
-	// open opens a queue that is embedded: it is in a folder of the data directory, and reaches one
-	// process only. Nil: it is on servers.
+	// open opens an embedded queue in dir, a folder of the data directory; only this process can use
+	// the queue. Nil: the queue is on servers.
 	open func(dir string, log *zap.Logger) (*stream.Stream, error)
-	// connect connects a queue on servers, as the process of a name.
+	// connect connects to a queue on servers; name is that of this process. Nil: the queue is embedded.
 	connect func(ctx context.Context, cfg MQConfig, name string, log *zap.Logger) (queue, error)
-	// validate looks at its settings. Nil: it has none.
+	// validate checks the driver's settings. Nil: it has none.
 	validate func(MQConfig) error
-	// partitions of the topics that all processes share. Nil: it has one.
+	// partitions returns the number of partitions of each shared topic. Nil: one.
 	partitions func(MQConfig) int
-	// fences says which queue that is, where processes end each other's outboxes by their names, so
-	// that each needs a name of its own. Nil: it does no such thing.
+	// fences returns an identity of the configured queue, on which an outbox fences an earlier one of the
+	// same name: there each process needs a name of its own. Nil: the driver does not fence.
 	fences func(MQConfig) string
 }
 
@@ -72,10 +72,10 @@ func queueKinds() []queueKind {
 	}
 }
 
-// embedded: the queue is in the data directory, and reaches one process only.
+// embedded reports whether the queue is in the data directory, where only one process can use it.
 func (k queueKind) embedded() bool { return k.open != nil }
 
-// kind is the row of mq.driver; that of the embedded log before it was validated that there is one.
+// kind returns the row of mq.driver; for an unknown driver, which validate refuses, that of the embedded log.
 func (c MQConfig) kind() queueKind {
 	if c.given != nil {
 		return givenKind(c.given, c.Driver)
@@ -89,7 +89,7 @@ func (c MQConfig) kind() queueKind {
 	return kinds[0]
 }
 
-// openEmbedded opens the queue of a data directory: that of mq.driver, or the log where that is on servers.
+// openEmbedded opens the queue in a data directory. When mq.driver is on servers, that is the embedded log.
 func (c MQConfig) openEmbedded(dir string, log *zap.Logger) (embedded, error) {
 	kind := c.kind()
 	if !kind.embedded() {
@@ -99,7 +99,7 @@ func (c MQConfig) openEmbedded(dir string, log *zap.Logger) (embedded, error) {
 	return embedded{s}, err
 }
 
-// partitions of the topics that all processes share.
+// partitions returns the number of partitions of each shared topic.
 func (c MQConfig) partitions() int {
 	if of := c.kind().partitions; of != nil {
 		return of(c)
@@ -118,7 +118,7 @@ func (c MQConfig) validate() error {
 	return kind.validate(c)
 }
 
-// queueNames are the names of the queues that are embedded, or of those on servers.
+// queueNames returns the values of mq.driver for embedded queues, or for those on servers.
 func queueNames(embedded bool) (names []string) {
 	for _, k := range queueKinds() {
 		if k.embedded() == embedded {

@@ -18,7 +18,7 @@ import (
 	"github.com/gochat/gochat/infra/mq/channel"
 )
 
-// asked is a queue that is only asked for its lag.
+// asked is a queue of which only Lag is called.
 type asked struct {
 	queue
 	of []mq.Reader
@@ -29,8 +29,8 @@ func (a *asked) Lag(_ context.Context, of ...mq.Reader) (map[mq.Reader]uint64, e
 	return map[mq.Reader]uint64{{Topic: contracts.TopicUpstream, Group: contracts.GroupMessage}: 7}, nil
 }
 
-// Of several janitors only the one that leads shows figures: they are the same, and would
-// be added up.
+// Only the janitor's leader exports the lag: it is the same for all janitors, and a sum would
+// be a multiple of it.
 func TestOnlyTheLeaderShowsTheLag(t *testing.T) {
 	q, leads := &asked{}, &atomic.Bool{}
 	metrics := prometheus.NewRegistry()
@@ -57,7 +57,7 @@ func TestOnlyTheLeaderShowsTheLag(t *testing.T) {
 	assert.Empty(t, figures())
 }
 
-// Who is not behind is shown as well: a line that comes and goes says nothing.
+// A reader without lag is exported with 0: a series that comes and goes is useless for alerts.
 func TestEmbeddedQueuesShowEachReader(t *testing.T) {
 	for _, driver := range queueNames(true) {
 		q, err := MQConfig{Driver: driver}.openEmbedded(t.TempDir(), zap.NewNop())
@@ -73,7 +73,7 @@ func TestEmbeddedQueuesShowEachReader(t *testing.T) {
 	}
 }
 
-// TestEmbeddedQueuesReachOneProcess: one end of a pipeline alone is refused, whichever of them it is.
+// TestEmbeddedQueuesReachOneProcess: roles at only one end of the pipeline are refused for every embedded queue.
 func TestEmbeddedQueuesReachOneProcess(t *testing.T) {
 	for _, k := range queueKinds() {
 		cfg := DefaultConfig()
@@ -88,7 +88,7 @@ func TestEmbeddedQueuesReachOneProcess(t *testing.T) {
 	}
 }
 
-// TestAQueueIsOneKind: it is opened from a directory or connected at servers, and one that is not there is refused.
+// TestAQueueIsOneKind: each driver is either embedded or on servers, and an unknown driver is refused.
 func TestAQueueIsOneKind(t *testing.T) {
 	for _, k := range queueKinds() {
 		assert.NotEqual(t, k.open == nil, k.connect == nil, k.name)
@@ -98,7 +98,8 @@ func TestAQueueIsOneKind(t *testing.T) {
 	}
 }
 
-// TestTheStorageRoleAsksNoQueue: it has no password for it, and no network policy lets it through.
+// TestTheStorageRoleAsksNoQueue: a process with the role repo alone does not connect to the queue, since it has no
+// password for it and network policies forbid it.
 func TestTheStorageRoleAsksNoQueue(t *testing.T) {
 	t.Parallel()
 	for name, asks := range map[string]bool{RoleRepo: false, RoleMessage: true} {
@@ -117,7 +118,8 @@ func TestTheStorageRoleAsksNoQueue(t *testing.T) {
 	}
 }
 
-// TestAGivenTransportHandsOver what it can, as it would without the program's wish for another one.
+// TestAGivenTransportHandsOver: HandsOver of the adapter answers what the transport of WithTransport answers, and
+// false where the transport has no such method.
 func TestAGivenTransportHandsOver(t *testing.T) {
 	t.Parallel()
 	q, err := channel.Open(zap.NewNop())

@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/infra/conf"
 )
 
-// Loader reads the configuration again, from where it came from at the start, with what
-// etcd has now. What it returns is valid for the roles of the process.
+// Loader reads the configuration again from the sources of the start; shared are the present
+// settings of etcd. It returns an error unless the result is valid for the roles of the process.
 type Loader func(shared map[string]string) (*Config, *conf.Loaded, error)
 
 // What makes a process read its configuration again: the metric's label source.
@@ -25,15 +25,15 @@ const (
 	reloadBySignal = "signal"
 )
 
-// How that ends: the metric's label outcome. One reading can end in two ways.
+// How a reload ends: the metric's label outcome. A reload can count as taken and as restart.
 const (
-	reloadTaken   = "taken"   // settings have changed and were taken
-	reloadRestart = "restart" // settings have changed that need a restart
-	reloadRefused = "refused" // the whole makes no sense; nothing was taken
+	reloadTaken   = "taken"   // changed settings were applied
+	reloadRestart = "restart" // some changed settings need a restart
+	reloadRefused = "refused" // the configuration is invalid; nothing was applied
 )
 
-// reloader is the configuration that holds, and how another one takes its place. Safe for
-// concurrent use once the process has started.
+// reloader has the present configuration, and replaces it by a changed one. Safe for concurrent
+// use once the process has started; tune is for the start.
 type reloader struct {
 	load  Loader
 	roles []string
@@ -53,25 +53,26 @@ func newReloader(cfg *Config, loaded *conf.Loaded, roles []string, load Loader, 
 	}
 }
 
-// tune has f called with every later configuration that holds. f takes what it can; an error
-// refuses the whole.
+// tune registers f, which applies a changed configuration to a running part. f is called with every later
+// configuration in which a setting that reloads has changed, and at SIGHUP. An error of f refuses the reload for
+// all parts. Call tune only during the start.
 func (a *App) tune(f func(*Config) error) { a.settings.tunes = append(a.settings.tunes, f) }
 
-// fromFile reads the configuration again because a file has changed, or may have.
+// fromFile reloads the configuration because one of its files may have changed.
 func (r *reloader) fromFile() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reload(reloadByFile, r.shared)
 }
 
-// fromSignal reads it again because somebody asks for it, and tells also of no change.
+// fromSignal reloads the configuration at SIGHUP. It logs the reload even when nothing has changed.
 func (r *reloader) fromSignal() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reload(reloadBySignal, r.shared)
 }
 
-// fromEtcd reads it again when the values at etcd are others than before.
+// fromEtcd reloads the configuration when the shared settings differ from those of the last call.
 func (r *reloader) fromEtcd(shared map[string]string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,13 +80,13 @@ func (r *reloader) fromEtcd(shared map[string]string) {
 		return
 	}
 	before := r.shared
-	r.shared = shared // also those that make no sense: a file that changes does not make them good
+	r.shared = shared // even when they are refused: reloads by file and signal must meet the same values
 	if loaded := r.reload(reloadByEtcd, shared); loaded != nil {
 		r.tellOverruled(loaded.Overruled, before)
 	}
 }
 
-// tellOverruled says which new values of etcd change nothing here.
+// tellOverruled warns of new values at etcd that a flag or the environment of this process overrides.
 func (r *reloader) tellOverruled(overruled []string, before map[string]string) {
 	fresh := slices.DeleteFunc(slices.Clone(overruled), func(path string) bool {
 		was, there := before[path]
@@ -97,8 +98,8 @@ func (r *reloader) tellOverruled(overruled []string, before map[string]string) {
 	}
 }
 
-// reload takes what can change while the process runs. What cannot is told, and a
-// configuration that makes no sense changes nothing: then it returns nil.
+// reload applies the changed settings that need no restart, and logs those that need one. It returns nil
+// when the new configuration is refused; then nothing has changed.
 func (r *reloader) reload(source string, shared map[string]string) *conf.Loaded {
 	next, loaded, err := r.load(shared)
 	if err != nil {
@@ -126,10 +127,10 @@ func (r *reloader) reload(source string, shared map[string]string) *conf.Loaded 
 
 func (r *reloader) invalid(source string, err error) {
 	r.count.WithLabelValues(source, reloadRefused).Inc()
-	r.log.Error("the configuration makes no sense any more; everything stays as it was", zap.String("source", source), zap.Error(err))
+	r.log.Error("a changed configuration was refused; all settings stay as they were", zap.String("source", source), zap.Error(err))
 }
 
-// changes sorts what is different by whether it can be taken.
+// changes returns the paths of the changed settings: those that can be taken now, and those that need a restart.
 func (r *reloader) changes(next *Config) (taken, refused []string) {
 	reloads := map[string]bool{}
 	for _, s := range Settings {
@@ -145,8 +146,8 @@ func (r *reloader) changes(next *Config) (taken, refused []string) {
 	return taken, refused
 }
 
-// take makes a configuration of the present one and the settings that can be taken, and
-// hands it to all that are tuned. When one of them refuses it, all keep the present one.
+// take copies the settings at paths from next into the present configuration and hands the result to all tunes.
+// When the result is invalid or a tune refuses it, the present configuration stays in force everywhere.
 func (r *reloader) take(next *Config, paths []string) error {
 	merged := *r.now
 	conf.Take(&merged, next, paths)
@@ -162,7 +163,7 @@ func (r *reloader) take(next *Config, paths []string) error {
 	return nil
 }
 
-// keep hands the present configuration to all again.
+// keep hands the present configuration to all tunes again, after one of them refused a new one.
 func (r *reloader) keep() error {
 	var errs []error
 	for _, tune := range r.tunes {
@@ -171,11 +172,10 @@ func (r *reloader) keep() error {
 	return errors.Join(errs...)
 }
 
-// watchSettings follows what may change while the process runs: etcd, and the files that
-// settings came from.
+// watchSettings starts reloads when the settings at etcd or in files change.
 func (a *App) watchSettings(context.Context) error {
 	if a.settings.load == nil {
-		return nil // the program that embeds this has made the configuration
+		return nil // the program that embeds GoChat made the configuration
 	}
 	if a.registry != nil {
 		a.stack.Go("settings at etcd", func(ctx context.Context) error {

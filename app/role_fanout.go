@@ -17,8 +17,8 @@ func (a *App) startFanout(context.Context) error {
 	}
 	cfg := a.cfg.Router
 	if a.roles.has(RoleMessage) {
-		// Small chats of this process need cores at once; a large group's members do not
-		// notice that their shards wait for each other.
+		// Fanout gets half of the cores: the message pipeline of this process must not wait for
+		// large groups, whose members do not notice that their shards are handled one by one.
 		cfg.Lanes = min(cfg.Lanes, max(1, runtime.GOMAXPROCS(0)/2))
 	}
 	r, err := routers.NewFanoutRouter(cfg, a.routing, largegroup.New(a.groupMembers(), client.NewSessions(a.calls), out, a.startHints(out)))

@@ -13,7 +13,7 @@ import (
 	"github.com/gochat/gochat/routers"
 )
 
-// startFeed starts what follows stored messages.
+// startFeed starts the search index and the webhooks, which follow the stored events.
 func (a *App) startFeed(context.Context) error {
 	if err := a.startSearch(); err != nil {
 		return err
@@ -21,8 +21,9 @@ func (a *App) startFeed(context.Context) error {
 	return a.startWebhooks()
 }
 
-// startSearch keeps the search index up to date. What was stored before there was an
-// index is read from the database, once the queue keeps what comes after.
+// startSearch keeps the search index up to date with the stored events. Messages from before the index are read
+// from the database (the backfill). The backfill waits until the consumer group exists: a message that is stored
+// before the group exists, and after the backfill has passed it, would be missing in the index.
 func (a *App) startSearch() error {
 	h := searchindex.New(client.NewSearch(a.calls))
 	r, err := routers.NewSearchRouter(a.cfg.Router, a.routing, h)
@@ -51,8 +52,8 @@ func (a *App) reportBackfill(messages int64, err error) {
 	}
 }
 
-// startWebhooks follows the events also when there are no hooks: a consumer group
-// that was there once and reads no more holds up what the queue may drop.
+// startWebhooks follows the stored events even when no hooks are configured: the queue keeps records
+// that a consumer group has not acknowledged, so a group that stops reading would fill it.
 func (a *App) startWebhooks() error {
 	news := client.NewFeed(a.calls)
 	feed, err := webhook.NewLive(a.cfg.Webhook, webhook.Deps{

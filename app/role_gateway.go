@@ -12,7 +12,7 @@ import (
 	"github.com/gochat/gochat/infra/registry"
 )
 
-// startGateway starts the edge, and waits until it takes connections.
+// startGateway starts the gateway, and waits until it accepts connections.
 func (a *App) startGateway(ctx context.Context) error {
 	g, err := gateway.New(a.cfg.Gateway.Config, a.gatewayDeps())
 	if err != nil {
@@ -53,11 +53,11 @@ func (a *App) gatewayDeps() gateway.Deps {
 	}
 }
 
-// listGateway makes the gateway known beside the session registry, which may be away or
-// lose what it holds.
+// listGateway registers the gateway at etcd, so that the other processes know the living gateways
+// while Redis, which holds the session registry, is away or has lost it.
 func (a *App) listGateway(ctx context.Context, id string) error {
 	if a.registry == nil {
-		return nil // whoever asks is in this process, and hears the gateway itself
+		return nil // every role is in this process, and there is one gateway
 	}
 	reg, err := a.registry.Register(ctx, RoleGateway, registry.Instance{ID: id, Address: a.listener.Addr().String()})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/routers"
 )
 
-// startJanitor does the chores: as the elected one, or alone where there is no
-// registry and so nobody else.
+// startJanitor runs the chores while this process is the leader. Without a registry there is no
+// other process, so this one leads from the start.
 func (a *App) startJanitor(context.Context) error {
 	a.metrics.MustRegister(leadsMetric(&a.leads), lagCollector{a.queue, &a.leads})
 	chores, err := a.chores()
@@ -39,7 +39,7 @@ func (a *App) startJanitor(context.Context) error {
 	return nil
 }
 
-// chores are what the process that leads does, at the same time.
+// chores returns the functions that the leader runs, all at the same time until its leadership ends.
 func (a *App) chores() ([]func(context.Context) error, error) {
 	topics, err := janitor.New(a.cfg.Janitor, janitor.Deps{
 		Topics: a.queue, Gateways: client.NewSessions(a.calls), Report: a.reportChores,
@@ -51,26 +51,26 @@ func (a *App) chores() ([]func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	crier, err := janitor.NewCrier(client.NewGroups(a.calls), announce.New(out), a.cfg.Janitor.Timeout, func(err error) {
+	reannouncer, err := janitor.NewReannouncer(client.NewGroups(a.calls), announce.New(out), a.cfg.Janitor.Timeout, func(err error) {
 		a.log.Warn("changes of groups were not announced; it is tried again", zap.Error(err))
 	})
 	if err != nil {
 		return nil, err
 	}
-	census, err := janitor.NewCensus(client.NewPresence(a.calls), a.cfg.Janitor.Timeout, func(err error) {
+	onlineCount, err := janitor.NewOnlineCount(client.NewPresence(a.calls), a.cfg.Janitor.Timeout, func(err error) {
 		a.log.Warn("the users who are online were not counted; it is tried again", zap.Error(err))
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.metrics.MustRegister(onlineUsers{census})
+	a.metrics.MustRegister(onlineUsers{onlineCount})
 	keeper := routers.NewPoisonKeeper(a.cfg.Router, a.routing, pb.NewPoisonRepoClient(a.calls))
 	sweeper, err := retention.New(a.cfg.Retention, client.NewRetention(a.calls), routers.NewRetentionObserver(a.metrics, a.log))
 	if err != nil {
 		return nil, err
 	}
 	a.tune(func(c *Config) error { return sweeper.Configure(c.Retention) })
-	return []func(context.Context) error{topics.Run, crier.Run, census.Run, keeper.Run, sweeper.Run}, nil
+	return []func(context.Context) error{topics.Run, reannouncer.Run, onlineCount.Run, keeper.Run, sweeper.Run}, nil
 }
 
 func (a *App) reportChores(deleted []string, err error) {

@@ -57,7 +57,7 @@ func (a *App) makeAccounts(notifier handlers.Notifier) error {
 	return nil
 }
 
-// withKeys gives a configuration without keys those of the data directory.
+// withKeys fills in the generated keys of the data directory where auth.keys is empty.
 func (a *App) withKeys(c auth.Config) auth.Config {
 	if len(c.Keys) == 0 {
 		c.Keys, c.ActiveKey = maps.Clone(a.secrets.TokenKeys), a.secrets.ActiveKey
@@ -65,7 +65,7 @@ func (a *App) withKeys(c auth.Config) auth.Config {
 	return c
 }
 
-// makeTalk makes the services of conversations, of messages that are stored, and of their search.
+// makeTalk makes the services of conversations, of stored messages and of search.
 func (a *App) makeTalk(notifier handlers.Notifier) error {
 	convs := client.NewConversations(a.calls)
 	conversations, err := conversation.New(a.cfg.Conversation, conversation.Deps{
@@ -91,7 +91,7 @@ func (a *App) makeTalk(notifier handlers.Notifier) error {
 	return nil
 }
 
-// makeGroups makes the service of groups, whose changes are announced through out.
+// makeGroups makes the service of groups; their changes are announced through out.
 func (a *App) makeGroups(out handlers.Outbox) error {
 	stored := client.NewGroups(a.calls)
 	groups, err := group.New(a.cfg.Group, group.Deps{Groups: stored, Changes: stored, Announcer: announce.New(out), IDs: a.ids})

@@ -13,7 +13,7 @@ import (
 	"github.com/gochat/gochat/routers"
 )
 
-// startMessage starts the pipeline.
+// startMessage starts the message pipeline.
 func (a *App) startMessage(context.Context) error {
 	out, err := routers.NewFollowUp(a.routing, a.replica(RoleMessage))
 	if err != nil {
@@ -32,8 +32,7 @@ func (a *App) startMessage(context.Context) error {
 	return nil
 }
 
-// groupMembers are the lists of groups' members that deliveries of this process remember, whichever
-// role makes them.
+// groupMembers returns the roster of this process, which the roles message and fanout share.
 func (a *App) groupMembers() *roster.Roster {
 	if a.roster == nil {
 		a.roster = roster.New(client.NewGroups(a.calls))
@@ -42,8 +41,8 @@ func (a *App) groupMembers() *roster.Roster {
 	return a.roster
 }
 
-// startHints starts what tells sockets of messages that are not pushed to them. It stops
-// after the router that uses it.
+// startHints starts the sender of hints for messages that cannot be pushed. Call it before the router
+// that uses it is started, so that it stops after that router.
 func (a *App) startHints(out handlers.Outbox) *hint.Hinter {
 	h := hint.New(out, func(err error) {
 		a.log.Warn("sockets were not told to pull messages that could not be pushed", zap.Error(err))

@@ -11,7 +11,7 @@ import (
 	"github.com/gochat/gochat/repo"
 )
 
-// startRepo opens the database and the cache.
+// startRepo opens the database and the cache, and brings the schema up to date if db.auto_migrate says so.
 func (a *App) startRepo(ctx context.Context) error {
 	cfg := a.cfg.Config
 	if cfg.DB.Driver != db.MySQL {
@@ -42,9 +42,9 @@ func (a *App) startRepo(ctx context.Context) error {
 
 func (a *App) mountRepo(on grpc.ServiceRegistrar) { a.repo.Register(on) }
 
-// followIDs makes ids greater than those that are stored: a clock that was set back before
-// this start would make some of them again. With a registry, the worker id's lease keeps
-// such times apart.
+// followIDs makes new ids greater than the newest stored one. Otherwise a process whose clock was
+// set back before its start could make an id again. With a registry this is not needed: the lease of
+// the worker id covers the times of its last holder.
 func (a *App) followIDs(ctx context.Context) error {
 	if a.registry != nil {
 		return nil

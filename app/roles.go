@@ -12,43 +12,42 @@ import (
 )
 
 // role is a part of GoChat that can run on its own or with others in one
-// process. What all processes have to know of it is in its row of the table; how
-// it is made is in its file, role_NAME.go.
+// process: a row of the table in roles(). Its start is in the file role_NAME.go.
 type role struct {
 	name string
 	does string
-	// needs is what it works on.
+	// needs are the resources that the role uses.
 	needs need
-	// calls names the roles whose services it calls.
+	// calls names the roles whose services this role calls.
 	calls []string
-	// provides are the services that it answers for, and mount registers them once it has
-	// started. Calls of other processes find their way by this list.
+	// provides are the services of this role; other processes route calls to it by this list.
+	// mount registers them, once the role has started.
 	provides []*grpc.ServiceDesc
 	mount    func(*App, grpc.ServiceRegistrar)
-	// optional: others do without it for a while.
+	// optional: the other roles work without this one, so it may be missing in a system.
 	optional bool
 	begins   phase
 	start    func(*App, context.Context) error
 }
 
-// need is what a role works on, as a set of bits.
+// need is a set of resources that a role uses, as bits.
 type need uint8
 
 const (
 	needsStore  need = 1 << iota // the database and the cache
 	needsKeys                    // the keys that sign tokens
 	needsIDs                     // new ids
-	needsQueue                   // the message queue: it is at one end of it
-	needsOutbox                  // an outbox, under a name that no other process has
+	needsQueue                   // the message queue, to publish or to read
+	needsOutbox                  // an outbox, whose name no other process has
 )
 
-// phase is when in the start of a process a role begins. Within a phase it is the table's order.
+// phase is the part of a process's start in which a role starts. Within a phase the table's order holds.
 type phase int
 
 const (
-	beforeQueue    phase = iota // it has nothing to do with the queue
-	beforeServices              // other processes may call it from the end of this phase on
-	afterServices               // it may call everything
+	beforeQueue    phase = iota // the role does not use the queue
+	beforeServices              // other processes can call the role after this phase
+	afterServices               // the role can call the services of all roles
 )
 
 // The roles' names.
@@ -67,7 +66,7 @@ const (
 func roles() roleSet {
 	return roleSet{
 		{
-			name: RoleRepo, does: "storage: the only one that touches the database and the cache",
+			name: RoleRepo, does: "storage: the only role that uses the database and the cache",
 			needs: needsStore, begins: beforeQueue, start: (*App).startRepo,
 			mount: (*App).mountRepo, provides: []*grpc.ServiceDesc{
 				&pb.MessageRepo_ServiceDesc, &pb.ConversationRepo_ServiceDesc, &pb.UserRepo_ServiceDesc, &pb.GroupRepo_ServiceDesc,
@@ -97,12 +96,12 @@ func roles() roleSet {
 			begins: afterServices, start: (*App).startFanout,
 		},
 		{
-			name: RoleFeed, does: "what others want of stored messages: webhooks, the search index",
+			name: RoleFeed, does: "follows stored messages: webhooks, the search index",
 			needs: needsQueue, calls: []string{RoleRepo}, optional: true,
 			begins: afterServices, start: (*App).startFeed,
 		},
 		{
-			name: RoleJanitor, does: "chores that one process does for all: topics of dead gateways",
+			name: RoleJanitor, does: "what one process does for all: topics of dead gateways, retention, poisoned records",
 			needs: needsQueue | needsOutbox, calls: []string{RoleRepo}, optional: true,
 			begins: afterServices, start: (*App).startJanitor,
 		},
@@ -117,7 +116,7 @@ func roles() roleSet {
 // roleSet is some rows of the table, in its order.
 type roleSet []role
 
-// rolesOf are the rows of names that ParseRoles knows.
+// rolesOf returns the rows of some names, in the table's order; unknown names are left out.
 func rolesOf(names []string) roleSet {
 	return slices.DeleteFunc(roles(), func(r role) bool { return !slices.Contains(names, r.name) })
 }
@@ -134,25 +133,25 @@ func (s roleSet) has(name string) bool {
 	return slices.ContainsFunc(s, func(r role) bool { return r.name == name })
 }
 
-// whole reports whether these are all roles.
+// whole reports whether the set has every role.
 func (s roleSet) whole() bool { return len(s) == len(roles()) }
 
-// need reports whether one of them works on something.
+// need reports whether a role of the set uses one of some resources.
 func (s roleSet) need(what need) bool {
 	return slices.ContainsFunc(s, func(r role) bool { return r.needs&what != 0 })
 }
 
-// call reports whether one of them calls services of a role.
+// call reports whether a role of the set calls services of the named role.
 func (s roleSet) call(name string) bool {
 	return slices.ContainsFunc(s, func(r role) bool { return slices.Contains(r.calls, name) })
 }
 
-// providers are those that provide services.
+// providers returns the roles of the set that provide services.
 func (s roleSet) providers() roleSet {
 	return slices.DeleteFunc(slices.Clone(s), func(r role) bool { return len(r.provides) == 0 })
 }
 
-// RoleHelp returns a line for each role, for the help of the command line.
+// RoleHelp returns the roles with a line each, for the help of the command line.
 func RoleHelp() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "    %-9s every role in this process\n", roleAll)
@@ -162,7 +161,8 @@ func RoleHelp() string {
 	return b.String()
 }
 
-// ParseRoles reads "all" or a list with commas, in the order in which they start.
+// ParseRoles reads the roles from args[0], "all" or a list with commas, and returns them in the order in which
+// they start. Without args it returns all. An unknown role is an error.
 func ParseRoles(args []string) ([]string, error) {
 	if len(args) == 0 || args[0] == roleAll {
 		return roles().names(), nil

@@ -5,12 +5,13 @@ import (
 	"fmt"
 )
 
-// CheckRoles refuses a set of roles whose parts would not find each other: what
-// is embedded lives in one process, and what is in another process is found
-// through the registry.
+// CheckRoles returns an error when processes with these roles cannot work together
+// under cfg: what is embedded works in one process only, and roles in other processes
+// are found through the registry only. It also checks the settings that concern single
+// roles: those of webhooks, token keys, the database and the cache.
 func CheckRoles(names []string, cfg *Config) error {
 	here := rolesOf(names)
-	if here.has(RoleFeed) { // others need no secrets of receivers
+	if here.has(RoleFeed) { // other roles need no secrets of webhooks
 		if err := cfg.Webhook.Validate(); err != nil {
 			return fmt.Errorf("configuration: %w", err)
 		}
@@ -21,7 +22,7 @@ func CheckRoles(names []string, cfg *Config) error {
 	return checkServers(here, cfg)
 }
 
-// checkPlaces refuses roles that would not find those of other processes.
+// checkPlaces refuses roles that cannot reach the roles of other processes.
 func checkPlaces(here roleSet, cfg *Config) error {
 	for _, r := range roles() {
 		if here.has(r.name) || r.optional {
@@ -39,7 +40,7 @@ func checkPlaces(here roleSet, cfg *Config) error {
 	return nil
 }
 
-// checkServers refuses roles without what they share with others of their kind.
+// checkServers refuses a role that lacks the keys or the servers that all its replicas share.
 func checkServers(here roleSet, cfg *Config) error {
 	if here.need(needsKeys) && !here.whole() && len(cfg.Auth.Keys) == 0 {
 		return errors.New("role logic signs tokens and needs keys that all of its replicas share: set auth.keys and auth.active_key " +

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDeployKnowsEveryRole: a role that is in the table and in no manifest runs nowhere, and a manifest of one
-// that is gone does not start.
+// TestDeployKnowsEveryRole: the manifests name the same roles as the table. A role without a manifest would not run,
+// and a manifest of an unknown role would not start.
 func TestDeployKnowsEveryRole(t *testing.T) {
 	t.Parallel()
 	chart := "deploy/kubernetes/chart/templates/"

@@ -15,8 +15,8 @@ import (
 	"github.com/gochat/gochat/routers"
 )
 
-// TestEveryServiceHasItsRole: a service without one answers in one process and is not found by the
-// processes of a cluster; one with two would be asked for at either.
+// TestEveryServiceHasItsRole: exactly one role provides each service. Without a role, a service would work in one
+// process and not be found in a cluster; with two, calls would go to either.
 func TestEveryServiceHasItsRole(t *testing.T) {
 	t.Parallel()
 	provided := map[string]string{}
@@ -37,14 +37,14 @@ func TestEveryServiceHasItsRole(t *testing.T) {
 	assert.ElementsMatch(t, ours, slices.Collect(maps.Keys(provided)))
 }
 
-// registered are the names of services that were mounted on it.
+// registered collects the names of the services that are mounted on it.
 type registered []string
 
 func (r *registered) RegisterService(desc *grpc.ServiceDesc, _ any) {
 	*r = append(*r, desc.ServiceName)
 }
 
-// TestRolesProvideWhatTheyMount: others come for what the table says, and find what was mounted.
+// TestRolesProvideWhatTheyMount: calls are routed by provides, so mount has to register exactly these services.
 func TestRolesProvideWhatTheyMount(t *testing.T) {
 	t.Parallel()
 	for name, mount := range map[string]func(grpc.ServiceRegistrar){RoleRepo: (&service.Repo{}).Register, RoleLogic: routers.Logic{}.Mount} {
@@ -59,7 +59,8 @@ func TestRolesProvideWhatTheyMount(t *testing.T) {
 	assert.Equal(t, []string{RoleRepo, RoleLogic}, roles().providers().names(), "each is held to what it mounts")
 }
 
-// TestRolesStartAfterWhatTheyNeed: who needs the queue begins when it is open, who is called before whoever calls it.
+// TestRolesStartAfterWhatTheyNeed: a role that uses the queue starts after the queue is open, and a role that is
+// called starts before its callers.
 func TestRolesStartAfterWhatTheyNeed(t *testing.T) {
 	t.Parallel()
 	for _, r := range roles() {

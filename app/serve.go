@@ -19,29 +19,27 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// StopTimeout is what a stop may take altogether: the gateway's drain, the workers' and
-// the calls', one after the other as far as they are in this process, and a rest for what
-// is closed after them.
+// StopTimeout bounds a whole stop: the drains of the gateway, of the workers and of calls run one
+// after the other, and 5 s are left for closing the rest.
 func (c *Config) StopTimeout() time.Duration {
 	const rest = 5 * time.Second
 	return c.Gateway.DrainTimeout + c.Router.DrainTimeout + c.RPC.DrainTimeout + rest
 }
 
-// gcPercent trades memory for CPU: what lives on the heap is small and bounded,
-// and at Go's default of 100 a quarter of the CPU went to the collector under
-// load. GOGC overrides it.
+// gcPercent trades memory for CPU: the live heap is small and bounded, and at Go's
+// default of 100 the collector took a quarter of the CPU under load. The environment
+// variable GOGC overrides it.
 const gcPercent = 300
 
-// program is what the command gochat has and a program that embeds GoChat has not: it is told where to look
-// by text, its signals and its heap are GoChat's, and its configuration is read again by load when something of it
-// may have changed.
+// program is present when GoChat runs as the command gochat, and nil in a program that embeds it. Only the command
+// prints a greeting, handles signals, tunes the heap, and reloads its configuration by load.
 type program struct {
 	loaded         *conf.Loaded
 	load           Loader
 	stdout, stderr io.Writer
 }
 
-// logsTo is where the log goes that names no file.
+// logsTo returns where the log goes when log.file is empty.
 func (p *program) logsTo() io.Writer {
 	if p == nil {
 		return os.Stderr
@@ -49,8 +47,8 @@ func (p *program) logsTo() io.Writer {
 	return p.stderr
 }
 
-// Serve runs roles as the command gochat until ctx is done or one of them fails. The configuration was loaded and
-// is read again by load when something of it may have changed.
+// Serve runs roles as the command gochat until ctx is done or a part fails; see App.Run for the end. loaded says
+// where the values of cfg came from. load reads the configuration again when a file or etcd changes, and at SIGHUP.
 func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string, load Loader, stdout, stderr io.Writer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -63,7 +61,7 @@ func Serve(ctx context.Context, cfg *Config, loaded *conf.Loaded, names []string
 	return a.Run(ctx)
 }
 
-// greet prints what a person wants to know first.
+// greet prints the addresses and the data directory; a program that embeds GoChat gets no greeting.
 func (a *App) greet(took time.Duration) error {
 	if a.program == nil {
 		return nil
@@ -88,7 +86,7 @@ func (a *App) greet(took time.Duration) error {
 	return nil
 }
 
-// statusURL is the status page's address; empty: nobody may see it.
+// statusURL returns the status page's address; empty: this process serves no page that anybody may see.
 func (a *App) statusURL() string {
 	for _, ln := range []net.Listener{a.operating, a.listener} {
 		if ln != nil && newAccess(ln.Addr(), a.cfg.Ops.Token).open() && (ln == a.operating || a.cfg.Gateway.ServesOps(ln.Addr())) {
@@ -98,7 +96,7 @@ func (a *App) statusURL() string {
 	return ""
 }
 
-// urlOf is a server's address for people; a wildcard address is shown as localhost.
+// urlOf returns a listener's address as a URL; a wildcard address becomes localhost.
 func urlOf(ln net.Listener) string {
 	host, port, err := net.SplitHostPort(ln.Addr().String())
 	if err != nil {
@@ -110,8 +108,7 @@ func urlOf(ln net.Listener) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// listen takes an address before anything else is touched, so that a taken port
-// changes nothing.
+// listen opens a TCP listener; setting names the flag and the variable for the error.
 func listen(ctx context.Context, address, setting string) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", address)
@@ -124,7 +121,7 @@ func listen(ctx context.Context, address, setting string) (net.Listener, error) 
 	return ln, nil
 }
 
-// Explain makes one sentence of what can go wrong with the data at a start.
+// Explain adds advice to the errors of a newer schema and of damaged data; it returns other errors as they are.
 func Explain(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNewerSchema):
@@ -135,7 +132,7 @@ func Explain(err error) error {
 	return err
 }
 
-// DBPath is the embedded database's file.
+// DBPath returns the embedded database's file: db.path, or gochat.db in the data directory dir.
 func (c *Config) DBPath(dir string) string {
 	if c.DB.Path != "" {
 		return c.DB.Path

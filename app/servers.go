@@ -8,7 +8,8 @@ import (
 	"github.com/gochat/gochat/infra/registry"
 )
 
-// openDir takes the data directory when something in this process is embedded.
+// openDir locks the data directory when a part of this process keeps something there: the embedded queue, the
+// embedded database, or generated token keys.
 func (a *App) openDir(context.Context) (err error) {
 	keys := a.roles.need(needsKeys) && len(a.cfg.Auth.Keys) == 0
 	store := a.roles.need(needsStore) && a.cfg.DB.Driver != db.MySQL
@@ -30,8 +31,8 @@ func (a *App) openDir(context.Context) (err error) {
 	return err
 }
 
-// openRegistry joins the registry, when there is one, and gets this process's
-// worker id.
+// openRegistry connects to the registry, when there is one, claims this process's names, and
+// makes the id generator with a leased worker id, or with worker_id where there is no registry.
 func (a *App) openRegistry(ctx context.Context) (err error) {
 	if !a.cfg.Registry.Enabled() {
 		if err := a.nameAlone(); err != nil {

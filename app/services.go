@@ -14,12 +14,13 @@ import (
 	"github.com/gochat/gochat/infra/rpc"
 )
 
-// serves reports whether other processes call services of this one.
+// serves reports whether this process has services that other processes can call.
 func (a *App) serves() bool {
 	return a.cfg.Registry.Enabled() && len(a.roles.providers()) > 0
 }
 
-// openServices opens this process's services to others, once they are there.
+// openServices serves this process's services to other processes and registers their address. The roles that
+// provide them have started before.
 func (a *App) openServices(ctx context.Context) error {
 	if !a.serves() {
 		return nil
@@ -48,8 +49,8 @@ func (a *App) openServices(ctx context.Context) error {
 	return nil
 }
 
-// callable reports whether others may call this process. A database that takes no
-// writes is no reason against it: it is the same one for all, and reads go on.
+// callable reports whether other processes should call this one. A database that takes no
+// writes does not matter: all processes share the database, and reads still work.
 func callable(answers map[string]error) bool {
 	for _, err := range answers {
 		if err != nil && !errors.Is(err, health.ErrDegraded) && !errors.Is(err, db.ErrNotWritable) {
@@ -59,7 +60,7 @@ func callable(answers map[string]error) bool {
 	return true
 }
 
-// tellReady keeps the health service's word for readiness up to date.
+// tellReady asks the checks every second and passes the result on to callers of the services.
 func (a *App) tellReady(ctx context.Context, server *rpc.Server) error {
 	const every = time.Second
 	ticker := time.NewTicker(every)
@@ -67,7 +68,7 @@ func (a *App) tellReady(ctx context.Context, server *rpc.Server) error {
 	was := false
 	for {
 		answers := a.checks.Refresh(ctx)
-		if a.leaving.Load() { // what callers need is there until the end
+		if a.leaving.Load() { // a process that is leaving still answers calls until its drain
 			answers = maps.Clone(answers)
 			delete(answers, ownStart)
 		}

@@ -12,22 +12,22 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// loudness is the log's level and what it was configured to be. Safe for concurrent use.
+// loudness holds the log's level, and the value of log.level. Safe for concurrent use.
 type loudness struct {
 	log   *zap.Logger
 	level zap.AtomicLevel
 
 	mu         sync.Mutex
 	configured string
-	// anew: the next configuration sets the level whatever it was.
+	// anew: the next configure sets the level even if log.level has not changed.
 	anew bool
 }
 
-// hearSignals keeps SIGHUP and SIGUSR1, which would end the process, until it has started: that
-// may take minutes, and whoever turns the configuration over signals all processes.
+// hearSignals begins to collect SIGHUP and SIGUSR1, which would end the process by default, before the rest of the
+// start: the start may take minutes, and an operator who reloads the configuration signals all processes.
 func (a *App) hearSignals(context.Context) error {
 	if a.program == nil {
-		return nil // they are the program's that embeds this
+		return nil // a program that embeds GoChat handles its own signals
 	}
 	a.heard = make(chan os.Signal, 4)
 	signal.Notify(a.heard, syscall.SIGHUP, syscall.SIGUSR1)
@@ -38,8 +38,8 @@ func (a *App) hearSignals(context.Context) error {
 	return nil
 }
 
-// listenToSignals follows SIGHUP (read the configuration again) and SIGUSR1 (step the
-// log's level) until the process stops.
+// listenToSignals handles SIGHUP (reload the configuration) and SIGUSR1 (step the log's level) until the process
+// stops. Signals that came during the start are handled first.
 func (a *App) listenToSignals(context.Context) error {
 	if a.program == nil {
 		return nil
@@ -62,8 +62,8 @@ func (a *App) listenToSignals(context.Context) error {
 	return nil
 }
 
-// configure sets the log to a level when that is another one than was configured before: a
-// level that was stepped to stays when other settings change.
+// configure sets the log's level when log.level has changed, or after forget. A level of SIGUSR1 or /log-level
+// stays when only other settings change.
 func (l *loudness) configure(word string) error {
 	level, err := zapcore.ParseLevel(word)
 	if err != nil {
@@ -78,14 +78,14 @@ func (l *loudness) configure(word string) error {
 	return nil
 }
 
-// forget makes the next configuration set the level whatever it was.
+// forget makes the next configure set the level even if log.level has not changed.
 func (l *loudness) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.anew = true
 }
 
-// levels in the order of SIGUSR1: each step tells more, and after the last comes the first.
+// levels are in the order of SIGUSR1: each step logs more, and after the last comes the first.
 var levels = []zapcore.Level{zapcore.ErrorLevel, zapcore.WarnLevel, zapcore.InfoLevel, zapcore.DebugLevel}
 
 func (l *loudness) step() {
@@ -100,8 +100,10 @@ func (l *loudness) step() {
 	l.change(next)
 }
 
-// change is told at both levels' louder one. Call it with the lock held.
+// change sets the level and logs the change, while the more verbose one of the two levels is set, so that the line
+// is not filtered out. The caller holds mu.
 func (l *loudness) change(to zapcore.Level) {
+	l.anew = false // a reload that was refused is over: it takes no later level back
 	from := l.level.Level()
 	if to == from {
 		return

@@ -10,9 +10,9 @@ import (
 	"github.com/gochat/gochat/infra/obs"
 )
 
-// start brings everything up, in the order in which it is needed. Nothing on the
-// disk is touched before the address is ours, nothing in the data directory
-// before it is.
+// start starts all parts, each after those that it uses. The addresses are opened before
+// anything on the disk is changed, and the data directory is locked before anything in it
+// is: a second process started by mistake fails without changing the first one's data.
 func (a *App) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		a.nameProcess, a.hearSignals, a.openAddresses, a.openDir, a.openObservation, a.openRegistry, a.openCalls,
@@ -30,7 +30,8 @@ func (a *App) start(ctx context.Context) error {
 	return nil
 }
 
-// startRoles starts this process's roles of a phase. What they provide can be called in this process at once.
+// startRoles returns a step that starts this process's roles of a phase. Roles of this process can call their
+// services as soon as each has started.
 func (a *App) startRoles(now phase) func(context.Context) error {
 	return func(ctx context.Context) error {
 		for _, r := range a.roles {
@@ -48,7 +49,8 @@ func (a *App) startRoles(now phase) func(context.Context) error {
 	}
 }
 
-// openAddresses takes the addresses, so that a taken one changes nothing.
+// openAddresses opens all listeners of this process, so that a taken address ends the start before anything else
+// is changed. It also makes the metrics and the checks, and serves ops.listen and debug.listen from now on.
 func (a *App) openAddresses(ctx context.Context) (err error) {
 	take := func(address, setting, env string) (net.Listener, error) {
 		ln, err := listen(ctx, address, "--"+setting+" or "+env)
@@ -91,7 +93,7 @@ func (a *App) openAddresses(ctx context.Context) (err error) {
 	return nil
 }
 
-// ignoreClosed: whoever serves a listener closes it when it ends.
+// ignoreClosed drops the error of closing a listener that its server has closed already.
 func ignoreClosed(err error) error {
 	if errors.Is(err, net.ErrClosed) {
 		return nil
@@ -99,7 +101,7 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// service names the process's traces by its roles; the one that has all is gochat.
+// service names this process in traces: gochat with all roles, else gochat-ROLE-ROLE….
 func (a *App) service() obs.Service {
 	s := obs.Service{Name: "gochat", Instance: a.name, Version: ThisBuild().version, Roles: a.roles.names()}
 	if !a.roles.whole() {

@@ -9,15 +9,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// version and revision are set by the linker for a release, and where the program is built
-// without its repository, by -X github.com/gochat/gochat/app.version=1.2.3 and the same for
-// app.revision.
+// version and revision are set by the linker for releases and for builds outside the repository, with
+// -X github.com/gochat/gochat/app.version=1.2.3 and the same for app.revision.
 var version, revision = "", ""
 
-// build is what is known of how this program was made.
+// build identifies the build of this program.
 type build struct{ version, revision, goVersion string }
 
-// ThisBuild reads what the Go tools left in the program.
+// ThisBuild returns the version, revision and Go version of this program, from the linker's values and from what
+// the Go tools recorded in it.
 func ThisBuild() build {
 	b := build{version: version, revision: cmp.Or(revision, "unknown"), goVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()

@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// appender is data whose JSON is appended without reflection: a frame of it is made for each message.
-// The text is the one that encoding/json makes of the type, not escaped for HTML.
+// appender is a frame's data that writes its own JSON without reflection: one such frame is made for each message.
+// The text must equal that of encoding/json without HTML escapes.
 type appender interface {
 	appendJSON(b []byte) []byte
-	// sizeJSON is about how many bytes that appends.
+	// sizeJSON estimates how many bytes appendJSON appends.
 	sizeJSON() int
 }
 
@@ -42,7 +42,7 @@ func (d MessageData) appendJSON(b []byte) []byte {
 	return append(d.appendMore(b), '}')
 }
 
-// appendMore appends what most messages do not have.
+// appendMore appends the optional fields, which most messages leave empty.
 func (d MessageData) appendMore(b []byte) []byte {
 	if d.ReplyToSeq != 0 {
 		b = strconv.AppendUint(append(b, `,"replyToSeq":`...), d.ReplyToSeq, 10)
@@ -92,7 +92,7 @@ func appendTexts(b []byte, texts []string) []byte {
 	return append(b, ']')
 }
 
-// separator is what stands before the element of an array at a place.
+// separator returns the byte before an array's element at index at: '[' before the first, ',' before any other.
 func separator(at int) byte {
 	if at == 0 {
 		return '['
@@ -102,8 +102,8 @@ func separator(at int) byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendText appends a string in quotes. What is not UTF-8 becomes U+FFFD, and the separators of
-// lines and paragraphs are escaped, as encoding/json does for the sake of JavaScript.
+// appendText appends s in quotes. Bytes that are not UTF-8 become U+FFFD, and U+2028 and U+2029 are escaped, as in
+// encoding/json, because JavaScript took them for line ends.
 func appendText(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
@@ -128,7 +128,7 @@ func appendText(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// escapes reports whether a character beyond ASCII, of so many bytes, is not written as it is.
+// escapes reports whether a rune beyond ASCII, decoded from size bytes, must be written as an escape.
 func escapes(r rune, size int) bool {
 	return r == utf8.RuneError && size == 1 || r == '\u2028' || r == '\u2029'
 }

@@ -2,9 +2,8 @@ package contracts
 
 import "fmt"
 
-// WebSocket close codes of the client contract. After 4001 a client logs in
-// again; after 4002 it stays away; after the others it comes back, where the
-// reason names a delay not before it.
+// WebSocket close codes of the client contract, and the words of their reasons. After 4001 a client logs in again; after
+// 4002 it does not reconnect; after any other code it reconnects, not before the delay that the reason may name.
 const (
 	CloseTokenRevoked    = 4001
 	CloseReplaced        = 4002
@@ -24,7 +23,7 @@ const (
 	CloseReasonRestarted = "restarting"
 )
 
-// CloseReasonWithRetry appends the delay after which this client may come back.
+// CloseReasonWithRetry returns the reason word with the milliseconds that this client must wait before it reconnects.
 func CloseReasonWithRetry(word string, afterMillis int64) string {
 	return fmt.Sprintf("%s retry-after-ms=%d", word, afterMillis)
 }

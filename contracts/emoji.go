@@ -2,9 +2,9 @@ package contracts
 
 import "unicode"
 
-// textEmoji are the emoji that are text unless the selector U+FE0F follows them: of Unicode's
-// emoji-data.txt those with Emoji and without Emoji_Presentation, but # * and the digits. New emoji
-// are in colour by themselves, so that the table does not age.
+// textEmoji are the emoji that are shown as text unless U+FE0F follows: the characters that Unicode's emoji-data.txt
+// lists as Emoji and not as Emoji_Presentation, without #, * and the digits. New emoji have Emoji_Presentation, so the
+// table does not age.
 var textEmoji = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x00A9, 0x00A9, 1}, {0x00AE, 0x00AE, 1}, {0x203C, 0x203C, 1}, {0x2049, 0x2049, 1}, {0x2122, 0x2122, 1}, {0x2139, 0x2139, 1},

@@ -6,15 +6,14 @@ import (
 	"sync"
 )
 
-// encoder writes JSON that is not escaped for HTML. Encoders are kept for reuse, since a frame
-// is encoded for each message: with a new one each time the buffer grows several times, and the
-// text is copied each time.
+// encoder writes JSON without HTML escapes. Encoders are pooled because one frame is encoded for each message: a new
+// encoder would grow its buffer several times, and copy the text each time.
 type encoder struct {
 	out  bytes.Buffer
 	json *json.Encoder
 }
 
-// keptBytes is the largest buffer that is kept; a larger one would stay for one frame's sake.
+// keptBytes is the largest buffer that goes back to the pool: a larger one would stay allocated because of one frame.
 const keptBytes = 64 << 10
 
 var encoders = sync.Pool{New: func() any {
@@ -24,7 +23,7 @@ var encoders = sync.Pool{New: func() any {
 	return e
 }}
 
-// newEncoder returns an empty encoder; call free when its text was copied.
+// newEncoder returns an empty encoder; the caller calls free once it has copied the text.
 func newEncoder() *encoder {
 	e := encoders.Get().(*encoder) //nolint:forcetypeassert // nothing else is put there
 	e.out.Reset()
@@ -37,7 +36,7 @@ func (e *encoder) free() {
 	}
 }
 
-// add appends v without a line's end.
+// add appends the JSON of v, without the newline that json.Encoder writes behind it.
 func (e *encoder) add(v any) error {
 	if err := e.json.Encode(v); err != nil {
 		return err

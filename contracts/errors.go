@@ -44,8 +44,8 @@ type Spec struct {
 	Message string
 }
 
-// Errors is the one table of error codes. Of several codes with the same gRPC
-// code the first is what a bare gRPC status is read as.
+// Errors is the one table of error codes. A gRPC status without our details is read as the first row with its gRPC code.
+// The last row is that of CodeInternal, which stands for unknown codes.
 var Errors = []Spec{
 	{CodeInvalidArgument, http.StatusBadRequest, codes.InvalidArgument, true, "The request is not valid."},
 	{CodeUnauthenticated, http.StatusUnauthorized, codes.Unauthenticated, true, "Log in first: the token is missing, wrong or expired."},
@@ -64,7 +64,7 @@ var Errors = []Spec{
 	{CodeInternal, http.StatusInternalServerError, codes.Internal, false, "Something went wrong on the server."},
 }
 
-// Spec returns the table's row; of an unknown code that of CodeInternal.
+// Spec returns the row of c in Errors, or the row of CodeInternal when c is unknown.
 func (c Code) Spec() Spec {
 	for _, s := range Errors {
 		if s.Code == c {
@@ -79,9 +79,9 @@ func (c Code) Spec() Spec {
 type Error struct {
 	Code    Code
 	Message string
-	// Fields says for invalid_argument what each named field must be.
+	// Fields is set for invalid_argument: the name of each wrong field, and what the field must be.
 	Fields map[string]string
-	// RetryAfterSeconds goes with rate_limited.
+	// RetryAfterSeconds is set for rate_limited: after how many seconds the client may try again; 0 when not known.
 	RetryAfterSeconds int
 	cause             error
 }
@@ -95,7 +95,7 @@ func NewError(code Code, message string) *Error {
 	return &Error{Code: code, Message: message}
 }
 
-// Invalid makes an invalid_argument error for one field.
+// Invalid makes an invalid_argument error for one field; must says what the field has to be.
 func Invalid(field, must string) *Error {
 	return &Error{
 		Code:    CodeInvalidArgument,
@@ -130,8 +130,7 @@ func (e *Error) Is(target error) bool {
 
 const errorDomain = "gochat"
 
-// GRPCStatus lets a gRPC server send the error without losing code or fields;
-// the cause is not sent.
+// GRPCStatus lets a gRPC server send the error with its code, fields and RetryAfterSeconds; the cause is not sent.
 func (e *Error) GRPCStatus() *status.Status {
 	st := status.New(e.Code.Spec().GRPC, e.Message)
 	info := &errdetails.ErrorInfo{Reason: string(e.Code), Domain: errorDomain}
@@ -189,12 +188,12 @@ func fromStatus(st *status.Status) *Error {
 	if e.Code != "" {
 		return e
 	}
-	// A bare status was not written for a client: only its code is told.
+	// The message of a status without our details was not written for clients: they get the code's own message.
 	code := CodeInternal
 	switch st.Code() {
 	case codes.Canceled, codes.DeadlineExceeded:
 		code = CodeUnavailable
-	case codes.Unimplemented: // another process is older: no fault of the client's, and not for ever
+	case codes.Unimplemented: // the called process is older: not the fault of the client, and not permanent
 	default:
 		for _, s := range Errors {
 			if s.GRPC == st.Code() {
@@ -206,11 +205,12 @@ func fromStatus(st *status.Status) *Error {
 	return NewError(code, "")
 }
 
-// IsUnknownCall reports whether the process that was called is of a release that does not have the
-// call. [AsError] says internal of it, since to a client it is no answer.
+// IsUnknownCall reports whether the called process is of an older release that does not have the call. [AsError] makes
+// internal of such an error, which a client may try again.
 func IsUnknownCall(err error) bool { return status.Code(err) == codes.Unimplemented }
 
-// IsPermanent reports whether trying again is useless.
+// IsPermanent reports whether trying again is useless. An error that is neither an *Error nor a gRPC status is not
+// permanent.
 func IsPermanent(err error) bool {
 	var e *Error
 	if errors.As(err, &e) {

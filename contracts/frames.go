@@ -26,7 +26,7 @@ const (
 	FrameError    = "error"
 )
 
-// Frame is the envelope of every frame.
+// Frame is the outer JSON object of every frame.
 type Frame struct {
 	Type string          `json:"type"`
 	Data json.RawMessage `json:"data"`
@@ -48,8 +48,8 @@ type SendData struct {
 // MentionAll mentions everybody in the conversation.
 const MentionAll = "all"
 
-// ChangeData is the data of change-message, and with the ids from the path the body of
-// POST /api/conversations/{id}/messages/{seqId}/changes.
+// ChangeData is the data of change-message, and the body of POST /api/conversations/{id}/messages/{seqId}/changes, where
+// the path has the conversation and the number.
 type ChangeData struct {
 	ConversationID string `json:"conversationId"`
 	SeqID          uint64 `json:"seqId"`
@@ -69,7 +69,7 @@ type GroupEventData struct {
 	UserIDs        []string `json:"userIds,omitempty"`
 }
 
-// ReactionData is one reaction of a message with those who gave it.
+// ReactionData is one reaction to a message, with the users who gave it.
 type ReactionData struct {
 	Reaction string   `json:"reaction"`
 	UserIDs  []string `json:"userIds"`
@@ -86,12 +86,12 @@ type HelloData struct {
 	// PingInterval is in milliseconds.
 	PingInterval int64 `json:"pingInterval"`
 	ServerTime   int64 `json:"serverTime"`
-	// Epoch tells the store from an earlier state of itself that a backup brought back;
-	// empty when it could not be asked for.
+	// Epoch is the store's epoch, which changes when an older state of the data is put back; empty when the gateway
+	// does not know the epoch.
 	Epoch string `json:"epoch,omitempty"`
 }
 
-// AckData is the data of message-ack.
+// AckData is the data of message-ack. MessageID repeats the tempMessageId: a message gets its id when it is stored.
 type AckData struct {
 	TempMessageID string `json:"tempMessageId"`
 	MessageID     string `json:"messageId"`
@@ -131,29 +131,29 @@ type MessageData struct {
 	RecalledAt int64          `json:"recalledAt,omitempty"`
 	RecalledBy string         `json:"recalledBy,omitempty"`
 	Reactions  []ReactionData `json:"reactions,omitempty"`
-	// Expired: what it said was kept as long as the retention says, and is gone.
+	// Expired says that the retention has ended and the content is gone.
 	Expired bool `json:"expired,omitempty"`
 }
 
-// ReadData is the data of a client's read.
+// ReadData is the data of a client's read frame, and of its delivered frame.
 type ReadData struct {
 	ConversationID string `json:"conversationId"`
 	SeqID          uint64 `json:"seqId"`
 }
 
-// ReadEventData is the data of the server's read.
+// ReadEventData is the data of a read frame of the server.
 type ReadEventData struct {
 	ConversationID string `json:"conversationId"`
 	UserID         string `json:"userId"`
 	ReadSeq        uint64 `json:"readSeq"`
 }
 
-// TypingData is the data of a client's typing.
+// TypingData is the data of a typing frame of a client.
 type TypingData struct {
 	ConversationID string `json:"conversationId"`
 }
 
-// TypingEventData is the data of the server's typing.
+// TypingEventData is the data of a typing frame of the server.
 type TypingEventData struct {
 	ConversationID string `json:"conversationId"`
 	UserID         string `json:"userId"`
@@ -173,10 +173,8 @@ type ErrorData struct {
 	Ref     string `json:"ref,omitempty"`
 }
 
-// EncodeFrame returns the text of one frame. It panics when data cannot be
-// encoded, which no type of this package can bring about. The text is not escaped
-// for HTML, which would make six bytes of each < and & and >: nobody reads a frame
-// as HTML.
+// EncodeFrame returns the text of one frame. It panics when data cannot be encoded, which cannot happen with the types
+// of this package. HTML escapes are left out: no frame is read as HTML, and each <, & and > would take six bytes.
 func EncodeFrame(typ string, data any) []byte {
 	if d, quick := data.(appender); quick {
 		return appendFrame(make([]byte, 0, 32+len(typ)+d.sizeJSON()), typ, d)
@@ -198,8 +196,8 @@ func appendFrame(b []byte, typ string, data appender) []byte {
 	return append(data.appendJSON(append(b, `,"data":`...)), '}')
 }
 
-// NewDelivery returns a delivery of one frame, which says its class and its type: a gateway reads neither
-// out of the frame. For whom it is, the caller fills in.
+// NewDelivery returns a delivery of one frame with the frame's class and type, so that a gateway need not read them out
+// of the frame. The caller fills in the recipients.
 func NewDelivery(class pb.Delivery_Class, typ string, data any) *pb.Delivery {
 	return &pb.Delivery{Class: class, FrameType: typ, Frame: EncodeFrame(typ, data)}
 }

@@ -38,9 +38,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// plain reports whether s consists of a-z, A-Z, 0-9, _ . - and the bytes of more.
-// A loop, since it runs for every message: a regular expression took 40 % of
-// decoding one.
+// plain reports whether s consists of a-z, A-Z, 0-9, _ . - and the bytes of more. It is a loop because it runs for every
+// message: a regular expression took 40 % of the time of decoding one.
 func plain(s, more string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -62,7 +61,7 @@ var clientTypes = map[string]bool{
 	TypeText: true, "image": true, "audio": true, "video": true, "file": true, "location": true, "custom": true,
 }
 
-// CheckUsername returns what a username must be, or "" when it is.
+// CheckUsername returns what a username must be, or "" when s is valid.
 func (l Limits) CheckUsername(s string) string {
 	if len(s) < l.UsernameMin || len(s) > l.UsernameMax || !plain(s, "") {
 		return fmt.Sprintf("%d to %d of a-z, A-Z, 0-9, _ . -", l.UsernameMin, l.UsernameMax)
@@ -70,7 +69,7 @@ func (l Limits) CheckUsername(s string) string {
 	return ""
 }
 
-// CheckPassword returns what a password must be, or "" when it is.
+// CheckPassword returns what a password must be, or "" when s is valid.
 func (l Limits) CheckPassword(s string) string {
 	if len(s) < l.PasswordMin || len(s) > l.PasswordMax {
 		return fmt.Sprintf("%d to %d bytes", l.PasswordMin, l.PasswordMax)
@@ -78,7 +77,7 @@ func (l Limits) CheckPassword(s string) string {
 	return ""
 }
 
-// CheckNickname returns what a nickname must be, or "" when it is.
+// CheckNickname returns what a nickname must be, or "" when s is valid.
 func (l Limits) CheckNickname(s string) string {
 	if n := utf8.RuneCountInString(s); n < 1 || n > l.NicknameMax || !checkName(s) {
 		return fmt.Sprintf("1 to %d characters"+visible, l.NicknameMax)
@@ -86,7 +85,7 @@ func (l Limits) CheckNickname(s string) string {
 	return ""
 }
 
-// CheckTempMessageID returns what an idempotency key must be, or "" when it is.
+// CheckTempMessageID returns what a tempMessageId must be, or "" when s is valid.
 func (l Limits) CheckTempMessageID(s string) string {
 	if len(s) < 1 || len(s) > l.TempMessageID || !plain(s, ":") {
 		return fmt.Sprintf("1 to %d of a-z, A-Z, 0-9, _ . : -", l.TempMessageID)
@@ -94,7 +93,7 @@ func (l Limits) CheckTempMessageID(s string) string {
 	return ""
 }
 
-// CheckContent returns what a message's content must be, or "" when it is.
+// CheckContent returns what a message's content must be, or "" when s is valid.
 func (l Limits) CheckContent(s string) string {
 	if len(s) < 1 || len(s) > l.ContentMax {
 		return fmt.Sprintf("1 to %d bytes", l.ContentMax)
@@ -105,7 +104,7 @@ func (l Limits) CheckContent(s string) string {
 	return ""
 }
 
-// CheckMessageType returns what a client's message type must be, or "" when it is.
+// CheckMessageType returns what a client's message type must be, or "" when s is valid.
 func (l Limits) CheckMessageType(s string) string {
 	if !clientTypes[s] {
 		return "one of text, image, audio, video, file, location, custom"
@@ -113,7 +112,7 @@ func (l Limits) CheckMessageType(s string) string {
 	return ""
 }
 
-// CheckGroupName returns what a group's name must be, or "" when it is.
+// CheckGroupName returns what a group's name must be, or "" when s is valid.
 func (l Limits) CheckGroupName(s string) string {
 	if n := utf8.RuneCountInString(s); n < 1 || n > l.GroupNameMax || !checkName(s) {
 		return fmt.Sprintf("1 to %d characters"+visible, l.GroupNameMax)
@@ -121,7 +120,7 @@ func (l Limits) CheckGroupName(s string) string {
 	return ""
 }
 
-// CheckDeviceID returns what the id that a device gives itself must be, or "" when it is.
+// CheckDeviceID returns what the id that a device gives itself must be, or "" when s is valid.
 func (l Limits) CheckDeviceID(s string) string {
 	if n := utf8.RuneCountInString(s); n < 1 || n > l.DeviceIDMax || !checkName(s) {
 		return fmt.Sprintf("1 to %d characters"+visible, l.DeviceIDMax)
@@ -129,7 +128,7 @@ func (l Limits) CheckDeviceID(s string) string {
 	return ""
 }
 
-// CheckAnnouncement returns what a group's announcement must be, or "" when it is.
+// CheckAnnouncement returns what a group's announcement must be, or "" when s is valid.
 func (l Limits) CheckAnnouncement(s string) string {
 	if utf8.RuneCountInString(s) > l.AnnouncementMax || !utf8.ValidString(s) {
 		return fmt.Sprintf("at most %d characters", l.AnnouncementMax)
@@ -147,7 +146,7 @@ const (
 	RoleMember = "member"
 )
 
-// CheckJoinPolicy returns what a group's join policy must be, or "" when it is.
+// CheckJoinPolicy returns what a group's join policy must be, or "" when s is valid.
 func CheckJoinPolicy(s string) string {
 	if s != JoinOpen && s != JoinInvite {
 		return "open or invite"
@@ -155,7 +154,7 @@ func CheckJoinPolicy(s string) string {
 	return ""
 }
 
-// CheckRole returns what a member's role must be, or "" when it is.
+// CheckRole returns what a member's role must be, or "" when s is valid.
 func CheckRole(s string) string {
 	if s != RoleOwner && s != RoleAdmin && s != RoleMember {
 		return "owner, admin or member"

@@ -5,11 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// checkName reports whether s may be a name that people are shown: a nickname, a group's name, a
-// device's id. It follows the ideas of RFC 8264: no controls, no separators of lines, nothing that
-// turns the direction of the text behind it, nothing invisible that no script needs, and
-// something to be seen. Joiners and marks of direction stay, which emoji and scripts are
-// written with.
+// checkName reports whether s may be a name that people are shown: a nickname, a group's name, a device's id. As in
+// RFC 8264, s has no control characters, no line separators and no format characters, which could hide text or turn its
+// direction, except those that scripts and emoji need (see needed). At least one character must be visible.
 func checkName(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
@@ -24,13 +22,13 @@ func checkName(s string) bool {
 	return seen
 }
 
-// needed are format characters that text is written with: joiners, marks of direction, the tags of
-// flags, and signs that are to be seen.
+// needed reports whether text is properly written with the format character r: joiners, direction marks, the tags of
+// flags, and prepended signs, which are visible.
 func needed(r rune) bool {
 	return r >= 0x200C && r <= 0x200F || r == 0x061C || r >= 0xE0020 && r <= 0xE007F || unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// blank are characters of which nothing is to be seen.
+// blank reports whether r shows nothing.
 func blank(r rune) bool {
 	switch r {
 	case 0x2800, 0x3164, 0x115F, 0x1160, 0xFFA0: // the empty Braille cell and the Hangul fillers
@@ -40,5 +38,5 @@ func blank(r rune) bool {
 		unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// what a name must be beside its length.
+// visible is the part of an error message that says what a name must be besides its length.
 const visible = ", something to be seen, no control or direction characters"

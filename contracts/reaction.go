@@ -12,18 +12,17 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Variation selectors, which ask for an emoji as text or in colour, and what makes a keycap of the
-// character before.
+// The variation selectors, which ask for an emoji as text or in colour, and the mark that makes a keycap of the
+// character before it.
 const (
 	asText   = 0xFE0E
 	inColour = 0xFE0F
 	keycap   = 0x20E3
 )
 
-// CanonicalReaction returns the one form of a reaction in which reactions are compared, stored and
-// shown: without blanks around it, in NFC, and with the selector U+FE0F exactly where Unicode's fully
-// qualified emoji have it. Keyboards and languages differ in whether they write it, so that one heart
-// would be two reactions. What is blank altogether, or no UTF-8, is returned as it is.
+// CanonicalReaction returns the form in which a reaction is compared, stored and shown: trimmed, in NFC, and with U+FE0F
+// exactly where Unicode's fully qualified emoji have it. Keyboards differ in whether they write U+FE0F: without the one
+// form, one heart would be two reactions. A string that is blank or not UTF-8 is returned unchanged.
 func CanonicalReaction(s string) string {
 	trimmed := strings.TrimSpace(s)
 	if trimmed == "" || !utf8.ValidString(s) {
@@ -38,7 +37,7 @@ func CanonicalReaction(s string) string {
 		out.WriteRune(r)
 		next, _ := utf8.DecodeRuneInString(bare[i+utf8.RuneLen(r):])
 		switch {
-		case next == asText, next >= 0x1F3FB && next <= 0x1F3FF: // as text, or in a tone of skin: it says so itself
+		case next == asText, next >= 0x1F3FB && next <= 0x1F3FF: // next already says how r is shown: as text, or in a skin tone
 		case unicode.Is(textEmoji, r), next == keycap && (r >= '0' && r <= '9' || r == '#' || r == '*'):
 			out.WriteRune(inColour)
 		}
@@ -46,8 +45,8 @@ func CanonicalReaction(s string) string {
 	return out.String()
 }
 
-// CheckReaction returns what a new reaction must be, or "" when it is: within the limit as it is
-// given and in its canonical form, and something to be seen, as a name is.
+// CheckReaction returns what a new reaction must be, or "" when s is valid: both s and its canonical form are within the
+// limit, and s is visible as a name must be.
 func (l Limits) CheckReaction(s string) string {
 	if len(s) < 1 || max(len(s), len(CanonicalReaction(s))) > l.ReactionMax || !checkName(s) {
 		return fmt.Sprintf("1 to %d bytes of UTF-8, an emoji as a rule"+visible, l.ReactionMax)
@@ -55,8 +54,8 @@ func (l Limits) CheckReaction(s string) string {
 	return ""
 }
 
-// CheckReactionBack returns what a reaction must be that is taken back, or "" when it is. It asks for
-// less than CheckReaction does: what older versions took can still go.
+// CheckReactionBack returns what the reaction of an unreact must be, or "" when s is valid. It asks for less than
+// CheckReaction, so that a reaction that an older release accepted can still be taken back.
 func (l Limits) CheckReactionBack(s string) string {
 	if len(s) < 1 || len(s) > l.ReactionMax || !utf8.ValidString(s) {
 		return fmt.Sprintf("1 to %d bytes of UTF-8", l.ReactionMax)
@@ -64,8 +63,8 @@ func (l Limits) CheckReactionBack(s string) string {
 	return ""
 }
 
-// reactionsOf renders the reactions of a message. Older versions stored one reaction in several
-// forms: they become one, with each user once.
+// reactionsOf renders the reactions of a message. Older releases stored one reaction in several forms: these are merged
+// into the canonical form, with each user once.
 func reactionsOf(m *pb.Message) (out []ReactionData) {
 	mixed := false
 	for _, r := range m.GetReactions() {

@@ -10,15 +10,15 @@ const (
 const (
 	// PresenceMax is how many users one call or one subscription may name.
 	PresenceMax = 200
-	// ReadersMax is readers a page at most.
+	// ReadersMax is the largest page of readers that a call may ask for.
 	ReadersMax = 100
-	// ReadersDefault is readers a page where none are asked for.
+	// ReadersDefault is the page size when a call names none.
 	ReadersDefault = 50
-	// DeliveredBatch is how many positions one call may bring.
+	// DeliveredBatch is how many delivered positions one ReceiptService.Deliver call may have.
 	DeliveredBatch = 500
 )
 
-// DeliveredEventData is the data of the server's delivered.
+// DeliveredEventData is the data of a delivered frame of the server.
 type DeliveredEventData struct {
 	ConversationID string `json:"conversationId"`
 	UserID         string `json:"userId"`
@@ -29,6 +29,6 @@ type DeliveredEventData struct {
 type PresenceData struct {
 	UserID string `json:"userId"`
 	Online bool   `json:"online"`
-	// LastSeenAt is of who is offline, where it is known.
+	// LastSeenAt is when an offline user was last connected, in Unix milliseconds; 0 when not known.
 	LastSeenAt int64 `json:"lastSeenAt,omitempty"`
 }

@@ -2,25 +2,25 @@ package contracts
 
 import "fmt"
 
-// A frame is the largest thing that becomes of a message, and travels through the queue whole.
+// What CheckRecords reckons with, in bytes. The largest record that a message causes is the one with its frame, which is
+// never split.
 const (
-	// escaped is how many bytes one byte of a text takes in a frame at most: a control character
-	// in the new text of an edit, which is JSON in the frame's JSON.
+	// escaped is how many bytes of a frame one byte of content can take. The worst case is a control character in the
+	// content of an edit, which is JSON within the frame's JSON.
 	escaped = 7
-	// escapedOnce is that of a text that is in the frame itself.
+	// escapedOnce is the same for a text that is only in the frame's own JSON, such as a reaction.
 	escapedOnce = 6
 	// idBytes is a user id with its quotes and comma.
 	idBytes = 22
-	// reactionsMost is how many reactions a message gathers.
+	// reactionsMost is how many reactions of users a message can have; it equals store.MaxReactions.
 	reactionsMost = 500
-	// frameRest is everything else of a frame, with what its delivery and its record add: ids,
-	// names of fields, the users whom it is for.
+	// frameRest bounds all the other bytes of a frame, its delivery and its record: ids, field names, recipients.
 	frameRest = 128 << 10
 )
 
-// CheckRecords holds what one message may have against the largest record that the queue takes,
-// so that a limit that was raised too far is refused at the start and not message by message.
-// The error names the settings.
+// CheckRecords returns an error that names the settings when a message or a group event within the limits can make a
+// record larger than most, the bytes that the message queue takes. Checked at the start, a limit that was raised too far
+// is refused once and not message by message.
 func (l Limits) CheckRecords(most int) error {
 	message := escaped*l.ContentMax + escapedOnce*reactionsMost*l.ReactionMax + idBytes*(reactionsMost+l.Mentions) + frameRest
 	if message > most {

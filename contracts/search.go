@@ -18,16 +18,16 @@ const (
 // GroupSearch is the consumer group of the search index.
 const GroupSearch = "gochat-search"
 
-// CheckSearchQuery returns a query without the blanks around it and the selector of an emoji's
-// form behind it, and what it must be, or "" when it is: one character is enough when it is a
-// word of its own, as in Chinese, Japanese and Korean, or an emoji.
+// CheckSearchQuery returns q without the blanks around it and the variation selectors at its end. When q is not valid,
+// must says what a query has to be; otherwise must is "". One character is enough when it is a word by itself, as in
+// Chinese, Japanese and Korean, or an emoji.
 func CheckSearchQuery(q string) (trimmed, must string) {
 	trimmed = strings.TrimRight(strings.TrimSpace(q), string([]rune{inColour, asText}))
 	n := utf8.RuneCountInString(trimmed)
 	first, _ := utf8.DecodeRuneInString(trimmed)
 	switch {
 	case !utf8.ValidString(q), utf8.RuneCountInString(q) > SearchQueryMax, n == 0, n < SearchQueryMin && !oneIsEnough(first):
-		return "", fmt.Sprintf("%d to %d characters beside blanks; one if it is Chinese, Japanese, Korean or an emoji", SearchQueryMin, SearchQueryMax)
+		return "", fmt.Sprintf("at least %d characters beside blanks (one if it is Chinese, Japanese, Korean or an emoji), at most %d with them", SearchQueryMin, SearchQueryMax)
 	}
 	return trimmed, ""
 }

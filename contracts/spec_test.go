@@ -149,8 +149,8 @@ func frameNames(t *testing.T) (all []string) {
 
 var frameConstant = regexp.MustCompile(`(?m)^\s+Frame\w+\s+= "([^"]+)"`)
 
-// TestTheEpochMayBeMissing: an answer that a gateway makes of what a storage role of the version
-// before says is within the contract, in HTTP and in hello.
+// TestTheEpochMayBeMissing: an answer of a gateway whose repo role is of the release before is within the contract, over
+// HTTP and in hello.
 func TestTheEpochMayBeMissing(t *testing.T) {
 	t.Parallel()
 	doc, err := openapi3.NewLoader().LoadFromData(contracts.OpenAPI)

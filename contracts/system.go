@@ -21,18 +21,18 @@ const (
 	EventDissolved     = "dissolved"
 )
 
-// listedUsers is how many of those whom an event is about its system message names.
+// listedUsers is how many of an event's users its system message lists.
 const listedUsers = 100
 
 // SystemContent is what the content of every system message holds, as JSON.
 type SystemContent struct {
 	Event string `json:"event"`
-	// SeqID is the message that a change is about.
+	// SeqID is the number of the message that a change changes.
 	SeqID uint64 `json:"seqId,omitempty"`
 	// Content is the new text of an edit, until the message is recalled.
 	Content  string `json:"content,omitempty"`
 	Reaction string `json:"reaction,omitempty"`
-	// UserIDs are at most the first hundred; Count is how many they are in all.
+	// UserIDs are the first hundred users at most; Count, of members-added only, is how many users there are in all.
 	UserIDs []string `json:"userIds,omitempty"`
 	Count   int      `json:"count,omitempty"`
 }
@@ -47,16 +47,16 @@ func (c SystemContent) Text() string {
 	return e.out.String()
 }
 
-// MembersContent returns what a system message says of members who came or went.
+// MembersContent returns the content of a system message about members who came or went.
 func MembersContent(event string, users []int64) SystemContent {
 	c := SystemContent{Event: event, UserIDs: UserIDs(users[:min(len(users), listedUsers)])}
-	if event == EventMembersAdded { // removed is one at a time
+	if event == EventMembersAdded { // members are removed one at a time
 		c.Count = len(users)
 	}
 	return c
 }
 
-// Words of a client for changes of a message.
+// The kinds of changes, as clients name them.
 const (
 	ChangeRecall  = "recall"
 	ChangeEdit    = "edit"
@@ -64,7 +64,7 @@ const (
 	ChangeUnreact = "unreact"
 )
 
-// ChangeKinds are the words of changes.
+// ChangeKinds has the kind of change by the name that clients use.
 var ChangeKinds = map[string]pb.Change_Kind{
 	ChangeRecall: pb.Change_KIND_RECALL, ChangeEdit: pb.Change_KIND_EDIT,
 	ChangeReact: pb.Change_KIND_REACT, ChangeUnreact: pb.Change_KIND_UNREACT,
@@ -75,16 +75,16 @@ var changeEvents = map[pb.Change_Kind]string{
 	pb.Change_KIND_REACT: EventReactionAdded, pb.Change_KIND_UNREACT: EventReactionRemoved,
 }
 
-// ChangeContent returns the content of the system message that a change is.
+// ChangeContent returns the content of the system message as which a change is stored.
 func ChangeContent(c *pb.Change) string {
 	return SystemContent{
 		Event: changeEvents[c.GetKind()], SeqID: c.GetSeqId(), Content: c.GetContent(), Reaction: c.GetReaction(),
 	}.Text()
 }
 
-// Readable returns a message as a member may read it who has nothing up to the number floor. An
-// edit has the whole new text of the message that it changes: without it for those who joined after
-// that message.
+// Readable returns m as a member with the join floor floor may read it: without the new text of an edit whose target is
+// at or below floor, since that text is the whole content of a message that the member may not read. It does not
+// change m.
 func Readable(m *pb.Message, floor uint64) *pb.Message {
 	ch := m.GetChange()
 	if ch.GetKind() != pb.Change_KIND_EDIT || ch.GetSeqId() > floor {

@@ -1,4 +1,4 @@
 package contracts
 
-// TokensBatch is how many tokens of open sockets one call may ask for.
+// TokensBatch is how many tokens one AuthService.Recheck call may check.
 const TokensBatch = 500

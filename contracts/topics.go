@@ -33,10 +33,10 @@ const (
 	MetaTraceID          = "trace_id"
 )
 
-// Metadata keys that a record of the poison topic has beside those it had before. The payload
-// and the record's UUID are what they were; the same record may be there more than once.
+// Metadata keys that a record of the poison topic has besides those of the original record. Payload and UUID are those
+// of the original record, which may be in the poison topic more than once.
 const (
-	// MetaPoisonStart starts the keys of this group, but for MetaTraceID.
+	// MetaPoisonStart is the prefix of the keys below. A poisoned record has MetaTraceID, too.
 	MetaPoisonStart = "poison_"
 	// MetaPoisonReason is one of the reasons below. Releases that had no MetaPoisonError wrote
 	// the error's text here.
@@ -47,11 +47,11 @@ const (
 	// consumer group that gave it up: another group may have handled it.
 	MetaPoisonTopic = "poison_topic"
 	MetaPoisonGroup = "poison_group"
-	// MetaPoisonAt is when that was, Unix milliseconds.
+	// MetaPoisonAt is when the group gave the record up, in Unix milliseconds.
 	MetaPoisonAt = "poison_at"
-	// MetaPoisonSender, MetaPoisonConversation and MetaPoisonTempMessage are those of the
-	// record's message: a user id in decimal, a conversation id, a tempMessageId. They are
-	// missing when the record cannot be decoded or is about no message.
+	// MetaPoisonSender, MetaPoisonConversation and MetaPoisonTempMessage identify the record's message by the sender's
+	// user id in decimal, the conversation id and the tempMessageId. They are missing when the record cannot be decoded
+	// or is about no message.
 	MetaPoisonSender       = "poison_sender"
 	MetaPoisonConversation = "poison_conversation"
 	MetaPoisonTempMessage  = "poison_temp_message_id"
@@ -65,11 +65,11 @@ const (
 	PoisonUndecodable = "undecodable"
 	// PoisonPanic: the handler panicked each time.
 	PoisonPanic = "panic"
-	// PoisonTooLarge: what follows from the record alone does not fit into the queue.
+	// PoisonTooLarge: handling the record alone publishes a record that is larger than the queue takes.
 	PoisonTooLarge = "too_large"
 	// PoisonRefused: a service said that trying again is useless.
 	PoisonRefused = "refused"
-	// PoisonUnforeseen: an error that is no dependency's stayed for as long as it is waited for.
+	// PoisonUnforeseen: an error that is not of a dependency lasted longer than router.poison_after.
 	PoisonUnforeseen = "unforeseen"
 )
 

@@ -22,8 +22,8 @@ const (
 // ascending without a gap. A batch without messages is a test.
 type WebhookBatch struct {
 	Hook string `json:"hook"`
-	// DeliveryID stays the same when the same messages are sent again because nobody
-	// took them, and differs after a replay.
+	// DeliveryID stays the same when messages are sent again because the receiver did not take them; a replay makes a
+	// new one.
 	DeliveryID     string        `json:"deliveryId"`
 	ConversationID string        `json:"conversationId"`
 	Messages       []MessageData `json:"messages"`
@@ -41,8 +41,8 @@ func SignWebhook(timestamp string, body []byte, secrets ...string) string {
 	return strings.Join(parts, ",")
 }
 
-// VerifyWebhook reports whether one of the header's signatures is right. How old a
-// timestamp may be is for the receiver to say.
+// VerifyWebhook reports whether one of the header's signatures is right. It does not check the age of the timestamp: the
+// receiver must.
 func VerifyWebhook(secret, timestamp, signature string, body []byte) bool {
 	want := webhookMAC(secret, timestamp, body)
 	for one := range strings.SplitSeq(signature, ",") {

@@ -10,9 +10,9 @@ const burstBytes = 16 << 10
 
 var burstPool = sync.Pool{New: func() any { b := make([]byte, burstBytes); return &b }}
 
-// burstConn reads with the caller's small buffer while its socket is quiet, and
-// with a large pooled one while more arrives than fits: an idle socket costs next to
-// nothing, a busy one few system calls. Only Read is changed; it is for one goroutine.
+// burstConn reads into the caller's small buffer while its socket is quiet, and into a large pooled buffer while more
+// arrives than fits: an idle socket costs next to nothing, a busy one few system calls. Only one goroutine may call
+// Read; the other methods are those of net.Conn.
 type burstConn struct {
 	net.Conn
 	buf  *[]byte // nil unless busy
@@ -34,7 +34,7 @@ func (c *burstConn) Read(p []byte) (int, error) {
 		c.buf = burstPool.Get().(*[]byte)
 	}
 	n, err := c.Conn.Read(*c.buf)
-	// Less than it holds: the next read may have to wait, and does so without it.
+	// A read that does not fill the buffer has emptied the socket: the next read may wait, and must not hold the buffer.
 	c.busy = n == len(*c.buf)
 	c.data = (*c.buf)[:n]
 	if n == 0 {

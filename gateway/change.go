@@ -38,7 +38,7 @@ func changeOf(b *body, limits contracts.Limits, sender int64, conv string, seq u
 		ch.Reaction = contracts.CanonicalReaction(reaction)
 	}
 	for _, name := range []string{"content", "reaction"} {
-		b.optional(name) // a text, also where the kind has no use for it
+		b.optional(name) // must be a string even where this kind of change does not use it
 	}
 	temp := b.required("tempMessageId")
 	note("tempMessageId", limits.CheckTempMessageID(temp))
@@ -65,7 +65,7 @@ func (c *conn) changeMessage(data value) {
 	c.submit(up)
 }
 
-// changeOverHTTP is a change-message whose outcome is waited for.
+// changeOverHTTP takes a change over HTTP, and answers with its outcome.
 func (g *Gateway) changeOverHTTP(r *caller) error {
 	conv, err := r.conversationID()
 	if err != nil {

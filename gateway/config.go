@@ -15,36 +15,37 @@ type Config struct {
 	// whose pages may use the HTTP API and the WebSocket. https://*.example.com is every
 	// subdomain, * every page.
 	AllowedOrigins []string `mapstructure:"allowed_origins"`
-	// TrustedProxies are addresses or CIDRs of proxies that are believed for whom they speak.
+	// TrustedProxies are the addresses or CIDRs of proxies whose word on the client's address is believed.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
-	// ForwardedBy is how they tell it: x-forwarded-for, forwarded (RFC 7239) or
-	// proxy-protocol. No other way is believed: a proxy passes on what it does not write.
+	// ForwardedBy is how trusted proxies tell the client's address: x-forwarded-for, forwarded (RFC 7239) or
+	// proxy-protocol. Other headers are ignored: a proxy passes on what its client made up in them.
 	ForwardedBy string `mapstructure:"forwarded_by"`
-	// ServeOps serves /readyz and /metrics on the gateway's address even when that is
-	// not loopback. They ask nobody who they are, and tell of the inside.
+	// ServeOps serves /readyz and /metrics on the gateway's address even when that is not loopback. Both need no
+	// token and show the inside of the process.
 	ServeOps bool `mapstructure:"serve_ops"`
 
 	// PingInterval is how often a client pings; it is told so in hello. After three
 	// intervals without a sign of life the socket is closed with 4004.
 	PingInterval time.Duration `mapstructure:"ping_interval"`
-	// SlowTimeout is how long a socket's queue may stay full without any progress.
+	// SlowTimeout is how long a socket's queue may stay full while no byte goes out; then it is closed with 4003.
 	SlowTimeout time.Duration `mapstructure:"slow_timeout"`
-	// CloseGrace is how long a socket that is being closed may take to say goodbye.
+	// CloseGrace is how long a closing socket may take to send what is queued and to finish the close handshake.
 	CloseGrace time.Duration `mapstructure:"close_grace"`
 	// DrainTimeout bounds the whole of a stop.
 	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
-	// RetrySpread is the width of the random delay that a closed client is told.
+	// RetrySpread is the width of the random delay after which a closed client is told to reconnect.
 	RetrySpread time.Duration `mapstructure:"retry_spread"`
 
 	// RPCTimeout bounds every call to a service.
 	RPCTimeout time.Duration `mapstructure:"rpc_timeout"`
-	// SendTimeout is how long POST /api/messages waits for its outcome.
+	// SendTimeout is how long a send or a change over HTTP waits for its outcome.
 	SendTimeout time.Duration `mapstructure:"send_timeout"`
 	// PublishTimeout bounds one batch of sends to the queue.
 	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
-	// StartTimeout bounds the wait for the session registry at start.
+	// StartTimeout bounds the start: the making of the downstream topic and the wait for the session registry.
 	StartTimeout time.Duration `mapstructure:"start_timeout"`
-	// ReadTimeout bounds the reading of one HTTP request, headers and body.
+	// ReadTimeout bounds the reading of one HTTP request, headers and body; WriteTimeout the writing of its answer;
+	// IdleTimeout the wait of a connection for its next request.
 	ReadTimeout  time.Duration `mapstructure:"read_timeout"`
 	WriteTimeout time.Duration `mapstructure:"write_timeout"`
 	IdleTimeout  time.Duration `mapstructure:"idle_timeout"`
@@ -52,10 +53,10 @@ type Config struct {
 	// HeaderLimit is how long a request line and its headers may be together, in bytes;
 	// every connection that is being read has a buffer of this size.
 	HeaderLimit int `mapstructure:"header_limit"`
-	// BodyLimit and FrameLimit are in bytes.
+	// BodyLimit bounds an HTTP body, FrameLimit a WebSocket message of a client, both in bytes.
 	BodyLimit  int `mapstructure:"body_limit"`
 	FrameLimit int `mapstructure:"frame_limit"`
-	// QueueFrames and QueueBytes bound what waits for one socket.
+	// QueueFrames and QueueBytes bound the frames that wait for one socket.
 	QueueFrames int `mapstructure:"queue_frames"`
 	QueueBytes  int `mapstructure:"queue_bytes"`
 	// KernelBuffer is a socket's send buffer in the kernel, in bytes: together with
@@ -64,23 +65,22 @@ type Config struct {
 	// UnackedSends is how many sends of one socket may wait for their ack; beyond it
 	// the socket is not read.
 	UnackedSends int `mapstructure:"unacked_sends"`
-	// UpstreamQueue is how many sends of all sockets may wait for the queue.
+	// UpstreamQueue is how many sends of all sockets may wait to be published; beyond it senders wait, too.
 	UpstreamQueue int `mapstructure:"upstream_queue"`
 
-	// BeatInterval is how often the gateway says that it lives; the registry forgets
-	// it after 12 s.
+	// BeatInterval is how often the gateway says that it lives; 12 s after its last beat it counts as dead.
 	BeatInterval time.Duration `mapstructure:"beat_interval"`
 	// SessionRefresh is how often sessions are put again; they expire after 30 min.
 	SessionRefresh time.Duration `mapstructure:"session_refresh"`
 
-	// TokenCheckInterval is how often it is asked whether the tokens of the open sockets are
-	// still good; a revocation that did not reach a socket closes it so, within a minute.
+	// TokenCheckInterval is how often the gateway asks whether the tokens of its open sockets are still good: this
+	// closes sockets that the order of a revocation did not reach. It is at most a minute.
 	TokenCheckInterval time.Duration `mapstructure:"token_check_interval"`
 	// DeviceRefresh is how often the device of an open socket is noted as seen.
 	DeviceRefresh time.Duration `mapstructure:"device_refresh"`
-	// ReceiptInterval is how long what was delivered is gathered before it is passed on.
+	// ReceiptInterval is how long delivered positions are gathered before they are passed on together.
 	ReceiptInterval time.Duration `mapstructure:"receipt_interval"`
-	// PresenceInterval is how often it is asked who of those that sockets watch is online.
+	// PresenceInterval is how often the gateway asks which of the users that its sockets watch are online.
 	PresenceInterval time.Duration `mapstructure:"presence_interval"`
 
 	// Rates are the rate limits; they are a section of their own in the file.
@@ -95,9 +95,8 @@ type Rates struct {
 	// FloodFrames is how many frames may be refused within 10 s before the socket is
 	// closed with 4008.
 	FloodFrames int `mapstructure:"flood_frames"`
-	// AuthPerMinute limits registrations and logins of one address on all gateways. An
-	// address may be a whole office or a phone company's: what protects an account is
-	// the limit of its own.
+	// AuthPerMinute limits registrations and logins of one address on all gateways. A whole office or mobile network
+	// may share an address: accounts are protected by auth.login_attempts, not by this limit.
 	AuthPerMinute int `mapstructure:"auth_per_minute"`
 	// HandshakesPerSecond limits WebSocket handshakes of one address on all gateways.
 	HandshakesPerSecond int `mapstructure:"handshakes_per_second"`
@@ -108,8 +107,8 @@ type Rates struct {
 	// calls on all gateways.
 	SendsPerSecond int `mapstructure:"sends_per_second"`
 	SendsBurst     int `mapstructure:"sends_burst"`
-	// SharedTimeout bounds a call to what all gateways count together; without an answer
-	// each counts by itself.
+	// SharedTimeout bounds a call to the token buckets that all gateways share; while there is no answer, each
+	// gateway counts by itself.
 	SharedTimeout time.Duration `mapstructure:"shared_timeout"`
 	// SocketsPerUser limits open sockets of one user on this gateway.
 	SocketsPerUser int `mapstructure:"sockets_per_user"`
@@ -144,7 +143,7 @@ func DefaultRates() Rates {
 	}
 }
 
-// Validate says everything that is wrong with the configuration.
+// Validate returns everything that is wrong with the configuration as one error, or nil.
 func (c Config) Validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTokensAreCheckedWithinAMinute: a logout that did not reach a socket closes it by then.
+// TestTokensAreCheckedWithinAMinute: a setting that checks the tokens of open sockets less often is refused.
 func TestTokensAreCheckedWithinAMinute(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.TokenCheckInterval = time.Minute

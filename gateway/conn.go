@@ -16,7 +16,7 @@ import (
 	"github.com/gochat/gochat/infra/obs"
 )
 
-// goodbyeBuffer is what a closing socket may have in the kernel beyond the usual, in bytes.
+// goodbyeBuffer is by how many bytes the kernel's send buffer of a closing socket grows, so that the close frame fits.
 const goodbyeBuffer = 128 << 10
 
 // conn is one WebSocket. Its own goroutine reads; a second one writes, and exists
@@ -27,28 +27,28 @@ type conn struct {
 	user    int64
 	device  string
 	tokenID string
-	token   string    // to be checked once more when the session is known
+	token   string    // checked again by open once the session is registered, then cleared
 	expires int64     // Unix milliseconds
 	issued  int64     // of the token, Unix milliseconds
 	opened  int64     // Unix milliseconds
-	since   time.Time // opened, of the clock that never goes back
-	turn    uint64    // of its handshake, among all of this gateway
-	noted   int64     // when the device was noted last, of the central ticker
-	shard   uint32    // when the central ticker pings it
+	since   time.Time // the time of opened with its monotonic reading
+	turn    uint64    // the number of its handshake on this gateway
+	noted   int64     // when the device was noted last, Unix milliseconds; of heartbeat
+	shard   uint32    // chooses the turn in which heartbeat pings it
 
 	ws  *websocket.Conn // reads only
 	tcp net.Conn
 	q   queue
 
-	// unacked holds a token for each send that waits for its ack.
+	// unacked holds an element for each send that waits for its ack.
 	unacked chan struct{}
 	limiter *rate.Limiter
-	tuned   *tuning // that the limiter is set to
-	refused int     // frames since refusedAt, of the reader
+	tuned   *tuning // what limiter is set to
+	refused int     // frames refused since refusedAt, of the reader
 	// refusedAt begins the window in which refused frames are counted, Unix ms.
 	refusedAt int64
 	stopped   bool // the drain ended the reading, of the reader
-	// writeBy is when a write fails that made no progress, Unix milliseconds; of the writer.
+	// writeBy is the write deadline that is set, Unix milliseconds; of the writer.
 	writeBy int64
 
 	seen     atomic.Int64 // Unix milliseconds of the last sign of life
@@ -56,7 +56,7 @@ type conn struct {
 	closing  atomic.Int64 // Unix milliseconds by which it is closed, 0 while open
 }
 
-// grantee is who a token was found to belong to.
+// grantee is a token that was found good, and its user.
 type grantee struct {
 	user    int64
 	token   string
@@ -64,7 +64,7 @@ type grantee struct {
 	expires int64
 	issued  int64
 
-	// turn and since are of the handshake: its place among all of this gateway, and when it was.
+	// turn numbers the handshakes of this gateway in their order; since is when this one was admitted.
 	turn  uint64
 	since time.Time
 }
@@ -136,8 +136,7 @@ func (c *conn) awaitAcks() {
 	}
 }
 
-// open makes the socket known and says hello. What arrives for it meanwhile waits
-// behind hello.
+// open registers the socket and says hello. Frames that arrive for it meanwhile wait behind hello.
 func (c *conn) open() {
 	g := c.g
 	ctx, cancel := g.rpc(obs.WithCaller(context.Background(), c.caller()))
@@ -205,12 +204,12 @@ func (c *conn) answer(raw []byte, as class) {
 
 // close ends the socket with a close frame; only the first call counts.
 func (c *conn) close(code int, reason string) {
-	// Who is too slow will not read what it has missed, and a flood deserves nothing.
+	// A client that is too slow would not read what is queued, and one that floods need not get it.
 	discard := code == contracts.CloseTooSlow || code == contracts.CloseFlooding
 	c.end(closeFrame(code, reason), discard, code)
 }
 
-// closeRetry is close with a delay for the client, different for each.
+// closeRetry is close with a reconnect delay in the reason, different for each socket.
 func (c *conn) closeRetry(code int, reason string) {
 	c.close(code, contracts.CloseReasonWithRetry(reason, c.g.retry.next()))
 }

@@ -39,8 +39,8 @@ func (g *Gateway) share(c *fiber.Ctx) {
 	c.Set(fiber.HeaderAccessControlExposeHeaders, corsExposed)
 }
 
-// preflight answers a browser that asks whether a page of a listed origin may make a call. Whether the
-// call is there, the call itself says.
+// preflight answers a browser that asks whether a page of a listed origin may make a call. Its answer does not say
+// whether the call exists.
 func (g *Gateway) preflight(c *fiber.Ctx) error {
 	if c.Method() != fiber.MethodOptions || c.Get(fiber.HeaderAccessControlRequestMethod) == "" {
 		return c.Next()
@@ -51,15 +51,15 @@ func (g *Gateway) preflight(c *fiber.Ctx) error {
 		}
 		return unlisted(c.Next())
 	}
-	c.Response().Header.Del(fiber.HeaderAccessControlExposeHeaders) // of the call's answer
+	c.Response().Header.Del(fiber.HeaderAccessControlExposeHeaders) // it belongs to the answer of the call itself
 	c.Set(fiber.HeaderAccessControlAllowMethods, g.methods)
 	c.Set(fiber.HeaderAccessControlAllowHeaders, corsHeaders)
 	c.Set(fiber.HeaderAccessControlMaxAge, strconv.Itoa(int(corsMaxAge.Seconds())))
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// unlisted tells who looks for a reason that it is not the path which refuses the preflight of a page whose
-// origin is not listed. The answer is the normal one otherwise.
+// unlisted explains the 405 that the preflight of a page gets whose origin is not listed: the origin is refused, not
+// the path. Any other result of the route is passed on.
 func unlisted(err error) error {
 	var f *fiber.Error
 	if errors.As(err, &f) && f.Code == fiber.StatusMethodNotAllowed {
@@ -69,7 +69,7 @@ func unlisted(err error) error {
 	return err
 }
 
-// checkOrigin refuses a socket to a page that may not use it: a browser opens it for any page.
+// checkOrigin refuses a handshake to a page whose origin may not connect: browsers open a WebSocket for any page.
 func (g *Gateway) checkOrigin(c *fiber.Ctx) error {
 	if g.tuned().origins.mayConnect(c.Get(fiber.HeaderOrigin), string(c.Request().Host())) {
 		return c.Next()

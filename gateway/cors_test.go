@@ -27,7 +27,7 @@ func allowing(origins ...string) func(*Config, *Deps) {
 	return func(c *Config, _ *Deps) { c.AllowedOrigins, c.BodyLimit = origins, 100 }
 }
 
-// corsOf are those of an answer, without the prefix.
+// corsOf returns the CORS headers of an answer, without their prefix.
 func corsOf(r response) map[string]string {
 	out := map[string]string{}
 	for name := range r.header {
@@ -119,7 +119,7 @@ func TestEveryOriginMayBeAllowed(t *testing.T) {
 	}
 }
 
-// TestNoPageReadsWhatIsForOperators, however the path is written that a route takes.
+// TestNoPageReadsWhatIsForOperators: in whatever spelling of its path the route is reached.
 func TestNoPageReadsWhatIsForOperators(t *testing.T) {
 	h := start(t, allowing("*"))
 	for _, path := range []string{"/metrics", "/readyz"} {
@@ -147,7 +147,7 @@ func TestNoOriginIsAllowedUnlessListed(t *testing.T) {
 	require.NoError(t, ws.Close())
 }
 
-// TestDefaultPortsOfOrigins: a port that goes without saying is the same as none, on either side.
+// TestDefaultPortsOfOrigins: the scheme's default port equals no port, in the setting and in the Origin header.
 func TestDefaultPortsOfOrigins(t *testing.T) {
 	h := start(t)
 	for _, c := range []struct {

@@ -4,12 +4,11 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// classOf says what becomes of a delivery that a socket has no room for: what its maker says.
+// classOf returns what becomes of a delivery's frame where a socket has no room for it: d's own class, if it is set.
 //
-// A worker of a version before the field leaves it unset, and may run beside this gateway during an
-// upgrade. Its delivery is a push when it has a number in a conversation. When it goes to all sockets of
-// users, and not to one that asked, it is an event if the table says so of its type. Without this rule an
-// upgrade would close slow sockets for a typing.
+// A worker of an older release, which may run beside this gateway during an upgrade, does not set the class. Its
+// delivery is then a push if it has a number in a conversation, and an event if it is not for one connection only and
+// the table says so of its type. Without this rule an upgrade would close slow sockets because of a typing frame.
 func classOf(d *pb.Delivery) class {
 	switch d.GetClass() {
 	case pb.Delivery_CLASS_CONTROL:
@@ -28,8 +27,8 @@ func classOf(d *pb.Delivery) class {
 	return classControl
 }
 
-// typeOf returns the type by which a delivery's frame is counted and traced: what its maker says, and where
-// that is unset, as it is of a worker of a version before the field, what the frame begins with.
+// typeOf returns the type by which a delivery's frame is counted and traced: d's own type, or the one in the text of
+// the frame, where a worker of an older release did not set it.
 func typeOf(d *pb.Delivery) string {
 	if typ := d.GetFrameType(); typ != "" {
 		return typ

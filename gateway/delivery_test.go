@@ -9,8 +9,8 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// TestClassOfADelivery is what its maker says. Where that is a worker of a version before the field, the
-// rest of the delivery tells.
+// TestClassOfADelivery: the class is the one that the delivery has. Where a worker of an older release did not set it,
+// the class follows from the delivery's other fields.
 func TestClassOfADelivery(t *testing.T) {
 	frame := func(typ string) []byte { return contracts.EncodeFrame(typ, struct{}{}) }
 	for name, c := range map[string]struct {

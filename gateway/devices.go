@@ -10,8 +10,7 @@ import (
 // notePatience is how long a socket's hello waits for its device to be in the list.
 const notePatience = time.Second
 
-// deviceKey is whose device it is; without a device it stands for all sockets of the
-// user that name none.
+// deviceKey is a device of a user; the empty device stands for all sockets of the user that name none.
 type deviceKey struct {
 	user   int64
 	device string
@@ -39,8 +38,8 @@ func (g *Gateway) newDeviceNotes() *deviceNotes {
 	return n.start()
 }
 
-// note says that the socket's device was seen now. When too many wait it is not said,
-// and the next time will do.
+// note says that the socket's device was seen now. When too many notes wait, this one is dropped; a later note of the
+// device makes up for it.
 func (c *conn) note() (tried <-chan struct{}, taken bool) {
 	return c.g.devices.add(deviceKey{c.user, c.device}, &pb.SeenDevice{
 		UserId: c.user, DeviceId: c.device, SeenAt: time.Now().UnixMilli(), IssuedAt: c.issued,
@@ -68,8 +67,7 @@ func (c *conn) introduce(ctx context.Context) {
 	}
 }
 
-// noteAgain is for the central ticker: it notes a device that has been connected for
-// long.
+// noteAgain notes the device of a socket that has been open for another DeviceRefresh; heartbeat calls it.
 func (c *conn) noteAgain(now int64) {
 	if c.device != "" && now-c.noted >= c.g.cfg.DeviceRefresh.Milliseconds() {
 		c.noted = now

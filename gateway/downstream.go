@@ -13,16 +13,14 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// downstreamRun is how many records are taken together, so that a socket that
-// several of them are for writes once.
+// downstreamRun is how many records are handled together, so that a socket with frames in several of them writes once.
 const downstreamRun = 256
 
-// kickAfter is after how many frames the writers of a run start although more of it waits: whoever is
-// sent many at once takes some meanwhile, before there is no room for the rest.
+// kickAfter is after how many queued frames the writers start although their run goes on, so that a socket that gets
+// many frames at once sends some before its queue is full.
 const kickAfter = 512
 
-// subscribe makes the gateway's own topic and pins its end: what is published from
-// now on is seen.
+// subscribe makes the gateway's own topic and reads it from its present end: all that is published from now on comes.
 func (g *Gateway) subscribe(ctx context.Context) (message.Subscriber, <-chan *message.Message, error) {
 	topic := contracts.TopicDownstream(g.id)
 	if err := g.deps.Transport.Ensure(ctx, mq.Topic{Name: topic, Partitions: 1, Tail: true}); err != nil {
@@ -34,7 +32,7 @@ func (g *Gateway) subscribe(ctx context.Context) (message.Subscriber, <-chan *me
 	if err != nil {
 		return nil, nil, fmt.Errorf("make the subscriber of %s: %w", topic, err)
 	}
-	// It ends by its Close, after the drain, and not with the process's context.
+	// The subscription ends by Close, after the drain, and not with the process's context.
 	records, err := sub.Subscribe(context.WithoutCancel(ctx), topic)
 	if err != nil {
 		_ = sub.Close() // the failure to subscribe is what matters
@@ -61,8 +59,8 @@ func (g *Gateway) consume(records <-chan *message.Message) {
 
 // deliver does what a record says and returns how many frames it put into queues.
 func (g *Gateway) deliver(m *message.Message, kick *kicks) (frames int) {
-	// An id has the time of its gateway's start in it: what was meant for another
-	// gateway, or for an earlier life of this one, is not for these sockets.
+	// Every start has an id of its own: a record for another id was meant for another gateway's sockets, or for those of
+	// an earlier start.
 	if to := m.Metadata[mq.KeyMetadata]; to != g.id {
 		g.log.Warn("a delivery is for another gateway and is dropped", zap.String("for", to), zap.String("record", m.UUID))
 		return 0

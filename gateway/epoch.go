@@ -11,16 +11,16 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// EpochSource says which state the store is in, for hello.
+// EpochSource returns the store's epoch, which hello tells the client.
 type EpochSource interface {
 	GetEpoch(ctx context.Context, in *pb.GetEpochRequest, opts ...grpc.CallOption) (*pb.GetEpochResponse, error)
 }
 
 const (
-	// epochFor is how long an epoch is believed, so that a reconnect storm asks seldom.
-	// A client that was told an old one learns the new one with its next sync.
+	// epochFor is how long a fetched epoch is used, so that a reconnect storm makes few calls. A client that was told an
+	// outdated epoch learns the new one with its next sync.
 	epochFor = time.Second
-	// epochTimeout bounds how long hello waits for it.
+	// epochTimeout bounds how long hello waits for the epoch.
 	epochTimeout = 500 * time.Millisecond
 )
 
@@ -35,8 +35,8 @@ type epochs struct {
 	asked time.Time
 }
 
-// get returns the epoch; where the store does not answer, the one that it said last,
-// and before that none: hello is not worth less without it.
+// get returns the store's epoch. While the store does not answer, get returns the last known epoch, or "" when there is
+// none: hello goes out without it.
 func (e *epochs) get(ctx context.Context) string {
 	if last, fresh := e.known(); fresh {
 		return last
@@ -47,7 +47,7 @@ func (e *epochs) get(ctx context.Context) string {
 		resp, err := e.source.GetEpoch(ctx, &pb.GetEpochRequest{})
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.asked = time.Now() // one that does not answer is not asked by every socket, either
+		e.asked = time.Now() // also after a failure, so that not every socket asks again
 		if err == nil {
 			e.last = resp.GetEpoch()
 		}

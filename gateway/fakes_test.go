@@ -284,7 +284,7 @@ func (f *fakeSessions) forget() {
 	f.lives++
 }
 
-// deafSessions never answer well.
+// deafSessions is a session registry that is unavailable.
 type deafSessions struct{ pb.SessionRepoClient }
 
 func (deafSessions) Beat(context.Context, *pb.BeatRequest, ...grpc.CallOption) (*pb.BeatResponse, error) {

@@ -10,8 +10,8 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// How a trusted proxy tells whom it speaks for. One way is believed and no other: a proxy passes on what
-// it does not write itself, as its client made it up.
+// How a trusted proxy tells the client's address. Only the configured way is believed: a proxy passes on other headers
+// as its client made them up.
 const (
 	byForwardedFor  = "x-forwarded-for"
 	byForwarded     = "forwarded"
@@ -31,8 +31,8 @@ func checkForwardedBy(way string, proxies []string) error {
 	return fmt.Errorf("%q: must be %s, %s or %s", way, byForwardedFor, byForwarded, byProxyProtocol)
 }
 
-// clientAddress returns the address that limits count against: the peer's, or, behind trusted proxies,
-// the last of the hops that no trusted proxy added. A hop that is no address ends the search.
+// clientAddress returns the address that limits count against: the peer's, or, as long as that is a trusted proxy, the
+// address that this proxy has put behind the other hops. A hop that is no address ends the search.
 func clientAddress(peer netip.Addr, hops []string, trusted []netip.Prefix) netip.Addr {
 	peer = peer.Unmap()
 	for i := len(hops) - 1; i >= 0 && contains(trusted, peer); i-- {
@@ -65,8 +65,8 @@ func parseHop(text string) (netip.Addr, bool) {
 // forwardedFor splits X-Forwarded-For.
 func forwardedFor(header string) []string { return strings.Split(header, ",") }
 
-// forwarded returns the for parameter of each element of a Forwarded header (RFC 7239), "" where there is
-// none. Nothing after a quotation that does not end, or before it, is believed.
+// forwarded returns the for parameter of each element of a Forwarded header (RFC 7239), "" where there is none. A
+// header that cannot be parsed to its end, such as one with an open quotation, has no hops at all.
 func forwarded(header string) []string {
 	var hops []string
 	for len(header) > 0 {
@@ -90,10 +90,10 @@ func forwarded(header string) []string {
 	return hops
 }
 
-// forwardedPair takes the first name=value of a Forwarded header; rest begins with the separator behind it.
+// forwardedPair takes the first name=value of a Forwarded header; rest begins with the separator behind the pair.
 func forwardedPair(header string) (name, value, rest string, ok bool) {
 	end := strings.IndexAny(header, "=;,")
-	if end < 0 || header[end] != '=' { // an empty one
+	if end < 0 || header[end] != '=' { // without a value, only an empty pair is allowed
 		if end < 0 {
 			end = len(header)
 		}

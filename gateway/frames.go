@@ -8,27 +8,27 @@ import (
 type frameRow struct {
 	typ       string
 	direction string // in or out
-	// class, of out, is what becomes of a frame that a socket has no room for.
+	// class, of a frame out, says what becomes of it where a socket has no room.
 	class class
-	// limit, of in, says who asks whether the socket sends too many.
+	// limit, of a frame in, says where the socket's rate limit is applied to it.
 	limit frameLimit
-	// handle, of in, does what the frame says. The data is gone when it returns.
+	// handle, of a frame in, does what the frame says. data is within the read buffer and not valid after handle returns.
 	handle func(c *conn, data value)
 }
 
-// frameLimit says who asks whether a frame is one too many for its socket.
+// frameLimit says where the socket's rate limit is applied to a frame.
 type frameLimit uint8
 
 const (
-	// limitedByType: the reader, before the frame is handled. A refusal names the type.
+	// limitedByType: in the reader, before the frame is handled. A refusal names the frame's type.
 	limitedByType frameLimit = iota
-	// limitedByID: what handles the frame, as soon as it knows the tempMessageId, which a refusal names.
+	// limitedByID: in handle, as soon as it has read the tempMessageId, which a refusal names.
 	limitedByID
 )
 
-// frameTable is the one table of frame types. From it come what the reader takes, what becomes of a frame
-// that a socket has no room for, and the labels by which frames are counted; a test holds it to
-// contracts/asyncapi.yaml. The maker of a delivery says its class besides (see classOf).
+// frameTable is the one table of frame types. From it come the frames that the reader takes, what becomes of a frame
+// that a socket has no room for, and the labels by which frames are counted; a test holds the table to
+// contracts/asyncapi.yaml. Of a delivery, its own class goes first (see classOf).
 var frameTable = []frameRow{
 	{typ: contracts.FrameSend, direction: in, limit: limitedByID, handle: (*conn).sendMessage},
 	{typ: contracts.FramePing, direction: in, handle: (*conn).ping},
@@ -53,8 +53,8 @@ var frameTable = []frameRow{
 	{typ: contracts.FrameError, direction: out, class: classControl},
 }
 
-// clientFrames and serverFrames are the rows of each direction by type. They are made by init, since what
-// handles a client's frame looks up the class of its answer.
+// clientFrames and serverFrames are the rows of each direction by type. init makes them, because handlers in the table
+// look up the class of their answers: initializers would be a cycle.
 var clientFrames, serverFrames map[string]frameRow
 
 func init() { clientFrames, serverFrames = rowsOf(in), rowsOf(out) }
@@ -90,7 +90,7 @@ func (c *conn) ping(data value) {
 	c.sayText(contracts.FramePong, pongFrame)
 }
 
-// maxRef bounds what of a client's own words is sent back to it.
+// maxRef is the longest text of a client, in bytes, that an error frame repeats.
 const maxRef = 64
 
 func printable(s string) string {

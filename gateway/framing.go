@@ -13,9 +13,9 @@ import (
 // identityCoding is the content coding that changes nothing.
 const identityCoding = "identity"
 
-// checkFraming returns an error when a request's headers leave in doubt where its body ends: a proxy in
-// front of the gateway might see another end, and what is a body to it would be a request here. What
-// fasthttp refuses by itself does not come here.
+// checkFraming returns an error when a request's headers leave in doubt where its body ends. A proxy in front of the
+// gateway might see another end, and a body to the proxy would be a request here (request smuggling). What fasthttp
+// refuses by itself does not come here.
 func checkFraming(h *fasthttp.RequestHeader) error {
 	length, transfer := false, false
 	for line := range bytes.Lines(h.RawHeaders()) {
@@ -39,7 +39,7 @@ func checkFraming(h *fasthttp.RequestHeader) error {
 
 func equalFold(b []byte, s string) bool { return len(b) == len(s) && strings.EqualFold(string(b), s) }
 
-// refuseEncoded takes a body as it came only: inflated, a small one may become larger than all memory.
+// refuseEncoded refuses a body with a Content-Encoding: inflated, a small body may become larger than all memory.
 func refuseEncoded(c *fiber.Ctx) error {
 	for _, list := range c.Request().Header.PeekAll(fiber.HeaderContentEncoding) {
 		for coding := range bytes.SplitSeq(list, []byte(",")) {
@@ -52,8 +52,8 @@ func refuseEncoded(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// rawBody returns a request's body as it came. Fiber's own Body would inflate it, without a bound.
+// rawBody returns a request's body as it came. Fiber's Body would inflate the body, without a bound.
 func rawBody(c *fiber.Ctx) []byte { return c.Request().Body() }
 
-// Body hides Fiber's own; see rawBody.
+// Body hides Fiber's Body; see rawBody.
 func (r *caller) Body() []byte { return rawBody(r.Ctx) }

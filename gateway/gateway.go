@@ -29,8 +29,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// Deps are what a gateway works with. What is marked as optional may be missing, as may Health, Alive,
-// OpenAPI and AsyncAPI: then nothing is asked, and their pages are not there.
+// Deps are what a gateway works with. Fields with the tag dep:"optional" may be nil, and so may Health, Alive, OpenAPI
+// and AsyncAPI: without Health or Alive nothing is asked, and without a contract file its pages are missing.
 type Deps struct {
 	Auth          pb.AuthServiceClient
 	Users         pb.UserServiceClient
@@ -42,8 +42,8 @@ type Deps struct {
 	QueueSystem string
 	Sessions    pb.SessionRepoClient
 	Store       EpochSource
-	// Shared are the token buckets that all gateways share. It must answer soon, with an
-	// error when they are away: callers wait for it. Nil: there is this gateway only.
+	// Shared are the token buckets that all gateways share. A call must return soon, with an error while the buckets
+	// are away, since senders wait for it. Nil: there is only this gateway.
 	Shared      pb.LimitRepoClient `dep:"optional"`
 	Devices     pb.DeviceServiceClient
 	DeviceNotes pb.DeviceRepoClient
@@ -60,9 +60,9 @@ type Deps struct {
 	Gatherer prometheus.Gatherer
 	// Health asks every dependency and returns each one's answer by name.
 	Health func(ctx context.Context) map[string]error
-	// Status answers /status and /status.json, and says itself who may see them; nil: nothing does.
+	// Status answers /status and /status.json, and decides itself who may see them; nil: there are no such pages.
 	Status http.Handler `dep:"optional"`
-	// Alive returns an error when the process does not get on; nil: it does while it answers.
+	// Alive returns an error when the process stands still; nil: a process that answers counts as alive.
 	Alive func() error
 
 	// Web is the web client, with index.html at its root.
@@ -98,7 +98,7 @@ type Gateway struct {
 	log  *zap.Logger
 
 	app *fiber.App
-	// methods are those of the routes, as a preflight is answered; operational has the paths for operators.
+	// methods lists the routes' methods for answers to preflights; operational has the paths for operators.
 	methods     string
 	operational map[string]bool
 
@@ -119,14 +119,14 @@ type Gateway struct {
 	watch     *watch
 
 	typists typists
-	// replacing are sockets that others are to replace.
+	// replacing has the sockets that newer ones on other gateways are to replace.
 	replacing chan replacement
 	// counter numbers connections, records and traces of this gateway.
 	counter  atomic.Uint64
 	served   atomic.Bool
 	serving  chan struct{}
 	draining atomic.Bool
-	leaving  atomic.Bool // it is about to drain
+	leaving  atomic.Bool // Leave was called: not ready, and still serving
 	// opsServed: this port answers /readyz and /metrics.
 	opsServed atomic.Bool
 	// forced is closed when the drain has no time left for goodbyes.
@@ -136,7 +136,8 @@ type Gateway struct {
 	conns   sync.WaitGroup
 }
 
-// New returns a gateway with an id of its own that no other gateway ever has.
+// New returns a gateway with an id that no other gateway ever has. The error names everything that is wrong with cfg,
+// or one missing dependency.
 func New(cfg Config, deps Deps) (*Gateway, error) {
 	if err := errors.Join(cfg.Validate(), deps.missing()); err != nil {
 		return nil, err
@@ -183,7 +184,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	return g, nil
 }
 
-// Ready is closed when the gateway takes connections.
+// Ready returns a channel that is closed when the gateway takes connections, and never if its start fails.
 func (g *Gateway) Ready() <-chan struct{} { return g.serving }
 
 // ID returns the gateway's id, which names its downstream topic.

@@ -12,33 +12,30 @@ import (
 )
 
 const (
-	// gatherMost bounds the things of one kind that wait to be handed over and are known to be
-	// true.
+	// gatherMost bounds the entries that wait and whose keys are sure to exist; as many others may wait besides.
 	gatherMost = 1 << 16
-	// gatherShare is how many of them may be of one user, so that nobody takes the places of
-	// others.
+	// gatherShare bounds such entries of one user, so that nobody takes the places of others.
 	gatherShare = 1 << 10
-	// gatherUnsure is how many others may be of one user that are not known to be true, of as
-	// many places again.
+	// gatherUnsure bounds the entries of one user whose keys may be made up.
 	gatherUnsure = 1 << 8
-	// gatherRun is how many one call hands over.
+	// gatherRun is how many entries one call hands over.
 	gatherRun = contracts.DeliveredBatch
 	// gatherRetry is the pause after a call that failed.
 	gatherRetry = time.Second
 )
 
-// gather hands over the newest value of many keys, of each at most once in a while:
-// what comes meanwhile is merged. One goroutine makes all calls. Safe for concurrent use.
+// gather collects the newest value of each key and hands many of them over in one call, at most once in a while:
+// values of a key that come meanwhile are merged. One goroutine makes all calls. Safe for concurrent use.
 type gather[K comparable, V any] struct {
-	// what names the things in the log.
+	// what names the entries in log lines.
 	what string
-	// pause is how long the first of a run waits for others.
+	// pause is how long the first entry waits for others before a call is made.
 	pause   time.Duration
 	timeout time.Duration
 	merge   func(old, newer V) V
-	owner   func(K) int64 // whose thing it is
-	// sure reports whether there is such a thing; nil: there is. What may be made up has places
-	// of its own, so that it takes none of the others.
+	owner   func(K) int64 // the user whose share the entry counts against
+	// sure reports whether a key is known to exist; nil: all are. Keys that a client may have made up have places of
+	// their own, so that they take none from the others.
 	sure func(K) bool
 	send func(ctx context.Context, run []V) error
 	log  *zap.Logger
@@ -47,7 +44,7 @@ type gather[K comparable, V any] struct {
 	waiting map[K]V
 	certain places
 	unsure  places
-	tried   chan struct{} // closed when a call with what waits now has ended
+	tried   chan struct{} // closed when the next attempt to hand over what waits has ended
 	kick    chan struct{}
 	quit    chan struct{}
 }
@@ -65,14 +62,14 @@ func (g *gather[K, V]) reset() {
 	g.certain, g.unsure = places{share: gatherShare, owned: map[int64]int{}}, places{share: gatherUnsure, owned: map[int64]int{}}
 }
 
-// places are what things take while they wait.
+// places counts the entries that wait, in all and of each user.
 type places struct {
 	share int // of one user
 	taken int
 	owned map[int64]int // by user
 }
 
-// take reports whether there was a place.
+// take takes a place for an entry of owner, and reports whether there was one.
 func (p *places) take(owner int64) bool {
 	if p.taken >= gatherMost || p.owned[owner] >= p.share {
 		return false
@@ -82,8 +79,8 @@ func (p *places) take(owner int64) bool {
 	return true
 }
 
-// add takes a value, unless too many wait, of all or of its user. tried is closed when it was handed over, or
-// that has failed for now.
+// add queues a value, or merges it with the one of its key that waits; taken is false when too many entries wait, in
+// all or of the key's user. tried is closed after the next attempt to hand the value over, even if that failed.
 func (g *gather[K, V]) add(k K, v V) (tried <-chan struct{}, taken bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,7 +91,7 @@ func (g *gather[K, V]) add(k K, v V) (tried <-chan struct{}, taken bool) {
 	return g.tried, true
 }
 
-// put merges a value with the one that waits; older says that it is the older one.
+// put merges v with the value of k that waits; older says that v is the older of the two. False: there is no place.
 func (g *gather[K, V]) put(k K, v V, older bool) bool {
 	there, known := g.waiting[k]
 	switch {
@@ -122,7 +119,7 @@ func (g *gather[K, V]) wake() {
 	}
 }
 
-// run works until quit, and then once more.
+// run hands over what is added until quit is closed, and once more then.
 func (g *gather[K, V]) run() {
 	for {
 		select {
@@ -146,7 +143,7 @@ func (g *gather[K, V]) run() {
 	}
 }
 
-// rest waits; false: until quit.
+// rest waits for d. False: quit was closed before.
 func (g *gather[K, V]) rest(d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -161,7 +158,7 @@ func (g *gather[K, V]) rest(d time.Duration) bool {
 	}
 }
 
-// flush hands over what waits. False: some of it has to be tried again.
+// flush hands over everything that waits. False: some of it is put back to be tried again.
 func (g *gather[K, V]) flush() bool {
 	g.mu.Lock()
 	batch, tried := g.waiting, g.tried
@@ -187,7 +184,7 @@ func (g *gather[K, V]) flush() bool {
 	return true
 }
 
-// hand makes one call. True: it is done, or trying again is useless.
+// hand makes one call. True: run is handed over, or trying again is useless.
 func (g *gather[K, V]) hand(run []V) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), g.timeout)
 	defer cancel()
@@ -196,11 +193,15 @@ func (g *gather[K, V]) hand(run []V) bool {
 		return true
 	}
 	away := contracts.AsError(err).Code == contracts.CodeUnavailable
-	g.log.Warn(fmt.Sprintf("%d %s were not handed over", len(run), g.what), zap.Bool("again", away), zap.Error(err))
+	outcome := "are lost: trying again is useless"
+	if away {
+		outcome = "are handed over later"
+	}
+	g.log.Warn(fmt.Sprintf("%d %s could not be handed over, and %s", len(run), g.what, outcome), zap.Error(err))
 	return !away
 }
 
-// keep puts back what was not handed over; what there is no room for is lost.
+// keep puts back the entries that were not handed over; those that find no place are lost.
 func (g *gather[K, V]) keep(rest map[K]V) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

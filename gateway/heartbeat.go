@@ -9,8 +9,7 @@ import (
 // missedPings is after how many intervals of silence a socket is closed.
 const missedPings = 3
 
-// tick returns how often all sockets are looked at, and in how many of those turns
-// each of them is pinged once.
+// tick returns how often heartbeat looks at all sockets, and in how many of these turns it pings each socket once.
 func (c Config) tick() (every time.Duration, shards uint32) {
 	every = max(min(time.Second, c.PingInterval/4, c.SlowTimeout/4), time.Millisecond)
 	return every, uint32(max(c.PingInterval/every, 1)) //nolint:gosec // a ratio of durations
@@ -41,7 +40,7 @@ func (g *Gateway) heartbeat(quit <-chan struct{}) {
 	}
 }
 
-// look closes the socket when its time has come.
+// look closes the socket when its token has expired, its client is silent, or it takes too long to read its queue.
 func (c *conn) look(now int64) {
 	cfg := &c.g.cfg
 	if c.closing.Load() != 0 {

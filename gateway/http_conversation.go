@@ -25,7 +25,7 @@ type readView struct {
 }
 
 type syncPage struct {
-	// Epoch is missing while a storage role of an earlier version answers.
+	// Epoch is missing while a repo role of an older release answers.
 	Epoch         string       `json:"epoch,omitempty"`
 	Conversations []syncedView `json:"conversations"`
 	More          bool         `json:"more"`
@@ -40,7 +40,7 @@ type syncedView struct {
 	Reset          bool                    `json:"reset,omitempty"`
 }
 
-// conversationRoutes are the calls of conversations and what is said in them.
+// conversationRoutes are the calls of conversations, their messages, receipts and changes.
 func (g *Gateway) conversationRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: "/api/conversations", scope: scopeUser, handle: g.createConversation},

@@ -118,7 +118,7 @@ func (g *Gateway) presenceOf(r *caller) error {
 	out := presenceView{Presence: make([]contracts.PresenceData, len(resp.GetPresence()))}
 	for i, p := range resp.GetPresence() {
 		if p.GetUnknown() {
-			return contracts.NewError(contracts.CodeUnavailable, "It cannot be told right now who is online; try again.")
+			return contracts.NewError(contracts.CodeUnavailable, "Presence is not known right now; try again.")
 		}
 		out.Presence[i] = contracts.PresenceData{
 			UserID: contracts.UserID(p.GetUserId()).String(), Online: p.GetOnline(), LastSeenAt: p.GetLastSeenAt(),

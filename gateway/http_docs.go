@@ -10,8 +10,8 @@ import (
 	"github.com/gochat/gochat/gateway/docs"
 )
 
-// documentRoutes show the contract to people, when there is one. It is rendered for
-// the first who asks: reading the contract takes longer than anything else in a start.
+// documentRoutes show the contract to people, if the gateway has it. The page is rendered for the first who asks: at
+// the start, rendering would take longer than everything else.
 func (g *Gateway) documentRoutes() []route {
 	if len(g.deps.OpenAPI) == 0 || len(g.deps.AsyncAPI) == 0 {
 		return nil

@@ -12,7 +12,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// messageRoutes are the calls of one's own sends.
+// messageRoutes are the calls of a user's own sends.
 func (g *Gateway) messageRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: "/api/messages", scope: scopeUser, handle: g.sendOverHTTP},
@@ -37,14 +37,14 @@ type outcomeView struct {
 	SeqID          uint64 `json:"seqId,omitempty"`
 }
 
-// request is an HTTP send that waits for the queue.
+// request is the sender of an HTTP send; it gets the result of the publish.
 type request chan error
 
 // published implements sender.
 func (r request) published(_ string, err error, _ *kicks) { r <- err }
 
-// sendOverHTTP is a send-message whose outcome is waited for: the request is a
-// socket of its own for the pipeline, which answers it like one.
+// sendOverHTTP takes a send over HTTP, and answers with its outcome. To the pipeline the request is a connection of its
+// own, which gets the outcome in a frame.
 func (g *Gateway) sendOverHTTP(r *caller) error {
 	var in sendReader
 	if err := walkText(r.Body(), in.member); err != nil {
@@ -57,7 +57,7 @@ func (g *Gateway) sendOverHTTP(r *caller) error {
 	return g.await(r, up)
 }
 
-// await publishes a send and waits for what becomes of it.
+// await publishes a send, and answers with its outcome, or with unavailable after SendTimeout.
 func (g *Gateway) await(r *caller, up *pb.Upstream) error {
 	if wait := g.limits.sends.take(r.user); wait > 0 {
 		return rateLimited(wait)
@@ -86,7 +86,7 @@ func (g *Gateway) await(r *caller, up *pb.Upstream) error {
 			return g.outcomeOf(r, frame)
 		case <-late.C:
 			return contracts.NewError(contracts.CodeUnavailable,
-				"It is not stored yet; send it again with the same tempMessageId.")
+				"The message is not stored yet: send it again with the same tempMessageId.")
 		}
 	}
 }

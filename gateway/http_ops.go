@@ -26,7 +26,7 @@ func (g *Gateway) operatorRoutes() []route {
 	}
 	return []route{
 		{method: http.MethodGet, path: "/healthz", scope: scopePublic, handle: plain(healthy)},
-		{method: http.MethodGet, path: "/livez", scope: scopePublic, handle: plain(g.live)}, // it is no secret
+		{method: http.MethodGet, path: "/livez", scope: scopePublic, handle: plain(g.live)}, // reveals nothing of the inside
 		{method: http.MethodGet, path: "/readyz", scope: scopeOperator, handle: plain(g.ready)},
 		{method: http.MethodGet, path: "/metrics", scope: scopeOperator, handle: plain(measures)},
 		{method: http.MethodGet, path: "/status", scope: scopeOperator, handle: status},
@@ -36,8 +36,8 @@ func (g *Gateway) operatorRoutes() []route {
 	}
 }
 
-// forOperators reports whether a path is for who watches the gateway, and for no page. Routes take paths
-// with slashes at their ends, too.
+// forOperators reports whether a path is for operators, so that no page of another origin may read its answer. Routes
+// match with slashes at their ends, too.
 func (g *Gateway) forOperators(path string) bool { return g.operational[strings.TrimRight(path, "/")] }
 
 func healthy(c *fiber.Ctx) error {
@@ -56,7 +56,7 @@ func contractFile(text []byte) func(r *caller) error {
 	}
 }
 
-// bare shows a page that is not the gateway's, without the headers for pages: it has its own.
+// bare shows a page that brings security headers of its own: those of the gateway's pages are taken away.
 func bare(show fiber.Handler) func(r *caller) error {
 	return func(r *caller) error {
 		for _, name := range []string{fiber.HeaderContentSecurityPolicy, fiber.HeaderXContentTypeOptions, fiber.HeaderXFrameOptions, fiber.HeaderReferrerPolicy} {
@@ -66,7 +66,7 @@ func bare(show fiber.Handler) func(r *caller) error {
 	}
 }
 
-// private hides what is not for everybody, where everybody may call.
+// private answers "not found" for a route of operators where the port is not for them (see ServesOps).
 func (g *Gateway) private(c *fiber.Ctx) error {
 	if !g.opsServed.Load() {
 		return notFound(c)
@@ -74,8 +74,8 @@ func (g *Gateway) private(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// ServesOps reports whether a gateway that listens on an address answers /readyz and /metrics there: when
-// only this machine's own processes reach it, or when ServeOps asks for it.
+// ServesOps reports whether a gateway that listens on addr answers the routes for operators there: when addr is a
+// loopback address, or when ServeOps is set.
 func (c Config) ServesOps(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return c.ServeOps || ok && tcp.IP.IsLoopback()
@@ -83,8 +83,8 @@ func (c Config) ServesOps(addr net.Addr) bool {
 
 var errDraining = errors.New("the gateway is stopping")
 
-// Check returns an error once the gateway is stopping; the rest that makes a gateway ready is in what
-// it depends on. It does not wait. Safe for concurrent use.
+// Check returns an error once the gateway is stopping. Its dependencies are checked elsewhere (see Deps.Health). It
+// does not wait. Safe for concurrent use.
 func (g *Gateway) Check(context.Context) error {
 	if g.leaving.Load() || g.draining.Load() {
 		return errDraining
@@ -92,15 +92,15 @@ func (g *Gateway) Check(context.Context) error {
 	return nil
 }
 
-// Leave says that the gateway is about to stop: it serves as before, and is not ready any more, so
-// that balancers send new clients elsewhere before it closes. Safe for concurrent use.
+// Leave says that the gateway is about to stop: it serves as before, but is not ready any more, so that load balancers
+// send new clients elsewhere before its sockets close. Safe for concurrent use.
 func (g *Gateway) Leave() { g.leaving.Store(true) }
 
-// Touch takes and leaves the lock that every socket needs. It returns at once unless the gateway
-// stands still. Safe for concurrent use.
+// Touch takes the lock that every socket needs, and releases it. It returns at once unless the gateway stands still.
+// Safe for concurrent use.
 func (g *Gateway) Touch() { g.hub.len() }
 
-// live says whether the process gets on, whatever it depends on.
+// live answers whether the process gets on; what it depends on does not matter.
 func (g *Gateway) live(c *fiber.Ctx) error {
 	if g.deps.Alive != nil {
 		if err := g.deps.Alive(); err != nil {
@@ -111,7 +111,7 @@ func (g *Gateway) live(c *fiber.Ctx) error {
 	return answer(c, http.StatusOK, health.State{Status: health.WordOK})
 }
 
-// ready names every dependency; why one is down is told by who watches them all.
+// ready answers the state of each dependency by name. The reason of a failure is in the log, not in the answer.
 func (g *Gateway) ready(c *fiber.Ctx) error {
 	checks := map[string]error{"gateway": g.Check(c.UserContext())}
 	if g.deps.Health != nil {

@@ -58,7 +58,7 @@ func staticFile(name string, text []byte) fiber.Handler {
 			kind = "application/octet-stream"
 		}
 	}
-	caching := "no-cache" // it is asked for again, and mostly answered by 304
+	caching := "no-cache" // browsers ask again, and mostly get 304
 	if strings.HasPrefix(name, immutableDir) {
 		caching = "public, max-age=31536000, immutable"
 	}

@@ -29,7 +29,7 @@ func (g *Gateway) register(c *fiber.Ctx) error {
 		return err
 	}
 	req := &pb.RegisterRequest{Username: b.required("username"), Password: b.required("password"), Nickname: b.plain("nickname"), Address: addressText(g.address(c))}
-	if given := b.optional("nickname"); given != nil && *given == "" { // to the service that is none
+	if given := b.optional("nickname"); given != nil && *given == "" { // to the service, "" means no nickname
 		b.bad("nickname", g.tuned().limits.CheckNickname(""))
 	}
 	if err := b.err(); err != nil {
@@ -62,8 +62,8 @@ func (g *Gateway) login(c *fiber.Ctx) error {
 	return answer(c, http.StatusOK, viewGrant(resp.GetGrant()))
 }
 
-// logout hands the token on unchecked: the service checks it, and closes the sockets
-// of a token that is revoked already once more. A body is only there to say more.
+// logout hands the token on unchecked: the service checks it, and for a token that is revoked already it closes the
+// sockets once more. The body is optional.
 func (g *Gateway) logout(c *fiber.Ctx) error {
 	token := bearer(c)
 	if token == "" {

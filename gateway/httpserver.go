@@ -32,8 +32,8 @@ func (g *Gateway) newApp() *fiber.App {
 
 // guard refuses requests whose end is in doubt, before any route sees them, and closes their connections.
 //
-// A method that Fiber does not know it would answer by itself, without the middlewares and in a form of
-// its own. Such a request goes on as TRACE, which no route takes either, and is refused like one.
+// Fiber would answer an unknown method by itself, without the middlewares and in a form of its own. Such a request goes
+// on as TRACE, which no route takes either, so that it is refused in the contract's form.
 func (g *Gateway) guard(app *fiber.App) {
 	server := app.Server()
 	route := server.Handler
@@ -55,10 +55,10 @@ func (g *Gateway) guard(app *fiber.App) {
 
 // answerErrors sees to connections whose request could not be read.
 //
-// One that does not come in time is closed without a word. An answer there may be taken for the one to
-// a request that is on its way at that moment: browsers and libraries open connections ahead of need.
+// A request that does not come in time gets no answer, and its connection is closed: browsers and libraries open
+// connections ahead of need, and would take the answer for that of a request that is on its way at that moment.
 //
-// Who sends too much, or nonsense, gets an answer, and time to read it.
+// A request that is too large or malformed is answered, and its client gets time to read the answer.
 func answerErrors(app *fiber.App) {
 	server := app.Server()
 	answer := server.ErrorHandler

@@ -9,7 +9,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// admission is the answer to a wish for one more socket.
+// admission says whether one more socket may open.
 type admission uint8
 
 const (
@@ -21,7 +21,7 @@ const (
 // hub knows every open socket, and every HTTP request that waits for an outcome.
 // Safe for concurrent use.
 type hub struct {
-	// replaced takes a socket that another gateway's is to replace.
+	// replaced is called for a socket that a newer one on another gateway is to replace.
 	replaced func(c *conn, o *pb.Close)
 
 	mu      sync.RWMutex
@@ -29,7 +29,7 @@ type hub struct {
 	byID    map[string]*conn
 	byUser  map[int64][]*conn
 	slots   map[int64]int // open sockets and handshakes under way
-	turn    uint64        // of the newest handshake
+	turn    uint64        // how many handshakes were admitted
 	waiters map[string]chan<- []byte
 	closed  bool
 }
@@ -47,9 +47,8 @@ func (h *hub) setPerUser(n int) {
 	h.perUser = n
 }
 
-// reserve takes a slot for a socket that is about to open. admit is called for an
-// admitted one while the hub cannot close, with its turn: a handshake that begins after another one was
-// answered has a higher one.
+// reserve takes a slot for a socket that is about to open. If there is one, reserve calls admit, while the hub cannot
+// close, with the handshake's turn: a handshake that begins after another one was answered has a higher turn.
 func (h *hub) reserve(user int64, admit func(turn uint64)) admission {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,9 +73,9 @@ func (h *hub) release(user int64) {
 	}
 }
 
-// add makes a socket reachable and returns those of the same user and device whose turn was before.
-// late: one whose turn was after is there already, and replaces this one. Goroutines of sockets
-// do not begin in the order of the handshakes.
+// add makes a socket reachable, and returns the sockets of its user and device with an earlier turn, which it replaces.
+// late: a socket with a later turn is there already and replaces c. Goroutines of sockets do not begin in the order of
+// the handshakes.
 func (h *hub) add(c *conn) (replaced []*conn, late bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -106,7 +105,7 @@ func (h *hub) remove(c *conn) {
 	}
 }
 
-// wait registers an HTTP request for the one frame that is for it; done ends it.
+// wait registers an HTTP request for the one frame that is its outcome; done ends the registration.
 func (h *hub) wait(id string) (frame <-chan []byte, done func()) {
 	ch := make(chan []byte, 1)
 	h.mu.Lock()
@@ -234,8 +233,8 @@ func (h *hub) tellRead(d *pb.Delivery, kick *kicks) {
 	}
 }
 
-// order closes the sockets that a delivery names. Who is to make room for another socket is
-// asked about first.
+// order closes the sockets that a delivery names. Sockets that are to be replaced go to replaced, which first asks
+// whether the newer socket is still there.
 func (h *hub) order(d *pb.Delivery) {
 	o := d.GetClose()
 	if o.GetOpenedAt() != 0 && h.replaced != nil {
@@ -267,19 +266,19 @@ func (h *hub) matching(users []int64, o *pb.Close) []*conn {
 	return out
 }
 
-// sameMoment is how far apart two gateways' clocks may be for the order of their
-// sockets to be told. A socket that seems to be opened longer after the one that
-// replaces it is an older one of a gateway whose clock is ahead.
+// sameMoment is by how much the clocks of two gateways may differ where the opening times of their sockets decide. A
+// socket that seems to have been opened longer than that after its replacement is older all the same: the clock of its
+// gateway is ahead.
 const sameMoment = 2 * time.Second
 
-// outlives reports whether a socket stays that another one is to replace: it is the newer
-// one of the two, or the one that stays of two that were opened at the same moment.
+// outlives reports whether c stays although another socket is to replace it: c is the newer one, or c is the one that
+// stays of two that were opened at the same moment.
 func (c *conn) outlives(o *pb.Close) bool {
 	if o.GetOpenedAt() == 0 {
 		return false
 	}
 	if o.GetOpenForMs() > 0 && time.Since(c.since).Milliseconds() < o.GetOpenForMs() {
-		return true // the order was under way for long, and this is the newer one for sure
+		return true // c has been open for less time than the other socket had when it sent the order: c is the newer one
 	}
 	later := c.opened - o.GetOpenedAt()
 	if later < -sameMoment.Milliseconds() || later > sameMoment.Milliseconds() {

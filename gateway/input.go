@@ -10,8 +10,8 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// body is a request body that was read into its members. The methods note what is
-// wrong; err tells it all at once.
+// body has the members of a request body, which is one JSON object. Its methods note each field that is wrong; err
+// returns all of these in one error.
 type body struct {
 	members map[string]value
 	wrong   map[string]string
@@ -114,7 +114,7 @@ func (b *body) requiredCount(name string) uint64 {
 	return 0
 }
 
-// userIDs returns an array of at most most user ids, nil when there is none.
+// userIDs returns the array of user ids of that name, at most most of them; nil when there is none.
 func (b *body) userIDs(name string, most int) []int64 {
 	v, ok := b.get(name)
 	if !ok {

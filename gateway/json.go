@@ -10,7 +10,7 @@ var (
 	errJSONSyntax    = errors.New("not a JSON object")
 	errJSONDepth     = errors.New("nested too deeply")
 	errJSONUTF8      = errors.New("not valid UTF-8")
-	errJSONType      = errors.New("it has no type that is a string")
+	errJSONType      = errors.New(`"type" is missing or not a string`)
 	errJSONDuplicate = errors.New("a name appears twice")
 )
 
@@ -21,8 +21,8 @@ const maxDepth = 32
 // order. It is as strict as encoding/json about form, and stricter about bytes that
 // are not UTF-8 and about depth. An error of member ends the walk.
 //
-// It exists because decoding is most of what a send costs the gateway: it makes
-// no copies, and needs no second pass to find wrong types.
+// walkText exists because decoding is most of what a send costs the gateway: it makes no copies, and wrong types are
+// found in the same pass.
 func walkText(text []byte, member func(name []byte, v value) error) error {
 	if !utf8.Valid(text) {
 		return errJSONUTF8
@@ -38,7 +38,7 @@ func walkText(text []byte, member func(name []byte, v value) error) error {
 	return nil
 }
 
-// walkValue is walkText for an object that a walk has found before.
+// walkValue is walkText for an object within a text that was walked before, so that its form is right.
 func walkValue(v value, member func(name []byte, v value) error) error {
 	s := scanner{text: v.raw}
 	return s.object(member)
@@ -231,8 +231,8 @@ func escapeLen(b []byte) int {
 	return 0
 }
 
-// The halves of a character that UTF-16 writes in two. One alone is no character: decoders put
-// U+FFFD in its place, and what would be stored is not what was sent.
+// The halves of a character that UTF-16 writes in two. A half alone is refused: decoders put U+FFFD in its place, and
+// the text that is stored would not be the one that was sent.
 const (
 	noHalf = iota
 	highHalf

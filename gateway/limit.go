@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// limitedKeys bounds the memory of each limit; who is pushed out has been quiet for
-	// longer than this many others.
+	// limitedKeys is how many addresses or users each limit remembers; beyond it the one is forgotten that has been quiet
+	// for longest.
 	limitedKeys = 1 << 16
-	// leaseParts and maxLease say how many tokens a gateway takes ahead: a part of what
-	// the shared bucket holds, so that few calls are made for many messages.
+	// leaseParts and maxLease say how many tokens a gateway takes ahead: one part of the shared bucket's burst, and at
+	// most maxLease, so that few calls are made for many messages.
 	leaseParts = 20
 	maxLease   = 100
-	// leaseTime is how long it keeps them.
+	// leaseTime is how long a gateway may hand out the tokens of a lease.
 	leaseTime = 5 * time.Second
 )
 
@@ -46,8 +46,7 @@ func newLimits(r Rates, shared pb.LimitRepoClient, m *metrics) (*limits, error) 
 	return l, errors.Join(err[:]...)
 }
 
-// retune takes other rates. What a client has used up stays used up, and what it has left
-// is at most what it may have now.
+// retune takes other rates. Tokens that a client has used stay used, and what it has left is at most its new burst.
 func (l *limits) retune(r Rates) {
 	l.auth.fill.Store(&fill{r.AuthPerMinute, time.Minute, r.AuthPerMinute})
 	l.handshakes.fill.Store(&fill{r.HandshakesPerSecond, time.Second, r.HandshakesPerSecond})
@@ -62,22 +61,21 @@ type fill struct {
 	burst  int
 }
 
-// limit is the rate as the library takes it.
+// limit returns the rate as golang.org/x/time/rate takes it.
 func (f fill) limit() rate.Limit { return rate.Every(f.per / time.Duration(f.tokens)) }
 
-// lease is how many tokens are taken ahead; 1: none.
+// lease returns how many tokens are taken from the shared bucket at once; with 1, none is taken ahead.
 func (f fill) lease() int { return min(max(f.burst/leaseParts, 1), maxLease) }
 
 // limit limits what each address or user does on all gateways together.
 //
-// The buckets that count are shared. A gateway leases tokens from them and hands these
-// out by itself; what it does not need within leaseTime is lost to the client. So in no
-// time does a client get more than its bucket gave out then, plus one lease for each
-// gateway from the leaseTime before; and one that changes gateways may be refused
-// while up to a lease of its tokens is still kept by the former one.
+// The shared buckets decide. A gateway leases tokens from them and hands these out by itself; tokens that it does not
+// hand out within leaseTime are lost to the client. Thus in any period a client gets at most what its bucket gave out
+// in that period, and one lease for each gateway from the leaseTime before. A client that changes gateways may be
+// refused while its former gateway still holds a lease of its tokens.
 //
-// The gateway counts for itself besides, by the same numbers: that is what holds while
-// the shared buckets are away.
+// Each gateway counts by itself besides, with the same numbers: while the shared buckets are away, only this count
+// holds.
 type limit[K netip.Addr | int64] struct {
 	name   string
 	fill   atomic.Pointer[fill]
@@ -90,10 +88,10 @@ type limit[K netip.Addr | int64] struct {
 type bucket struct {
 	mu     sync.Mutex
 	local  *rate.Limiter
-	fill   *fill // that local has
+	fill   *fill // what local is set to
 	leased int
 	until  time.Time // the lease's end
-	empty  time.Time // the shared bucket has nothing before
+	empty  time.Time // until when the shared bucket has no token
 }
 
 func newLimit[K netip.Addr | int64](name string, f fill, shared pb.LimitRepoClient, m *metrics) (*limit[K], error) {
@@ -106,8 +104,8 @@ func newLimit[K netip.Addr | int64](name string, f fill, shared pb.LimitRepoClie
 	return l, nil
 }
 
-// take counts one attempt. It returns the whole seconds to wait when there were too
-// many; such an attempt is not counted.
+// take counts one attempt, and returns 0 when it is allowed. When there were too many, take returns the whole seconds
+// to wait, and the attempt is not counted.
 func (l *limit[K]) take(k K) (retryAfter int) {
 	by := l.fill.Load()
 	b, ok := l.known.Get(k)
@@ -117,8 +115,8 @@ func (l *limit[K]) take(k K) (retryAfter int) {
 			b = was
 		}
 	}
-	// Held during a call to the shared buckets, which is short or not made at all: all
-	// sockets of a user want its answer.
+	// The lock is held during a call to the shared buckets, which fails soon while they are away: all sockets of a user
+	// wait for the same answer.
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -136,8 +134,8 @@ func (l *limit[K]) take(k K) (retryAfter int) {
 	return int(math.Ceil(wait.Seconds()))
 }
 
-// retune sets the bucket to what holds now. A lease of before is given up: it may be more
-// than there is to have.
+// retune sets the bucket to the rates of by. A lease under the old rates is given up: it may be more than the new
+// burst.
 func (b *bucket) retune(now time.Time, by *fill) {
 	if b.fill == by {
 		return
@@ -147,8 +145,8 @@ func (b *bucket) retune(now time.Time, by *fill) {
 	b.fill, b.leased, b.empty = by, 0, time.Time{}
 }
 
-// takeShared hands out a token of the lease, or gets a new one. It returns how long
-// the shared bucket is empty.
+// takeShared hands out a token of the lease, or takes a new lease. It returns for how long the shared bucket is empty;
+// 0 when a token was handed out, and when the shared buckets are away.
 func (l *limit[K]) takeShared(b *bucket, k K, by *fill, now time.Time) time.Duration {
 	if b.leased > 0 && now.Before(b.until) {
 		b.leased--
@@ -162,7 +160,7 @@ func (l *limit[K]) takeShared(b *bucket, k K, by *fill, now time.Time) time.Dura
 		PeriodMs: by.per.Milliseconds(), Tokens: int64(by.lease()), AtMost: true,
 	}}})
 	switch {
-	case err != nil: // what the gateway counts by itself is what holds
+	case err != nil: // only the count of the gateway itself holds
 		l.m.away.Inc()
 		return 0
 	case len(resp.GetTaken()) == 0:

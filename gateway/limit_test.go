@@ -18,7 +18,7 @@ import (
 	"github.com/gochat/gochat/repo/cache/memory"
 )
 
-// buckets take up to n tokens from a bucket, but at least least.
+// buckets take up to n tokens from a bucket, or none when it has fewer than least.
 type buckets interface {
 	Take(ctx context.Context, key string, r kv.Rate, n, least int) (taken int, wait time.Duration, err error)
 }
@@ -34,8 +34,7 @@ func (e embedded) Take(ctx context.Context, key string, r kv.Rate, n, least int)
 	return taken[0], 0, err
 }
 
-// fakeShared are buckets that several gateways share: those of a store, or of this process
-// when it is nil.
+// fakeShared are the buckets that several gateways share: those of store, or, when store is nil, those in tokens.
 type fakeShared struct {
 	pb.LimitRepoClient
 	store buckets
@@ -90,7 +89,7 @@ func tokensLeft(*testing.T) *fakeShared {
 	return &fakeShared{store: embedded{memory.New(memory.Config{Bytes: 1 << 20, Now: func() time.Time { return now }})}}
 }
 
-// testLimit is one of some users' that holds 200 tokens, 10 a lease, and gets one back in a second.
+// testLimit is a limit on users with a burst of 200 tokens, leased 10 at a time, of which one comes back in a second.
 func testLimit(t testing.TB, shared pb.LimitRepoClient) *limit[int64] {
 	t.Helper()
 	m, err := newMetrics(prometheusNone(), newHub(1))

@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/infra/kv"
 )
 
-// TestLimitsMatrix: each limit, up to its last attempt and beyond, by two gateways that share a
-// store; then by real ones.
+// TestLimitsMatrix: each limit up to its last attempt and beyond, by two gateways that share one store of buckets; the
+// stores are the embedded one and those of real servers.
 func TestLimitsMatrix(t *testing.T) {
 	servers := map[string]func(t *testing.T) *fakeShared{"embedded": tokensLeft}
 	for name, env := range map[string]string{"redis": "GOCHAT_TEST_REDIS_ADDR", "cluster": "GOCHAT_TEST_REDIS_CLUSTER_ADDRS"} {

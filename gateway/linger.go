@@ -66,16 +66,16 @@ func (c *lingerConn) Close() error {
 	return c.Conn.Close()
 }
 
-// linger lets the client of a request that was refused before all of it was read send the rest before
-// its connection is closed.
+// linger marks the connection of a request that was refused before all of it was read: Close then lets the client send
+// the rest first.
 func linger(ctx *fasthttp.RequestCtx) {
 	if c, ok := ctx.Conn().(*lingerConn); ok {
 		c.waiting.Store(true)
 	}
 }
 
-// plainConn returns the connection below, for who takes it away from the HTTP server, when nothing that was
-// read is left above it.
+// plainConn returns the connection below the layers of this file and of the PROXY protocol, for a caller that takes the
+// connection away from the HTTP server. No bytes that were read may be left in these layers.
 func plainConn(c net.Conn) net.Conn {
 	if l, ok := c.(*lingerConn); ok {
 		c = l.Conn

@@ -90,7 +90,7 @@ func TestEncodedPaths(t *testing.T) {
 	require.Equal(t, "a/b %41", h.personal.revoked.GetDeviceId())
 }
 
-// TestHeaderLimit is what the operator says.
+// TestHeaderLimit: headers up to HeaderLimit are read, larger ones get 431.
 func TestHeaderLimit(t *testing.T) {
 	h := start(t, func(c *Config, _ *Deps) { c.HeaderLimit = 32 << 10 })
 	get := func(n int) response {

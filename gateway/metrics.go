@@ -97,8 +97,8 @@ func newMetrics(reg prometheus.Registerer, sockets *hub) (*metrics, error) {
 	return m, nil
 }
 
-// atZero makes the series that alerts look at: one that began with its first event would not be
-// seen to grow by it.
+// atZero makes the series that alerts look at, with the value 0: a series that begins with its first event shows no
+// increase for that event.
 func (m *metrics) atZero() {
 	for _, outcome := range []string{publishedOK, publishedLate, publishedTimeout, publishedError} {
 		m.publishes.WithLabelValues(outcome)
@@ -142,7 +142,7 @@ func count(of map[string]prometheus.Counter, typ string, n int) {
 	c.Add(float64(n))
 }
 
-// closed counts a close; codes that clients made up are one.
+// closed counts a close. Codes outside of the known ranges share one label, since clients can make them up.
 func (m *metrics) closed(code int) {
 	label := otherType
 	if code >= 1000 && code <= 1014 || code >= contracts.CloseTokenRevoked && code <= contracts.CloseFlooding {
@@ -163,7 +163,7 @@ func (m *metrics) published(n int, took time.Duration, err error) {
 	m.batches.Observe(float64(n))
 }
 
-// late counts how a batch ended whose senders had been told that it took too long.
+// late counts the end of a batch whose senders were told before that it took too long.
 func (m *metrics) late(took time.Duration, err error) {
 	outcome := publishedLate
 	if err != nil {

@@ -34,7 +34,7 @@ const (
 		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
-// prepare gives a response its trace id, the security headers and those for pages of other origins, once.
+// prepare sets a response's trace id, security headers and CORS headers, once.
 func (g *Gateway) prepare(c *fiber.Ctx) {
 	if c.Locals(localTraceID) != nil {
 		return
@@ -64,7 +64,7 @@ func traceID(c *fiber.Ctx) string {
 	return id
 }
 
-// about says in a line of the log whose request it is about.
+// about returns the fields of a log line that say which request, and which user's, the line is about.
 func about(c *fiber.Ctx) []zap.Field {
 	of := obs.CallerOf(c.UserContext())
 	return []zap.Field{zap.String(obs.FieldTrace, traceID(c)), zap.String(obs.FieldRequest, of.Request), obs.UserField(of.User)}
@@ -91,8 +91,8 @@ func (g *Gateway) observe(c *fiber.Ctx) error {
 // maxRequestID bounds what a client may name its request, in bytes.
 const maxRequestID = 64
 
-// requestID is the name that a client or a proxy has given the request, when the log can take it, or
-// else the id of its trace.
+// requestID returns the request id that the client or a proxy has given, if it is fit for the log, or else the trace
+// id.
 func requestID(c *fiber.Ctx, traceID string) string {
 	if id := c.Get(headerRequestID); id != "" && len(id) <= maxRequestID && strings.Trim(id, requestIDBytes) == "" {
 		return strings.Clone(id)
@@ -103,9 +103,9 @@ func requestID(c *fiber.Ctx, traceID string) string {
 // requestIDBytes are what a request's id is made of.
 const requestIDBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-"
 
-// clientTrace links a request's trace to the one that its client names. A trace of ours has an id of ours
-// and is kept by our own choice: anybody may call, and would otherwise fill the traces of others, or what
-// they are kept in.
+// clientTrace links a request's trace to the trace that its client names. The request's trace has an id of its own, and
+// the gateway decides whether it is kept: otherwise any client could write into the traces of others, or fill their
+// store.
 func clientTrace(c *fiber.Ctx) trace.SpanStartOption {
 	theirs := trace.SpanContext{}
 	if parent := c.Get("traceparent"); parent != "" {
@@ -137,7 +137,7 @@ func (g *Gateway) recovered(c *fiber.Ctx) (err error) {
 	return c.Next()
 }
 
-// address returns what limits count the client by.
+// address returns the address that limits count the client by (see limitKey).
 func (g *Gateway) address(c *fiber.Ctx) netip.Addr {
 	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
 	if !ok {
@@ -153,7 +153,7 @@ func (g *Gateway) address(c *fiber.Ctx) netip.Addr {
 	return limitKey(clientAddress(peer, hops, g.proxies))
 }
 
-// bearer returns the token of the Authorization header. It is not to outlive the request.
+// bearer returns the token of the Authorization header, "" when there is none. The string is valid during the request.
 func bearer(c *fiber.Ctx) string {
 	const scheme = "Bearer "
 	h := c.Get(fiber.HeaderAuthorization)
@@ -163,7 +163,7 @@ func bearer(c *fiber.Ctx) string {
 	return strings.TrimSpace(h[len(scheme):])
 }
 
-// authenticate asks whose token it is; a socket may name its device.
+// authenticate returns the user of a token, or the error that the caller is to answer. device is what a socket names.
 func (g *Gateway) authenticate(c *fiber.Ctx, token, device string) (grantee, error) {
 	if token == "" {
 		return grantee{}, contracts.NewError(contracts.CodeUnauthenticated, "")
@@ -184,12 +184,12 @@ func (g *Gateway) authenticate(c *fiber.Ctx, token, device string) (grantee, err
 type caller struct {
 	*fiber.Ctx
 	grantee
-	// ctx ends with the deadline of calls to services.
+	// ctx has the deadline for calls to services.
 	ctx context.Context
 }
 
-// Params returns a part of the path, decoded once; "", which is no id, when it cannot be. It outlives the
-// request.
+// Params returns a part of the path, decoded once, or "", which is no id, when it cannot be decoded. The string may be
+// kept after the request.
 func (r *caller) Params(name string) string {
 	text, err := url.PathUnescape(strings.Clone(r.Ctx.Params(name)))
 	if err != nil || !utf8.ValidString(text) {

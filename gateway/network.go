@@ -31,7 +31,7 @@ func contains(networks []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// addressText is how services are told of an address, "" when it is not known.
+// addressText returns an address in the form in which services get it, "" when it is not known.
 func addressText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""

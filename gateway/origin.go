@@ -48,7 +48,7 @@ func parseOrigins(texts []string) (originList, error) {
 			l.any = true
 			continue
 		}
-		// A slash at the end was always taken as nothing.
+		// Earlier releases ignored a slash at the end, too.
 		o, ok := parseOrigin(strings.TrimSuffix(text, "/"))
 		if !ok {
 			return originList{}, fmt.Errorf("%q is not an origin: a scheme and a host, with a port if need be and nothing behind it, "+
@@ -113,7 +113,8 @@ func (l originList) lists(text string) bool {
 	return false
 }
 
-// mayConnect takes no origin (not a browser), the host's own, and the listed ones.
+// mayConnect reports whether a handshake with the Origin header text may open a socket: there is none (not a browser),
+// it is the host's own, or a listed one.
 func (l originList) mayConnect(text, host string) bool {
 	return text == "" || l.lists(text) || ownOrigin(text, host)
 }

@@ -10,13 +10,12 @@ import (
 const (
 	// gatherBytes is how much goes out in one write when frames have queued up.
 	gatherBytes = 16 << 10
-	// controlFrames and controlBytes are the room that answers to the client's own
-	// frames have beyond a full queue.
+	// controlFrames and controlBytes are how much room classControl and classCourtesy have beyond a full queue.
 	controlFrames = 256
 	controlBytes  = 256 << 10
-	// maxHints bounds the conversations that one slow socket is behind in.
+	// maxHints is how many conversations may have a hint waiting in one socket's queue; with more, the socket is closed.
 	maxHints = 256
-	// idleCap is the capacity that an empty queue may keep.
+	// idleCap is the capacity, in frames, that an empty queue may keep.
 	idleCap = 8
 )
 
@@ -24,19 +23,19 @@ const (
 type class uint8
 
 const (
-	// classControl answers the client's own frames: it has room of its own and is never dropped.
+	// classControl is an answer to the client's own frame, or news that the client cannot pull later: it has room of its
+	// own and is never dropped. Where it does not fit, the socket is closed.
 	classControl class = iota
-	// classPush is a message: it collapses to a sync-hint.
+	// classPush is a message: a sync-hint takes its place.
 	classPush
-	// classEvent is a read or typing event: it is dropped.
+	// classEvent is a passing event, such as read, typing or presence: it is dropped.
 	classEvent
-	// classCourtesy answers the client's own frames as classControl does, but one
-	// of many is as good as all of them (pong, rate_limited): it is dropped where
-	// that would be the socket's end.
+	// classCourtesy is an answer to the client's own frame of which one is as good as many (pong, rate_limited): it has
+	// the room of classControl, and is dropped where classControl would close the socket.
 	classCourtesy
 )
 
-// verdict is what became of a push to the queue.
+// verdict says what put did with a frame.
 type verdict uint8
 
 const (
@@ -63,11 +62,11 @@ type queue struct {
 	head   int
 	bytes  int
 	hints  map[string]uint64
-	// One of the pushes that wait is measured: measured is its place, counted from 1, and since
-	// when its message was accepted, Unix milliseconds; 0: none is.
+	// The delay of one waiting push is measured: measured is its place in the queue, counted from 1, and 0 while there
+	// is none; since is when its message was accepted, Unix milliseconds.
 	measured int
 	since    int64
-	// starved is when the first frame did not fit, 0 once there is room again.
+	// starved is when a frame did not fit first, Unix milliseconds; 0 once half of the queue is free again.
 	starved int64
 	// writing: a writer is at work, or the queue is corked before hello.
 	writing bool
@@ -89,7 +88,7 @@ func (q *queue) put(f frame, maxFrames, maxBytes int) (v verdict, start bool) {
 	}
 	if f.class == classPush && q.hints != nil {
 		if _, behind := q.hints[f.conv]; behind {
-			// The hint must not be overtaken by what comes after it.
+			// The hint goes into the queue later: a push that is queued now would overtake it.
 			return q.hint(f), false
 		}
 	}
@@ -203,7 +202,7 @@ func (q *queue) pop(into *chunk) []byte {
 	return raw
 }
 
-// flushHints queues the hints once half of the queue is free again.
+// flushHints queues the sync-hints once half of the queue is free again, and returns how many there were.
 func (q *queue) flushHints(maxFrames, maxBytes int) int {
 	if q.len() > maxFrames/2 || q.bytes > maxBytes/2 {
 		return 0
@@ -238,8 +237,7 @@ func (q *queue) abandon() {
 	q.stopWriting()
 }
 
-// uncork puts the first frame before everything that has gathered. The caller
-// starts the writer.
+// uncork puts first before all frames that wait. The caller starts the writer.
 func (q *queue) uncork(first []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -197,8 +197,8 @@ func TestBurstConn(t *testing.T) {
 	}
 }
 
-// TestNothingOvertakesHint: a push behind a hint of its conversation joins it, though
-// there is room again; what comes through is never older than what a hint told of.
+// TestNothingOvertakesHint: a push whose conversation has a waiting hint joins the hint, even if the queue has room
+// again, so that no push is older than a hint before it.
 func TestNothingOvertakesHint(t *testing.T) {
 	var q queue
 	big := strings.Repeat("x", gatherBytes)
@@ -217,7 +217,7 @@ func TestNothingOvertakesHint(t *testing.T) {
 	require.Equal(t, queued, put("b"))
 }
 
-// TestQueueMeasures one push at a time, when it is in what is written.
+// TestQueueMeasures: one push at a time is measured, and a chunk has its time when the push is in the chunk.
 func TestQueueMeasures(t *testing.T) {
 	var q queue
 	put := func(s string, since int64) {

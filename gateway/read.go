@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/infra/obs"
 )
 
-// errFrameTooLarge ends the reading of a socket.
+// errFrameTooLarge makes read close the socket with 1009.
 var errFrameTooLarge = errors.New("the frame is too large")
 
 // textPool holds the buffers that frames are read into; a socket has one only while
@@ -68,7 +68,7 @@ func (c *conn) read() {
 	c.stopped = true
 }
 
-// timedOut tells the end of a deadline, whatever gorilla wrapped it in.
+// timedOut reports whether err is a deadline that has passed, whatever gorilla wrapped it in.
 func timedOut(err error) bool {
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
@@ -120,7 +120,7 @@ func readLimited(r io.Reader, buf []byte, limit int) ([]byte, error) {
 // handle does what one text frame says.
 func (c *conn) handle(text []byte) {
 	defer func() {
-		// One frame's fault is not to be everybody's end.
+		// A panic that one frame causes must not end the process.
 		if p := recover(); p != nil {
 			c.g.log.Error("a frame caused a panic", zap.String(obs.FieldRequest, c.id), zap.Int64(obs.FieldUser, c.user), zap.Any("panic", p), zap.Stack("stack"))
 			c.fail(contracts.NewError(contracts.CodeInternal, ""), "")
@@ -141,7 +141,7 @@ func (c *conn) handle(text []byte) {
 	c.g.metrics.received(typ)
 	if !known {
 		e := contracts.NewError(contracts.CodeInvalidArgument, "There is no such frame type.")
-		c.noteRefused(e, "") // whatever the client calls it is not for the log
+		c.noteRefused(e, "") // a name that the client made up is not for the log
 		c.tell(e, printable(typ))
 		return
 	}
@@ -165,8 +165,8 @@ func (c *conn) reject(e *contracts.Error, tempID string) {
 	c.say(contracts.FrameRejected, contracts.RejectedData{TempMessageID: tempID, Code: e.Code, Message: e.Message})
 }
 
-// allowFrame applies the socket's rate limit. Refused frames are answered by an
-// error, and too many in a row close the socket.
+// allowFrame applies the socket's rate limit. A refused frame is answered by an error, and more than FloodFrames of
+// them within floodWindow close the socket.
 func (c *conn) allowFrame(ref string) bool {
 	if c.mayRead() {
 		return true
@@ -175,8 +175,8 @@ func (c *conn) allowFrame(ref string) bool {
 	return false
 }
 
-// allowSend applies the limit on the user's sends, by whatever socket. What is
-// refused is a refused frame.
+// allowSend applies the limit on the user's sends, over all sockets and HTTP calls. A refused send counts as a refused
+// frame.
 func (c *conn) allowSend(tempID string) bool {
 	if c.g.limits.sends.take(c.user) == 0 {
 		return true
@@ -187,8 +187,8 @@ func (c *conn) allowSend(tempID string) bool {
 
 // refuse answers a frame that was one too many.
 func (c *conn) refuse(ref string) {
-	// Frames that are let through in between are no excuse: a bucket that refills
-	// all the time would let a flood go on for ever.
+	// Frames that are let through in between do not reset the count: a bucket that refills all the time would let a
+	// flood go on for ever.
 	if now := time.Now().UnixMilli(); now-c.refusedAt > floodWindow.Milliseconds() {
 		c.refused, c.refusedAt = 0, now
 	}

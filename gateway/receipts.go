@@ -11,7 +11,7 @@ import (
 	"github.com/gochat/gochat/infra/obs"
 )
 
-// deliveredKey is whose position in which conversation it is.
+// deliveredKey names the delivered position of a user in a conversation.
 type deliveredKey struct {
 	user int64
 	conv string
@@ -19,12 +19,11 @@ type deliveredKey struct {
 
 type receipts = gather[deliveredKey, *pb.DeliveredTo]
 
-// receiversKnown is of how many it is remembered that they are in a conversation.
+// receiversKnown is how many memberships, each of a user in a conversation, are remembered.
 const receiversKnown = 1 << 16
 
-// newReceipts gathers what clients have received: of many frames about one
-// conversation only the highest position goes on. Who is in which conversation it learns from
-// the answers: a frame is not worth a question.
+// newReceipts gathers delivered positions: of many frames about one conversation only the highest position is passed
+// on. Who is in which conversation is learned from the answers, since a frame is not worth a call of its own.
 func (g *Gateway) newReceipts() (*receipts, error) {
 	members, err := lru.New[deliveredKey, struct{}](receiversKnown)
 	if err != nil {

@@ -22,8 +22,7 @@ func (h *harness) receive(user int64, conversation string, n int) (taken int) {
 	return taken
 }
 
-// TestOneUserHasAShareOfReceipts: who has received everything everywhere keeps nobody from
-// saying so.
+// TestOneUserHasAShareOfReceipts: receipts of one user, however many, leave places for those of others.
 func TestOneUserHasAShareOfReceipts(t *testing.T) {
 	h := start(t, func(c *Config, _ *Deps) { c.ReceiptInterval = time.Hour })
 	for range 2 * gatherShare / gatherUnsure {

@@ -15,10 +15,12 @@ import (
 // recheckRetry is the pause after a call that failed.
 const recheckRetry = time.Second
 
-// recheck asks again and again whether the tokens of the open sockets are still good, until
-// quit: an order to close sockets may be lost, and heals so.
+// recheck asks, until quit, at least once in each TokenCheckInterval whether the token of each open socket is still
+// good: this closes a socket when the order to close it was lost.
 func (g *Gateway) recheck(quit <-chan struct{}) {
-	ticker := time.NewTicker(g.cfg.TokenCheckInterval)
+	// A round is spread over half of the time to the next one, so two checks of one socket are at most one and a half
+	// rounds apart, which is the interval.
+	ticker := time.NewTicker(max(g.cfg.TokenCheckInterval*2/3, time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {
@@ -30,8 +32,8 @@ func (g *Gateway) recheck(quit <-chan struct{}) {
 	}
 }
 
-// recheckAll asks once for every socket that is open now, spread over half the interval. It
-// goes on with who did not get an answer.
+// recheckAll asks once about every socket that is open now, spread over a third of TokenCheckInterval. While the service is
+// unavailable, a call is made again until it is answered.
 func (g *Gateway) recheckAll(quit <-chan struct{}) {
 	all := g.hub.all()
 	rounds := (len(all) + contracts.TokensBatch - 1) / contracts.TokensBatch
@@ -41,7 +43,7 @@ func (g *Gateway) recheckAll(quit <-chan struct{}) {
 				return
 			}
 		}
-		if !pause(g.cfg.TokenCheckInterval/2/time.Duration(rounds), quit) {
+		if !pause(g.cfg.TokenCheckInterval/3/time.Duration(rounds), quit) {
 			return
 		}
 	}
@@ -59,7 +61,7 @@ func pause(d time.Duration, quit <-chan struct{}) bool {
 	}
 }
 
-// recheckSome closes those of the sockets whose token is refused. False: there was no answer.
+// recheckSome closes those of the sockets whose token is refused. False: the service is unavailable, ask again.
 func (g *Gateway) recheckSome(run []*conn) bool {
 	in := &pb.RecheckRequest{Tokens: make([]*pb.UsedToken, len(run))}
 	for i, c := range run {
@@ -72,8 +74,8 @@ func (g *Gateway) recheckSome(run []*conn) bool {
 		err = fmt.Errorf("the answer is about %d tokens", len(resp.GetRefused()))
 	}
 	if err != nil {
-		g.log.Warn("it was not answered whether the tokens of sockets are still good", zap.Int("sockets", len(run)), zap.Error(err))
-		return contracts.AsError(err).Code != contracts.CodeUnavailable // trying the rest again at once is useless
+		g.log.Warn("could not check the tokens of open sockets", zap.Int("sockets", len(run)), zap.Error(err))
+		return contracts.AsError(err).Code != contracts.CodeUnavailable // after any other error, the next round asks
 	}
 	for i, c := range run {
 		if resp.GetRefused()[i] {

@@ -43,7 +43,7 @@ func TestALostOrderHeals(t *testing.T) {
 	require.Greater(t, failures.Load(), int64(1))
 }
 
-// shortOf answers first about none of the tokens that it is asked about.
+// shortOf gives an empty answer to the first Recheck.
 type shortOf struct {
 	pb.AuthServiceClient
 	asked atomic.Int64

@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// TestRefusalsAreFoundInTheLog: at the level debug by the trace that the client saw, or by the user and the
-// tempMessageId where a frame was refused; above it not at all.
+// TestRefusalsAreFoundInTheLog: at the level debug, a refused call is found by the trace id that the client saw, a
+// refused frame by the user and the tempMessageId. At higher levels neither is logged.
 func TestRefusalsAreFoundInTheLog(t *testing.T) {
 	for _, level := range []zapcore.Level{zap.DebugLevel, zap.InfoLevel} {
 		core, logs := observer.New(level)

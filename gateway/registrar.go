@@ -16,8 +16,8 @@ import (
 // sessionBatch is how many sessions one call puts or removes.
 const sessionBatch = 512
 
-// registrar keeps the session registry in step with the hub. One goroutine makes all
-// calls; a registry that is away is told everything again when it is back.
+// registrar keeps the session registry in step with the hub. One goroutine makes all calls; after the registry was
+// away, all sessions are put again.
 type registrar struct {
 	id       string
 	cfg      Config
@@ -30,18 +30,18 @@ type registrar struct {
 	done    chan struct{}
 
 	// of the goroutine:
-	// stale: the registry may lack sessions of ours. While it does, beats say so, and
-	// everything for anybody comes to this gateway as well.
+	// stale: the registry may lack sessions of ours. Until they are put again, beats say that this gateway is not ready,
+	// and it gets a copy of everything that may be for its users.
 	stale bool
-	// at is what the registry said last that holds sessions, putAt what it said before it was
-	// told all of ours.
+	// at is the state that the registry last named (BeatResponse.at); putAt is the state that it had named before all
+	// our sessions were last put.
 	at, putAt string
-	// losses counts those that a registry of an older version told of.
+	// losses counts the losses that a registry of an older release has reported; such a registry names no state.
 	losses int
-	// beaten is when the last beat was, and ready what it said.
+	// beaten is when the last beat was sent; ready is whether it said that all our sessions are in the registry.
 	beaten time.Time
 	ready  bool
-	// failing: the last change was not taken; the log was told.
+	// failing: the last change was not taken, and this is in the log already.
 	failing bool
 	again   *time.Timer // runs while changes that failed wait
 }
@@ -55,9 +55,9 @@ func newRegistrar(id string, cfg Config, sessions pb.SessionRepoClient, h *hub, 
 	}
 }
 
-// put returns when the registry knows the session, or has failed to take it for now, or ctx
-// is done. The session is put again until the registry knows it or the socket is gone, and
-// until then everything for anybody comes to this gateway.
+// put returns when the registry has the session, or has failed to take it for now, or ctx is done. The session is put
+// again until the registry has it or the socket is gone; until then this gateway is not ready, and gets a copy of
+// everything.
 func (r *registrar) put(ctx context.Context, s *pb.Session) {
 	tried := r.changes.put(s)
 	select {
@@ -130,17 +130,17 @@ func (r *registrar) applyPuts(ctx context.Context) error {
 		r.changes.admit(puts...)
 	}
 	if r.ready && r.changes.admitted() {
-		// The registry is told before sockets are served that it does not know.
+		// The registry must hear that this gateway is not ready before sockets are served whose sessions it lacks.
 		r.unheard(r.say(ctx))
 	}
 	r.changes.releaseAll(puts)
 	return err
 }
 
-// goOn sees to the changes that still wait after some were made, or failed.
+// goOn arranges the next round of changes: after a pause when the last round failed with err, at once when more wait.
 func (r *registrar) goOn(err error) {
 	if err != nil && !r.failing {
-		r.log.Warn("the session registry did not take changes; it is asked until it does", zap.Error(err))
+		r.log.Warn("the session registry refused changes; they are tried again", zap.Error(err))
 	}
 	r.failing = err != nil
 	switch {
@@ -163,9 +163,9 @@ func (r *registrar) putSome(ctx context.Context, sessions []*pb.Session) error {
 	return nil
 }
 
-// putAll puts the sessions of all sockets. It takes long where there are many, so that new
-// sockets and beats have their turn in between. Removals wait until the end: a socket that
-// has gone meanwhile may be put here, and must not be left there.
+// putAll puts the sessions of all sockets. With many sockets this takes long, so that new sockets and beats have their
+// turn in between. Removals wait until the end: a socket that closes meanwhile may still be put here, and its removal
+// must come after that.
 func (r *registrar) putAll(ctx context.Context) error {
 	for some := range slices.Chunk(r.hub.all(), sessionBatch) {
 		batch := make([]*pb.Session, len(some))
@@ -195,7 +195,7 @@ func (r *registrar) removeSome(ctx context.Context, sessions []*pb.Session) erro
 	defer cancel()
 	_, err := r.sessions.RemoveSessions(ctx, &pb.RemoveSessionsRequest{Sessions: sessions})
 	if status.Code(err) == codes.Unimplemented {
-		err = r.removeEach(ctx, sessions) // a storage role of an older version
+		err = r.removeEach(ctx, sessions) // a repo role of an older release
 	}
 	if err != nil {
 		return fmt.Errorf("remove %d sessions: %w", len(sessions), err)
@@ -216,6 +216,6 @@ func (r *registrar) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), r.cfg.RPCTimeout)
 	defer cancel()
 	if _, err := r.sessions.Leave(ctx, &pb.LeaveRequest{GatewayId: r.id}); err != nil {
-		r.log.Warn("the session registry was not told that this gateway stops; it forgets it by itself", zap.Error(err))
+		r.log.Warn("this gateway could not be signed off at the session registry; its registration expires by itself", zap.Error(err))
 	}
 }

@@ -11,13 +11,12 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// errSessionsUnknown: the registry heard the beat and has nothing to keep sessions in.
-// Everything for anybody comes to this gateway until that is back.
+// errSessionsUnknown: the repo role took the beat, but its cache is away, so that no session is registered. Until the
+// cache is back, this gateway gets a copy of everything.
 var errSessionsUnknown = errors.New("the cache of the session registry does not answer, so that it knows nobody's sockets")
 
-// join tells the registry that the gateway lives, until it answers or ctx is done. A
-// registry that is without its cache has heard it all the same: a gateway that starts
-// meanwhile serves.
+// join beats until the registry answers or ctx is done. An answer without the cache is enough: a gateway can start
+// while the cache is away.
 func (r *registrar) join(ctx context.Context) error {
 	const pause = 200 * time.Millisecond
 	for {
@@ -49,12 +48,12 @@ func (r *registrar) beat(ctx context.Context) error {
 	if err := r.putAll(ctx); err != nil {
 		return err
 	}
-	// The registry may have lost everything again since: then the next beat puts it once more.
+	// When the registry has lost its sessions again meanwhile, the next beat puts all of them once more.
 	r.putAt, r.stale = at, r.losses != losses
 	return r.say(ctx)
 }
 
-// say makes one beat. It may be made again whether it was heard or not.
+// say sends one beat. A beat may be repeated, whether or not the registry has got it.
 func (r *registrar) say(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
 	defer cancel()
@@ -69,14 +68,14 @@ func (r *registrar) say(ctx context.Context) error {
 	r.at = resp.GetAt()
 	if resp.GetFresh() {
 		r.stale = true
-		if r.at == "" { // of an older version, which says so once
+		if r.at == "" { // a registry of an older release reports a loss once
 			r.losses++
 		}
 	}
 	return nil
 }
 
-// unheard tells the log of a beat that had no answer.
+// unheard logs the error of a beat, if there is one.
 func (r *registrar) unheard(err error) {
 	if err != nil {
 		r.log.Warn("the session registry does not answer", zap.Error(err))

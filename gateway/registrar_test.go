@@ -33,8 +33,8 @@ func (f *forgetful) PutSessions(context.Context, *pb.PutSessionsRequest, ...grpc
 	return &pb.PutSessionsResponse{}, nil
 }
 
-// A registry of an older version, which says once that it has lost its sessions, gets them
-// again before it hears that all of them are in.
+// A registry of an older release says only once that it has lost its sessions. All of them are put again before a beat
+// says that they are in.
 func TestSessionsArePutAgainWhenAnOlderRegistryForgets(t *testing.T) {
 	registry := &forgetful{fresh: []bool{true, true, false, false}}
 	h := newHub(10)
@@ -59,8 +59,8 @@ func (u *uncached) Beat(context.Context, *pb.BeatRequest, ...grpc.CallOption) (*
 	return &pb.BeatResponse{Away: true}, nil
 }
 
-// TestGatewayStartsWithoutTheCache: the registry has heard it, so that it gets what is for
-// anybody; it takes nothing for registered.
+// TestGatewayStartsWithoutTheCache: a registry without its cache takes the beat, and the gateway gets a copy of
+// everything, although none of its sessions is registered.
 func TestGatewayStartsWithoutTheCache(t *testing.T) {
 	registry := &uncached{}
 	p := newRegistrar("gw", DefaultConfig(), registry, newHub(10), zap.NewNop())
@@ -76,7 +76,7 @@ type ledger struct {
 	ready bool            // what it takes the gateway for
 	heard []bool          // what the beats said
 	put   map[string]bool // connections
-	// sockets is how many the gateway has; misled: it was taken for ready with fewer put.
+	// sockets is how many the gateway has. misled: the gateway counted as ready while fewer were put.
 	sockets int
 	misled  bool
 	// before is called with the number of each beat, from 1; false: its answer is lost.
@@ -123,9 +123,8 @@ func crowded(registry pb.SessionRepoClient, sockets int) *registrar {
 	return newRegistrar("gw", DefaultConfig(), registry, h, zap.NewNop())
 }
 
-// TestAnswersToBeatsAreLost: whichever answer is lost, and whenever the registry loses what it
-// holds, it never takes a gateway for ready whose sessions it does not have, and has them
-// after a few beats.
+// TestAnswersToBeatsAreLost: whichever answers are lost, and whenever the registry loses its sessions, it never takes a
+// gateway for ready while sessions are missing, and has all of them after a few beats.
 func TestAnswersToBeatsAreLost(t *testing.T) {
 	const last = 7
 	for lossAt := 1; lossAt <= last; lossAt++ {
@@ -151,8 +150,8 @@ func TestAnswersToBeatsAreLost(t *testing.T) {
 	}
 }
 
-// TestSocketsThatAreServedAndNotPut: while there are any, beats say so, and the first one does
-// before the sockets are served.
+// TestSocketsThatAreServedAndNotPut: while there are such sockets, beats say that the gateway is not ready, and the
+// first such beat comes before the sockets are served.
 func TestSocketsThatAreServedAndNotPut(t *testing.T) {
 	newcomer := func(i int) *pb.Session {
 		return &pb.Session{UserId: int64(i), ConnectionId: fmt.Sprint("new", i), GatewayId: "gw"}

@@ -125,7 +125,7 @@ func viewConversation(c *pb.Conversation) conversationView {
 	switch {
 	case c.Unread != nil:
 		v.Unread = c.GetUnread()
-	case c.GetLastSeq() > read: // a storage role of before changes were told from messages
+	case c.GetLastSeq() > read: // a repo role of an older release does not count unread
 		v.Unread = c.GetLastSeq() - read
 	}
 	if c.GetType() == pb.ConversationType_CONVERSATION_TYPE_SINGLE {
@@ -183,7 +183,7 @@ func (g *Gateway) fail(c *fiber.Ctx, err error) error {
 	}})
 }
 
-// clientError reads errors of the services, of Fiber and of fasthttp.
+// clientError turns an error of a service, of Fiber or of fasthttp into one for clients.
 func clientError(err error) *contracts.Error {
 	var f *fiber.Error
 	if !errors.As(err, &f) {
@@ -204,8 +204,8 @@ func clientError(err error) *contracts.Error {
 	return contracts.NewError(contracts.CodeInvalidArgument, "").WithCause(err)
 }
 
-// severity is how bad a failure is: that a dependency is away is told of by its own check, and is the same
-// for all who ask meanwhile.
+// severity returns the level at which a failure is logged. An absent dependency is a warning: its own check reports it
+// once, and all requests meanwhile fail alike.
 func severity(e *contracts.Error) zapcore.Level {
 	if e.Code == contracts.CodeUnavailable {
 		return zapcore.WarnLevel
@@ -213,14 +213,14 @@ func severity(e *contracts.Error) zapcore.Level {
 	return zapcore.ErrorLevel
 }
 
-// begin begins the trace of one frame: what services log of it and what the gateway does have one id. end
-// ends it.
+// begin begins the trace of one frame, whose id is in all log lines about the frame, here and in services. The caller
+// calls end.
 func (c *conn) begin(name string) (ctx context.Context, end func()) {
 	ctx, span := c.g.tracer.Start(context.Background(), name, trace.WithSpanKind(trace.SpanKindServer))
 	return obs.WithCaller(ctx, c.caller()), func() { span.End() }
 }
 
-// caller is on whose behalf a frame's work is done: its request is the socket.
+// caller says on whose behalf the work for a frame is done; its request id is the connection id.
 func (c *conn) caller() obs.Caller { return obs.Caller{Request: c.id, User: c.user} }
 
 // told returns what the client is told of an error on its socket, and logs what is the
@@ -234,11 +234,11 @@ func (c *conn) told(ctx context.Context, err error, frame string) *contracts.Err
 	return e
 }
 
-// noteRefused notes a frame that a socket's client was told to be wrong. It has no trace of its own: it is
-// found by the user and ref, which is its tempMessageId or type.
+// noteRefused logs at debug that a frame was refused. The client has no trace id of a frame: the line is found by the
+// user and by ref, which is the frame's tempMessageId or type.
 func (c *conn) noteRefused(e *contracts.Error, ref string) {
 	if c.g.tuned().limits.CheckTempMessageID(ref) != "" {
-		ref = "" // it could be anything
+		ref = "" // it could be any text of the client
 	}
 	if line := c.g.log.Check(zap.DebugLevel, "a frame was refused"); line != nil {
 		line.Write(zap.String(obs.FieldRequest, c.id), zap.Int64(obs.FieldUser, c.user), zap.String("ref", ref),

@@ -58,14 +58,14 @@ func (g *Gateway) orderReplaced(gateway string, c *conn) error {
 // replaceMost bounds the sockets that wait to be replaced.
 const replaceMost = 1024
 
-// replacement is a socket that another gateway's socket of the same device is to replace.
+// replacement is an order of another gateway: a newer socket of the same device is to replace old.
 type replacement struct {
 	old *conn
 	by  *pb.Session
 	how *pb.Close
 }
 
-// replaceHere closes sockets that others replace, until quit.
+// replaceHere carries out the orders in g.replacing until quit.
 func (g *Gateway) replaceHere(quit <-chan struct{}) {
 	for {
 		select {
@@ -86,8 +86,8 @@ func (g *Gateway) replaceHere(quit <-chan struct{}) {
 	}
 }
 
-// queueReplaced takes a socket that another gateway ordered to close. When too many wait it
-// stays, which costs its device nothing but duplicates.
+// queueReplaced takes a socket that another gateway ordered to close. When too many orders wait, the socket stays open,
+// which costs its device nothing but duplicates.
 func (g *Gateway) queueReplaced(c *conn, o *pb.Close) {
 	select {
 	case g.replacing <- replacement{c, &pb.Session{UserId: c.user, ConnectionId: o.GetExceptConnectionId()}, o}:
@@ -96,9 +96,8 @@ func (g *Gateway) queueReplaced(c *conn, o *pb.Close) {
 	}
 }
 
-// replaceSome closes those of the sockets whose newer one is still registered. An order may
-// come late, when its own socket has gone and the client is here: then nothing may close.
-// Without an answer nothing closes either.
+// replaceSome closes the sockets whose newer socket is still registered. An order may come late: when the newer socket
+// has closed and its client has come back here, nothing may close. Without an answer nothing closes either.
 func (g *Gateway) replaceSome(run []replacement) {
 	in := &pb.RegisteredRequest{Sessions: make([]*pb.Session, len(run))}
 	for i, r := range run {

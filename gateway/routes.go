@@ -12,12 +12,12 @@ import (
 
 // route is one row of the table of routes.
 type route struct {
-	// method GET is HEAD as well, but for sockets.
+	// method GET takes HEAD as well, except on the route for sockets.
 	method, path string
 	scope        scope
-	// limit is asked before the handler; nil: there is no limit but that of the scope.
+	// limit runs before the handler; nil: there is no limit besides that of the scope.
 	limit fiber.Handler
-	// handle answers. Nil: what the route shows was not given to this gateway, and the route is not there.
+	// handle answers; nil leaves the route out, when this gateway was not given what the route shows.
 	handle func(r *caller) error
 }
 
@@ -31,8 +31,8 @@ const (
 	scopeToken
 	// scopeSocket is for handshakes, by GET alone, from pages that may connect. The handler checks the token.
 	scopeSocket
-	// scopeOperator is for who watches the gateway, where this port tells of the inside. No page of another
-	// origin may read the answer.
+	// scopeOperator is for operators, on a port that is for them (see private). No page of another origin may read the
+	// answer.
 	scopeOperator
 	// scopePublic is for everybody.
 	scopePublic
@@ -94,7 +94,7 @@ func (g *Gateway) chain(r route) []fiber.Handler {
 	return append(all, func(c *fiber.Ctx) error { return r.handle(&caller{Ctx: c}) })
 }
 
-// plain is a handler of a route that is not for a user.
+// plain makes a route's handler of one that needs no user.
 func plain(handle fiber.Handler) func(r *caller) error {
 	return func(r *caller) error { return handle(r.Ctx) }
 }

@@ -188,7 +188,7 @@ func TestSameDeviceReplaces(t *testing.T) {
 		msg := <-records
 		down := decode(t, msg.Payload)
 		require.Len(t, down.GetDeliveries(), 1)
-		// Each socket orders it behind its hello, so that they may overtake each other.
+		// Each socket orders the close of the older ones after its hello, so that the orders may overtake each other.
 		if o := down.GetDeliveries()[0].GetClose(); o.GetExceptConnectionId() == second.hello.ConnectionID {
 			last = o
 		}
@@ -199,8 +199,8 @@ func TestSameDeviceReplaces(t *testing.T) {
 	require.Equal(t, second.hello.ConnectionID, last.GetExceptConnectionId())
 }
 
-// TestRevokedWhileOpening: a logout between the handshake and the session's becoming
-// known finds no socket; the gateway looks once more.
+// TestRevokedWhileOpening: a logout between the handshake and the registration of the session finds no socket to close,
+// so that the gateway checks the token again.
 func TestRevokedWhileOpening(t *testing.T) {
 	h := start(t)
 	asked := 0

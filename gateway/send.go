@@ -75,7 +75,7 @@ func (r *sendReader) text(bit uint8, name string, v value, to *string) error {
 	return nil
 }
 
-// kind is text for the message type, without a copy of the commonest.
+// kind is text for the message type, without allocating the most common one.
 func (r *sendReader) kind(v value) error {
 	if string(v.raw) == `"text"` && r.seen&8 == 0 {
 		r.seen |= 8
@@ -94,7 +94,7 @@ func (r *sendReader) bad(name, must string) {
 	}
 }
 
-// check judges what was read and turns it into what goes upstream.
+// check validates what was read and makes an upstream send of it; the error names every field that is wrong.
 func (r *sendReader) check(limits contracts.Limits, sender contracts.UserID) (*pb.Upstream, *contracts.Error) {
 	r.note("tempMessageId", limits.CheckTempMessageID(r.TempMessageID))
 	r.note("content", limits.CheckContent(r.Content))

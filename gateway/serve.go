@@ -14,11 +14,11 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// ErrServed is returned by a second Serve: a gateway's id lives once.
+// ErrServed is returned by a second Serve: a gateway's id is for one life only, so that a new Gateway is needed.
 var ErrServed = errors.New("this gateway has served already")
 
-// ErrDeaf is returned when the gateway's own topic has gone, as it does when the
-// gateway was dead to others for long: it must begin anew, with another id.
+// ErrDeaf is returned by Serve when the gateway's own topic is gone, which happens to a gateway that others have taken
+// for dead for long. A new Gateway has to be made, which has another id.
 var ErrDeaf = errors.New("this gateway's topic is gone, so that nothing reaches it any more")
 
 // parts are what runs beside the sockets and the HTTP server.
@@ -29,8 +29,8 @@ type parts struct {
 	running    sync.WaitGroup
 }
 
-// Serve serves ln until ctx is done, then drains for at most the configured time
-// and returns nil; ln is closed in any case. Before it accepts a connection, the
+// Serve serves ln until ctx is done, then drains for at most the configured time and returns nil. It returns ErrServed,
+// ErrDeaf, or an error of the start or of ln; ln is closed in any case. Before the first connection is accepted, the
 // gateway's own topic is there and read, and the session registry knows the gateway.
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	g.opsServed.Store(g.cfg.ServesOps(ln.Addr()))
@@ -154,7 +154,7 @@ func (g *Gateway) drainSockets(ctx context.Context) {
 	if waitFor(ctx, &g.conns) {
 		return
 	}
-	g.log.Warn("some sockets did not say goodbye and are cut off", zap.Int("sockets", g.hub.len()))
+	g.log.Warn("sockets did not finish the close handshake and are cut off", zap.Int("sockets", g.hub.len()))
 	close(g.forced)
 	for _, c := range g.hub.all() {
 		_ = c.tcp.Close() // that is all that is left to do
@@ -170,7 +170,7 @@ func (g *Gateway) stopDownstream(p *parts) {
 		g.log.Warn("the downstream subscriber did not close", zap.Error(err))
 	}
 	if !waitFor(ctx, &p.running) {
-		g.log.Warn("the queue or the session registry holds the gateway up")
+		g.log.Warn("the message queue or the session registry delays the stop")
 	}
 	if err := g.deps.Transport.Delete(ctx, contracts.TopicDownstream(g.id)); err != nil {
 		g.log.Warn("the gateway's own topic was not deleted", zap.Error(err))

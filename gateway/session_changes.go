@@ -6,18 +6,18 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// maxUnremoved bounds the removals that wait. One that there is no room for leaves a
-// needless copy for this gateway.
+// maxUnremoved bounds the removals that wait. A removal that finds no room is dropped: its session stays registered
+// until it expires, and this gateway gets needless copies for it.
 const maxUnremoved = 1 << 16
 
-// sessionChanges are the comings and goings that the session registry has not heard of.
-// The puts are of open sockets only, and so as many as there are. Safe for concurrent use.
+// sessionChanges are the puts and removals of sessions that wait for the session registry. There are only puts of open
+// sockets, which bounds them. Safe for concurrent use.
 type sessionChanges struct {
 	kick chan struct{}
 
 	mu       sync.Mutex
 	puts     map[string]*waitingPut // by connection
-	unlisted int                    // how many of them are admitted
+	unlisted int                    // how many of the puts are admitted
 	removals map[string]*pb.Session
 }
 
@@ -47,7 +47,7 @@ func (c *sessionChanges) put(s *pb.Session) (tried <-chan struct{}) {
 func (c *sessionChanges) remove(s *pb.Session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.drop(s.GetConnectionId()) // the registry may have it all the same
+	c.drop(s.GetConnectionId()) // the put may have been made, so that the removal is needed all the same
 	if len(c.removals) >= maxUnremoved {
 		return false
 	}
@@ -69,7 +69,7 @@ func (c *sessionChanges) waiting() bool {
 	return len(c.puts)+len(c.removals) > 0
 }
 
-// takePuts returns sessions to put. They wait on until done says that they are put.
+// takePuts returns at most most sessions to put. They stay in puts until done says that the registry has them.
 func (c *sessionChanges) takePuts(most int) (out []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,7 +111,7 @@ func (c *sessionChanges) admitted() bool {
 	return c.unlisted > 0
 }
 
-// releaseAll lets sockets go on that wait to be put.
+// releaseAll lets the sockets go on whose puts were tried.
 func (c *sessionChanges) releaseAll(sessions []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,7 +147,7 @@ func (c *sessionChanges) takeRemovals(most int) (out []*pb.Session) {
 	return out
 }
 
-// keepRemovals puts removals back that failed.
+// keepRemovals puts back the removals that failed.
 func (c *sessionChanges) keepRemovals(sessions []*pb.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

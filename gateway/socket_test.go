@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/contracts"
@@ -151,8 +153,13 @@ func TestUnackedBound(t *testing.T) {
 		c.send(contracts.FrameSend, contracts.SendData{ConversationID: "world", Content: "hi", MessageType: "text", TempMessageID: fmt.Sprint(i)})
 	}
 	c.write(`{"type":"ping","data":{}}`)
-	h.eventually(func() bool { return len(h.gw.hub.all()[0].unacked) == 4 }, "four wait")
-	h.gw.hub.all()[0].look(time.Now().Add(time.Hour / 2).UnixMilli())
+	socket := h.gw.hub.all()[0]
+	// The fifth is read, and waits until one of the four is confirmed. Between two sends the silence would count.
+	h.eventually(func() bool {
+		return testutil.ToFloat64(h.gw.metrics.framesIn[contracts.FrameSend]) == 5 && socket.seen.Load() == math.MaxInt64
+	}, "four are not confirmed and the fifth waits")
+	require.Len(t, socket.unacked, 4)
+	socket.look(time.Now().Add(time.Hour / 2).UnixMilli())
 	close(hold)
 	acks := 0
 	for range 11 {

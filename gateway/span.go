@@ -61,7 +61,7 @@ func (g *Gateway) pushed(d *pb.Delivery) trace.Span {
 	return span
 }
 
-// endPushed ends it when the frame waits in the queues of so many sockets.
+// endPushed ends the span of a delivery, with the number of sockets whose queues have its frame.
 func endPushed(span trace.Span, sockets int) {
 	if span != nil {
 		span.SetAttributes(attribute.Int("gochat.sockets", sockets))
@@ -69,7 +69,7 @@ func endPushed(span trace.Span, sockets int) {
 	}
 }
 
-// describe says in the span of a request what became of it: what is the server's fault is an error.
+// describe names a request's span and notes the status; the server's own faults (5xx) mark the span as an error.
 func describe(span trace.Span, method, route string, status int) {
 	if !span.IsRecording() {
 		return

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// retrySpread hands out delays of which no two within its width are alike, in an
-// order that looks random.
+// retrySpread hands out delays in an order that looks random. No delay comes again before every millisecond of the
+// width was handed out once. Safe for concurrent use.
 type retrySpread struct {
 	width uint64
 	step  uint64

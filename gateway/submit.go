@@ -41,7 +41,7 @@ func (c *conn) sendMessage(data value) {
 	c.submit(up)
 }
 
-// rejectOrFail answers a send that is wrong: by its tempMessageId, when that at least is right.
+// rejectOrFail answers a wrong send: by message-rejected when its tempMessageId is valid, and by an error frame if not.
 func (c *conn) rejectOrFail(bad *contracts.Error, tempID string) {
 	if c.g.tuned().limits.CheckTempMessageID(tempID) == "" {
 		c.reject(bad, tempID)
@@ -50,7 +50,7 @@ func (c *conn) rejectOrFail(bad *contracts.Error, tempID string) {
 	}
 }
 
-// submit hands a send to the queue; its ack comes when that has it.
+// submit hands a send to upstream; published answers it once the message queue has confirmed.
 func (c *conn) submit(up *pb.Upstream) {
 	if !c.allowSend(up.GetTempMessageId()) {
 		return
@@ -60,7 +60,7 @@ func (c *conn) submit(up *pb.Upstream) {
 		c.fail(c.told(obs.WithCaller(context.Background(), c.caller()), err, contracts.FrameSend), up.GetTempMessageId())
 		return
 	}
-	// While it waits for the queue, its silence is not the client's fault.
+	// While the reader waits here, it sees no ping: the silence is not the client's fault.
 	c.seen.Store(math.MaxInt64)
 	c.unacked <- struct{}{}
 	err = c.g.upstream.submit(context.Background(), send{msg: msg, tempID: up.GetTempMessageId(), from: c, spans: spans})
@@ -105,6 +105,6 @@ func (g *Gateway) record(ctx context.Context, up *pb.Upstream, origin string) (*
 	}}
 	mq.WithDecoded(msg, up)
 	ctx, spans := g.beginSend(ctx, up)
-	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(msg.Metadata)) // kept or not: logs are found by it
+	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(msg.Metadata)) // kept or not: log lines are found by the trace id
 	return msg, spans, nil
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// tuning is what may change while the gateway runs. One never changes; another one takes
-// its place.
+// tuning is what may change while the gateway runs. A tuning is never changed: a new one takes its place.
 type tuning struct {
 	rates   Rates
 	limits  contracts.Limits
@@ -19,8 +18,9 @@ type tuning struct {
 // tuned is what holds at present.
 func (g *Gateway) tuned() *tuning { return g.tuning.Load() }
 
-// Retune takes other limits and origins, of a valid configuration, for all that comes from
-// now on: also on sockets that are open. Those that are more than a user may have now stay.
+// Retune takes other rates, limits and origins for all that comes from now on, also on open sockets; rates and limits
+// must be valid. Sockets beyond a lower SocketsPerUser stay open. After an error, which names a wrong origin, nothing
+// has changed.
 func (g *Gateway) Retune(rates Rates, limits contracts.Limits, allowedOrigins []string) error {
 	origins, err := parseOrigins(allowedOrigins)
 	if err != nil {

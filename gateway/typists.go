@@ -15,8 +15,8 @@ const (
 	typistShare = 16
 )
 
-// typists remembers who typed lately, on any socket: on this gateway, since typing is
-// not worth a question to others. Safe for concurrent use.
+// typists remembers who typed lately on any socket of this gateway; typing is not worth a call to the others. Safe for
+// concurrent use.
 type typists struct {
 	mu    sync.Mutex
 	at    map[int64]map[string]time.Time // when it was passed on last, by user and conversation

@@ -19,7 +19,7 @@ const (
 	readBuffer = 512
 	// handshakeBuffer holds the answer to a handshake while it is written.
 	handshakeBuffer = 512
-	// handshakeTimeout bounds that writing.
+	// handshakeTimeout bounds the writing of the answer to a handshake.
 	handshakeTimeout = 5 * time.Second
 )
 
@@ -47,7 +47,7 @@ func (*noPool) Get() any { return nil }
 
 func (*noPool) Put(any) {}
 
-// handshake is fasthttp's connection as net/http's upgrader wants to see it.
+// handshake shows fasthttp's connection as an http.ResponseWriter that can be hijacked, as the upgrader needs it.
 type handshake struct {
 	conn   net.Conn
 	header http.Header
@@ -85,7 +85,7 @@ func (g *Gateway) socketRoutes() []route {
 	}
 }
 
-// limitHandshakes slows an address that opens sockets.
+// limitHandshakes limits how many handshakes an address may make.
 func (g *Gateway) limitHandshakes(c *fiber.Ctx) error {
 	if wait := g.limits.handshakes.take(g.address(c)); wait > 0 {
 		return rateLimited(wait)
@@ -162,9 +162,8 @@ func (g *Gateway) upgrade(c *fiber.Ctx, who grantee, device string) error {
 	return nil
 }
 
-// early reports whether the client sent anything before the handshake was answered,
-// which then is in fasthttp's buffer. A connection whose deadline has passed
-// gives out nothing but that.
+// early reports whether the client sent anything before the handshake was answered. Such bytes are in fasthttp's
+// buffer: a read past its deadline returns nothing else.
 func early(c net.Conn) bool {
 	var b [1]byte
 	if err := c.SetReadDeadline(time.Unix(1, 0)); err != nil {

@@ -10,19 +10,19 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// maxBatch is how many sends one publish takes at most, and maxBatchBytes with how many bytes
-// of payload it takes no more: queues bound a call.
+// One publish takes at most maxBatch sends, and no more sends once it has maxBatchBytes of payload, because message
+// queues bound the size of a call.
 const (
 	maxBatch      = 512
 	maxBatchBytes = 1 << 20
 )
 
-// errPublishSlow is what senders are told of whose batch took too long; it may
-// still get there, and sending again is harmless.
+// errPublishSlow is what the senders of a batch are told that was not confirmed within PublishTimeout. The batch may
+// still be published; sending again is harmless.
 var errPublishSlow = errors.New("the queue did not confirm in time")
 
-// sender gets to know what became of its send. kick collects sockets whose writer
-// the caller starts after the whole batch.
+// sender is told whether its send was published. kick collects the sockets whose writer the caller starts after the
+// whole batch.
 type sender interface {
 	published(tempID string, err error, kick *kicks)
 }
@@ -35,8 +35,8 @@ type send struct {
 	spans  sending
 }
 
-// upstream gathers the sends of all sockets: while one publish is under way the
-// next batch grows, so that the queue's confirmation is paid for once for many.
+// upstream gathers the sends of all sockets into batches: while one publish is in flight the next batch grows, so that
+// many sends share one confirmation of the queue.
 type upstream struct {
 	pub     message.Publisher
 	timeout time.Duration
@@ -54,8 +54,8 @@ func newUpstream(pub message.Publisher, cfg Config, m *metrics) *upstream {
 	}
 }
 
-// submit hands a send over. It blocks while the queue is full, which is the
-// backpressure on whoever sends; sends of one caller keep their order.
+// submit hands a send over. It blocks while UpstreamQueue sends wait, which is the backpressure on senders; sends of
+// one caller keep their order. An error says that ctx is done or that the gateway has stopped.
 func (u *upstream) submit(ctx context.Context, s send) error {
 	select {
 	case u.in <- s:
@@ -134,7 +134,7 @@ func (u *upstream) publish(b *batch) {
 		u.metrics.published(len(msgs), time.Since(begin), errPublishSlow)
 		u.answer(b, errPublishSlow)
 		b.msgs = nil
-		// What comes next must not overtake it.
+		// The next batch must not overtake this one.
 		u.metrics.late(time.Since(begin), <-answer)
 	}
 	clear(b.msgs)

@@ -39,7 +39,7 @@ type watch struct {
 type watched struct {
 	is     standing
 	seenAt int64 // of who is offline, Unix milliseconds
-	// told is what each socket knows. behind: some do not know what is.
+	// told is what each socket was told last. behind: some sockets were told something else than is.
 	told   map[*conn]standing
 	behind bool
 }
@@ -129,7 +129,7 @@ func (w *watch) run() {
 		select {
 		case <-ticker.C:
 			if err := w.round(); err != nil {
-				w.g.log.Warn("it is not known who is online; sockets are told later", zap.Error(err))
+				w.g.log.Warn("presence is not known; sockets are told later", zap.Error(err))
 			}
 		case <-w.quit:
 			return
@@ -159,8 +159,8 @@ func (w *watch) round() error {
 	return nil
 }
 
-// ask finds what users are; who is not in the answer is unknown. Who has a socket
-// here needs no question.
+// ask returns whether users are online; whoever is missing in the result is unknown. Users with a socket on this
+// gateway are online without a call.
 func (w *watch) ask(ids []int64) (map[int64]standing, error) {
 	out := make(map[int64]standing, len(ids))
 	elsewhere := w.g.hub.absent(ids)

@@ -97,7 +97,7 @@ func TestPresenceThatIsNotKnown(t *testing.T) {
 	require.Equal(t, map[string]string{"8": "0", "9": "0"}, c.presences(2))
 }
 
-// TestPresenceOfASlowSocket: what its queue had no room for is said later.
+// TestPresenceOfASlowSocket: a presence that the socket's queue had no room for is told later.
 func TestPresenceOfASlowSocket(t *testing.T) {
 	h := start(t, func(c *Config, _ *Deps) { c.QueueFrames, c.PresenceInterval = 1, time.Hour })
 	c := &conn{g: h.gw, user: 7}

@@ -37,7 +37,7 @@ func (c *conn) write() {
 	}
 }
 
-// send writes a whole chunk, however long it takes while the client takes some of it.
+// send writes a whole chunk, for as long as the client keeps taking some of it.
 func (c *conn) send(raw []byte) error {
 	for {
 		if err := c.allow(); err != nil {
@@ -60,9 +60,8 @@ func (c *conn) send(raw []byte) error {
 	}
 }
 
-// allow sets until when a write may take: short, so that progress is seen, and never
-// beyond that of a closing socket. A deadline that is far enough away stays, since each new one
-// moves a timer of the runtime.
+// allow sets the write deadline: soon, so that progress is seen, and not after the deadline of a closing socket. A
+// deadline that is far enough away is kept, since each new one moves a timer of the runtime.
 func (c *conn) allow() error {
 	slow := c.g.cfg.SlowTimeout
 	if now := time.Now(); c.writeBy-now.UnixMilli() < (slow / 4).Milliseconds() {
@@ -72,14 +71,14 @@ func (c *conn) allow() error {
 			return err
 		}
 	}
-	// It may have begun to close meanwhile.
+	// The socket may have begun to close meanwhile.
 	if until := c.closing.Load(); until != 0 {
 		return c.tcp.SetWriteDeadline(time.UnixMilli(until))
 	}
 	return nil
 }
 
-// tune sets what a socket costs in the kernel.
+// tune sets a socket's send buffer in the kernel, in bytes.
 func tune(tcp net.Conn, sendBuffer int) {
 	if t, ok := tcp.(*net.TCPConn); ok {
 		_ = t.SetWriteBuffer(sendBuffer) // the system's default does as well, at a higher price

@@ -23,12 +23,12 @@ type Item struct {
 	// SeqID is the number that sequence proposes; 0 leaves it to the store.
 	SeqID uint64
 
-	// The rest belongs to the state and is set where the item moves to it (state.go).
+	// The fields below belong to the state: the methods of state.go set them.
 	state   State
 	message *pb.Message
 	reason  *contracts.Error
 	routes  []Route
-	// fresh and filler say how the message came into the database, which later states do not change.
+	// fresh and filler say how the message came into the database; later states do not change them.
 	fresh, filler bool
 }
 
@@ -45,8 +45,7 @@ type Route struct {
 	GatewayID string
 	Users     []int64
 	Everyone  bool
-	// Bare gets an edit without the new text, which is of a message from before these users
-	// joined.
+	// Bare are users who get an edit without its new text: the edited message is from before they joined.
 	Bare []int64
 }
 
@@ -60,8 +59,9 @@ func (it *Item) Message() *pb.Message { return it.message }
 // Fresh reports whether the message was stored in this pass, and not found to be stored already.
 func (it *Item) Fresh() bool { return it.fresh }
 
-// Filler reports whether the message was stored by another way than the pipeline. Its sender
-// waits for no answer, and whoever stored it publishes the stored event.
+// Filler reports whether the item only fills a gap in the order of its group: its message was stored by another
+// way than the pipeline. For a filler, deliver publishes no stored event, since the message's announcement
+// brings the message through the pipeline as well, and no answer, since no sender waits for one.
 func (it *Item) Filler() bool { return it.filler }
 
 // Reason says why the message will never be stored; nil when the item is not rejected.

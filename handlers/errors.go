@@ -6,9 +6,10 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// StoreError is what a client is told when the store failed in a way that no verb expects:
-// unavailable or internal. Whatever else the store says (invalid_argument, unauthenticated) is
-// about our call, not about the client's. doing says what was done, for logs.
+// StoreError returns the client's error for a failure of the store that the calling verb does not handle:
+// unavailable when the store is unavailable, else internal. Any other code of the store (invalid_argument,
+// unauthenticated) is about this server's call and not about the client's. doing names the failed work, for
+// logs.
 func StoreError(err error, doing string) error {
 	code := contracts.CodeInternal
 	if HasCode(err, contracts.CodeUnavailable) {
@@ -20,7 +21,7 @@ func StoreError(err error, doing string) error {
 // HasCode reports whether err is, for a client, an error of that code.
 func HasCode(err error, code contracts.Code) bool { return contracts.AsError(err).Code == code }
 
-// CheckCaller is unauthenticated for a call that names no caller.
+// CheckCaller returns an unauthenticated error when id is not positive: the call names no caller.
 func CheckCaller(id int64) error {
 	if id <= 0 {
 		return contracts.NewError(contracts.CodeUnauthenticated, "")

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Pause waits; false when ctx is done first.
+// Pause waits for d and returns true, or returns false as soon as ctx is done.
 func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

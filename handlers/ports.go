@@ -17,8 +17,9 @@ type Record struct {
 	Message proto.Message
 }
 
-// Outbox publishes records, all or none. A downstream topic that is gone with
-// its gateway is not an error. Safe for concurrent use.
+// Outbox publishes records, all or none. A record for a gateway whose topic is gone is dropped, which is not an
+// error; in such a call, all or none holds only for the records that are not for gateways. Safe for concurrent
+// use.
 type Outbox interface {
 	Publish(ctx context.Context, records ...Record) error
 }

@@ -6,9 +6,8 @@ package handlers
 
 import "context"
 
-// Handler handles one envelope. An error is about all of it and means that the
-// whole envelope is tried again later, so every step must be idempotent; what
-// is wrong with a single message for ever is not an error but
+// Handler handles one envelope. An error is about the whole envelope, which is tried again later, so every
+// stage must be idempotent. A single message that can never be stored is not an error: its stage calls
 // [Item.Reject].
 type Handler func(ctx context.Context, env *Envelope) error
 

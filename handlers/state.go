@@ -11,8 +11,9 @@ import (
 
 // State says how far an item has come. An item is in one state at a time, moves only by the
 // methods below, and never back: a run that is tried again is decoded into new items. A move that
-// is not in the table is an error, which the stage returns: of a message that is in a wrong state
-// it would otherwise be guessed whether its recipients have it, and a wrong guess loses the push.
+// is not in the table is an error, which the stage returns: going on would mean to guess whether the
+// recipients have the message, and a wrong guess loses the push. Besides the stages in the table, the
+// routers package moves the item of a message that is given up.
 //
 //	from     method          to         decided by
 //	Open     Store, Find     Stored     dedup, authorize, persist
@@ -31,20 +32,21 @@ const (
 	StateOpen State = iota
 	// StateRejected says that the message will never be stored, and its sender is told why.
 	StateRejected
-	// StateStored says that the message is in the database, and that it is not decided who gets a push.
+	// StateStored says that the message is in the database, and that its recipients are still to be decided.
 	StateStored
-	// StateFiller is where an item of [NewFiller] begins: its message is in the database, and whoever
-	// stored it tells the rest. Only the push is left to do.
+	// StateFiller is where an item of [NewFiller] begins: its message was stored by another way than the
+	// pipeline, and only its push is left to do here.
 	StateFiller
-	// StatePushed says that the recipients have the message already: only its sender is answered once more.
+	// StatePushed says that the message was pushed before: deliver only answers its sender and publishes its
+	// stored event once more.
 	StatePushed
-	// StateRouted says that it is decided through which gateways the message is pushed, maybe none.
+	// StateRouted says that the gateways of the push are decided; there may be none.
 	StateRouted
 	// StateFannedOut says that the push is left to the fanout role.
 	StateFannedOut
 )
 
-// moves lists the states that an item may come to from each state.
+// moves lists, for each state, the states that may follow it.
 var moves = [...][]State{
 	StateOpen:      {StateStored, StateRejected},
 	StateRejected:  {},
@@ -63,8 +65,8 @@ var stateNames = [...]string{
 // String returns the state's name, for errors.
 func (s State) String() string { return stateNames[s] }
 
-// NewFiller returns the item of a message that was stored by another way than the pipeline, and
-// that is to be pushed here so that it is in its place.
+// NewFiller returns the item of a message that was stored by another way than the pipeline, and that is pushed
+// here so that recipients get the messages of their group in the order of their numbers.
 func NewFiller(m *pb.Message, in *pb.Membership) *Item {
 	return &Item{
 		Upstream: &pb.Upstream{

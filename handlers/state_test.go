@@ -66,8 +66,8 @@ func same(t *testing.T, got, want *Item) {
 	}
 }
 
-// TestMovesNeedWhatTheySet: a message without the database's form of it, or a rejection without a
-// reason, would be told to nobody.
+// TestMovesNeedWhatTheySet: a stored item without its message, and a rejected one without a reason, would have
+// nothing to tell the sender.
 func TestMovesNeedWhatTheySet(t *testing.T) {
 	t.Parallel()
 	for name, move := range map[string]func(*Item) error{

@@ -2,6 +2,6 @@ package handlers
 
 import "math"
 
-// Storable cuts the number of a message to what a database's signed integer holds; no
-// conversation gets there.
+// Storable limits a sequence number that a client names to the largest that the database's signed 64-bit
+// integer holds. No conversation gets there, so the limit changes no answer.
 func Storable(seq uint64) uint64 { return min(seq, math.MaxInt64) }

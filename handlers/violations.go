@@ -6,16 +6,16 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// Violations gathers what is wrong with the fields of a call, so that a client hears of all of them
-// at once. Services check calls by hand: what a value must be is said by a function of contracts,
-// or of the service, that returns "" for a value which is so. A call in which only one thing can be
-// wrong returns [contracts.Invalid]. The zero value is ready.
+// Violations gathers what is wrong with the fields of a call, so that a client hears of all of them at once. A
+// function of contracts, or of the service, checks each value and returns what the value must be, or "" when it
+// is right; Check takes that text. A call in which only one field can be wrong returns [contracts.Invalid]
+// instead. The zero value is ready.
 type Violations struct {
 	lines  []string
 	fields map[string]string
 }
 
-// Check notes what a field must be; "" when it is so.
+// Check notes that field is wrong and what its value must be; an empty must says that the value is right.
 func (v *Violations) Check(field, must string) {
 	if must == "" {
 		return

@@ -23,8 +23,8 @@ func BenchmarkSaveMessages(b *testing.B) {
 	}
 }
 
-// BenchmarkSaveWhileTheCacheHangs says what a save costs then: not more than with the
-// cache, since nobody waits for it.
+// BenchmarkSaveWhileTheCacheHangs measures a save while the cache hangs. It should not cost
+// more than with the cache, since no call waits for the cache.
 func BenchmarkSaveWhileTheCacheHangs(b *testing.B) {
 	cfg := config(b.TempDir())
 	cfg.KV = server(b)

@@ -19,13 +19,13 @@ type caching struct {
 	cache    cache.Cache
 	sessions cache.Sessions
 	figures  prometheus.Collector
-	// health asks whether it answers.
+	// health reports nil while the cache answers.
 	health func(context.Context) error
 	close  func() error
 }
 
-// openCache connects the Redis that the configuration names, or makes a cache of this process
-// where it names none; one that the program has given comes before both.
+// openCache opens the first of these that cfg has: the cache that the program has given, the Redis
+// that the configuration names, or a cache in this process's memory.
 func openCache(ctx context.Context, cfg Config) (c *caching, err error) {
 	switch {
 	case cfg.Cache != nil || cfg.Sessions != nil:
@@ -44,7 +44,7 @@ func openCache(ctx context.Context, cfg Config) (c *caching, err error) {
 	return c, nil
 }
 
-// witnessed are sessions that believe another list of gateways than their own.
+// witnessed is a session registry that can ask another source which gateways live.
 type witnessed interface{ Witness(live func() []string) }
 
 func openRedis(ctx context.Context, cfg kv.Config) (*caching, error) {
@@ -75,10 +75,11 @@ func openMemory(cfg kv.Config) (*caching, error) {
 	}, nil
 }
 
-// givenCache is one of the program's own, which may tell how it is and closes it itself.
+// givenCache takes the program's own cache. Its health is asked for when it has a Health method;
+// closing it is left to the program.
 func givenCache(cfg Config) (*caching, error) {
 	if cfg.Cache == nil || cfg.Sessions == nil {
-		return nil, errors.New("open the cache: of a given cache and given sessions one is missing")
+		return nil, errors.New("open the cache: Config.Cache and Config.Sessions have to be given together; one is missing")
 	}
 	c := &caching{cache: cfg.Cache, sessions: cfg.Sessions, figures: noFigures{}, health: well, close: func() error { return nil }}
 	if asked, ok := cfg.Cache.(interface{ Health(context.Context) error }); ok {
@@ -89,7 +90,7 @@ func givenCache(cfg Config) (*caching, error) {
 
 func well(context.Context) error { return nil }
 
-// noFigures are those of a cache that is the program's own.
+// noFigures is a collector without metrics, for a cache of the program's own.
 type noFigures struct{}
 
 // Describe implements prometheus.Collector, as Collect does.

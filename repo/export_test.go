@@ -34,7 +34,7 @@ func (r *Repo) redis() *kv.Client {
 	return r.cache.figures.(*kv.Client) //nolint:errcheck,forcetypeassert // see openCache
 }
 
-// HangCache lets no command of the server be answered from now on that is the cache.
+// HangCache makes the Redis that is the cache answer no command from now on.
 func (r *Repo) HangCache() { r.redis().AddHook(hangs{}) }
 
 type hangs struct{}
@@ -62,7 +62,7 @@ func (hangs) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelin
 	}
 }
 
-// Database is the role's own.
+// Database returns the role's database.
 func (r *Repo) Database() *db.DB { return r.db }
 
 // OpenTimeout is for tests.

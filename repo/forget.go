@@ -8,8 +8,9 @@ import (
 	"github.com/gochat/gochat/repo/cache/rediscache"
 )
 
-// ForgetCache removes what a Redis keeps of the database, for when the database was
-// exchanged for an earlier state of itself, and returns how many keys that were.
+// ForgetCache deletes everything that a Redis caches of the database, and returns how many keys
+// it deleted. It has to be called after an older state of the database was put back, whose
+// cache would be wrong.
 func ForgetCache(ctx context.Context, cfg kv.Config) (n int, err error) {
 	opening, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 	"github.com/gochat/gochat/repo/cache/memory"
 )
 
-// unwell is a cache of a program that says how it is.
+// unwell is a program's own cache, with a Health method.
 type unwell struct {
 	cache.Cache
 	err error
@@ -24,7 +24,7 @@ type unwell struct {
 
 func (u unwell) Health(context.Context) error { return u.err }
 
-// listening are sessions of a program that believe another list of gateways.
+// listening is a program's own session registry, with a Witness method.
 type listening struct {
 	cache.Sessions
 	live func() []string
@@ -32,7 +32,8 @@ type listening struct {
 
 func (l *listening) Witness(live func() []string) { l.live = live }
 
-// TestAGivenCache takes the place of the configured one, and tells what it can.
+// TestAGivenCache: the program's own cache is used instead of the configured one, and its optional
+// methods are called.
 func TestAGivenCache(t *testing.T) {
 	t.Parallel()
 	away := errors.New("away")

@@ -13,10 +13,10 @@ import (
 // ListMax is how many conversations one page can hold.
 const ListMax = service.ListMax
 
-// CheckLimits holds configured limits against what the database can keep, so that
-// a limit that was raised is refused at the start and not message by message. The
-// error names each setting. SQLite has no widths; what bounds it is that a message
-// crosses processes in one piece.
+// CheckLimits compares configured limits with the widths of the database's columns: a limit
+// that is too high is refused at the start instead of failing message by message. The error
+// names each setting. SQLite's columns have no widths; only the content is bounded there, since
+// a message crosses processes in one piece.
 func CheckLimits(l contracts.Limits, driver db.Driver) error {
 	width := sqlstore.Widths
 	var errs []error
@@ -36,7 +36,7 @@ func CheckLimits(l contracts.Limits, driver db.Driver) error {
 	return errors.Join(errs...)
 }
 
-// CheckListMax holds the setting conversation.list_max against ListMax.
+// CheckListMax returns an error when the setting conversation.list_max is above ListMax.
 func CheckListMax(n int) error {
 	if n > ListMax {
 		return fmt.Errorf("conversation.list_max is %d: a page holds at most %d conversations", n, ListMax)

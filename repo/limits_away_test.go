@@ -15,8 +15,8 @@ import (
 	"github.com/gochat/gochat/infra/rpc"
 )
 
-// TestLimitsWhileTheCacheHangs are unavailable, so that callers count for themselves; after
-// the first nobody waits.
+// TestLimitsWhileTheCacheHangs: calls are answered with unavailable, so that callers count for
+// themselves, and only the first call waits.
 func TestLimitsWhileTheCacheHangs(t *testing.T) {
 	t.Parallel()
 	cfg := config(t.TempDir())

@@ -17,7 +17,7 @@ import (
 	"github.com/gochat/gochat/repo/repotest"
 )
 
-// TestLongMigrationsAreNoReasonToEnd: what comes after them at a start has its own time.
+// TestLongMigrationsAreNoReasonToEnd: the timeout of a start begins after the migrations.
 func TestLongMigrationsAreNoReasonToEnd(t *testing.T) {
 	t.Parallel()
 	cfg := repo.DefaultConfig()

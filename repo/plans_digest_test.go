@@ -19,7 +19,7 @@ type sample struct {
 	args  []any
 }
 
-// digest is all statements that differ in values, and in how many there are, only.
+// digest is all statements that differ only in their values and in the number of values.
 type digest struct {
 	count int
 	// first and longest may have different plans: a server looks at how many keys it is asked for.
@@ -40,7 +40,7 @@ func listen(driver db.Driver) *listener {
 	return &listener{driver: driver, digests: map[string]*digest{}, methods: map[string]bool{}, shapes: map[string]map[string]bool{}}
 }
 
-// planned is how statements begin that have a plan. Settings of connections have none.
+// planned has the beginnings of statements that have a plan. Settings of connections have none.
 var planned = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"}
 
 // catalogue is what a start asks about the schema.

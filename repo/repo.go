@@ -25,16 +25,16 @@ import (
 type Config struct {
 	DB db.Config `mapstructure:"db"`
 	KV kv.Config `mapstructure:"kv"`
-	// Gateways lists the gateways that live without asking the cache, at once; nil: nobody
-	// else knows. It is the program's to set.
+	// Gateways lists the live gateways from another source than the cache, and must not block;
+	// nil: there is no other source. Set by the program, not by the configuration.
 	Gateways func() []string `mapstructure:"-"`
-	// Cache and Sessions, both or neither, take the place of what KV describes, and are not closed. They
-	// are the program's to set.
+	// Cache and Sessions, both or neither, are used instead of what KV describes, and are never
+	// closed here. Set by the program, not by the configuration.
 	Cache    cache.Cache    `mapstructure:"-"`
 	Sessions cache.Sessions `mapstructure:"-"`
 }
 
-// DefaultConfig is SQLite and an embedded cache; DB.Path is left to the caller.
+// DefaultConfig returns the settings for SQLite and an embedded cache; the caller sets DB.Path.
 func DefaultConfig() Config { return Config{DB: db.DefaultConfig(), KV: kv.DefaultConfig()} }
 
 // Repo is an open storage role.
@@ -47,13 +47,13 @@ type Repo struct {
 	metrics *service.Metrics
 }
 
-// openTimeout bounds the wait for servers; migrations have their own.
+// openTimeout bounds the waits for servers at the start. Migrations have no such bound: they may take hours.
 const openTimeout = 30 * time.Second
 
-// Open opens the database, brings its schema up to date (with db.auto_migrate), and
-// connects the cache: a server that is not there at the start is an error, so that
-// a wrong address is seen, while later the role goes on without cache and replicas.
-// Errors wrap db.ErrDamaged and store.ErrNewerSchema, and then nothing was changed, and transfer.ErrBegun.
+// Open opens the database, brings its schema up to date (with db.auto_migrate), and connects
+// the cache. A server that is away at the start is an error, so that a wrong address is
+// noticed; once open, the role goes on without the cache and without replicas. Errors may wrap
+// db.ErrDamaged or store.ErrNewerSchema, in which case nothing was changed, or transfer.ErrBegun.
 func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Repo, error) {
 	r := &Repo{metrics: service.NewMetrics()}
 	if err := r.open(ctx, cfg, log); err != nil {
@@ -72,7 +72,7 @@ func (r *Repo) open(ctx context.Context, cfg Config, log *zap.Logger) (err error
 	if err := transfer.Pending(ctx, r.db); err != nil {
 		return err
 	}
-	// From here on: the migrations may have taken hours.
+	// The time is taken from here on: the migrations may have taken hours.
 	opening, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	r.db.WatchWrites(sqlstore.ProbeWrite)
@@ -108,7 +108,7 @@ func (r *Repo) migrate(ctx context.Context, auto bool, log *zap.Logger) error {
 	}
 	unknown, err := sqlstore.Newer(ctx, r.db)
 	if len(unknown) > 0 {
-		log.Warn("the schema is of a newer gochat, beside which this one works", zap.Strings("unknown migrations", unknown))
+		log.Warn("a newer gochat has migrated the schema; this one can work with it", zap.Strings("unknown migrations", unknown))
 	}
 	return err
 }
@@ -119,13 +119,13 @@ func (r *Repo) NewestID(ctx context.Context) (int64, error) { return r.store.New
 // Register mounts the services on a gRPC server or an in-process channel.
 func (r *Repo) Register(on grpc.ServiceRegistrar) { r.service.Register(on) }
 
-// SetSlowQuery logs the database's queries from another duration on; negative: none.
+// SetSlowQuery sets the duration from which on a query of the database is logged; negative: none is.
 func (r *Repo) SetSlowQuery(from time.Duration) { r.db.SetSlowQuery(from) }
 
-// Health asks the database, whether it takes writes, its replicas and the cache, and
-// answers by name. The role goes on without a replica and without the cache: their
-// errors wrap health.ErrDegraded. Where writes fail the error wraps db.ErrNotWritable:
-// then nothing is stored, and history can still be read.
+// Health checks the database, its writes, its replicas and the cache, and returns an error or
+// nil for each by name. The role goes on without replicas and cache: their errors wrap
+// health.ErrDegraded. While writes fail, the error of db.WriteCheck wraps db.ErrNotWritable:
+// nothing can be stored, and history can still be read.
 func (r *Repo) Health(ctx context.Context) map[string]error {
 	out := r.db.Check(ctx)
 	out["cache"] = r.cache.health(ctx)
@@ -152,7 +152,8 @@ func (r *Repo) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// Close stores what was handed over, then closes everything.
+// Close stores the messages that were handed to the saver before, then closes everything. Errors
+// are joined.
 func (r *Repo) Close(ctx context.Context) error {
 	var errs []error
 	if r.saver != nil {

@@ -27,8 +27,8 @@ func writing(t *testing.T, r *repo.Repo) error {
 	return answers["database-write"]
 }
 
-// TestWritesThatFailShow: a database that reads and takes no writes is not well, and
-// is so again when it takes them, without anybody who sends meanwhile.
+// TestWritesThatFailShow: a database that can be read but takes no writes is reported, and is
+// reported as well again once it takes writes, also when nobody sends meanwhile.
 func TestWritesThatFailShow(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*testing.T, *repo.Repo, db.Config) (mend func()){

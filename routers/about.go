@@ -17,14 +17,14 @@ import (
 	"github.com/gochat/gochat/routers/middleware"
 )
 
-// about says what a record of the upstream topic that is to be poisoned is about. A record
-// that cannot be decoded has no sender to tell. The message may have been stored before it
-// broke its handler: then the sender is told its ids. Otherwise the store refuses it from now
-// on, whoever gets its run again, so that the sender can be told that it will never be stored.
+// about describes an upstream record that is to be poisoned, and says what its sender is told. A record that
+// cannot be decoded has no sender to tell. If the message was stored before it broke its handler, the sender is
+// told its ids. Otherwise the store refuses the send from now on, whichever worker gets its run again, so that
+// the sender can be told that the message will never be stored.
 func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.Subject, error) {
 	it, err := decodeItem(msg)
 	if err != nil {
-		return middleware.Subject{}, nil //nolint:nilerr // nobody to tell, as the comment says
+		return middleware.Subject{}, nil //nolint:nilerr // there is no sender to tell
 	}
 	up := it.Upstream
 	subject := middleware.Subject{
@@ -46,8 +46,8 @@ func (p Pipeline) about(ctx context.Context, msg *message.Message) (middleware.S
 	return subject, nil
 }
 
-// settle says what the sender is told of a message that is given up. One that is stored is pushed to
-// nobody here: what breaks its handler is not done again, and clients pull what they lack.
+// settle moves the item of a message that is given up to what its sender is told: stored or rejected. A stored
+// message is pushed to nobody here: the push may be what breaks the handler, and clients pull what they lack.
 func settle(it *handlers.Item, found *pb.RefuseSendResponse) (told string, err error) {
 	if !found.GetStored() {
 		return contracts.ToldRejected, it.Reject(persist.Refused)
@@ -61,12 +61,12 @@ func settle(it *handlers.Item, found *pb.RefuseSendResponse) (told string, err e
 // written is what people wrote in a send or a change.
 func written(up *pb.Upstream) string {
 	if c := up.GetChange(); c != nil {
-		return c.GetContent() // which content is made from
+		return c.GetContent() // persist makes the message's content of it
 	}
 	return up.GetContent()
 }
 
-// contentOfSend is what was written in a record of the upstream topic.
+// contentOfSend returns what people wrote in a record of the upstream topic.
 func contentOfSend(msg *message.Message) middleware.Written {
 	up := &pb.Upstream{}
 	if proto.Unmarshal(msg.Payload, up) != nil {
@@ -75,7 +75,7 @@ func contentOfSend(msg *message.Message) middleware.Written {
 	return middleware.Written{Content: written(up), Sender: up.GetSenderId()}
 }
 
-// contentOfMessage is what was written in a record whose payload has a message in it.
+// contentOfMessage returns what people wrote in a record whose payload has a message in it.
 func contentOfMessage[M any, P interface {
 	*M
 	proto.Message
@@ -89,8 +89,8 @@ func contentOfMessage[M any, P interface {
 	return middleware.Written{Content: payload.GetMessage().GetContent(), Sender: payload.GetMessage().GetSenderId()}
 }
 
-// aboutMessage says what a record is about whose payload has a message in it. Nobody waits for
-// an answer to it: the message is stored.
+// aboutMessage describes a record whose payload may have a stored message in it. Nobody waits for an answer to
+// such a record, so nobody is told.
 func aboutMessage[M any, P interface {
 	*M
 	proto.Message
@@ -99,7 +99,7 @@ func aboutMessage[M any, P interface {
 ) (middleware.Subject, error) {
 	payload := P(new(M))
 	if err := proto.Unmarshal(msg.Payload, payload); err != nil {
-		return middleware.Subject{}, nil //nolint:nilerr // nothing is known of it
+		return middleware.Subject{}, nil //nolint:nilerr // nothing of the record can be read
 	}
 	m := payload.GetMessage()
 	if m == nil {

@@ -24,9 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestEveryStageHeals breaks the pipeline after each stage (the work before it is
-// done, the rest not), lets the record come again, and expects as if nothing had
-// happened: stored once, whole numbers, one id each, ack and push.
+// TestEveryStageHeals breaks the pipeline after each stage (its work is done, that of the later stages is not),
+// lets the record come again, and expects the result of a run without failures: stored once, no hole in the
+// numbers, one id each, ack and push.
 func TestEveryStageHeals(t *testing.T) {
 	t.Parallel()
 	stages := append([]NamedStage{{Name: beforeStages}}, Pipeline{}.Stages(DefaultConfig())...)
@@ -62,7 +62,7 @@ func TestEveryStageHeals(t *testing.T) {
 	}
 }
 
-// nothingPoisoned publishes a mark and expects it to be the first record there.
+// nothingPoisoned publishes a mark to the poison topic and expects it to be the first record there.
 func (b *bench) nothingPoisoned() {
 	b.t.Helper()
 	require.NoError(b.t, b.queue.Publisher().Publish(contracts.TopicPoison, message.NewMessage("mark", nil)))
@@ -83,8 +83,8 @@ func TestAResendGetsTheSameIDs(t *testing.T) {
 	assert.Len(t, b.repo.history[string(contracts.SingleConversation(1, 2))], 2)
 }
 
-// What can never be handled goes out of the way, alone, and its lane goes on. So does what
-// fails as nobody foresaw, once it has for long enough.
+// A message that can never be handled is poisoned alone, and its lane goes on; so is a message that has failed
+// with unforeseen errors for long enough.
 func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
 	t.Parallel()
 	const patient = 20 * time.Millisecond
@@ -154,7 +154,7 @@ func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
 	}
 }
 
-// A dependency that is away is waited for, however little patience there is for other errors.
+// A dependency that is away is waited for, however soon unforeseen errors are given up.
 func TestDependenciesAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
@@ -180,7 +180,7 @@ func TestDependenciesAreWaitedFor(t *testing.T) {
 	}
 }
 
-// What a newer release wrote waits for a worker that can read it.
+// A record of a newer release waits for a worker that can read it.
 func TestRecordsOfANewerReleaseWait(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, beforeStages, nil)
@@ -259,8 +259,8 @@ func TestRefusalsReachTheSender(t *testing.T) {
 	b.nothingPoisoned()
 }
 
-// What a run of the largest messages becomes fits into one call of the outbox: a
-// control character takes six bytes in a frame.
+// The pushes of a run of the largest messages fit into one call of the outbox, although a control character
+// takes six bytes in a frame.
 func TestLargeRunsFitTheOutbox(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, beforeStages, nil)

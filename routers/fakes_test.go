@@ -151,6 +151,15 @@ func (r *fakeRepo) Memberships(_ context.Context, in *pb.MembershipsRequest) (*p
 	return out, nil
 }
 
+func (r *fakeRepo) BeginSingles(ctx context.Context, in *pb.BeginSinglesRequest) (*pb.BeginSinglesResponse, error) {
+	out := &pb.BeginSinglesResponse{}
+	for _, m := range in.GetMessages() {
+		_, err := r.EnsureSingle(ctx, &pb.EnsureSingleRequest{UserId: m.GetSenderId(), PeerId: m.GetReceiverId()})
+		out.Results = append(out.Results, &pb.SingleBegun{There: err == nil})
+	}
+	return out, nil
+}
+
 func (r *fakeRepo) EnsureSingle(_ context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

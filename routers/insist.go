@@ -9,12 +9,12 @@ import (
 	"github.com/gochat/gochat/infra/pause"
 )
 
-// subscribePause is between two attempts to subscribe.
+// subscribePause is the pause between two attempts to subscribe.
 const subscribePause = 2 * time.Second
 
-// insist wraps a subscriber that is needed later than at the start of a process, when the queue
-// may be away: it subscribes again and again, and says each time why, until ctx is done. Then
-// the subscription is one that has ended, so that the router ends as it always does.
+// insist wraps the subscriber of a router that begins while the process runs, when the queue may be away: it
+// tries again until it has subscribed, and tells failed of each error. When ctx is done first, it returns a
+// subscription that has ended, so that the router ends as usual.
 func insist(ctx context.Context, failed func(error)) func(message.Subscriber) message.Subscriber {
 	return func(s message.Subscriber) message.Subscriber {
 		return insisting{Subscriber: s, done: ctx.Done(), failed: failed, pause: subscribePause}

@@ -15,9 +15,8 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// What people write never reaches the log, however an error quotes it, in whichever message
-// of a run it stands: while it is tried again, when its lane takes it back, and when it is
-// given up.
+// What people write never reaches the log, however an error quotes it and whichever message of a run it is
+// from: not while the run is retried, not when it goes back to its lane, and not when a message is given up.
 func TestTheLogSaysNothingOfWhatPeopleWrote(t *testing.T) {
 	t.Parallel()
 	const canary = "the canary's name is \U0001F426 Tweety"
@@ -33,7 +32,7 @@ func TestTheLogSaysNothingOfWhatPeopleWrote(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var left atomic.Int64
-			left.Store(5) // more than a run is tried before it goes back
+			left.Store(5) // more failures than retries in place, so that the run goes back to its lane
 			b := newPatientBench(t, 0, "sequence", func(h message.HandlerFunc) message.HandlerFunc {
 				return func(msg *message.Message) ([]*message.Message, error) {
 					items := carrierOf(msg.Context()).env.Items

@@ -6,7 +6,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Logic are the services of the logic role.
+// Logic has the services of the logic role.
 type Logic struct {
 	Auth          pb.AuthServiceServer
 	Users         pb.UserServiceServer
@@ -19,7 +19,7 @@ type Logic struct {
 	Presence      pb.PresenceServiceServer
 }
 
-// Mount registers them on a gRPC server or an in-process channel.
+// Mount registers the services on a gRPC server or an in-process channel.
 func (l Logic) Mount(on grpc.ServiceRegistrar) {
 	pb.RegisterAuthServiceServer(on, l.Auth)
 	pb.RegisterUserServiceServer(on, l.Users)

@@ -47,8 +47,7 @@ type NamedStage struct {
 	Stage handlers.Stage
 }
 
-// Stages is the order of the pipeline, outermost first. It is written here and
-// nowhere else.
+// Stages returns the stages of the pipeline, the outermost first. Their order is written here and nowhere else.
 func (p Pipeline) Stages(cfg Config) []NamedStage {
 	return []NamedStage{
 		{"dedup", dedup.New(p.Messages)},

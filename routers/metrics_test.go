@@ -12,8 +12,8 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// figures are the counts of a metric: of a histogram how much was observed, of a counter its
-// value. Only those whose labels have all the given values count.
+// figures returns the number and the sum of a metric's observations, or a counter's value, over all series
+// whose labels have the given values.
 func figures(t *testing.T, reg prometheus.Gatherer, name string, labels ...string) (n, sum float64) {
 	t.Helper()
 	families, err := reg.Gather()
@@ -50,14 +50,14 @@ func TestPipelineIsMeasured(t *testing.T) {
 	b.repo.mu.Lock()
 	b.repo.noCache = true
 	b.repo.mu.Unlock()
-	b.send("a") // it is there already, which the store finds
+	b.send("a") // this send is stored already, which only the store finds
 	b.collect(func(all map[string]*seen) bool { return all["a"] != nil && all["a"].pushes > 0 })
 
 	count := func(name string, labels ...string) float64 {
 		n, _ := figures(t, b.reg, name, labels...)
 		return n
 	}
-	// What is published is counted when it is on its way already.
+	// A record is counted after its publish, so perhaps after it has arrived.
 	require.Eventually(t, func() bool { return count("gochat_outbox_records_total", contracts.TopicStored) == 3 }, time.Minute, time.Millisecond)
 	stored, seconds := figures(t, b.reg, "gochat_pipeline_accepted_to_stored_seconds")
 	assert.InDelta(t, 2, stored, 0)

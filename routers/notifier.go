@@ -44,8 +44,8 @@ func (n *Notifier) Notify(ctx context.Context, to []contracts.UserID, d *pb.Deli
 	})
 }
 
-// NotifyEach is Notify for many users with deliveries of their own: they are located
-// in one call, and each gateway gets its users' deliveries in few records.
+// NotifyEach is Notify for many users who each get deliveries of their own: the users are located in one call,
+// and each gateway gets its users' deliveries in few records.
 func (n *Notifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb.Delivery) error {
 	ids := make([]int64, 0, len(to))
 	var all []*pb.Delivery
@@ -64,19 +64,20 @@ func (n *Notifier) NotifyEach(ctx context.Context, to map[contracts.UserID][]*pb
 	})
 }
 
-// mostFor is to how many gateways deliveries go on the chance that a user is there. A frame can
-// be pulled later. A close cannot, and a socket that stays open is a hole.
+// mostFor returns how many gateways that may or may not hold a user may get the deliveries. A client can pull
+// what a frame tells, or do without. A close cannot be pulled, and a socket with a revoked token must not stay
+// open.
 func mostFor(deliveries ...*pb.Delivery) int {
 	for _, d := range deliveries {
 		if d.GetClose() != nil {
-			return reach.All
+			return reach.NoLimit
 		}
 	}
-	return reach.Most
+	return reach.MaxUnsureGateways
 }
 
-// notify publishes to each gateway what its users are to get. Where it is not known through
-// which of more than most gateways users are connected, they do without.
+// notify publishes to each gateway what its users get. When more than most gateways may or may not hold users,
+// none of these gateways gets anything.
 func (n *Notifier) notify(ctx context.Context, ids []int64, most int, of func(users []int64) []*pb.Delivery) error {
 	found, err := n.locator.Locate(ctx, &pb.LocateRequest{UserIds: ids})
 	if err != nil {

@@ -33,11 +33,11 @@ func (l gatewayLog) Publish(_ context.Context, out ...handlers.Record) error {
 	return nil
 }
 
-// TestClosesReachEveryGatewayThatMayHaveTheSocket: while nobody knows where sockets are, frames
-// are not sent to many gateways on chance, since clients can pull; closes are.
+// TestClosesReachEveryGatewayThatMayHaveTheSocket: while it is not known where sockets are, and too many
+// gateways may have them, frames are not sent, since clients can pull; closes are sent to all.
 func TestClosesReachEveryGatewayThatMayHaveTheSocket(t *testing.T) {
 	t.Parallel()
-	gateways := make([]string, reach.Most+1)
+	gateways := make([]string, reach.MaxUnsureGateways+1)
 	for i := range gateways {
 		gateways[i] = fmt.Sprintf("gw-%02d", i)
 	}

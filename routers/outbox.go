@@ -34,15 +34,15 @@ type outbox struct {
 	count   atomic.Uint64
 }
 
-// NewOutbox returns a [handlers.Outbox] on the transport; id is stable for one
-// replica of one router.
+// NewOutbox returns a [handlers.Outbox] on the transport. id is the outbox's name, which a replica keeps over
+// its restarts.
 func NewOutbox(deps Deps, id string) (handlers.Outbox, error) {
 	out, err := deps.Transport.Outbox(id)
 	return wrap(deps, id, out, err)
 }
 
-// NewFollowUp is NewOutbox for a router, which publishes what follows from the records of its run and
-// acknowledges them afterwards; see [mq.FollowUp].
+// NewFollowUp is NewOutbox for a router, which publishes what follows from the records of its run before it
+// acknowledges them; see [mq.FollowUp].
 func NewFollowUp(deps Deps, id string) (handlers.Outbox, error) {
 	out, err := mq.FollowUp(deps.Transport, id)
 	return wrap(deps, id, out, err)
@@ -59,8 +59,9 @@ func wrap(deps Deps, id string, out mq.Outbox, err error) (handlers.Outbox, erro
 	}, nil
 }
 
-// Publish publishes all records or none. When a gateway's topic is gone, its users are gone from it
-// too: the rest is published without it, then what each gateway gets in a call of its own.
+// Publish publishes all records or none, with one exception. When a gateway's topic is gone, its users are gone
+// from it too: then each record for a gateway is published in a call of its own, records for topics that are
+// gone are dropped, and all other records follow in one call.
 func (o *outbox) Publish(ctx context.Context, records ...handlers.Record) (err error) {
 	if trace.SpanFromContext(ctx).IsRecording() {
 		var span trace.Span
@@ -74,7 +75,7 @@ func (o *outbox) Publish(ctx context.Context, records ...handlers.Record) (err e
 		}()
 	}
 	traced := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, traced) // kept or not: logs are found by it
+	propagation.TraceContext{}.Inject(ctx, traced) // also when the trace is not kept: log lines are found by its id
 	msgs := make([]mq.Outbound, len(records))
 	for i, r := range records {
 		m, err := o.message(r, traced)
@@ -92,8 +93,8 @@ func (o *outbox) Publish(ctx context.Context, records ...handlers.Record) (err e
 	if err == nil || errors.Is(err, mq.ErrTooLarge) {
 		return err
 	}
-	// Whatever else a queue says, it is not the records' fault.
-	return contracts.NewError(contracts.CodeUnavailable, "The message queue does not take this right now.").WithCause(err)
+	// Any other error is of the queue and not of the records.
+	return contracts.NewError(contracts.CodeUnavailable, "The server cannot accept this right now; try again.").WithCause(err)
 }
 
 func topics(records []handlers.Record) iter.Seq[string] {
@@ -123,9 +124,10 @@ func (o *outbox) publishKnown(ctx context.Context, msgs []mq.Outbound) error {
 	return o.out.Publish(ctx, durable...)
 }
 
-// message makes a record's message. What the queue hands over within this process is not encoded.
+// message makes the message of a record. A message that the queue hands over within this process is not
+// encoded.
 func (o *outbox) message(r handlers.Record, traced propagation.MapCarrier) (*message.Message, error) {
-	// Nobody acknowledges what is published, so that it needs none of NewMessage's channels.
+	// A published message is never acknowledged, so it needs none of NewMessage's channels.
 	m := &message.Message{UUID: o.prefix + strconv.FormatUint(o.count.Add(1), 36), Metadata: make(message.Metadata, 3)}
 	if o.over == nil || !o.over.HandsOver(r.Topic) {
 		payload, err := proto.Marshal(r.Message)

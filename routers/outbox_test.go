@@ -18,8 +18,8 @@ import (
 	"github.com/gochat/gochat/routers/middleware"
 )
 
-// TestWhatStaysInTheProcessIsNotEncoded: what a gateway of this process gets is the very message that a
-// handler published; what is kept is encoded, too.
+// TestWhatStaysInTheProcessIsNotEncoded: a gateway of this process gets the very message that a handler
+// published; a record that the queue stores is encoded as well.
 func TestWhatStaysInTheProcessIsNotEncoded(t *testing.T) {
 	t.Parallel()
 	queue, err := channel.Open(zap.NewNop())

@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	// requeueEvery is how often it is asked what a person wants back.
+	// requeueEvery is how often the keeper asks which records an operator wants back in their topics.
 	requeueEvery = time.Second
-	// requeueAtOnce bounds one look.
+	// requeueAtOnce bounds the records of one answer.
 	requeueAtOnce = 16
 	// forgetEvery is how often old refusals are deleted.
 	forgetEvery = time.Hour
-	// poisonRunBytes fits into a call with what metadata adds.
+	// poisonRunBytes bounds a run, which has to fit into one call together with the records' metadata.
 	poisonRunBytes = 4 << 20
 )
 
-// PoisonKeeper takes records out of the poison topic, which keeps nothing for ever, into
-// the database, where people see them; it puts back what people want back; and it forgets
-// refusals of long ago. One runs at a time.
+// PoisonKeeper moves records from the poison topic, which keeps nothing for ever, to the database, where
+// operators see them; puts records back that operators want back; and deletes refusals of long ago. One runs at
+// a time.
 type PoisonKeeper struct {
 	cfg  Config
 	deps Deps
@@ -42,10 +42,10 @@ func NewPoisonKeeper(cfg Config, deps Deps, repo pb.PoisonRepoClient) *PoisonKee
 	return &PoisonKeeper{cfg: cfg, deps: deps, repo: repo}
 }
 
-// Run does all three until ctx is done. A queue that is away is waited for: it is no reason
-// for the process to end, nor for the next one that leads.
+// Run does all three until ctx is done. It waits for a queue that is away: if it ended with an error, so would
+// this process, and then the next one that leads.
 func (k *PoisonKeeper) Run(ctx context.Context) error {
-	// Nothing is poisoned here: the record would come back, and be it again.
+	// There is no poison topic here: a record that was poisoned would come back to this router.
 	r, err := build(k.cfg, k.deps, "", work{
 		name: "poison", topic: contracts.TopicPoison, group: contracts.GroupPoison, runBytes: poisonRunBytes, last: k.keep,
 		subscribe: insist(ctx, func(err error) {
@@ -68,7 +68,7 @@ func (k *PoisonKeeper) Run(ctx context.Context) error {
 	return all.Wait()
 }
 
-// keep is what the router does with the records of the poison topic.
+// keep writes a run of the poison topic to the database.
 func (k *PoisonKeeper) keep(msg *message.Message) error {
 	in := &pb.KeepPoisonRequest{}
 	for _, m := range mq.Run(msg) {
@@ -84,7 +84,7 @@ func (k *PoisonKeeper) keep(msg *message.Message) error {
 	return nil
 }
 
-// every does a chore at once and then again and again until ctx is done, and says when it failed.
+// every does a chore at once and then at each pause until ctx is done, and logs when it failed.
 func (k *PoisonKeeper) every(ctx context.Context, pause time.Duration, failed string, chore func(context.Context) error) {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
@@ -113,8 +113,8 @@ func (k *PoisonKeeper) forget(ctx context.Context) error {
 	}
 }
 
-// requeue puts records back and then forgets them: a crash in between puts them back
-// twice, which every consumer takes.
+// requeue publishes records to their topics, then deletes them from the database. A crash in between publishes
+// a record twice, which every consumer tolerates.
 func (k *PoisonKeeper) requeue(ctx context.Context) error {
 	list, err := k.repo.ListRequeued(ctx, &pb.ListRequeuedRequest{Limit: requeueAtOnce})
 	if err != nil {
@@ -134,8 +134,8 @@ func (k *PoisonKeeper) requeue(ctx context.Context) error {
 	return nil
 }
 
-// again is the record as it was, under a new UUID: if it is poisoned once more, that is
-// another record than the one which is about to be forgotten.
+// again returns the record as it was first published, under a new UUID: when it is poisoned once more,
+// KeepPoison must not take it for the record that requeue is about to delete.
 func again(rec *pb.PoisonRecord) *message.Message {
 	m := message.NewMessage(rec.GetUuid()+"-again-"+strconv.FormatInt(rec.GetRecordId(), 36), rec.GetPayload())
 	m.Metadata = maps.Clone(rec.GetMetadata())

@@ -76,8 +76,8 @@ func (s awaySubscriber) Subscribe(ctx context.Context, topic string) (<-chan *me
 	return s.Subscriber.Subscribe(ctx, topic)
 }
 
-// TestTheKeeperWaitsForTheQueue: who leads anew while no broker answers goes on, as do those who
-// had subscribed before, and ends when it is told.
+// TestTheKeeperWaitsForTheQueue: a keeper that begins while no broker answers waits for one, and ends without
+// an error when it is told to.
 func TestTheKeeperWaitsForTheQueue(t *testing.T) {
 	t.Parallel()
 	for name, times := range map[string]int64{"and it comes back": 3, "and it stays away": 1 << 40} {
@@ -102,7 +102,7 @@ func TestTheKeeperWaitsForTheQueue(t *testing.T) {
 					assert.Equal(t, "dead", uuid)
 				case err := <-ended:
 					require.Fail(t, "the keeper gave up", "%v", err)
-				case <-time.After(time.Minute): // of the test's own clock: it is still away
+				case <-time.After(time.Minute): // of the test's own clock: the queue is still away
 					assert.NotEqualValues(t, 3, times)
 				}
 				cancel()

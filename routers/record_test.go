@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/routers/middleware"
 )
 
-// FuzzRecord: a record of the upstream topic is decoded into one that has what the
-// stages count on, or is undecodable for ever; or waits for a newer worker.
+// FuzzRecord: an upstream record either is decoded into an item that has what the stages rely on, or is
+// undecodable, or waits for a newer worker.
 func FuzzRecord(f *testing.F) {
 	good, err := proto.Marshal(&pb.Upstream{SenderId: 7, ConversationId: "world", TempMessageId: "m", Content: "x", MessageType: "text"})
 	require.NoError(f, err)

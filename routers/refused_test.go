@@ -10,9 +10,9 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// TestWhatIsRefusedIsNotStoredByWhoeverComesNext: of a run one message is given up, its sender is
-// told, and the run goes back to the queue because of another message. The router that gets it
-// then, in another process, can handle both. Only the other one is stored.
+// TestWhatIsRefusedIsNotStoredByWhoeverComesNext: one message of a run is given up and its sender told so, and
+// the run goes back to the queue because of another message. The next router, in another process, could handle
+// both messages, and must store only the other one.
 func TestWhatIsRefusedIsNotStoredByWhoeverComesNext(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool

@@ -10,8 +10,9 @@ import (
 	"github.com/gochat/gochat/routers/middleware"
 )
 
-// noteRejected comes after the last stage and notes, at the level debug, why messages will never be stored: the client is told the reason, and who runs the server finds it by the trace, or by the sender and the
-// tempMessageId. A run that comes again is noted again.
+// noteRejected comes after the last stage and logs, at the level debug, why messages will never be stored. The
+// client is told the reason, and an operator finds the line by the trace, or by the sender and the
+// tempMessageId. A run that comes again is logged again.
 func noteRejected(log *zap.Logger) message.HandlerMiddleware {
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
@@ -21,7 +22,7 @@ func noteRejected(log *zap.Logger) message.HandlerMiddleware {
 			run := mq.Run(msg)
 			for _, it := range carrierOf(msg.Context()).env.Items {
 				if it.Filler() {
-					continue // it is of no record of the run
+					continue // a filler has no record in the run
 				}
 				record := run[0]
 				run = run[1:]

@@ -16,7 +16,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// Why a message was rejected is in the log, by its trace and by its tempMessageId, without what it says.
+// The reason of a rejection is in the log, found by its trace and by its tempMessageId, without the message's
+// content.
 func TestRejectionsAreFoundInTheLog(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, beforeStages, nil)
@@ -38,8 +39,8 @@ func TestRejectionsAreFoundInTheLog(t *testing.T) {
 	}
 }
 
-// TestRejectionsBesideFillers: items that were filled in are of no record, so that the trace is that of the
-// record which was rejected.
+// TestRejectionsBesideFillers: fillers have no record in the run, so the logged trace must be that of the
+// rejected message's record.
 func TestRejectionsBesideFillers(t *testing.T) {
 	t.Parallel()
 	core, lines := observer.New(zap.DebugLevel)

@@ -17,7 +17,7 @@ type retentionObserver struct {
 	errors   prometheus.Counter
 	overdue  prometheus.Gauge
 	last     prometheus.Gauge
-	// now is what this round has done, worst what it has found.
+	// now counts the messages that expired in this round; worst is the longest that one of them was overdue.
 	now   int64
 	worst time.Duration
 }
@@ -70,7 +70,7 @@ func (o *retentionObserver) Ended(at time.Time, err error) {
 	}
 	if err != nil {
 		o.errors.Inc()
-		o.log.Warn("what was kept long enough is not all gone; it is tried again", zap.Error(err))
+		o.log.Warn("a round of the retention failed; the next round tries again", zap.Error(err))
 	} else {
 		o.last.Set(float64(at.UnixMilli()) / 1000)
 		o.overdue.Set(o.worst.Seconds())

@@ -1,5 +1,5 @@
-// Package routers says how handlers are chained and deployed: one file a
-// router, and here the one order of the middlewares that all of them share.
+// Package routers chains handlers into consumers of topics: one file a router, and here the one order of the
+// middlewares that all routers share.
 package routers
 
 import (
@@ -18,24 +18,25 @@ import (
 
 // Config tunes a router.
 type Config struct {
-	// Lanes is how many runs are handled at the same time; a lane has many conversations. Few lanes
-	// with long runs are the fastest where everything is in one process: each run is
-	// one round to the cache, one part of a group commit and one outbox.
+	// Lanes is how many runs are handled at the same time; a lane has many conversations. Where everything is
+	// in one process, few lanes with long runs are the fastest: each run is one call to the cache, one part of
+	// a group commit and one call of the outbox.
 	Lanes int `mapstructure:"lanes"`
-	// Run is how many queued messages of a lane go through together.
+	// Run is the largest number of a lane's waiting messages that are handled together.
 	Run int `mapstructure:"run"`
-	// Retries before a run goes back to its lane, which tries again.
+	// Retries is how often a run is tried again in place before it goes back to its lane, which tries again.
 	Retries int `mapstructure:"retries"`
-	// RetryPause is before the first retry; it doubles up to RetryPauseMax.
+	// RetryPause is the pause before the first retry; it doubles up to RetryPauseMax.
 	RetryPause    time.Duration `mapstructure:"retry_pause"`
 	RetryPauseMax time.Duration `mapstructure:"retry_pause_max"`
 	// DrainTimeout bounds how long Close waits for work in flight.
 	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
-	// PoisonAfter is for how long a run may fail by errors that are no dependency's until it
-	// is narrowed to the message that they are of, which goes to the poison topic; its
-	// sender is told. 0: it is tried for ever, and its lane waits.
+	// PoisonAfter is for how long a run may fail with unforeseen errors, which are neither permanent nor a
+	// dependency's, until its messages are handled one by one: one that still fails goes to the poison topic,
+	// and its sender is told. 0: the run is tried for ever, and its lane waits.
 	PoisonAfter time.Duration `mapstructure:"poison_after"`
-	// GroupLimit is the group size up to which the message router delivers itself.
+	// GroupLimit is the largest group, in members, for which the message router delivers; for larger ones
+	// fanout does.
 	GroupLimit int `mapstructure:"group_limit"`
 }
 
@@ -56,16 +57,16 @@ type Deps struct {
 	Watermill watermill.LoggerAdapter
 	// QueueSystem is what the queue is called in traces.
 	QueueSystem string
-	// RecordAll has spans made also of runs without a trace that is kept, in case they fail.
+	// RecordAll makes spans also for runs none of whose traces is kept, since the spans of a failed run are kept.
 	RecordAll bool
 }
 
 // work describes one router.
 type work struct {
 	name, topic, group string
-	// about says what a record that is to be poisoned is about; may be nil.
+	// about describes a record that is to be poisoned; nil: nothing is known of it.
 	about func(context.Context, *message.Message) (middleware.Subject, error)
-	// content is what people wrote in a record, as far as it can be read.
+	// content returns what people wrote in a record, so that it can be cut out of logs.
 	content middleware.Content
 	// outer precedes the shared middlewares, outermost first.
 	outer []message.HandlerMiddleware
@@ -85,9 +86,8 @@ type Router struct {
 	name   string
 }
 
-// build makes a router with the one order of middlewares: trace → metrics →
-// poison → retry → recover → what the router itself does. Without a poison topic nothing
-// is poisoned: the lane waits.
+// build makes a router with the one order of middlewares: outer → the log of failures → trace → metrics →
+// poison → retry → recover → inner. Without a poison topic no record is poisoned: its lane waits.
 func build(cfg Config, deps Deps, poisonTopic string, w work) (*Router, error) {
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: cfg.DrainTimeout + time.Second}, deps.Watermill)
 	if err != nil {
@@ -141,7 +141,7 @@ func (r *Router) Run(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	// Close before Run has started would be lost.
+	// A Close before the router runs would be lost.
 	select {
 	case <-r.router.Running():
 	case err := <-done:

@@ -12,9 +12,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// The index is written in few large transactions, since on SQLite each of them keeps
-// the storing of messages waiting: after a run that was not long the lane rests, and
-// what comes meanwhile goes through together.
+// The index is written in few large transactions, since on SQLite each of them keeps the storing of messages
+// waiting. After a short run the lane rests, so that the messages that come meanwhile are one run.
 const (
 	searchRun      = 8192
 	searchRunBytes = 4 << 20
@@ -46,7 +45,7 @@ func NewSearchRouter(cfg Config, deps Deps, h *searchindex.Handler) (*Router, er
 	})
 }
 
-// rest keeps the lane for a moment after a run that was not long.
+// rest keeps the lane waiting for searchRest after a short run.
 func rest(h message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		if _, err := h(msg); err != nil || len(mq.Run(msg)) >= searchRun/2 {

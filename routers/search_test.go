@@ -49,8 +49,8 @@ func (a *awayIndex) got() []string {
 	return append([]string(nil), a.seen...)
 }
 
-// TestSearchRouter: an index that is away loses nothing, and what is no event goes out
-// of the way alone.
+// TestSearchRouter: an index that is away loses no message, and a record that is no stored event is poisoned
+// alone.
 func TestSearchRouter(t *testing.T) {
 	t.Parallel()
 	queue, err := channel.Open(zap.NewNop())

@@ -12,7 +12,7 @@ import (
 
 // stageSpan is the span of one stage, without the stages after it.
 type stageSpan struct {
-	run  context.Context // that the stages after it go on in
+	run  context.Context // the run's, in which the next stages go on
 	span trace.Span      // nil: the run is in no trace that is recorded
 }
 
@@ -26,7 +26,7 @@ func beginStage(ctx context.Context, name string) (context.Context, stageSpan) {
 	return ctx, s
 }
 
-// next ends the span where the next stage begins, and returns that one's context.
+// next ends the span where the next stage begins, and returns the context for that stage.
 func (s *stageSpan) next(ctx context.Context) context.Context {
 	if s.span == nil {
 		return ctx
@@ -36,7 +36,7 @@ func (s *stageSpan) next(ctx context.Context) context.Context {
 	return trace.ContextWithSpan(ctx, trace.SpanFromContext(s.run))
 }
 
-// end ends the span of a stage that has not come to the next one.
+// end ends the span of a stage that returned without calling the next stage.
 func (s *stageSpan) end(err error) {
 	if s.span == nil {
 		return

@@ -20,9 +20,9 @@ import (
 type carrier struct {
 	msg *message.Message
 	env *handlers.Envelope
-	// below is how long the stages after the present one took.
+	// below is how long the stages after the current one took.
 	below time.Duration
-	// span is of the present stage.
+	// span is that of the current stage.
 	span *stageSpan
 }
 
@@ -69,8 +69,8 @@ func decodeItem(m *message.Message) (*handlers.Item, error) {
 	}}, nil
 }
 
-// decodePayload reads a record. middleware.ErrNewer when a newer release wrote it, which is to be
-// found out before its payload is looked at; middleware.ErrUndecodable.
+// decodePayload reads a record. Errors: middleware.ErrNewer when a newer release wrote the record, which is
+// checked before its payload is decoded; middleware.ErrUndecodable.
 func decodePayload(m *message.Message, into proto.Message) error {
 	version := m.Metadata.Get(contracts.MetaSchema)
 	switch n, err := strconv.ParseUint(version, 10, 31); {
@@ -85,8 +85,8 @@ func decodePayload(m *message.Message, into proto.Message) error {
 	return nil
 }
 
-// decoded returns what a record says, which nobody may change: what was published in this process is
-// the publisher's own, and shared. Errors as of decodePayload.
+// decoded returns the contents of a record, which nobody may change: a record that was published in this
+// process shares them with its publisher. Errors are those of decodePayload.
 func decoded[M any, P interface {
 	*M
 	proto.Message
@@ -98,8 +98,8 @@ func decoded[M any, P interface {
 	return out, decodePayload(m, out)
 }
 
-// lift makes a stage a router middleware, measured without the stages below it. passed, when
-// set, sees the envelope when the stage is done with it.
+// lift makes a stage a router middleware, and observes its time without the stages after it. passed, when set,
+// gets the envelope when the stage calls the next one.
 func lift(name string, stage handlers.Stage, observe func(time.Duration, error), passed func(*handlers.Envelope)) message.HandlerMiddleware {
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		run := stage(func(ctx context.Context, _ *handlers.Envelope) error {
@@ -127,7 +127,7 @@ func lift(name string, stage handlers.Stage, observe func(time.Duration, error),
 	}
 }
 
-// decodeRun reads the records of a run, all of one type. Errors as of decodePayload.
+// decodeRun reads the records of a run, all of one type. Errors are those of decodePayload.
 func decodeRun[M any, P interface {
 	*M
 	proto.Message

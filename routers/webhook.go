@@ -13,8 +13,8 @@ import (
 	"github.com/gochat/gochat/handlers/webhook"
 )
 
-// NewWebhookRouter returns the router that tells webhooks of stored messages. Its one
-// lane gathers what comes in while a run is noted, so that there are few, long runs.
+// NewWebhookRouter returns the router that tells webhooks of stored messages. Its one lane gathers the messages
+// that come while a run is noted, so that there are few, long runs.
 func NewWebhookRouter(cfg Config, deps Deps, feed *webhook.Live) (*Router, error) {
 	cfg.Lanes = 1
 	return build(cfg, deps, contracts.TopicPoison, work{
@@ -52,7 +52,7 @@ func NewWebhookObserver(reg prometheus.Registerer, log *zap.Logger) webhook.Obse
 	gauge := func(name, help string) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"hook"})
 	}
-	// A repository that is away fails every question, of which there is one a second.
+	// While the repo is away, every hook's question fails, once a second.
 	const quiet = 30 * time.Second
 	o := &webhookObserver{
 		log: log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
@@ -112,5 +112,5 @@ func (o *webhookObserver) Gone(hook string) {
 
 // Failed implements webhook.Observer.
 func (o *webhookObserver) Failed(hook, what string, err error) {
-	o.log.Warn("webhooks: "+what+"; it is tried again", zap.String("hook", hook), zap.Error(err))
+	o.log.Warn("webhooks: could not "+what+"; it is tried again", zap.String("hook", hook), zap.Error(err))
 }

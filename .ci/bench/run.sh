@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Go benchmarks of what a message passes, in the form that benchstat reads.
+# Runs the Go benchmarks of the parts on a message's way, and prints them in the form of benchstat.
 #   run.sh               to stdout
 #   run.sh --baseline    to baseline.txt
 #   run.sh --compare     measures, and compares with baseline.txt
-# ROUNDS (6) is how often each is measured: benchstat wants at least six. All benchmarks are measured once in each
-# round, so that what else the machine does meanwhile is spread over all of them; -count would give it to a few.
-# TIME (100ms) is for how long each is measured in a round.
+# ROUNDS (6) is how often each benchmark is measured; benchstat needs at least six. Each round measures all benchmarks
+# once, so that other load on the machine is spread over all of them; -count would put it on a few.
+# TIME (100ms) is the time of each benchmark in a round.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rounds=${ROUNDS:-6}

@@ -1,4 +1,4 @@
-// Users without a browser: the HTTP calls that prepare a scene.
+// Users without a browser: HTTP calls that prepare a test.
 import { randomBytes } from "node:crypto";
 
 export const password = "correct horse battery";

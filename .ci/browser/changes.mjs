@@ -1,4 +1,4 @@
-// Messages that change after they were sent, and what is known of their way.
+// Changes of messages (edits, recalls, reactions), and the delivered and read marks.
 import assert from "node:assert/strict";
 import { ApiUser } from "./api.mjs";
 import { eventually } from "./person.mjs";
@@ -94,16 +94,16 @@ async function ticks(scene) {
   const ada = await scene.person("Ada");
   await ada.find(bob.username);
   await ada.say("are you there?");
-  await ada.states("delivered"); // Bob has it, and looks elsewhere
+  await ada.states("delivered"); // Bob has the message and has another conversation open
   await bob.openChat("Ada");
   await ada.states("read");
   await ada.page.reload();
-  await ada.states("read"); // the server knows it, too
+  await ada.states("read"); // also from the server, after the reload
 }
 
 async function presence(scene) {
   const [ada, bob] = await scene.pair();
-  await bob.say("here I am"); // who has not written is not shown
+  await bob.say("here I am"); // presence is shown only of users who have written
   await ada.page.locator(".subtitle", { hasText: "online" }).waitFor();
   await ada.conversation("Bob").locator(".face[data-online]").waitFor();
   await bob.page.close();

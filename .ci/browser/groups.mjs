@@ -1,4 +1,4 @@
-// Groups: who is in them, who may do what, and what is seen of it.
+// Groups: members, their rights, and what their pages show.
 import assert from "node:assert/strict";
 import { ApiUser } from "./api.mjs";
 import { eventually } from "./person.mjs";

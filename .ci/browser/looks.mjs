@@ -1,4 +1,4 @@
-// Pictures to be looked at by people, and what can be said about looks without eyes.
+// Screenshots for people to look at, and checks of the layout that a program can make.
 import assert from "node:assert/strict";
 import { ApiUser } from "./api.mjs";
 

@@ -1,4 +1,4 @@
-// Somebody at a browser: what they do and what they see.
+// A user at a browser: actions on the page, and checks of what the page shows.
 import assert from "node:assert/strict";
 import { freshName, password } from "./api.mjs";
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Browsers talk to each other through a server. Settings, all optional:
+# Runs the browser tests: users in several browsers chat through one server. Settings, all optional:
 #   GOCHAT_URL       a running server; without it one is built and started in a folder that is removed after
 #   GOCHAT_BIN       a built server to start in place of building one
 #   GOCHAT_SHOTS     where screenshots go (default .ci/out/browser)

@@ -1,4 +1,4 @@
-// Looking for messages, and the devices that one is logged in at.
+// The search for messages, and the list of a user's devices.
 import assert from "node:assert/strict";
 import { ApiUser } from "./api.mjs";
 import { eventually } from "./person.mjs";
@@ -33,7 +33,7 @@ async function jump(scene) {
     return li.getBoundingClientRect().top >= top && li.getBoundingClientRect().bottom <= bottom;
   })), "the message is in sight");
   await ada.send(chat, "news from the end");
-  await bob.conversation("Ada").count(); // the search is open; what comes is not lost
+  await bob.conversation("Ada").count(); // while the search is open, new messages still arrive
   await bob.page.getByLabel("Jump to the newest message").click();
   await bob.message("news from the end").waitFor();
 }

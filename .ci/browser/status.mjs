@@ -1,4 +1,4 @@
-// The status page: numbers move under a little load, and a dependency turns and turns back.
+// The status page: figures change under load, and a dependency goes down and comes back.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { ApiUser } from "./api.mjs";

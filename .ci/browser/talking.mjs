@@ -1,4 +1,4 @@
-// Two people talk: what each sees, and when.
+// Two users chat: what each of them sees, and when.
 import assert from "node:assert/strict";
 import { ApiUser, password } from "./api.mjs";
 import { eventually } from "./person.mjs";
@@ -40,7 +40,7 @@ async function reloadInTheMiddle(scene) {
   for (const [i, text] of texts.entries()) {
     await ada.say(text);
     const who = reloads.get(i);
-    if (who === ada) await ada.page.reload(); // with messages still under way
+    if (who === ada) await ada.page.reload(); // while messages are still in flight
     else if (who) await Promise.all([bob.page.reload(), ada.page.waitForTimeout(50)]);
   }
   await ada.sees(texts);
@@ -75,7 +75,7 @@ async function newMessagesLine(scene) {
   await bob.openChat("Ada");
   await bob.page.locator(".note-new").waitFor();
   const order = await bob.page.locator(".messages > li").evaluateAll((items) => items.map((li) => li.querySelector(".content")?.textContent ?? li.className.split("-")[1]));
-  assert.deepEqual(order, ["day", "old", "new", "new"]); // the third is the line, the fourth the message
+  assert.deepEqual(order, ["day", "old", "new", "new"]); // the third is the line "new", the fourth the new message
 }
 
 /** More news than fit on the screen: read from their beginning, and unread until their end was seen. */
@@ -110,7 +110,7 @@ async function longHistory(scene) {
   const chat = await ada.chatWith(bob.username);
   const texts = numbered("entry", 180);
   for (const text of texts) await ada.send(chat, text);
-  await bob.page.reload(); // nothing of it in memory
+  await bob.page.reload(); // so that the page has nothing in memory
   await bob.online();
   await bob.openChat("Ada");
   const view = bob.page.locator(".scroll");
@@ -155,7 +155,7 @@ async function typing(scene) {
   const [ada, bob] = await scene.pair();
   await ada.input.pressSequentially("hm");
   await bob.page.locator(".subtitle.typing", { hasText: "typing…" }).waitFor();
-  await bob.page.locator(".subtitle", { hasText: `@${ada.username}` }).waitFor(); // it ends by itself
+  await bob.page.locator(".subtitle", { hasText: `@${ada.username}` }).waitFor(); // typing ends by itself
 }
 
 async function enterAndNewline(scene) {

@@ -1,4 +1,4 @@
-// What goes wrong: networks, servers, and people who mean harm.
+// Failures of networks and servers, and attacks by users.
 import assert from "node:assert/strict";
 import { ApiUser } from "./api.mjs";
 import { eventually } from "./person.mjs";
@@ -32,7 +32,7 @@ async function networkAway(scene) {
   await bob.sees(["before"]);
   ada.expectsTrouble = true;
   await ada.context.setOffline(true);
-  await ada.offline(); // by the missing answer to a ping: nobody has closed the connection
+  await ada.offline(); // noticed by a missing pong, since the connection was not closed
   for (const text of ["away 1", "away 2"]) await ada.say(text);
   await ada.sees(["before", "away 1", "away 2"]);
   await bob.say("are you there?");
@@ -70,7 +70,7 @@ async function serverKilled(scene) {
   const [ada, bob] = await scene.pair();
   const texts = Array.from({ length: 30 }, (_, i) => `survivor ${i + 1}`);
   for (const text of texts.slice(0, 10)) await ada.say(text);
-  await killServer(scene, [ada, bob]); // with some of the ten still under way
+  await killServer(scene, [ada, bob]); // while some of the ten messages are in flight
   for (const text of texts.slice(10, 20)) await ada.say(text);
   await ada.page.getByText("You are offline.").waitFor();
   await scene.server.restart();

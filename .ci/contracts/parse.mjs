@@ -1,4 +1,4 @@
-// Parses an AsyncAPI file with the reference parser. Errors fail; taste is Spectral's.
+// Parses an AsyncAPI file with the reference parser, and fails for errors only; Spectral checks the style.
 import { readFile } from "node:fs/promises";
 import { Parser } from "@asyncapi/parser";
 

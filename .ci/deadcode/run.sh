@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails when there is a function that no program and no test can reach: it is to be deleted, or called.
+# Fails when no program and no test can reach a function: delete such a function, or call it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 found=$(go tool -modfile=.ci/deadcode/go.mod deadcode -test ./...)

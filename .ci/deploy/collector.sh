@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the collector of deploy/monitoring/collector.yaml between a GoChat and a receiver of traces, and compares
-# what came in with what was kept. The collector is made of the modules of its release, which takes minutes once.
+# Runs a collector with deploy/monitoring/collector.yaml between a GoChat and a receiver of traces, and compares the
+# kept traces with all. The collector is built once from the modules of its release, which takes minutes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/.ci/deploy/collector
@@ -22,7 +22,7 @@ step "$("$bin/otelcol" --version)"
 go build -o "$work/gochat" .
 go build -o "$work/try" ./.ci/deploy/collector/try
 
-try() { # what the configuration files and further words are
+try() { # further arguments of the command try
   "$work/try" -collector "$bin/otelcol" -gochat "$work/gochat" \
     -config deploy/monitoring/collector.yaml -config "$here/override.yaml" "$@"
 }

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# The image and the compose file. Each run asks linters and schemas, which takes seconds. With
-# CI_NIGHTLY=1 the image is built for two platforms and run as it is meant to be, read-only and by a
-# user without rights, behind the proxy of the compose file, and the tests from outside look at it;
-# that needs root on Debian. Alpine's image is for those who reach a registry: here the bases are made
-# of Debian's packages.
+# Checks the image and the compose file. Each run uses linters and schemas, which takes seconds. With
+# CI_NIGHTLY=1 the image is built for two platforms, run read-only by an unprivileged user behind the
+# proxy of the compose file, and tested from outside; that needs root on Debian. The base images are
+# made of Debian's packages here, since Alpine's image would need a registry.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/.ci/deploy
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/gochat
-port=${GOCHAT_IMAGE_PORT:-24960} # this one and the two after it
+port=${GOCHAT_IMAGE_PORT:-24960} # this port and the next two
 work=$(mktemp -d)
 container=gochat-ci-$$
 revision=$(git rev-parse --short HEAD)
@@ -61,7 +60,7 @@ install_missing() {
   exec 9>&-
 }
 
-# configurations: what the programs themselves say of the files that they are given.
+# configurations: lets each program check its own configuration file.
 configurations() {
   local compose=(go tool -modfile="$here/compose/go.mod" cmd --project-directory "$work/deploy/compose")
   say "configurations of Prometheus, Alertmanager and the proxy"
@@ -81,7 +80,7 @@ configurations() {
   if "${compose[@]}" --profile cluster config --services | grep -qx gochat; then fail "the cluster has the one process, too"; fi
 }
 
-# on_store runs buildah or podman on a store of our own.
+# on_store runs buildah or podman with a separate store of images.
 on_store() {
   local tool=$1
   shift
@@ -127,7 +126,7 @@ bases() {
   fi
 }
 
-# build PLATFORM BASE NAME. Debian's buildah wants to be told the builder's own platform.
+# build PLATFORM BASE NAME. Debian's buildah needs the builder's own platform as an argument.
 build() {
   say "building $3 for $1"
   on_store buildah bud --format docker --pull-never --isolation chroot --platform "$1" --file deploy/images/Dockerfile \
@@ -137,7 +136,7 @@ build() {
     --tag "localhost/gochat:$3" . >"$work/build.log" 2>&1 || fail "building $3: $(tail -n 30 "$work/build.log")"
 }
 
-# contents says what the images are, and holds them to it.
+# contents prints what the images contain, and checks it.
 contents() {
   local arch size
   for arch in amd64 arm64; do
@@ -146,7 +145,7 @@ contents() {
   on_store podman image inspect --format '{{.Config.User}} {{index .Labels "org.opencontainers.image.version"}} {{.HealthCheck.Test}}' localhost/gochat:amd64 |
     tee "$work/config"
   grep -qx '10001:10001 0.0.0-ci \[CMD gochat healthcheck\]' "$work/config" || fail "user, label or health check are not what they should be"
-  # What GoChat adds to a base of any kind; this one is empty.
+  # On an empty base: only what GoChat itself adds.
   size=$(on_store podman image inspect --format '{{.Size}}' localhost/gochat:arm64)
   say "without its base the image has $((size / 1000000)) MB"
   [ "$size" -lt 100000000 ] || fail "more than 100 MB"
@@ -166,7 +165,7 @@ start() {
   fail "not ready: $(cat "$work/health") $(on_store podman logs "$container" 2>&1 | tail -n 20)"
 }
 
-# run starts the image, looks at it from outside, directly and through the proxy, and ends it in order.
+# run starts the image, tests it from outside, directly and through the proxy, and stops it by SIGTERM.
 run() {
   say "running it read-only, as a user without rights"
   start

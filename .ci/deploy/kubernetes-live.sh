@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs, upgrades, takes back and drains the chart on a real API server with Kubernetes' own scheduler and
-# controllers. The nodes are kwok's: pods on them run nothing and are ready at once, so what is seen is what
-# Kubernetes does with the manifests. It takes minutes to build, once for each version, so it is for the night.
+# Tests installing, upgrading, going back and draining with the chart on a real API server with Kubernetes' own
+# scheduler and controllers. The nodes are kwok's: their pods run nothing and are ready at once, so this tests what
+# Kubernetes does with the manifests. Building it takes minutes, once for each version, so it runs at night.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -80,7 +80,7 @@ within 60 kubectl get --raw /readyz
 begin kube-controller-manager --kubeconfig="$KUBECONFIG" --leader-elect=false --bind-address=127.0.0.1 --secure-port=$((port + 91)) \
   --service-account-private-key-file="$work/accounts.key" --root-ca-file="$work/certs/apiserver.crt" --cert-dir="$work/certs"
 begin kube-scheduler --kubeconfig="$KUBECONFIG" --leader-elect=false --bind-address=127.0.0.1 --secure-port=$((port + 92)) --cert-dir="$work/certs"
-# Nodes and pods live by the stages that kwok itself comes with.
+# kwok's own stages simulate the lives of nodes and pods.
 (cd "$work" && GOFLAGS='' go mod download "sigs.k8s.io/kwok@$kwok")
 stages=()
 for folder in node/fast node/heartbeat-with-lease pod/fast; do
@@ -132,7 +132,7 @@ for role in message fanout; do
 done
 k get hpa/gochat-repo hpa/gochat-logic hpa/gochat-gateway servicemonitor/gochat prometheusrule/gochat-storage ingress/gochat certificate/gochat-rpc >/dev/null
 
-# No operator of KEDA runs here: what it would do to the Deployments of its ScaledObjects.
+# KEDA's operator does not run here: this scales the Deployments of ScaledObjects in its place.
 k scale deployment gochat-message gochat-fanout --replicas=3 >/dev/null
 all_ready
 
@@ -151,7 +151,7 @@ evict() { # pod
   printf '{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "%s", "namespace": "%s"}}' "$1" $ns |
     kubectl create --raw "/api/v1/namespaces/$ns/pods/$1/eviction" -f -
 }
-# Nothing new finds a place, as when a whole cluster is being renewed.
+# No node takes new pods, as when all nodes of a cluster are being replaced.
 kubectl cordon -l kubernetes.io/os=linux >/dev/null
 for role in "${roles[@]}"; do
   mapfile -t both < <(pods "$role" 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}')
@@ -164,7 +164,7 @@ kubectl uncordon -l kubernetes.io/os=linux >/dev/null
 all_ready
 
 step "upgrade, role by role"
-born() { # when a role's newest ReplicaSet was made
+born() { # creation time of a role's newest ReplicaSet
   k get replicaset -l "app.kubernetes.io/component=$1" --sort-by=.metadata.creationTimestamp -o 'jsonpath={.items[-1:].metadata.creationTimestamp}'
 }
 NAMESPACE=$ns TIMEOUT=3m ./upgrade 1.1.0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Holds the chart and the plain manifests of deploy/kubernetes to the schemas of Kubernetes and of the
-# operators, to each other, to GoChat's settings, and to the policies of kube-score and checkov.
+# Checks the chart and the plain manifests of deploy/kubernetes against the schemas of Kubernetes and of the
+# operators, against each other, GoChat's settings, and the policies of kube-score and checkov.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -18,7 +18,7 @@ fi
 mapfile -t crds < <(bash "$here/crds.sh")
 [ ${#crds[@]} = 6 ]
 
-# Built once; where they are in the cache of builds.
+# Tools are built once; these are their paths in the build cache.
 go tool -modfile="$here/tools/go.mod" helm version >/dev/null 2>&1
 HELM=$(go tool -modfile="$here/tools/go.mod" -n helm)
 export HELM
@@ -33,7 +33,7 @@ cd deploy/kubernetes
 echo "-- the chart, packaged"
 helm package chart --destination "$work" >/dev/null
 tar -xzf "$work"/gochat-*.tgz -C "$work"
-# The rules are a link in the repository and files in the package.
+# The alert rules are a symbolic link in the repository, and files in the packaged chart.
 if [ -L "$work/gochat/files/rules" ] || ! diff -r "$work/gochat/files/rules" ../monitoring/rules; then
   echo "the package lacks the rules of deploy/monitoring/rules"
   exit 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Holds rules, their tests, the queries of the dashboards and the configuration of Alertmanager to
-# Prometheus' own tools, and all of them to what the program measures.
+# Checks rules, their tests, the queries of the dashboards and the configuration of Alertmanager with
+# Prometheus' own tools, and all of them against the metrics of the program.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -8,7 +8,7 @@ for tool in promtool amtool; do
   command -v "$tool" >/dev/null && continue
   package=prometheus
   [ "$tool" = promtool ] || package=prometheus-alertmanager
-  # Unpacked, not installed: an installation would start the server.
+  # The package is unpacked and not installed, since an installation would start the server.
   tools=${tools:-$(mktemp -d)}
   trap 'rm -rf "$tools"' EXIT
   (cd "$tools" && { apt-get download -qq "$package" || { apt-get update -qq && apt-get download -qq "$package"; }; } && dpkg-deb -x "$package"_*.deb .)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The pipelines' files and the release's: held to their schemas, to the recipes that they call, and to
-# each other. With CI_NIGHTLY=1 a release is made, too, and thrown away: see .ci/release/try.sh.
+# Checks the files of the pipelines and of the release against their schemas, the recipes that they call, and
+# each other. With CI_NIGHTLY=1 a release is tried, too: see .ci/release/try.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -21,7 +21,7 @@ echo "-- .gitlab-ci.yml"
 "$tools/bin/check-jsonschema" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 echo "-- devcontainer.json"
 "$tools/bin/python" -m json.tool .devcontainer/devcontainer.json >/dev/null
-# Where one works is where CI runs.
+# The development container has to be the environment of CI.
 image=$("$tools/bin/python" -c 'import json; print(json.load(open(".devcontainer/devcontainer.json"))["image"])')
 grep -qxF "  image: $image" .gitlab-ci.yml || { echo "devcontainer.json has the image $image, and .gitlab-ci.yml another one"; exit 1; }
 echo "-- recipes"
@@ -29,7 +29,7 @@ echo "-- recipes"
 echo "-- scripts"
 "$tools/bin/shellcheck" --shell bash .ci/setup .ci/run .ci/check .githooks/pre-commit .ci/deadcode/run.sh .ci/release/tools .ci/deploy/pipelines.sh .ci/deploy/kubernetes.sh .ci/deploy/kubernetes-live.sh .ci/deploy/collector.sh .ci/deploy/kubernetes/crds.sh .ci/licenses/run.sh .ci/vulnerabilities/run.sh .ci/release/*.sh deploy/packages/*.sh
 echo "-- .goreleaser.yaml"
-# In a repository whose origin is where releases go; a checkout may have another one, or none.
+# goreleaser needs a repository with the origin of releases; a checkout may have another one, or none.
 git init -q "$work/released"
 git -C "$work/released" remote add origin https://github.com/gochat/gochat.git
 # shellcheck source=/dev/null

@@ -1,9 +1,9 @@
-// Command grafana holds dashboards to Grafana's own schema, as its SDK has it:
+// Command grafana checks dashboards against Grafana's schema, as its SDK has it:
 //
 //	grafana FILE…
 //
-// A field that Grafana does not know, in a dashboard, its panels, their options or their queries,
-// is an error, as is a value of another type, and a kind of panel that is not known here.
+// These are errors: an unknown field in a dashboard, a panel, its options or its queries; a value of
+// a wrong type; a kind of panel that is not in panels.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// panels are the kinds whose options are held to their schemas.
+// panels are the kinds of panels whose options are checked against their schemas.
 var panels = map[string]bool{"row": true, "stat": true, "timeseries": true}
 
 func main() {
@@ -50,7 +50,7 @@ func check(file string) error {
 	}
 	var d dashboard.Dashboard
 	err = d.UnmarshalJSONStrict(raw)
-	var faults cog.BuildErrors // an empty list of them is no error, and is returned all the same
+	var faults cog.BuildErrors // the SDK returns an empty list even when there is no error
 	if err != nil && (!errors.As(err, &faults) || len(faults) > 0) {
 		return err
 	}

@@ -1,8 +1,8 @@
-// Command licenses holds the licenses of every Go module that the program and its tests are made of
-// to a list of those that are allowed, and prints each module with what it found. It looks where
-// people do: at the license file nearest to each package, up to the top of its module. A text that it
-// does not recognize is refused as one that is not allowed is. With a second file it writes the texts
-// there: they have to be given away together with the program.
+// Command licenses checks the licenses of every Go module in the program and its tests against a list
+// of allowed ones, and prints each module with its licenses. The license of a package is the license
+// file nearest to it, up to the top of its module. A text that is not recognized is refused like a
+// license that is not allowed. With a second argument it writes all texts to that file, since they
+// have to be distributed with the program.
 package main
 
 import (
@@ -25,8 +25,8 @@ import (
 	"github.com/google/licensecheck"
 )
 
-// recognized is how much of a license file has to be a known license's text, in percent. The rest
-// is names, years and words around it.
+// recognized is the percentage of a license file that has to match a known license. The rest is names,
+// years and words around it.
 const recognized = 75
 
 var licenseFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|unlicense)([-._].*)?$`)
@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	return errors.Join(wrong...)
 }
 
-// readAllowed reads a list whose lines begin with an SPDX identifier, or the SHA-256 of a text.
+// readAllowed reads the list of allowed licenses: each line begins with an SPDX identifier or the SHA-256 of a text.
 func readAllowed(path string) (map[string]bool, error) {
 	f, err := os.Open(path) //nolint:gosec // named by who runs this
 	if err != nil {
@@ -94,8 +94,8 @@ func readAllowed(path string) (map[string]bool, error) {
 // place is a package's directory, and the top of its module.
 type place struct{ dir, top string }
 
-// packages returns the packages of others that are linked into the program on the platforms that it
-// is released for, and into its tests on this one, by "module version".
+// packages returns the third-party packages that are linked into the program on all release platforms,
+// and into its tests on this platform, by "module version".
 func packages(ctx context.Context) (map[string][]place, error) {
 	places := map[string][]place{}
 	for _, list := range []struct {
@@ -137,15 +137,15 @@ func collect(listed string, places map[string][]place) error {
 			return fmt.Errorf("read what go list says: %w", err)
 		}
 		if p.Module == nil || p.Module.Main {
-			continue // Go's own library, and ours
+			continue // the standard library, and our own packages
 		}
 		name := p.Module.Path + " " + p.Module.Version
 		places[name] = append(places[name], place{p.Dir, p.Module.Dir})
 	}
 }
 
-// licensesOf returns the licenses that a module's packages are under and adds their texts to notices,
-// or an error that names the file when one is missing, unknown or not allowed.
+// licensesOf returns the licenses of a module's packages and adds their texts to notices. It returns
+// an error that names the file when a license is missing, unknown or not allowed.
 func licensesOf(places []place, allowed map[string]bool, module string, notices *strings.Builder) ([]string, error) {
 	found, looked := map[string]bool{}, map[string]bool{}
 	for _, p := range places {
@@ -175,7 +175,7 @@ func licensesOf(places []place, allowed map[string]bool, module string, notices 
 	return slices.Sorted(maps.Keys(found)), nil
 }
 
-// nearest returns the license files that hold for a package.
+// nearest returns the license files that apply to a package.
 func nearest(p place) ([]string, error) {
 	for dir := p.dir; ; dir = filepath.Dir(dir) {
 		entries, err := os.ReadDir(dir)
@@ -197,7 +197,7 @@ func nearest(p place) ([]string, error) {
 	}
 }
 
-// identify says which of the allowed licenses a text has.
+// identify returns the allowed licenses in a text.
 func identify(text []byte, allowed map[string]bool) ([]string, error) {
 	sum := fmt.Sprintf("%x", sha256.Sum256(text))
 	if allowed[sum] {

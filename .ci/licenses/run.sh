@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Holds the licenses of all Go modules to the list of allowed ones.
-#   run.sh [FILE]   also writes their texts to FILE, as releases have to have them
+# Checks the licenses of all Go modules against the list of allowed ones.
+#   run.sh [FILE]   also writes their texts to FILE, which a release has to include
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tool=$(mktemp -d)

@@ -2,7 +2,7 @@
 # Packages the Helm chart with the version that is checked out, into dist; with CHART it pushes and
 # signs it as well.
 #   CHART                              where it goes: registry.example.com/charts
-#   REGISTRY_USER, REGISTRY_PASSWORD   of that registry, where it asks
+#   REGISTRY_USER, REGISTRY_PASSWORD   for that registry, if it needs a login
 #   HELM_ARGS                          more for the push
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Brings the checked-out version to a test environment and looks at it from outside. KUBECONFIG says
-# which cluster.
+# Deploys the checked-out version to a test environment and tests it from outside. KUBECONFIG names the
+# cluster.
 #   KUBECONFIG_TEXT         the file's text, where there is no file
 #   IMAGE                   the image's name, without a tag; its tag is the version
 #   VALUES                  file of the environment's values (default: one node)
 #   RELEASE, NAMESPACE      gochat, gochat-test
-#   GOCHAT_TEST_URL         where people reach it; the tests from outside go there
+#   GOCHAT_TEST_URL         the public URL of the environment, for the tests from outside
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${IMAGE:?the name of the image without a tag}" "${GOCHAT_TEST_URL:?where people reach the test environment}"

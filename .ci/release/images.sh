@@ -2,7 +2,7 @@
 # Builds the image for amd64 and arm64, pushes it as one name, and signs it and its bill of materials.
 # Neither platform is emulated. It needs buildah and the rights that it wants.
 #   IMAGE                                 where it goes, without a tag: registry.example.com/gochat
-#   REGISTRY_USER, REGISTRY_PASSWORD      of that registry, where it asks
+#   REGISTRY_USER, REGISTRY_PASSWORD      for that registry, if it needs a login
 #   LATEST=1                              also as "latest"
 #   BUILD_IMAGE, BASE_IMAGE               other bases
 #   BUILDAH_ARGS, BUILD_ARGS, PUSH_ARGS   more for buildah, its builds and pushes

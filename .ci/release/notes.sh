@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints what CHANGELOG.md says of the version that is checked out: that of its tag, or what is not
-# released yet. A tag without a chapter is an error.
+# Prints the chapter of CHANGELOG.md for the checked-out version: that of its tag, or without a tag that
+# of unreleased changes. A tag without a chapter is an error.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tag=$(git describe --tags --exact-match --match 'v*' 2>/dev/null || true)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Archives, Debian and RPM packages, their bills of materials, checksums and the signature of these,
-# into dist; all as .goreleaser.yaml has it.
+# Makes archives, Debian and RPM packages, their bills of materials, checksums and the signature of the
+# checksums in dist, as .goreleaser.yaml says.
 #   packages.sh              of the tag that is checked out, and publishes them: GITHUB_TOKEN or
 #                            GITLAB_TOKEN, and HOMEBREW_TAP_TOKEN where there is a tap
 #   packages.sh --snapshot   of whatever is checked out, and publishes nothing

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Signs what a release gives away, and checks signatures.
-#   sign.sh blob FILE BUNDLE         signs a file, the signature in BUNDLE
-#   sign.sh image NAME@DIGEST        signs an image, or a chart, where it lies
-#   sign.sh check-blob FILE BUNDLE   checks one, as check-image does
-# With COSIGN_PRIVATE_KEY (and COSIGN_PASSWORD) by that key, which no public log is told of; who checks
-# has COSIGN_PUBLIC_KEY. Without, by the pipeline's own identity, which the public log of Sigstore has;
-# who checks says whose it has to be: SIGNER (a regular expression) and ISSUER.
+# Signs the files and images of a release, and checks signatures.
+#   sign.sh blob FILE BUNDLE         signs a file and writes the signature to BUNDLE
+#   sign.sh image NAME@DIGEST        signs an image or a chart in its registry
+#   sign.sh check-blob FILE BUNDLE   checks the signature of a file; check-image that of an image
+# With COSIGN_PRIVATE_KEY (and COSIGN_PASSWORD) it signs by that key, without an entry in a public log, and
+# checks with COSIGN_PUBLIC_KEY. Without, it signs by the identity of the pipeline, with an entry in the public
+# log of Sigstore; a check needs the expected identity in SIGNER (a regular expression) and ISSUER.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=/dev/null

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes a release of a copy of the repository, with a tag and a key of its own, and gives it to nobody:
-# archives and packages, their bills of materials and signatures, the chart; and, where images can be
-# built (root, with the bases of .ci/deploy/images.sh), the image, in a registry on this machine. Then
-# it looks at all of that. It takes minutes.
+# Tries a release in a copy of the repository, with its own tag and key, and publishes nothing: archives
+# and packages, their bills of materials and signatures, the chart; and, where images can be built (as
+# root, with the bases of .ci/deploy/images.sh), the image, in a registry on this machine. Then it checks
+# all of them. It takes minutes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD

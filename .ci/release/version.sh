@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the version that is checked out: its tag without the v, or one before the next that names the
-# commit. Versions are made by tags alone; nothing in the repository has to be raised for one.
+# Prints the checked-out version: its tag without the v, or without a tag a pre-release of the next version
+# with the commit. Only tags make versions; no file in the repository holds one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if tag=$(git describe --tags --exact-match --match 'v*' 2>/dev/null); then

@@ -1,8 +1,8 @@
 // Command report reads `go test -json` output, prints failures with their
 // output and one closing line, and fails when a test failed, when a test that
 // needs a server was skipped (its reason names the GOCHAT_TEST_ variable that was
-// not set), or when nothing ran. Further arguments are variables whose tests another
-// step runs.
+// not set), or when nothing ran. Further arguments are variables whose tests may be
+// skipped, since another step runs them.
 //
 //	report FILE [VARIABLE…]
 //	report -slowest FILE…     prints the slowest tests of all files instead
@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-// module begins the names of packages, and longestLine bounds a line of output.
+// module is the prefix of package names, and longestLine bounds a line of output.
 const (
 	module      = "github.com/gochat/gochat/"
 	longestLine = 16 << 20
@@ -50,14 +50,14 @@ func main() {
 	}
 }
 
-// results is what became of the tests of a file.
+// results has the outcomes of the tests in a file.
 type results struct {
 	passed          int
 	failed, skipped []string
 	output          map[string]*strings.Builder
 }
 
-// report prints what failed and what was skipped, and says whether all is well.
+// report prints failed and skipped tests, and reports whether all is well.
 func report(name string, later []string) (fine bool, err error) {
 	r, err := read(name)
 	if err != nil {
@@ -80,7 +80,7 @@ func report(name string, later []string) (fine bool, err error) {
 	return len(r.failed) == 0 && servers == 0 && r.passed > 0, nil
 }
 
-// said is what a test has printed.
+// said returns the output of a test.
 func (r *results) said(id string) string {
 	if o := r.output[id]; o != nil {
 		return o.String()
@@ -113,13 +113,13 @@ func read(name string) (*results, error) {
 	return r, err
 }
 
-// events hands over each event of a file, and each line that is none: a build error is no JSON.
+// events calls back for each event of a file, and for each line that is not JSON, such as a build error.
 func events(name string, other func(line string), take func(event)) error {
 	f, err := os.Open(name) //nolint:gosec // the script names it
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // the file was only read
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, longestLine)
 	for lines.Scan() {

@@ -17,8 +17,8 @@ type timed struct {
 	took float64
 }
 
-// slowest prints the slowest tests of several files of `go test -json` output. A subtest is in the time of its
-// test already, so that it is not in the list.
+// slowest prints the slowest tests of several files of `go test -json` output. Subtests are left out, since their
+// time is a part of their test's.
 func slowest(w io.Writer, files []string) error {
 	var all []timed
 	for _, name := range files {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSlowest: tests of all files come in the order of their times, without subtests, packages and what is no
-// event, and only so many.
+// TestSlowest: the list has the slowest tests of all files in order, without subtests, packages and other lines, and
+// has at most slowestTests entries.
 func TestSlowest(t *testing.T) {
 	write := func(name string, lines ...string) string {
 		path := filepath.Join(t.TempDir(), name)

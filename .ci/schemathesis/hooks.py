@@ -13,7 +13,7 @@ from schemathesis.generation import GenerationMode
 
 URL = os.environ["GOCHAT_URL"]
 PASSWORD = "correct horse battery"
-# The most bytes that a text may have, where the contract counts bytes.
+# The maximum lengths of texts that the contract limits in bytes.
 BYTES = {"password": 72, "content": 8192, "reaction": 64}
 
 
@@ -50,7 +50,7 @@ def me():
 
 @schemathesis.hook
 def map_case(context, case):
-    """Asks for the first page: the next ones are for who has seen it."""
+    """Removes page cursors: they come from an earlier answer and cannot be generated."""
     if fits(case) and case.query:
         case.query.pop("cursor", None)
     return case

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Calls that are made up from openapi.yaml, good and bad ones, and what a server answers to them, held
-# to the same file. Settings, all optional:
+# Generates valid and invalid calls from openapi.yaml, makes them to a server, and checks the answers against
+# the same file. Settings, all optional:
 #   GOCHAT_BIN       a built server; without it one is built
-#   GOCHAT_EXAMPLES  how many calls are made up for each call of the contract (default 20)
-#   GOCHAT_SEED      makes the same calls again
+#   GOCHAT_EXAMPLES  number of generated calls for each call of the contract (default 20)
+#   GOCHAT_SEED      seed, to repeat the same calls
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/.ci/schemathesis
@@ -39,7 +39,7 @@ done
 [ -n "$GOCHAT_URL" ] || { echo "the server did not say within a minute where it serves:"; cat "$work/log"; exit 1; }
 
 export GOCHAT_URL SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$here
-cd "$work" # where the tool leaves what it learns
+cd "$work" # the tool leaves files in the working directory
 timeout 1200 "$tools/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$OLDPWD/contracts/openapi.yaml" --url "$GOCHAT_URL" \
   --warnings off --phases examples,coverage,fuzzing,stateful \
   --max-examples "${GOCHAT_EXAMPLES:-20}" ${GOCHAT_SEED:+--seed "$GOCHAT_SEED"}

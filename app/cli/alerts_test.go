@@ -14,20 +14,20 @@ import (
 )
 
 var (
-	// growth is what rules ask of a counter.
+	// growth matches rate and increase of a counter in a rule.
 	growth  = regexp.MustCompile(`\b(?:rate|increase)\((gochat_\w+)(?:\{([^}]*)\})?\[`)
 	matcher = regexp.MustCompile(`(\w+)(=~|=)"([^"]*)"`)
 	word    = regexp.MustCompile(`^\w+$`)
 )
 
-// beginLater are counters that a new process of all roles does not have, and why that is right.
+// beginLater lists counters that a new process need not export yet, with the reason.
 var beginLater = map[string]string{
 	"gochat_gateway_http_request_seconds_count": "routes times statuses are too many to make; of each the first failure alone is not counted",
 	"gochat_repo_replica_reads_total":           "there is no replica",
 }
 
-// TestAlertsSeeTheFirstEvent: Prometheus sees a series grow only from what it was before. All those
-// whose growth rules ask for are there from the start, at 0.
+// TestAlertsSeeTheFirstEvent: rate and increase do not count the first event of a series that begins with
+// it. So each counter of which a rule takes them must be exported from the start, at 0.
 func TestAlertsSeeTheFirstEvent(t *testing.T) {
 	page := metricsOfNewProcess(t)
 	files, err := filepath.Glob("../../deploy/monitoring/rules/*.yaml")
@@ -53,7 +53,7 @@ func TestAlertsSeeTheFirstEvent(t *testing.T) {
 	}
 }
 
-// wantedSeries are patterns of lines, one for each value that a label must be able to have.
+// wantedSeries returns patterns of the lines of a metric, one for each label value that a rule names.
 func wantedSeries(name, labels string) (all []string) {
 	for _, m := range matcher.FindAllStringSubmatch(labels, -1) {
 		for value := range strings.SplitSeq(m[3], "|") {

@@ -21,7 +21,7 @@ import (
 )
 
 // TestAnnouncedAfterACrash: a process dies between the change of a group and its
-// announcement. The members are told by the next one.
+// announcement. The next process announces the change to the members.
 func TestAnnouncedAfterACrash(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -68,7 +68,7 @@ func TestAnnouncedAfterACrash(t *testing.T) {
 	}
 }
 
-// addUnannounced does what the logic role does, up to where it dies.
+// addUnannounced adds a member as the role logic does, without the announcement that follows.
 func addUnannounced(t *testing.T, dir, group, owner, user string) {
 	t.Helper()
 	cfg := repo.DefaultConfig()

@@ -29,7 +29,7 @@ What was stored when the command began is in it. While it is made the directory 
 has to have room for the database besides. The file is there when it is whole, durable and was read
 again, for its owner alone (mode 0600). Of MySQL its own tools make backups: docs/operations.md.`
 
-// keys are the flags that lock and unlock a backup.
+// keys are the flags that encrypt or decrypt a backup.
 type keys struct {
 	passphrase string
 	recipients []string

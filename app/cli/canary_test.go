@@ -21,23 +21,23 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// canary is in whatever people write, name or keep secret in TestNothingPeopleWroteIsLogged.
+// canary is a part of every name, text and secret that users send in TestNothingPeopleWroteIsLogged.
 const canary = "canary"
 
-// canaryBody has all that any call takes, so that each finds something.
+// canaryBody has the fields of all calls, so that one body serves each of them.
 const canaryBody = `{"username": "canary2", "password": "canary password", "nickname": "Canary Nick", "avatarUrl": "https://canary.example/a",
 	"name": "The canaries", "announcement": "canary said", "memberIds": ["canary"], "userIds": ["canary"], "peerId": "%s", "role": "canary",
 	"joinPolicy": "canary", "everywhere": "canary", "conversationId": "world", "content": "canary content", "messageType": "text", "seqId": 1,
 	"tempMessageId": "t-%d", "change": "edit", "reaction": "canary", "conversations": {"canary": 1}, "metadata": {"canary": "canary"}}`
 
-// aviary is a running program, and somebody who asks it everything.
+// aviary is a running program, and a user who makes every call of the API.
 type aviary struct {
 	*program
 	me, peer *client.Account
 	count    int
 }
 
-// call makes one call, and does not mind how it is answered.
+// call makes one call and ignores the answer.
 func (a *aviary) call(t *testing.T, method, path, token string, body []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, a.me.Server.URL+path, bytes.NewReader(body))
@@ -45,10 +45,10 @@ func (a *aviary) call(t *testing.T, method, path, token string, body []byte) {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("User-Agent", canary)
-	req.Header.Set("X-Request-Id", "{canary}") // which is no id
+	req.Header.Set("X-Request-Id", "{canary}") // not a valid id
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return // a body that was too large may be cut off
+		return // the server may close the connection in the middle of too large a body
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	require.NoError(t, err)
@@ -133,8 +133,8 @@ func (a *aviary) sayEverything(t *testing.T) {
 	say(`{"type": "send-message", "data": "` + strings.Repeat(canary, 1<<14) + `"}`)
 }
 
-// TestNothingPeopleWroteIsLogged: neither in lines of any level nor in spans, whatever is asked and
-// however it fails.
+// TestNothingPeopleWroteIsLogged: no log line of any level and no span holds names, texts or secrets of
+// users, for every call and frame, valid or not.
 func TestNothingPeopleWroteIsLogged(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
 	got, address := receive(t, "grpc")
@@ -152,7 +152,7 @@ func TestNothingPeopleWroteIsLogged(t *testing.T) {
 	a.sayEverything(t)
 	a.askEverything(t)
 	for _, said := range []string{"a frame was refused", "an HTTP request was refused", "slow query", "a message was rejected"} {
-		p.waitFor(t, &p.stderr, said) // there was something to say
+		p.waitFor(t, &p.stderr, said) // else the test would pass without these lines
 	}
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.waitFor(t, &p.stderr, "the gateway has stopped")

@@ -81,7 +81,7 @@ func printCerts(stdout io.Writer, made certs.Made, hosts []string) error {
 	files := [3]string{made.CA, made.Cert, made.Key}
 	for i, f := range files {
 		if abs, err := filepath.Abs(f); err == nil {
-			files[i] = abs // settings hold in every working directory
+			files[i] = abs // the settings must be valid in any working directory
 		}
 	}
 	what := "signed by the CA that was there"

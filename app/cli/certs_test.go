@@ -20,7 +20,7 @@ func runCerts(args ...string) (string, error) {
 	return out.String(), err
 }
 
-// TestCertsCommand: what it makes is what the settings that it prints accept.
+// TestCertsCommand: with the settings that the command prints, the certificates that it made are accepted.
 func TestCertsCommand(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "certs")
 	out, err := runCerts("--dir", dir, "--host", "10.0.0.5", "--host", "chat.example.org,localhost")

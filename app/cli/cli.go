@@ -1,5 +1,5 @@
-// Package cli holds the commands of gochat: each in a file of its own, and Run, which chooses
-// among them.
+// Package cli holds the commands of gochat, each in a file of its own, and Main, which runs the
+// one that the command line names.
 package cli
 
 import (
@@ -12,17 +12,17 @@ import (
 	"syscall"
 )
 
-// Main is the program: it runs a command line until it ends or a signal stops it, and returns
-// the exit code as run does.
+// Main runs a command line until the command ends, or SIGINT or SIGTERM stops it, and returns
+// the exit code: 0 after a clean end, 2 for a mistake on the command line, 1 for any other error.
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := untilSignal()
 	defer stop()
 	return run(ctx, args, stdout, stderr)
 }
 
-// untilSignal returns a context that ends with the first signal to stop. Signals do what they do
-// without us before anybody sees that end, so that a second one ends the process at once, however
-// soon it comes.
+// untilSignal returns a context that the first SIGINT or SIGTERM cancels. The default action of
+// both signals is restored before that cancellation, so that a second signal ends the process at
+// once, however soon it comes.
 func untilSignal() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -39,9 +39,8 @@ func untilSignal() (ctx context.Context, stop func()) {
 	return ctx, cancel
 }
 
-// run is Main without the process around it, so that a test can boot it. It
-// returns the exit code: 0 after a clean end, 1 with one sentence on stderr, 2
-// for words that the command line does not know.
+// run is Main without signals, for tests. It returns the exit code of Main, and
+// prints an error as one sentence on stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newCommand(stdout, stderr)
 	root.SetArgs(args)

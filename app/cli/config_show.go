@@ -9,7 +9,7 @@ import (
 	"github.com/gochat/gochat/infra/conf"
 )
 
-// showSettings prints the settings. Secrets are only said to be set.
+// showSettings prints all settings. Of a secret it prints only that a value is set.
 func showSettings(stdout io.Writer, cfg *app.Config, loaded *conf.Loaded) error {
 	specs := make(map[string]conf.Spec, len(app.Settings))
 	for _, s := range app.Settings {
@@ -31,7 +31,7 @@ func showSettings(stdout io.Writer, cfg *app.Config, loaded *conf.Loaded) error 
 	return nil
 }
 
-// describe is what "gochat config" tells of a setting beside its value.
+// describe returns the description that "gochat config" prints below the value of a setting.
 func describe(s conf.Spec) string {
 	text := s.About
 	if bounds := s.Range(); bounds != "" {

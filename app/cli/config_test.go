@@ -23,7 +23,7 @@ func line(t *testing.T, out, word string) string {
 	return ""
 }
 
-// TestConfigShowsWhereValuesComeFrom, and never what a secret is.
+// TestConfigShowsWhereValuesComeFrom: each value has its source, and the value of a secret is never shown.
 func TestConfigShowsWhereValuesComeFrom(t *testing.T) {
 	dir := t.TempDir()
 	file, secret := filepath.Join(dir, "gochat.yaml"), filepath.Join(dir, "dsn")
@@ -47,7 +47,7 @@ func TestConfigShowsWhereValuesComeFrom(t *testing.T) {
 	}
 }
 
-// TestConfigCheck says what a start would say, and starts nothing.
+// TestConfigCheck: the check reports the error that a start would report, and starts nothing.
 func TestConfigCheck(t *testing.T) {
 	dir := t.TempDir()
 	for name, tc := range map[string]struct {
@@ -94,14 +94,14 @@ func TestConfigCheck(t *testing.T) {
 			var stdout, stderr syncBuffer
 			require.Equal(t, tc.code, run(t.Context(), words, &stdout, &stderr), stderr.String())
 			assert.Contains(t, stdout.String()+stderr.String(), tc.want)
-			if tc.code == 1 { // a start refuses it by the same sentence
+			if tc.code == 1 { // a start prints the same error
 				start := words[2:]
 				if len(tc.words) > 0 && tc.words[0] == "gateway" {
 					start = append([]string{"gateway"}, "--data-dir", data)
 				}
 				var out, said syncBuffer
 				ended, cancel := context.WithCancel(t.Context())
-				cancel() // one that is not refused stops at once
+				cancel() // a start that is wrongly accepted stops at once
 				assert.Equal(t, 1, run(ended, start, &out, &said), out.String())
 				assert.Equal(t, stderr.String(), said.String())
 			}
@@ -110,7 +110,7 @@ func TestConfigCheck(t *testing.T) {
 	}
 }
 
-// TestSettingsAreDocumented: what is in the repository is what the program says of itself.
+// TestSettingsAreDocumented: docs/settings.md is the output of "gochat config doc".
 func TestSettingsAreDocumented(t *testing.T) {
 	const file = "docs/settings.md"
 	committed, err := os.ReadFile(filepath.Join("..", "..", file))

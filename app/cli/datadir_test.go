@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withoutMask lets files and directories be made as wide as a program asks for: a
-// mask that happens to be set must not hide that it asks for too much.
+// withoutMask clears the umask, which would otherwise hide that the program asks for
+// too wide a mode.
 func withoutMask(t *testing.T) {
 	t.Helper()
 	before := syscall.Umask(0)
 	t.Cleanup(func() { syscall.Umask(before) })
 }
 
-// assertPrivate: nobody but the owner reads or lists anything in a directory.
+// assertPrivate asserts that only the owner can read or list anything in a directory.
 func assertPrivate(t *testing.T, dir string) {
 	t.Helper()
 	n := 0
@@ -38,8 +38,8 @@ func assertPrivate(t *testing.T, dir string) {
 	assert.Greater(t, n, 5, "there is a database and a log")
 }
 
-// TestDataIsForItsOwner: neither the first start nor a later one on files that an
-// earlier version, a restore or a copy left open leaves them open to others.
+// TestDataIsForItsOwner: after the first start, and after a start on files with wider
+// modes (of an earlier version, a restore or a copy), only the owner can read the data.
 func TestDataIsForItsOwner(t *testing.T) {
 	withoutMask(t)
 	dir := filepath.Join(t.TempDir(), "data")
@@ -67,8 +67,8 @@ func TestDataIsForItsOwner(t *testing.T) {
 	once()
 }
 
-// TestDataDirectoryOfOthers: a directory that is not the program's own is neither
-// used nor narrowed, and what to do is said.
+// TestDataDirectoryOfOthers: a directory that is not GoChat's alone is neither used
+// nor narrowed, and the error says what to do.
 func TestDataDirectoryOfOthers(t *testing.T) {
 	withoutMask(t)
 	for name, c := range map[string]struct {

@@ -19,14 +19,14 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// chatter writes into one conversation and notes what it was told is stored.
+// chatter sends messages to one conversation and records those that were answered as stored.
 type chatter struct {
 	account *client.Account
 	mu      sync.Mutex
 	stored  map[string]client.Message // by tempMessageId
 }
 
-// talk sends until ctx ends, or the server does.
+// talk sends until ctx ends or a call fails.
 func (c *chatter) talk(ctx context.Context, prefix string) {
 	for n := 0; ctx.Err() == nil; n++ {
 		body := map[string]string{
@@ -69,7 +69,7 @@ func refused(t *testing.T, args ...string) string {
 	return stderr.String()
 }
 
-// epochOf is what a client is told in hello.
+// epochOf returns the store's epoch in the hello of a new socket.
 func epochOf(t *testing.T, a *client.Account) string {
 	t.Helper()
 	conn, err := a.Dial(t.Context(), websocket.DefaultDialer, "")
@@ -84,7 +84,8 @@ func epochOf(t *testing.T, a *client.Account) string {
 	return hello.Data.Epoch
 }
 
-// assertHistory: numbers have no hole, nothing is twice, and every known message is as it was told.
+// assertHistory asserts that the numbers have no hole, that no message is there twice, and that every message in
+// known is in the history unchanged.
 func assertHistory(t *testing.T, a *client.Account, known map[string]client.Message) []client.Message {
 	t.Helper()
 	all, err := a.History(t.Context(), "world")
@@ -104,9 +105,9 @@ func assertHistory(t *testing.T, a *client.Account, known map[string]client.Mess
 	return all
 }
 
-// TestDrill: a backup is made under load, the process is killed and its data is gone; what was stored
-// before the backup is there again, with the same numbers, for the same tokens, and clients are told.
-// Then all of it moves to another database.
+// TestDrill: a backup is made under load, the process is killed and its data removed. After a restore every
+// message from before the backup is there with the same number, the old tokens work, and clients see another epoch.
+// Then an export and import carry everything to another database.
 func TestDrill(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
@@ -149,7 +150,7 @@ func TestDrill(t *testing.T) {
 	move(t, again, history)
 }
 
-// move carries everything to a database of servers, or without one to another embedded one.
+// move exports everything and imports it into MySQL if the tests have one, else into another embedded database.
 func move(t *testing.T, dir string, history []client.Message) {
 	t.Helper()
 	out, back := filepath.Join(t.TempDir(), "export"), filepath.Join(t.TempDir(), "back")
@@ -183,8 +184,8 @@ func move(t *testing.T, dir string, history []client.Message) {
 	assert.Equal(t, history[0].MessageID, first.MessageID)
 }
 
-// TestBackupOfWhatIsNotStored: what was accepted and could not be stored is in the backup, and is
-// stored once when it is restored.
+// TestBackupOfWhatIsNotStored: a send that was accepted and could not be stored is in the backup, and is
+// stored exactly once after the restore.
 func TestBackupOfWhatIsNotStored(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
@@ -219,8 +220,8 @@ func TestBackupOfWhatIsNotStored(t *testing.T) {
 	assert.Len(t, all, 1)
 }
 
-// TestNothingOpensAStoreThatIsHalfRestored: to look into the database would change what a restore that was
-// cut off is to put away.
+// TestNothingOpensAStoreThatIsHalfRestored: commands refuse a directory into which a restore was cut off, and change
+// no file there, since the restore still has to move those files.
 func TestNothingOpensAStoreThatIsHalfRestored(t *testing.T) {
 	t.Parallel()
 	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "out")

@@ -34,8 +34,8 @@ func epochCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return root
 }
 
-// newEpoch forgets what the cache knows before it changes the epoch: when it is stopped
-// in between, it can be run again.
+// newEpoch empties the cache and then changes the store's epoch. In this order a run that was
+// stopped in between can be repeated; it would leave an old cache under a new epoch otherwise.
 func newEpoch(ctx context.Context, cfg *app.Config, d *db.DB, w io.Writer) error {
 	if err := sqlstore.CheckMigrated(ctx, d); err != nil {
 		return err

@@ -22,10 +22,10 @@ checks, whose images have no other client. Exit code 0: well. 1: not, or no answ
     gochat healthcheck            does it get on? (/livez)
     gochat healthcheck --ready    can it work, with all that it needs? (/readyz)`
 
-// healthcheckTimeout bounds the whole question.
+// healthcheckTimeout bounds the whole request.
 const healthcheckTimeout = 5 * time.Second
 
-// errUnwell is an answer that is not 200.
+// errUnwell is wrapped when the status of the answer is not 200.
 var errUnwell = errors.New("the process is not well")
 
 func healthcheckCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
@@ -36,7 +36,7 @@ func healthcheckCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 		Long:  healthcheckHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// Whether etcd answers is no part of the question, and addresses are not kept there.
+			// etcd is not asked: the check must not depend on it, and addresses are never set there.
 			if _, err := loadLocal(cmd, cfg); err != nil {
 				return err
 			}
@@ -51,7 +51,7 @@ func healthcheckCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return cmd
 }
 
-// healthURL is where this machine asks a process with these settings.
+// healthURL returns the URL of /livez or /readyz, by which this machine reaches a process with these settings.
 func healthURL(c *app.Config, ready bool) (string, error) {
 	url, err := processURL(c)
 	if ready {
@@ -60,7 +60,8 @@ func healthURL(c *app.Config, ready bool) (string, error) {
 	return url + "/livez", err
 }
 
-// processURL is where this machine asks a process with these settings, without a path.
+// processURL returns the URL, without a path, by which this machine reaches a process with these settings: on
+// ops.listen, or on gateway.listen where that is empty. A port 0 in the settings is an error.
 func processURL(c *app.Config) (string, error) {
 	address := c.Ops.Listen
 	if address == "" {

@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/app"
 )
 
-// TestHealthcheckAsksWhoRunsHere: both questions are answered by a process that was started
-// with the same settings, and not by one that has ended.
+// TestHealthcheckAsksWhoRunsHere: /livez and /readyz of a running process with the same settings are
+// asked; after that process has ended the check fails.
 func TestHealthcheckAsksWhoRunsHere(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
 	require.NoError(t, err)

@@ -45,7 +45,7 @@ func importCommand(cfg *app.Config, stdout, stderr io.Writer) *cobra.Command {
 			return withStore(cmd, cfg, true, func(d *db.DB) error {
 				return stopped(cfg, func(ctx context.Context, d *db.DB) error {
 					if err := transfer.Vacant(ctx, d, m); err != nil {
-						return err // before the schema and the cache of a system are changed that is in use
+						return err // before the schema and the cache of a system in use are changed
 					}
 					return runImport(ctx, cfg, d, from, stdout, stderr)
 				})(cmd.Context(), d)
@@ -60,7 +60,7 @@ func runImport(ctx context.Context, cfg *app.Config, d *db.DB, from string, stdo
 	if _, err := sqlstore.Migrate(ctx, d); err != nil {
 		return err
 	}
-	if len(cfg.KV.Addrs) > 0 { // what a Redis remembers is of another database
+	if len(cfg.KV.Addrs) > 0 { // the entries in Redis are of another database
 		if _, err := repo.ForgetCache(ctx, cfg.KV); err != nil {
 			return err
 		}
@@ -80,8 +80,8 @@ func runImport(ctx context.Context, cfg *app.Config, d *db.DB, from string, stdo
 	return runVerify(ctx, d, false, stdout)
 }
 
-// warnAhead says when ids are of a time to come: then several processes, each with a worker id of its
-// own, could make one of them again.
+// warnAhead warns when the newest imported id has a time in the future of this clock: until then, a process of the
+// new system that leases the same worker id could make an imported id again.
 func warnAhead(ctx context.Context, d *db.DB, w io.Writer) error {
 	newest, err := sqlstore.New(d).NewestID(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func warnAhead(ctx context.Context, d *db.DB, w io.Writer) error {
 		return err
 	}
 	if behind := ids.After(newest); behind > 0 {
-		if _, err := fmt.Fprintf(w, "the newest id is of a clock that was %s ahead of this one: start nothing before then\n", behind.Round(time.Second)); err != nil {
+		if _, err := fmt.Fprintf(w, "the newest id is of a clock that was %s ahead of this one: start no gochat until that time has passed\n", behind.Round(time.Second)); err != nil {
 			return fmt.Errorf("print how far ids are ahead: %w", err)
 		}
 	}

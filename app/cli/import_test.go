@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestImportIntoTheWrongDatabase: it is refused before its schema is brought up to date, and before the cache,
-// which a system may be using, forgets anything: nobody answers at that address here.
+// TestImportIntoTheWrongDatabase: an import into a database that is in use is refused before its schema is changed
+// and before its cache is emptied. Nothing listens at the cache's address here, so emptying it would fail.
 func TestImportIntoTheWrongDatabase(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()

@@ -86,14 +86,14 @@ func printLoadtest(stdout io.Writer, results *load.Results, asJSON bool) error {
 	return nil
 }
 
-// loadtestPage is the file for --html. It is made before the test, which may take long, so that a name that cannot be
-// written is told at once, and gets its name when it is whole.
+// loadtestPage is the file of --html. A temporary file is made beside it before the test, which may take long, so
+// that a directory without write permission is reported at once. The file gets its name when it is complete.
 type loadtestPage struct {
 	name string
 	file *os.File
 }
 
-// newLoadtestPage makes the file; without a name there is none.
+// newLoadtestPage makes the temporary file. Without a name it returns nil, whose methods do nothing.
 func newLoadtestPage(name string) (*loadtestPage, error) {
 	if name == "" {
 		return nil, nil
@@ -122,7 +122,7 @@ func (p *loadtestPage) write(results *load.Results) error {
 	return nil
 }
 
-// drop removes what was begun for a test that failed.
+// drop removes the temporary file after a test that failed.
 func (p *loadtestPage) drop() error {
 	if p == nil {
 		return nil

@@ -16,8 +16,7 @@ import (
 	"github.com/gochat/gochat/tests/load"
 )
 
-// TestLoadtestMeasures: each kind of load measures a server, finds its history whole, and says what it
-// was told to do.
+// TestLoadtestMeasures: each kind of load measures a server, finds its history whole, and reports its own options.
 func TestLoadtestMeasures(t *testing.T) {
 	t.Setenv("GOCHAT_AUTH_BCRYPT_COST", "4")
 	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0")
@@ -78,8 +77,8 @@ func TestLoadtestMeasures(t *testing.T) {
 	}
 }
 
-// TestLoadtestRuns: several runs are told one by one and by their medians, as text, JSON and a page, with what the
-// processes cost; a page is only left of a test that came to its end.
+// TestLoadtestRuns: the report of several runs has each run, the medians and the cost of the processes, as text,
+// JSON and a page. A test that fails leaves no page.
 func TestLoadtestRuns(t *testing.T) {
 	t.Setenv("GOCHAT_AUTH_BCRYPT_COST", "4")
 	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0")

@@ -56,7 +56,7 @@ func migrateCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return root
 }
 
-// migration is a command that works on the configured database.
+// migration returns a command without arguments that runs on the configured database.
 func migration(cfg *app.Config, use, short string, run func(context.Context, *db.DB) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
@@ -66,7 +66,7 @@ func migration(cfg *app.Config, use, short string, run func(context.Context, *db
 	}
 }
 
-// report prints what was done with migrations, or that there was nothing to do.
+// report prints the names of the migrations that were changed, or nothing when there are none.
 func report(w io.Writer, names []string, done, nothing string, err error) error {
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func report(w io.Writer, names []string, done, nothing string, err error) error 
 	return nil
 }
 
-// lastMigrations names those that were applied together last, which "down" would undo.
+// lastMigrations returns the names of the migrations that "down" would undo: those of the last run of "up".
 func lastMigrations(ctx context.Context, d *db.DB) (string, error) {
 	list, err := sqlstore.MigrationStatus(ctx, d)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
-// reportNewer says which migrations are of a newer program, if any are.
+// reportNewer prints the migrations that a newer gochat has applied, if there are any.
 func reportNewer(ctx context.Context, d *db.DB, w io.Writer) error {
 	unknown, err := sqlstore.Newer(ctx, d)
 	if err != nil || len(unknown) == 0 {
@@ -24,7 +24,7 @@ func reportNewer(ctx context.Context, d *db.DB, w io.Writer) error {
 	return nil
 }
 
-// errPending ends status with exit code 1 after its list.
+// errPending makes "migrate status" end with exit code 1 when migrations are pending.
 var errPending = errors.New(`migrations are pending; "gochat migrate up" applies them`)
 
 func migrationStatus(ctx context.Context, d *db.DB, w io.Writer) error {
@@ -39,7 +39,7 @@ func migrationStatus(ctx context.Context, d *db.DB, w io.Writer) error {
 		case one.Breaks:
 			state = "of a newer gochat, with which this one cannot work"
 		case one.Unknown:
-			state += ", of a newer gochat, beside which this one works"
+			state += ", of a newer gochat; this one can work with it"
 		case one.AppliedAt.IsZero():
 			state, pending = "pending", true
 		}

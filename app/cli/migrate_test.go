@@ -38,8 +38,8 @@ func TestMigrateCommand(t *testing.T) {
 	}
 }
 
-// TestMigrateOnANewerSchema: what a newer program did is told of, and is no failure unless it
-// says that older programs cannot work with it.
+// TestMigrateOnANewerSchema: migrations of a newer program are listed, and are an error only when
+// they are marked as breaking for older programs.
 func TestMigrateOnANewerSchema(t *testing.T) {
 	dir := t.TempDir()
 	var stdout, stderr bytes.Buffer
@@ -57,7 +57,7 @@ func TestMigrateOnANewerSchema(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"INSERT INTO bun_migrations (name, group_id, migrated_at) VALUES ('29990101000000', 99, '2999-01-01 00:00:00')", "up", 0, "a newer gochat applied 29990101000000; this one works beside it", ""},
-		{"", "status", 0, "2999-01-01 00:00:00, of a newer gochat, beside which this one works", ""},
+		{"", "status", 0, "2999-01-01 00:00:00, of a newer gochat; this one can work with it", ""},
 		{"", "down", 1, "", "only a program that knows it can take it back"},
 		{"INSERT INTO schema_breaks (name) VALUES ('29990101000000')", "up", 1, "", "says that programs without it cannot work"},
 		{"", "status", 1, "of a newer gochat, with which this one cannot work", "use that version"},

@@ -32,7 +32,7 @@ func poisonCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return root
 }
 
-// withPoison lets work work on a store that keeps poisoned records.
+// withPoison calls work with the store, once its schema has the table of poisoned records.
 func withPoison(cmd *cobra.Command, cfg *app.Config, work func(context.Context, *sqlstore.Store) error) error {
 	return withStore(cmd, cfg, false, func(d *db.DB) error {
 		if err := sqlstore.CheckMigrated(cmd.Context(), d); err != nil {
@@ -42,7 +42,7 @@ func withPoison(cmd *cobra.Command, cfg *app.Config, work func(context.Context, 
 	})
 }
 
-// recordIDs reads ids of the command line.
+// recordIDs parses the record numbers of a command line; another word is a usageError.
 func recordIDs(args []string) ([]int64, error) {
 	ids := make([]int64, len(args))
 	for i, a := range args {

@@ -41,7 +41,7 @@ func poisonList(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return cmd
 }
 
-// listedError is how much of an error a list shows, in bytes.
+// listedError is the length, in bytes, to which a list cuts an error.
 const listedError = 100
 
 func printPoison(stdout io.Writer, list []store.PoisonRecord, limit int) error {
@@ -72,7 +72,7 @@ func printPoison(stdout io.Writer, list []store.PoisonRecord, limit int) error {
 	return errors.Join(errs...)
 }
 
-// clock prints a time of Unix milliseconds.
+// clock formats a time in Unix milliseconds; 0 is "-".
 func clock(ms int64) string {
 	if ms == 0 {
 		return "-"

@@ -22,7 +22,7 @@ func poisonRequeue(cfg *app.Config, stdout io.Writer) *cobra.Command {
 				return err
 			}
 			return withPoison(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
-				for _, id := range ids { // all or none
+				for _, id := range ids { // one record that cannot go back refuses all
 					r, err := s.PoisonRecord(ctx, id)
 					switch {
 					case err != nil:
@@ -31,6 +31,8 @@ func poisonRequeue(cfg *app.Config, stdout io.Writer) *cobra.Command {
 						return fmt.Errorf("record %d is not put back: its sender was told that the message will never be stored, and may have sent it anew", id)
 					case r.Topic == "":
 						return fmt.Errorf("record %d is not put back: it does not say from which topic it came", id)
+					case len(r.Payload) == 0:
+						return fmt.Errorf("record %d is not put back: its payload did not fit into the poison topic and is lost", id)
 					}
 				}
 				if _, err := s.RequeuePoison(ctx, ids, time.Now()); err != nil {

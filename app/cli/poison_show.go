@@ -48,7 +48,7 @@ func showPoison(stdout io.Writer, r store.PoisonRecord, content bool) error {
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, value) // Flush tells of what fails
+			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, value) // Flush returns the error
 		}
 	}
 	line("record", strconv.FormatInt(r.ID, 10))
@@ -81,7 +81,7 @@ func showPoison(stdout io.Writer, r store.PoisonRecord, content bool) error {
 	return nil
 }
 
-// payloadText is a payload as people read it; one that cannot be decoded is Base64.
+// payloadText returns a payload as JSON, or in Base64 when its topic has no known form or decoding fails.
 func payloadText(r store.PoisonRecord) string {
 	for topic, m := range map[string]proto.Message{contracts.TopicUpstream: &pb.Upstream{}, contracts.TopicStored: &pb.Stored{}} {
 		if r.Topic != topic || proto.Unmarshal(r.Payload, m) != nil {

@@ -35,8 +35,8 @@ func queued(t *testing.T, dir string, records map[string]*message.Message) {
 	require.NoError(t, d.Close())
 }
 
-// TestPoisonCommand: what the queue gives up is seen, put back and forgotten beside the
-// running server, without what people wrote unless it is asked for.
+// TestPoisonCommand: poisoned records are listed, put back and dropped while the server runs.
+// The content of messages is shown only with --content.
 func TestPoisonCommand(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	payload, err := proto.Marshal(&pb.Upstream{SenderId: 7, ConversationId: "group_7", TempMessageId: "t1", Content: "a secret", MessageType: "text"})
@@ -51,6 +51,12 @@ func TestPoisonCommand(t *testing.T) {
 	queued(t, dir, map[string]*message.Message{
 		contracts.TopicUpstream: message.NewMessage("nonsense", []byte("\xff\xff")), contracts.TopicPoison: rejected,
 	})
+	bare := message.NewMessage("bare", nil)
+	bare.Metadata = message.Metadata{
+		contracts.MetaPoisonReason: contracts.PoisonTooLarge, contracts.MetaPoisonTopic: contracts.TopicUpstream,
+		contracts.MetaPoisonGroup: contracts.GroupMessage, contracts.MetaPoisonAt: "1790000000000",
+	}
+	queued(t, dir, map[string]*message.Message{contracts.TopicPoison: bare})
 	b := boot(t, "--data-dir", dir, "--gateway-listen", "127.0.0.1:0")
 	b.waitFor(t, "  open  http://")
 	poison := func(code int, args ...string) string {
@@ -59,7 +65,7 @@ func TestPoisonCommand(t *testing.T) {
 		require.Equal(t, code, run(t.Context(), append([]string{"poison", "--data-dir", dir}, args...), &stdout, &stderr), stderr.String())
 		return stdout.String() + stderr.String()
 	}
-	number := func(text string) string { // of the listed record with this text
+	number := func(text string) string { // returns the number of the listed record with this text
 		for line := range strings.SplitSeq(poison(0, "list"), "\n") {
 			if strings.Contains(line, text) {
 				return regexp.MustCompile(`^\d+`).FindString(line)
@@ -83,11 +89,14 @@ func TestPoisonCommand(t *testing.T) {
 	assert.Contains(t, poison(0, "show", told), "t1")
 	assert.Contains(t, poison(0, "show", told, "--content"), "a secret")
 	assert.Contains(t, poison(1, "requeue", told), "never be stored")
+	eventually(func() bool { return number(contracts.PoisonTooLarge) != "" })
+	assert.Contains(t, poison(1, "requeue", number(contracts.PoisonTooLarge)), "its payload did not fit")
+	poison(0, "drop", number(contracts.PoisonTooLarge))
 
-	// It goes back, and is given up again: by then it is another record.
+	// The record goes back to its topic and is given up again, as a record with another number.
 	first := number("undecodable")
 	assert.Contains(t, poison(0, "show", first, "--content"), "base64 //8=")
-	poison(1, "requeue", first, told) // all or none
+	poison(1, "requeue", first, told) // told cannot go back, so neither does first
 	assert.NotContains(t, poison(0, "list"), "goes back")
 	poison(0, "requeue", first)
 	eventually(func() bool { n := number("undecodable"); return n != first && n != "" })
@@ -98,7 +107,7 @@ func TestPoisonCommand(t *testing.T) {
 	poison(2, "drop", "x")
 }
 
-// TestDroppingWhatIsNotThere is told as requeue and show tell it.
+// TestDroppingWhatIsNotThere: drop reports a missing record as requeue and show do.
 func TestDroppingWhatIsNotThere(t *testing.T) {
 	dir := t.TempDir()
 	var stdout, stderr syncBuffer

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// errDeclined ends a command whose question was not answered with yes.
+// errDeclined is returned when the answer to a question is not yes.
 var errDeclined = errors.New("nothing was changed")
 
-// question asks a person before something is done.
+// question asks the operator for confirmation; with yes it is confirmed without asking.
 type question struct {
 	yes bool
 	in  io.Reader

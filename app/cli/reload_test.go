@@ -24,7 +24,7 @@ type instance struct {
 	spans *traceReceiver
 }
 
-// launchTuned starts processes with the same words and a receiver of traces each.
+// launchTuned starts n processes with the same arguments, each with its own receiver of traces.
 func launchTuned(t *testing.T, n int, words ...string) []*instance {
 	t.Helper()
 	all := make([]*instance, n)
@@ -34,7 +34,7 @@ func launchTuned(t *testing.T, n int, words ...string) []*instance {
 		in.spans, traces = receive(t, "grpc")
 		in.program = launch(t, append([]string{
 			"--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0", "--trace-endpoint", traces,
-			"--trace-errors=false", // what a loaded machine answers too late is no part of the ratio
+			"--trace-errors=false", // else failures on a busy machine would be traced beside the sampled share
 		}, words...)...)
 		in.token = register(t, in.address(t))
 		all[i] = in
@@ -42,7 +42,7 @@ func launchTuned(t *testing.T, n int, words ...string) []*instance {
 	return all
 }
 
-// status is how a message of some bytes is answered.
+// status sends a message whose content has some bytes, and returns the HTTP status.
 func (in *instance) status(t *testing.T, bytes int) int {
 	t.Helper()
 	body := fmt.Sprintf(`{"conversationId":"world","content":%q,"messageType":"text","tempMessageId":"t%d"}`, strings.Repeat("x", bytes), time.Now().UnixNano())
@@ -56,7 +56,7 @@ func (in *instance) status(t *testing.T, bytes int) int {
 	return resp.StatusCode
 }
 
-// metric waits until the metrics have a line.
+// metric waits until /metrics has the line want.
 func (in *instance) metric(t *testing.T, want string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -70,7 +70,7 @@ func (in *instance) metric(t *testing.T, want string) {
 	}, ending, 20*time.Millisecond, "%s; stderr: %s", want, in.stderr.String())
 }
 
-// takes waits until a process has taken a limit of 100 bytes, the level debug and a sampling of 1.
+// takes waits until the process has applied a content limit of 100 bytes, the level debug and a sampling of 1.
 func (in *instance) takes(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return in.status(t, 101) == http.StatusBadRequest }, ending, 20*time.Millisecond, "%s", in.stderr.String())
@@ -82,7 +82,7 @@ func (in *instance) takes(t *testing.T) {
 	}, ending, 50*time.Millisecond, "no trace is kept")
 }
 
-// keeps asserts what the processes of these tests begin with.
+// keeps asserts that the process still has the settings of its start.
 func (in *instance) keeps(t *testing.T) {
 	t.Helper()
 	assert.Equal(t, http.StatusOK, in.status(t, 101))
@@ -90,9 +90,9 @@ func (in *instance) keeps(t *testing.T) {
 	assert.Empty(t, in.spans.all())
 }
 
-// TestTwoProcessesTakeAFile: a limit, the log's level and the sampling ratio change in all processes
-// when their file does, without a signal; what cannot change is named, and what makes no sense
-// changes nothing; each is counted.
+// TestTwoProcessesTakeAFile: when their file changes, all processes apply a limit, the log's level and the
+// sampling share without a signal. A setting that needs a restart is named, an invalid file changes nothing, and
+// every reload is counted.
 func TestTwoProcessesTakeAFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "gochat.yaml")
@@ -121,7 +121,8 @@ func TestTwoProcessesTakeAFile(t *testing.T) {
 	}
 }
 
-// TestAVolumeOfKubernetes: its files are links into a directory that is exchanged as a whole.
+// TestAVolumeOfKubernetes: files that are symbolic links into a directory are reloaded when the directory is
+// replaced as a whole, which is how Kubernetes changes a volume.
 func TestAVolumeOfKubernetes(t *testing.T) {
 	t.Parallel()
 	volume := t.TempDir()
@@ -143,7 +144,7 @@ func TestAVolumeOfKubernetes(t *testing.T) {
 	require.Eventually(t, func() bool { return in.status(t, 101) == http.StatusOK }, ending, 20*time.Millisecond, "%s", in.stderr.String())
 }
 
-// TestASteppedLevelStays while other settings change, until the configuration is asked for.
+// TestASteppedLevelStays: a level of SIGUSR1 stays while other settings change, until SIGHUP.
 func TestASteppedLevelStays(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "gochat.yaml")
@@ -159,8 +160,8 @@ func TestASteppedLevelStays(t *testing.T) {
 	in.waitFor(t, &in.stderr, `"to": "info"`)
 }
 
-// TestTwoProcessesTakeEtcd: as with a file, for all processes that share an etcd; what is in a
-// process's own environment or flags wins there, and is said to.
+// TestTwoProcessesTakeEtcd: all processes apply changes at etcd. A process whose environment or flags set
+// the same setting keeps its value and logs that.
 func TestTwoProcessesTakeEtcd(t *testing.T) {
 	t.Parallel()
 	endpoints := os.Getenv("GOCHAT_TEST_ETCD_ENDPOINTS")

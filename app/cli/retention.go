@@ -26,7 +26,7 @@ retention.world say for conversations of that kind. A conversation may have a ti
 All of them work on the database; the server may run meanwhile, and the janitor does it within
 retention.interval. What has expired does not come back, whatever is set later.`
 
-// forever is how people write that nothing expires.
+// forever is the word for a retention without an end.
 const forever = "forever"
 
 func retentionCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
@@ -35,7 +35,7 @@ func retentionCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return root
 }
 
-// withRetention lets work work on a store that knows how long messages are kept.
+// withRetention calls work with the store, once its schema has the columns of retention.
 func withRetention(cmd *cobra.Command, cfg *app.Config, work func(context.Context, *sqlstore.Store) error) error {
 	return withStore(cmd, cfg, false, func(d *db.DB) error {
 		if err := sqlstore.CheckMigrated(cmd.Context(), d); err != nil {
@@ -45,7 +45,7 @@ func withRetention(cmd *cobra.Command, cfg *app.Config, work func(context.Contex
 	})
 }
 
-// ofKind is what the settings say of a kind of conversation.
+// ofKind returns the configured retention of a kind of conversation; 0 is for ever.
 func ofKind(cfg *app.Config, kind store.Type) time.Duration {
 	return store.Keep{Single: cfg.Retention.Single, Group: cfg.Retention.Group, World: cfg.Retention.World}.Of(kind)
 }

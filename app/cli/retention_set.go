@@ -12,7 +12,7 @@ import (
 	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
-// keepTime reads a time of the command line.
+// keepTime parses a retention: a duration of at least 1 s, or "forever", which is 0.
 func keepTime(text string) (time.Duration, error) {
 	if text == forever {
 		return 0, nil

@@ -14,7 +14,7 @@ import (
 	"github.com/gochat/gochat/repo/store/sqlstore"
 )
 
-// overridesListed bounds a list.
+// overridesListed bounds the list of conversations with a retention of their own.
 const overridesListed = 1000
 
 func retentionShow(cfg *app.Config, stdout io.Writer) *cobra.Command {

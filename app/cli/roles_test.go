@@ -10,8 +10,8 @@ import (
 	"github.com/gochat/gochat/app"
 )
 
-// TestWhichRolesMayRunTogether: a part that is embedded is in one process, and
-// one that is elsewhere is found through the registry.
+// TestWhichRolesMayRunTogether: an embedded part works in one process only, and roles
+// of other processes are found through the registry only.
 func TestWhichRolesMayRunTogether(t *testing.T) {
 	for name, c := range map[string]struct {
 		roles    string
@@ -56,7 +56,8 @@ func TestWhichRolesMayRunTogether(t *testing.T) {
 	}
 }
 
-// TestRolesNeedWhatTheyShare with others of their kind; a process that is everything makes it itself.
+// TestRolesNeedWhatTheyShare: a process without all roles needs the keys and servers that the replicas of its roles
+// share; a process with all roles makes its own.
 func TestRolesNeedWhatTheyShare(t *testing.T) {
 	for roles, want := range map[string]string{"all": "", "logic": "GOCHAT_AUTH_KEYS", "repo": "GOCHAT_KV_ADDRS", "message": ""} {
 		names, err := app.ParseRoles([]string{roles})

@@ -12,7 +12,7 @@ import (
 	"github.com/gochat/gochat/infra/conf"
 )
 
-// usageError is a mistake on the command line.
+// usageError is a mistake on the command line; it ends the program with exit code 2.
 type usageError struct{ error }
 
 const longHelp = `GoChat is an instant-messaging backend.
@@ -95,8 +95,8 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	return root
 }
 
-// family is a command that does nothing by itself: those below it do. words are what may be
-// typed, for whoever types none of them.
+// family returns a command that only groups subcommands. Called without one, it is a usageError that lists them
+// by words.
 func family(use, short, long, words string) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
@@ -104,8 +104,8 @@ func family(use, short, long, words string) *cobra.Command {
 	}
 }
 
-// hideAllBut keeps the help to what a first user needs; "gochat config" lists
-// the rest.
+// hideAllBut hides all flags of settings from the help, except for those that a first
+// user needs; "gochat config" lists all.
 func hideAllBut(cmd *cobra.Command, shown ...string) {
 	for _, k := range conf.Keys(app.EnvPrefix, app.DefaultConfig()) {
 		f := cmd.PersistentFlags().Lookup(k.Flag)

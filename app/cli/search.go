@@ -31,7 +31,7 @@ func searchCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return root
 }
 
-// reindex goes through all messages, in steps that each leave the database to others.
+// reindex indexes all messages in steps, each in its own transaction, so that servers can write in between.
 func reindex(ctx context.Context, d *db.DB, w io.Writer) error {
 	const step, often = 64, 100
 	if err := sqlstore.CheckMigrated(ctx, d); err != nil {

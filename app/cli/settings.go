@@ -9,7 +9,7 @@ import (
 	"github.com/gochat/gochat/infra/conf"
 )
 
-// sources are where this command line's settings come from, without etcd.
+// sources returns the sources of this command's settings, except for etcd.
 func sources(cmd *cobra.Command) (conf.Source, error) {
 	file, err := cmd.Flags().GetString("config")
 	if err != nil {
@@ -27,7 +27,7 @@ func loadConfig(cmd *cobra.Command, cfg *app.Config) (*conf.Loaded, error) {
 	return app.Load(cmd.Context(), src, cfg)
 }
 
-// loadLocal leaves etcd out.
+// loadLocal reads the settings from all sources except for etcd.
 func loadLocal(cmd *cobra.Command, cfg *app.Config) (*conf.Loaded, error) {
 	src, err := sources(cmd)
 	if err != nil {

@@ -20,7 +20,7 @@ func TestEverySettingIsDescribed(t *testing.T) {
 	require.NoError(t, conf.Check(app.DefaultConfig(), app.Settings))
 }
 
-// TestAWorkerTakesTheLongestRun: a setting that is within its range is no reason for a start to fail.
+// TestAWorkerTakesTheLongestRun: the greatest router.run that its range allows does not make a start fail.
 func TestAWorkerTakesTheLongestRun(t *testing.T) {
 	for _, s := range app.Settings {
 		if s.Path == "router.run" {
@@ -29,9 +29,9 @@ func TestAWorkerTakesTheLongestRun(t *testing.T) {
 	}
 }
 
-// TestSettingsOutOfRange: a number below or above its range ends the start with a
-// sentence that names the setting, for every setting that is a number. One that is
-// within it means what "gochat config" prints.
+// TestSettingsOutOfRange: for every setting that is a number, a value below or above the
+// range ends the start with an error that names the setting, and a value within the range
+// is printed by "gochat config" as it was given.
 func TestSettingsOutOfRange(t *testing.T) {
 	step := func(v any, by int) string {
 		switch v := v.(type) {

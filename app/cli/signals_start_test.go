@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSignalsDuringTheStart: a start may take minutes, and the signals that a running process
-// follows do not end one that has not come so far.
+// TestSignalsDuringTheStart: SIGHUP and SIGUSR1 do not end a process that is still starting.
 func TestSignalsDuringTheStart(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once

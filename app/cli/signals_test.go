@@ -23,17 +23,17 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// asProgram makes this test binary the program itself.
+// asProgram is the environment variable that makes this test binary run as gochat.
 const asProgram = "GOCHAT_TEST_AS_PROGRAM"
 
-// program is gochat as a process of its own, whose signals are not ours.
+// program is gochat as a process of its own, which can be sent signals.
 type program struct {
 	cmd            *exec.Cmd
 	stdout, stderr syncBuffer
 	done           chan error
 }
 
-// ending is an end for a test that fails; nothing waits for it.
+// ending bounds every wait of these tests; only a test that fails takes so long.
 const ending = time.Minute
 
 func launch(t *testing.T, args ...string) *program {
@@ -130,15 +130,15 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	}
 }
 
-// TestStopHasTimeForEachPart: what an operator sets is what a stop may take.
+// TestStopHasTimeForEachPart: StopTimeout covers the configured drain timeouts of all parts.
 func TestStopHasTimeForEachPart(t *testing.T) {
 	cfg := app.DefaultConfig()
 	cfg.Gateway.DrainTimeout, cfg.Router.DrainTimeout, cfg.RPC.DrainTimeout = 5*time.Minute, time.Minute, 2*time.Minute
 	assert.Greater(t, cfg.StopTimeout(), 8*time.Minute)
 }
 
-// TestConfigurationIsReadAgain: at SIGHUP what can change does, what cannot is named, and
-// a file that makes no sense changes nothing.
+// TestConfigurationIsReadAgain: SIGHUP applies the settings that need no restart and names the
+// others; an invalid file changes nothing.
 func TestConfigurationIsReadAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -159,7 +159,7 @@ func TestConfigurationIsReadAgain(t *testing.T) {
 	assert.NotContains(t, p.stderr.String(), `"to": "error"`)
 }
 
-// TestLogLevelSteps: each SIGUSR1 tells more, and after the last step the least.
+// TestLogLevelSteps: each SIGUSR1 makes the log more verbose, and after the most verbose level comes the least.
 func TestLogLevelSteps(t *testing.T) {
 	t.Parallel()
 	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0")

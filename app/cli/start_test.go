@@ -37,7 +37,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// booted runs the program until stop is called and returns its exit code then.
+// booted is a program that runs in the test's process until stop, which returns the exit code.
 type booted struct {
 	stdout, stderr syncBuffer
 	cancel         context.CancelFunc
@@ -67,7 +67,7 @@ func (b *booted) waitFor(t *testing.T, text string) {
 		"stderr: %s", b.stderr.String())
 }
 
-// snapshot is every file under dir with its content.
+// snapshot returns the content of every file under dir, by path.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -92,8 +92,8 @@ func TestStartSaysWhereItIs(t *testing.T) {
 	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 }
 
-// TestStartErrors: what is wrong at a start is one sentence and exit code 1, and
-// nothing is changed.
+// TestStartErrors: a start that fails prints one sentence, exits with code 1 and changes
+// no file.
 func TestStartErrors(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
 	b := boot(t, "--data-dir", whole, "--gateway-listen", "127.0.0.1:0")
@@ -105,7 +105,7 @@ func TestStartErrors(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = ln.Close() }()
 
-	// Nobody has listened there since it was closed.
+	// The listener at this address was closed, so the port is free.
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	nobody := free.Addr().String()

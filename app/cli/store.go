@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/repo/backup"
 )
 
-// stopped lets run work on a store that no running process has: of an embedded one the data directory is
-// taken, as a start does.
+// stopped wraps run so that no gochat runs on the store meanwhile: it locks the data directory of an embedded
+// store, and fails when a process has it. Of a MySQL store it cannot tell.
 func stopped(cfg *app.Config, run func(context.Context, *db.DB) error) func(context.Context, *db.DB) error {
 	return func(ctx context.Context, d *db.DB) (err error) {
 		if cfg.DB.Driver != db.MySQL {
@@ -29,8 +29,8 @@ func stopped(cfg *app.Config, run func(context.Context, *db.DB) error) func(cont
 	}
 }
 
-// withStore loads the configuration and lets work work on the store, which has to be
-// there unless it may be made anew.
+// withStore loads the configuration, opens the database and calls work with it. An embedded
+// database that does not exist is an error unless fresh is true. Errors are those of app.Explain.
 func withStore(cmd *cobra.Command, cfg *app.Config, fresh bool, work func(*db.DB) error) (err error) {
 	if _, err := loadConfig(cmd, cfg); err != nil {
 		return err
@@ -39,7 +39,7 @@ func withStore(cmd *cobra.Command, cfg *app.Config, fresh bool, work func(*db.DB
 	if c.Driver != db.MySQL {
 		c.Path = cfg.DBPath(cfg.DataDir)
 		if err := backup.Cut(cfg.DataDir); err != nil {
-			return err // before a database is opened that is neither the old one nor the new
+			return err // the database may be neither that before the restore nor that of the backup
 		}
 		if _, err := os.Stat(c.Path); err != nil && !fresh {
 			return fmt.Errorf("there is no store at %s; name the data directory by --data-dir, or, for one on MySQL, the settings of a server by --config or GOCHAT_DB_DRIVER=mysql: %w", c.Path, app.Cause(err))

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// suites are the tests that need a server, by the variable that says where it is.
+// suites lists the environment variables without which tests that need a server are skipped.
 var suites = []struct{ variable, server string }{
 	{"GOCHAT_TEST_KAFKA_BROKERS", "Kafka"},
 	{"GOCHAT_TEST_MYSQL_DSN", "MariaDB"},
@@ -41,9 +41,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// tell writes where a person looks. `go test ./...` shows nothing that a package
-// prints whose tests pass, so it goes to the error output of the go command
-// itself, where the system lets us; without it -v shows the skips.
+// tell writes to the standard error of the go command, where the system allows that:
+// `go test ./...` hides the output of a package whose tests pass. Elsewhere it writes
+// to the standard error of the test, which -v shows.
 func tell(text string) {
 	if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", os.Getppid())); err == nil && strings.TrimSpace(string(comm)) == "go" {
 		if f, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/2", os.Getppid()), os.O_WRONLY|os.O_APPEND, 0); err == nil {

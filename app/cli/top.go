@@ -26,19 +26,19 @@ process that runs with the same settings on this machine. Ctrl-C ends it.
     gochat top --once             once, as plain text`
 
 const (
-	// topEvery is how often the picture is new, topTimeout what one may take, topLines how many
-	// lines of the log are in it.
+	// topEvery is the time between two pictures, topTimeout bounds the request for one, and topLines
+	// is the number of log lines in it.
 	topEvery   = time.Second
 	topTimeout = 5 * time.Second
 	topLines   = 8
-	// topMost is far more than a report has.
+	// topMost bounds the bytes that are read of an answer; a report is far smaller.
 	topMost = 4 << 20
 )
 
-// errNoStatus is an answer that is no report.
-var errNoStatus = errors.New("it does not tell its status")
+// errNoStatus is wrapped when an answer is no report.
+var errNoStatus = errors.New("the answer is not a status report")
 
-// top asks one process.
+// top asks one process for its status.
 type top struct {
 	url, token string
 	client     *http.Client
@@ -88,8 +88,8 @@ func newTop(cfg *app.Config, url, tokenFile string) (*top, error) {
 	return t, nil
 }
 
-// watch shows a new picture in place of the last one until ctx is done. A process that does not
-// answer for a while is asked again.
+// watch replaces the picture every second until ctx is done. An error is shown as the picture, and
+// the process is asked again.
 func (t *top) watch(ctx context.Context, stdout io.Writer) error {
 	const home, below = "\x1b[H", "\x1b[J"
 	ticker := time.NewTicker(topEvery)
@@ -98,13 +98,13 @@ func (t *top) watch(ctx context.Context, stdout io.Writer) error {
 		var picture strings.Builder
 		err := t.show(ctx, &picture)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was ended
+			return nil //nolint:nilerr // the user ended it
 		}
 		if err != nil {
 			picture.Reset()
 			fmt.Fprintf(&picture, "%s: %v\n", t.url, err)
 		}
-		text := strings.ReplaceAll(picture.String(), "\n", "\x1b[K\n") // the rest of each old line goes
+		text := strings.ReplaceAll(picture.String(), "\n", "\x1b[K\n") // clears the rest of each old line
 		if _, err := io.WriteString(stdout, home+text+below); err != nil {
 			return fmt.Errorf("print the status: %w", err)
 		}
@@ -116,7 +116,7 @@ func (t *top) watch(ctx context.Context, stdout io.Writer) error {
 	}
 }
 
-// show prints the report.
+// show asks for a report and prints it.
 func (t *top) show(ctx context.Context, stdout io.Writer) error {
 	r, err := t.ask(ctx)
 	if err != nil {

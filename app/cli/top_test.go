@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTopShowsWhoRunsHere: a process without settings tells where its status is, and top finds it.
+// TestTopShowsWhoRunsHere: a process with default settings prints the URL of its status page, and top finds it.
 func TestTopShowsWhoRunsHere(t *testing.T) {
 	b := boot(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0")
 	b.waitFor(t, "/status (or: gochat top)")
@@ -34,8 +34,8 @@ func TestTopShowsWhoRunsHere(t *testing.T) {
 	assert.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
 }
 
-// TestTopNeedsTheTokenElsewhere: on an address that others reach, the page asks and the figures are
-// for who has the token.
+// TestTopNeedsTheTokenElsewhere: on an address that is not loopback the page asks for the token, and without
+// the token there are no figures.
 func TestTopNeedsTheTokenElsewhere(t *testing.T) {
 	const token = "a-token-of-enough-bytes"
 	t.Setenv("GOCHAT_OPS_TOKEN", token)
@@ -62,7 +62,7 @@ func TestTopNeedsTheTokenElsewhere(t *testing.T) {
 	assert.NotContains(t, b.stderr.String()+stdout.String(), token)
 }
 
-// TestTopSteersNoTerminal: what another server answers does not reach the terminal as it is.
+// TestTopSteersNoTerminal: control characters in the answer of another server do not reach the terminal.
 func TestTopSteersNoTerminal(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusTeapot)

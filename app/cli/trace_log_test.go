@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLogsCarryTheTraceThatTheClientSaw: also where traces are not kept, and in the
-// workers, whose retries say why.
+// TestLogsCarryTheTraceThatTheClientSaw: log lines have the trace id of the answer, also when
+// the trace is not sampled, and also in workers, whose retries log the cause.
 func TestLogsCarryTheTraceThatTheClientSaw(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -24,7 +24,7 @@ func TestLogsCarryTheTraceThatTheClientSaw(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, `^[0-9a-f]{32}$`, id)
 	for _, what := range []string{"retrying a run", "a run failed", "an HTTP request failed", "a call failed"} {
-		// Not the first line that says so: a registration may have had to be tried again.
+		// The first such line may be of another request: a registration may have been retried.
 		line := regexp.MustCompile(`(?m)^.*` + what + `.*"trace_id": "` + id + `".*$`)
 		require.Eventually(t, func() bool { return line.MatchString(p.stderr.String()) }, ending, 5*time.Millisecond,
 			"%s with the trace that the client saw: %s", what, p.stderr.String())

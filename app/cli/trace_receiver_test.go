@@ -19,10 +19,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// tickOfTraces is how often it is looked for spans.
+// tickOfTraces is the time between two checks for new spans.
 const tickOfTraces = 20 * time.Millisecond
 
-// traceReceiver keeps the spans that it gets, over gRPC or HTTP.
+// traceReceiver collects the spans that it receives, over gRPC or HTTP.
 type traceReceiver struct {
 	collector.UnimplementedTraceServiceServer
 	mu       sync.Mutex
@@ -67,7 +67,7 @@ func (r *traceReceiver) all() []*otlp.Span {
 	return append([]*otlp.Span(nil), r.spans...)
 }
 
-// receive starts a receiver that speaks a protocol, and returns where it listens.
+// receive starts a receiver for a protocol (trace.protocol), and returns its address.
 func receive(t *testing.T, protocol string) (*traceReceiver, string) {
 	t.Helper()
 	r := &traceReceiver{services: map[string]bool{}}

@@ -53,7 +53,7 @@ func await(t *testing.T, socket *websocket.Conn, typ string) {
 	}
 }
 
-// way is how a span came about: the names from the root to it.
+// way returns the names of the spans from the root to a span.
 func way(spans []*otlp.Span, of *otlp.Span) string {
 	names := []string{of.GetName()}
 	for len(of.GetParentSpanId()) > 0 {
@@ -71,8 +71,8 @@ func way(spans []*otlp.Span, of *otlp.Span) string {
 	return strings.Join(names, " > ")
 }
 
-// TestOneTraceFromTheSendersFrameToTheReceivers: through the queue, every stage, calls, the
-// database, the outbox and, where one is named, Redis.
+// TestOneTraceFromTheSendersFrameToTheReceivers: one trace has spans of the queue, every stage, calls,
+// the database, the outbox and, if the tests have one, Redis.
 func TestOneTraceFromTheSendersFrameToTheReceivers(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
 	redis := os.Getenv("GOCHAT_TEST_REDIS_ADDR")
@@ -132,7 +132,7 @@ func TestOneTraceFromTheSendersFrameToTheReceivers(t *testing.T) {
 	}
 }
 
-// TestFailuresAreTracedWhateverTheShare: and what goes well is not.
+// TestFailuresAreTracedWhateverTheShare: with a sampling of 0, failures are traced and successes are not.
 func TestFailuresAreTracedWhateverTheShare(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
 	got, address := receive(t, "grpc")
@@ -155,7 +155,7 @@ func TestFailuresAreTracedWhateverTheShare(t *testing.T) {
 		return names["POST /api/messages"] && names["send-message"] && names["process im-upstream-topic"]
 	}, ending, tickOfTraces)
 	unlock()
-	// A registration may have failed, too, and have been tried again.
+	// A registration may also have failed and have been retried, which makes another trace.
 	failed, names := map[string]bool{}, map[string]string{}
 	for _, s := range got.all() {
 		id := hex.EncodeToString(s.GetTraceId())

@@ -14,7 +14,7 @@ import (
 	"github.com/gochat/gochat/repo/verify"
 )
 
-// errNotWhole ends verify with exit code 1 after its report.
+// errNotWhole makes verify end with exit code 1 after its report of violations.
 var errNotWhole = errors.New("the store is not whole")
 
 func verifyCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {

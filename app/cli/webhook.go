@@ -32,7 +32,7 @@ func webhookCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return root
 }
 
-// withHooks lets work work on a store that has hooks.
+// withHooks calls work with the store, once its schema has the tables of hooks.
 func withHooks(cmd *cobra.Command, cfg *app.Config, work func(context.Context, *sqlstore.Store) error) error {
 	return withStore(cmd, cfg, false, func(d *db.DB) error {
 		if err := sqlstore.CheckMigrated(cmd.Context(), d); err != nil {

@@ -32,7 +32,7 @@ func webhookList(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	}
 }
 
-// printHooks lists the hooks of the configuration and those of the database.
+// printHooks prints the configured hooks, and those that only the database knows.
 func printHooks(w io.Writer, cfg webhook.Config, stats []store.HookStat, now time.Time) error {
 	names := cfg.Names()
 	known := map[string]store.HookStat{}
@@ -73,7 +73,7 @@ func printHooks(w io.Writer, cfg webhook.Config, stats []store.HookStat, now tim
 	return nil
 }
 
-// ago prints how long ago a time in Unix milliseconds was.
+// ago formats how long ago a time in Unix milliseconds was; 0 is "-".
 func ago(now time.Time, at int64) string {
 	if at == 0 {
 		return "-"

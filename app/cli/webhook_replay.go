@@ -90,7 +90,7 @@ func runReplay(ctx context.Context, s *sqlstore.Store, r store.Replay, q questio
 
 func explainHook(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("%w; \"gochat webhook list\" names the hooks that were started, and a conversation is one that has messages", err)
+		return fmt.Errorf("%w; \"gochat webhook list\" names the hooks that were started, and a conversation must have messages", err)
 	}
 	return err
 }

@@ -24,7 +24,7 @@ import (
 
 const hookSecret = "0123456789abcdef0123456789abcdef"
 
-// inbox is a receiver.
+// inbox is a webhook receiver that keeps what it gets.
 type inbox struct {
 	mu       sync.Mutex
 	contents []string
@@ -63,7 +63,7 @@ func (i *inbox) set(status int) {
 	i.status = status
 }
 
-// hooked is a whole server with a hook, and commands beside it.
+// hooked is a server with a hook, and the commands that are run beside it.
 type hooked struct {
 	t         *testing.T
 	boot      *booted
@@ -126,13 +126,13 @@ func (h *hooked) say(n int) {
 	}, &struct{}{})
 }
 
-// waitFor waits until the receiver has these contents.
+// waitFor waits until the receiver has messages with these contents.
 func (h *hooked) waitFor(want string) {
 	h.t.Helper()
 	require.Eventually(h.t, func() bool { return h.in.got() == want }, ending, 10*time.Millisecond, "%s instead of %s", h.in.got(), want)
 }
 
-// webhook runs a command and returns what it said.
+// webhook runs a "gochat webhook" command and returns its output.
 func (h *hooked) webhook(stdin string, args ...string) (said string, err error) {
 	var out bytes.Buffer
 	root := newCommand(&out, &out)
@@ -144,7 +144,7 @@ func (h *hooked) webhook(stdin string, args ...string) (said string, err error) 
 	return out.String(), nil
 }
 
-// works and fails run a command that has to, and that has to say something.
+// works and fails run a command that has to succeed or fail, and whose output has to contain a text.
 func (h *hooked) works(stdin, says string, args ...string) {
 	h.t.Helper()
 	said, err := h.webhook(stdin, args...)
@@ -169,7 +169,7 @@ func TestWebhooksOfAWholeServer(t *testing.T) {
 	h.waitFor("0,1,2")
 
 	h.works("", "thank you", "test", "crm")
-	h.fails("2 messages of 1 conversations", "replay", "crm", "--conversation", "world", "--from-seq", "2") // nobody said yes
+	h.fails("2 messages of 1 conversations", "replay", "crm", "--conversation", "world", "--from-seq", "2") // without --yes
 	h.works("y\n", "moved back", "replay", "crm", "--conversation", "world", "--from-seq", "2")
 	h.waitFor("0,1,2,1,2")
 	h.works("", "moved back", "replay", "crm", "--since", "1h", "--yes")
@@ -258,7 +258,8 @@ func TestWebhookList(t *testing.T) {
 	assert.Contains(t, lines[3], "(not configured)")
 }
 
-// TestOnlyTheFeedNeedsSecretsOfReceivers: processes may share a file of settings.
+// TestOnlyTheFeedNeedsSecretsOfReceivers: roles other than feed start with hooks that have no secrets, since all
+// processes may share one file of settings.
 func TestOnlyTheFeedNeedsSecretsOfReceivers(t *testing.T) {
 	cfg := app.DefaultConfig()
 	cfg.Webhook.Hooks["crm"] = "https://crm.example.org"

@@ -14,29 +14,29 @@ import (
 )
 
 const (
-	// freshFor is for how long an answer about all processes is given again, so that many who look
-	// cost the processes no more than one does.
+	// freshFor is how long the answers of all processes are reused, so that many viewers cost the
+	// processes no more than one.
 	freshFor = 3 * time.Second
-	// peerTimeout bounds asking one process, allTimeout asking all; peersAtOnce is how many are asked
-	// at the same time, and peerMost far more bytes than a report has.
+	// peerTimeout bounds a request to one process, allTimeout those to all; peersAtOnce bounds the
+	// requests at the same time, and peerMost the bytes that are read of an answer.
 	peerTimeout = time.Second
 	allTimeout  = 3 * time.Second
 	peersAtOnce = 64
 	peerMost    = 1 << 20
-	// clusterErrors is how many lines of all logs are shown.
+	// clusterErrors is the number of log lines, of all processes together, that are shown.
 	clusterErrors = 30
 )
 
-// What a peer's State says beside ok, degraded and down.
+// Values of Peer.State beside ok, degraded and down.
 const (
-	StateSilent  = "no answer"    // nobody answers at its address
-	StateRefuses = "does not say" // it asks for a token that this process does not have, or is older than this page
+	StateSilent  = "no answer"    // the process did not answer within 1 s
+	StateRefuses = "does not say" // the process refused this process's token, or is too old to have the page
 )
 
-// errRefuses is an answer that is no report.
-var errRefuses = errors.New("it does not tell its status")
+// errRefuses is wrapped when an answer is no report.
+var errRefuses = errors.New("the answer is not a status report")
 
-// Everywhere asks all processes how they are. Several goroutines may use one.
+// Everywhere asks all processes for their reports. Safe for concurrent use.
 type Everywhere struct {
 	client *http.Client
 	token  string
@@ -47,21 +47,21 @@ type Everywhere struct {
 	all   *Cluster
 }
 
-// NewEverywhere asks with a token, if one is given.
+// NewEverywhere returns an Everywhere that sends token, unless it is empty, to every process.
 func NewEverywhere(token string) *Everywhere {
 	return &Everywhere{token: token, client: &http.Client{
-		// Processes are asked where they say they are: no proxy, and nowhere else.
+		// No proxy and no redirect may see the token: only the registered addresses are asked.
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// Close gives the connections up.
+// Close closes the idle connections.
 func (e *Everywhere) Close() { e.client.CloseIdleConnections() }
 
-// Fill adds how the processes of own are, and what they say together, to own, which is the report of one
-// of them. What is less than 3 s old is given again. It takes 3 s at most; who has not answered by then
-// counts as silent.
+// Fill asks the processes in own.Processes and sets their states there, and the sums in own.Cluster; own is the
+// report of this process. Answers less than 3 s old are reused. Fill takes 3 s at most, and a process without an
+// answer by then is StateSilent. It leaves own as it is when ctx ends before.
 func (e *Everywhere) Fill(ctx context.Context, own *Report) {
 	if len(own.Processes) == 0 {
 		return
@@ -80,7 +80,8 @@ func (e *Everywhere) Fill(ctx context.Context, own *Report) {
 	own.Processes, own.Cluster = slices.Clone(e.peers), e.all
 }
 
-// ask asks each process of own but own itself, and notes at each how it is.
+// ask asks all processes of own.Processes except for this one, and sets the state of each. A report that did not
+// come is nil.
 func (e *Everywhere) ask(ctx context.Context, own *Report) []*Report {
 	reports := make([]*Report, len(own.Processes))
 	var asking sync.WaitGroup
@@ -140,7 +141,7 @@ func (e *Everywhere) one(ctx context.Context, address string) (*Report, error) {
 	return &r, nil
 }
 
-// learn takes from a process's report what the list of all shows of it.
+// learn copies to p what the list of processes shows of a report.
 func (p *Peer) learn(r *Report) {
 	p.State, p.CPU, p.MemoryBytes, p.UptimeSeconds = r.State, r.Process.CPU, r.Process.MemoryBytes, &r.Process.UptimeSeconds
 	p.Rates, p.Leads = &r.Rates, r.Leads
@@ -149,7 +150,7 @@ func (p *Peer) learn(r *Report) {
 	}
 }
 
-// together adds up what processes report; one that did not is nil.
+// together adds up the reports of peers; the report of a process that did not answer is nil.
 func together(peers []Peer, reports []*Report) *Cluster {
 	c := &Cluster{Processes: len(peers), Lag: []Lag{}, Poisoned: []Poison{}, Errors: []Line{}}
 	poisoned := map[string]float64{}
@@ -184,7 +185,7 @@ func together(peers []Peer, reports []*Report) *Cluster {
 	return c
 }
 
-// plus adds what one has to a sum; nil is nothing.
+// plus returns sum + v, where nil means that there is no value.
 func plus(sum, v *float64) *float64 {
 	if v == nil {
 		return sum

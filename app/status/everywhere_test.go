@@ -14,7 +14,7 @@ import (
 	"github.com/gochat/gochat/app/status"
 )
 
-// process answers as one with a report does, to who has the token.
+// process serves a report at /status.json to requests with the token.
 func process(t *testing.T, asked *atomic.Int32, r status.Report) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -29,8 +29,8 @@ func process(t *testing.T, asked *atomic.Int32, r status.Report) string {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// TestEverywhere: one process tells of all, whoever is asked, and asks each no more often than
-// the answer stays fresh.
+// TestEverywhere: any process reports the state of all, and asks each of the others at most once
+// in freshFor.
 func TestEverywhere(t *testing.T) {
 	four, seven, ten, leads := 4.0, 7.0, 10.0, true
 	var asked atomic.Int32
@@ -86,7 +86,7 @@ func TestEverywhere(t *testing.T) {
 	assert.Zero(t, strangers.Load(), "a process does not ask itself")
 }
 
-// TestOneProcessIsNoCluster: where everything is in one, nobody is asked.
+// TestOneProcessIsNoCluster: with everything in one process, no other process is asked.
 func TestOneProcessIsNoCluster(t *testing.T) {
 	r := &status.Report{Process: status.Process{Name: "a"}}
 	status.NewEverywhere("").Fill(t.Context(), r)

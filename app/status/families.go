@@ -8,7 +8,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// families are metrics by name.
+// families are metric families by name.
 type families map[string]*dto.MetricFamily
 
 func byName(all []*dto.MetricFamily) families {
@@ -39,7 +39,7 @@ func matches(m *dto.Metric, labels []string) bool {
 }
 
 // sum adds up the values of the metrics of a name that have all labels; nil: there is none.
-// Histograms count by the sum of what they have seen.
+// The value of a histogram is the sum of its observations.
 func (f families) sum(name string, labels ...string) *float64 {
 	var total *float64
 	for _, m := range f[name].GetMetric() {
@@ -54,10 +54,10 @@ func (f families) sum(name string, labels ...string) *float64 {
 	return total
 }
 
-// buckets are a histogram's: how many observations were at most bound, by bound.
+// buckets maps the upper bound of each bucket to the number of observations that are at most that bound.
 type buckets map[float64]float64
 
-// histogram adds up those of a name that have all labels; nil: there is none.
+// histogram adds up the histograms of a name that have all labels; nil: there is none.
 func (f families) histogram(name string, labels ...string) buckets {
 	var out buckets
 	for _, m := range f[name].GetMetric() {
@@ -77,7 +77,7 @@ func (f families) histogram(name string, labels ...string) buckets {
 	return out
 }
 
-// values are the values of a label in a family, in order.
+// values returns the distinct values of a label in a family, sorted.
 func (f families) values(name, of string) []string {
 	var out []string
 	for _, m := range f[name].GetMetric() {
@@ -87,7 +87,7 @@ func (f families) values(name, of string) []string {
 	return slices.Compact(out)
 }
 
-// since is what was observed after an earlier look.
+// since returns the observations that came after earlier.
 func (b buckets) since(earlier buckets) buckets {
 	out := make(buckets, len(b))
 	for bound, n := range b {
@@ -96,7 +96,7 @@ func (b buckets) since(earlier buckets) buckets {
 	return out
 }
 
-// latency makes a Latency; nil for nil.
+// latency returns the quantiles as a Latency; nil for nil.
 func (b buckets) latency() *Latency {
 	if b == nil {
 		return nil
@@ -104,8 +104,8 @@ func (b buckets) latency() *Latency {
 	return &Latency{P50Seconds: b.quantile(0.5), P99Seconds: b.quantile(0.99), Count: b[math.Inf(1)]}
 }
 
-// quantile is the value that a share of observations is at most, taken to lie evenly in its bucket,
-// as Prometheus does. nil: there were no observations.
+// quantile estimates the value that a share of the observations does not exceed. Like Prometheus it takes
+// observations to be spread evenly over their bucket. nil: there were no observations.
 func (b buckets) quantile(share float64) *float64 {
 	total := b[math.Inf(1)]
 	if total == 0 {
@@ -120,7 +120,7 @@ func (b buckets) quantile(share float64) *float64 {
 	for _, bound := range bounds {
 		if b[bound] >= rank {
 			if math.IsInf(bound, 1) {
-				return &below // beyond the last bound: at least that much
+				return &below // above the last finite bound, which is the best known lower bound
 			}
 			within := b[bound] - count
 			if within > 0 {

@@ -10,19 +10,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Rates and latencies are of the last window; a look at the metrics is shared by all who ask within
-// lookEvery. Nobody looks while nobody asks, so the first answer after a pause waits for firstWait.
+// Rates and latencies are measured over the last window. Requests within lookEvery share one look at the metrics.
+// Looks are taken only when somebody asks, so the first request after a pause waits for firstWait between two.
 const (
 	window    = 10 * time.Second
 	lookEvery = 900 * time.Millisecond
 	firstWait = 500 * time.Millisecond
 )
 
-// The metrics that are shown, by what they are here.
+// Names of the metrics that a report is made of.
 const (
 	metricAccepted  = "gochat_gateway_upstream_batch_messages"
 	metricStored    = "gochat_repo_messages_total"
-	metricStores    = "gochat_repo_transaction_messages" // there from the start, where messages are stored
+	metricStores    = "gochat_repo_transaction_messages" // every process with the role repo has it from the start
 	metricFrames    = "gochat_gateway_frames_total"
 	metricToStored  = "gochat_pipeline_accepted_to_stored_seconds"
 	metricToWritten = "gochat_gateway_accepted_to_written_seconds"
@@ -35,7 +35,7 @@ const (
 	metricLease     = "gochat_registry_worker_id_lease_seconds"
 )
 
-// look is what the metrics were at a time.
+// look has the metrics of one moment.
 type look struct {
 	at  time.Time
 	all families
@@ -46,14 +46,14 @@ type Meter struct {
 	from prometheus.Gatherer
 
 	mu    sync.Mutex
-	looks []look // the newest last, the oldest about a window old
+	looks []look // sorted by age, the newest last; the oldest is about a window old
 }
 
-// NewMeter returns a meter of what a registry has.
+// NewMeter returns a Meter of the metrics that from gathers.
 func NewMeter(from prometheus.Gatherer) *Meter { return &Meter{from: from} }
 
-// Fill sets what metrics tell of in r. It waits for half a second when nobody has asked for a while,
-// and returns an error when ctx is done before.
+// Fill sets the fields of r that come from metrics. When nobody has asked for about 10 s it waits for half a second,
+// to measure rates. It returns an error when ctx is done before, or no metrics can be read.
 func (m *Meter) Fill(ctx context.Context, r *Report) error {
 	first, last, err := m.measure(ctx)
 	if err != nil {
@@ -98,7 +98,7 @@ func (m *Meter) Fill(ctx context.Context, r *Report) error {
 	return nil
 }
 
-// gauges sets what is as it is, without a window.
+// gauges sets the fields of r that are present values, not rates.
 func (f families) gauges(r *Report) {
 	r.Process.MemoryBytes = f.sum("process_resident_memory_bytes")
 	r.Process.Goroutines, r.Process.OpenFiles = f.sum("go_goroutines"), f.sum("process_open_fds")
@@ -126,7 +126,7 @@ func (m *Meter) measure(ctx context.Context) (first, last look, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	// The oldest but one is the beginning as long as it is a window old.
+	// Looks are kept one interval longer than the window, so that the oldest is about a window old.
 	m.looks = slices.DeleteFunc(m.looks, func(l look) bool { return now.Sub(l.at) > window+lookEvery })
 	if n := len(m.looks); n == 0 || now.Sub(m.looks[n-1].at) >= lookEvery {
 		if err := m.look(); err != nil {
@@ -153,6 +153,6 @@ func (m *Meter) look() error {
 	if len(all) == 0 && err != nil {
 		return fmt.Errorf("read the metrics: %w", err)
 	}
-	m.looks = append(m.looks, look{at: time.Now(), all: byName(all)}) // what could be read is shown
+	m.looks = append(m.looks, look{at: time.Now(), all: byName(all)}) // an error that left some metrics is ignored
 	return nil
 }

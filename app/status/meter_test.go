@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFiguresAreOfTheLastSeconds: rates and latencies are of the window, and what this process has
-// no part in is left out.
+// TestFiguresAreOfTheLastSeconds: rates and latencies are measured over the window, and values that do
+// not apply to this process are left out.
 func TestFiguresAreOfTheLastSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
@@ -78,7 +78,7 @@ func TestQuantile(t *testing.T) {
 	assert.Nil(t, buckets(nil).latency())
 }
 
-// TestTextForTerminals has what a report has, and nothing that steers a terminal.
+// TestTextForTerminals: the text has all values of the report, and no control characters.
 func TestTextForTerminals(t *testing.T) {
 	some, none := 12.5, 0.0
 	r := &Report{

@@ -15,14 +15,14 @@ import (
 //go:embed page
 var files embed.FS
 
-// page is the whole page, policy what a browser may do for it: nothing from elsewhere.
+// page is the whole status page. policy is its Content-Security-Policy, which allows nothing from other origins.
 var page, policy = build()
 
 func build() (page, policy string) {
 	read := func(name string) string {
 		text, err := files.ReadFile("page/" + name)
 		if err != nil {
-			panic(err) // it is in the program
+			panic(err) // the file is embedded
 		}
 		return string(text)
 	}
@@ -37,7 +37,7 @@ func build() (page, policy string) {
 	return page, policy
 }
 
-// Page answers with the page. There is nothing in it but the way to ask for the rest.
+// Page serves the status page. It holds no data of the process: its script gets them from /status.json.
 func Page(w http.ResponseWriter, _ *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -46,11 +46,11 @@ func Page(w http.ResponseWriter, _ *http.Request) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache")
-	_, _ = w.Write([]byte(page)) // who asked may be gone
+	_, _ = w.Write([]byte(page)) // fails only when the client is gone
 }
 
-// JSON answers with what report makes: of one process alone where the request asks for that
-// (?alone), else of all.
+// JSON serves the result of report as JSON, and 503 when report fails. alone is true for a request with ?alone,
+// which wants the status of this process only.
 func JSON(report func(ctx context.Context, alone bool) (*Report, error), log *zap.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		made, err := report(r.Context(), r.URL.Query().Has("alone"))
@@ -61,7 +61,7 @@ func JSON(report func(ctx context.Context, alone bool) (*Report, error), log *za
 		}
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(made); err != nil {
-			log.Debug("who asked for the status did not wait for the answer", zap.Error(err))
+			log.Debug("the client closed the connection before the status was written", zap.Error(err))
 		}
 	})
 }

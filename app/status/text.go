@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// Text is a report for terminals, at most so many lines of the log.
+// Text returns the report for terminals, with at most errors lines of the log.
 func (r *Report) Text(errors int) string {
 	var b strings.Builder
 	p := r.Process
@@ -42,7 +42,7 @@ func (r *Report) Text(errors int) string {
 	return b.String()
 }
 
-// everywhere is how all processes are: together, then each.
+// everywhere returns the sums of all processes, and then a line for each.
 func (r *Report) everywhere() string {
 	var b strings.Builder
 	c := r.Cluster
@@ -75,11 +75,11 @@ func (r *Report) figures(row func(string, ...any)) {
 		row("leads the chores: %t", *r.Leads)
 	}
 	if r.WorkerLeaseSeconds != nil {
-		row("lease of its id %.1f s", *r.WorkerLeaseSeconds)
+		row("worker id lease %.1f s", *r.WorkerLeaseSeconds)
 	}
 }
 
-// losses are what waits and what was given up.
+// losses prints the lag of consumer groups and the numbers of poisoned records.
 func losses(row func(string, ...any), lag []Lag, poisoned []Poison) {
 	for _, l := range lag {
 		row("lag of %s\tin %s\t%.0f", plain(l.Group), plain(l.Topic), l.Messages)
@@ -135,7 +135,7 @@ func fields(of map[string]string) string {
 	return strings.Join(all, "")
 }
 
-// plain takes what would steer a terminal out of a text.
+// plain removes control characters, which could steer the terminal.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

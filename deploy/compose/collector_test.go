@@ -24,7 +24,7 @@ type endpoint struct {
 	Endpoint string `yaml:"endpoint"`
 }
 
-// collector is what of collector.yaml is looked at.
+// collector has the parts of collector.yaml that are tested.
 type collector struct {
 	Receivers struct {
 		OTLP struct {
@@ -66,8 +66,8 @@ func readCollector(t *testing.T) (text string, c collector) {
 	return string(raw), c
 }
 
-// TestTracesGoThroughTheCollector: from GoChat, all of them, to the port that the collector listens on, by the
-// pipeline that chooses, to Jaeger.
+// TestTracesGoThroughTheCollector: GoChat sends all traces to the port on which the collector listens, and the
+// collector's sampling pipeline sends the kept ones to Jaeger.
 func TestTracesGoThroughTheCollector(t *testing.T) {
 	_, parsed := read(t)
 	_, c := readCollector(t)
@@ -101,7 +101,7 @@ func TestTracesGoThroughTheCollector(t *testing.T) {
 	assert.Contains(t, parsed.Services, host)
 }
 
-// TestPrometheusAsksTheCollector: at the port where it has its figures.
+// TestPrometheusAsksTheCollector: Prometheus scrapes the collector's metrics port.
 func TestPrometheusAsksTheCollector(t *testing.T) {
 	_, c := readCollector(t)
 	require.Len(t, c.Service.Telemetry.Metrics.Readers, 1)
@@ -112,7 +112,7 @@ func TestPrometheusAsksTheCollector(t *testing.T) {
 	assert.Contains(t, string(raw), "[collector:"+strconv.Itoa(figures.Port)+"]")
 }
 
-// TestCollectorIsTold: each variable of its file, whose defaults are those of compose.yaml, and no other.
+// TestCollectorIsTold: compose.yaml sets exactly the variables of collector.yaml, with the same defaults.
 func TestCollectorIsTold(t *testing.T) {
 	_, parsed := read(t)
 	text, _ := readCollector(t)
@@ -130,7 +130,7 @@ func TestCollectorIsTold(t *testing.T) {
 	assert.Equal(t, len(wants), strings.Count(text, "${"), "a variable without a default")
 }
 
-// TestCollectorThatIsTried is of the version that compose starts.
+// TestCollectorThatIsTried: the collector that CI builds and tries has the version of compose.yaml.
 func TestCollectorThatIsTried(t *testing.T) {
 	_, parsed := read(t)
 	_, version, found := strings.Cut(parsed.Services["collector"].Image, ":")

@@ -1,5 +1,5 @@
-// Package compose holds the compose file to what GoChat knows: a setting that was renamed or a
-// value that is refused is seen here, and not when somebody starts it.
+// Package compose checks the compose file against GoChat's settings, so that a renamed setting or a
+// value that is refused fails here, and not at a start.
 package compose
 
 import (
@@ -19,7 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// file is what of compose.yaml is looked at.
+// file has the parts of compose.yaml that are tested.
 type file struct {
 	Services map[string]service `yaml:"services"`
 }
@@ -52,13 +52,13 @@ func read(t *testing.T) (text string, parsed file) {
 	return string(raw), parsed
 }
 
-// variable is one that the person who starts it may set: ${NAME:-default}.
+// variable matches a variable that the operator may set: ${NAME:-default}.
 var variable = regexp.MustCompile(`\$\{(\w+):-([^}]*)\}`)
 
-// expand puts the defaults in.
+// expand replaces variables by their defaults.
 func expand(s string) string { return variable.ReplaceAllString(s, "$2") }
 
-// secrets makes the files of secrets.sh and returns their variables by file.
+// secrets runs secrets.sh and returns the variables of its files, by file.
 func secrets(t *testing.T) map[string][]string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "secrets")
@@ -81,7 +81,7 @@ func secrets(t *testing.T) map[string][]string {
 	return made
 }
 
-// imageEnvironment is what the image sets by itself.
+// imageEnvironment returns the environment variables that the image sets.
 func imageEnvironment(t *testing.T) []string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("..", "images", "Dockerfile"))
@@ -91,8 +91,8 @@ func imageEnvironment(t *testing.T) []string {
 	return found
 }
 
-// TestSettingsAreAccepted: every GOCHAT_… variable that a container gets, by the image, by
-// compose.yaml or by a file of secrets, names a setting, and GoChat takes all their values.
+// TestSettingsAreAccepted: every GOCHAT_… variable of a container, from the image, compose.yaml or a
+// file of secrets, names a setting, and GoChat accepts their values.
 func TestSettingsAreAccepted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
@@ -125,7 +125,7 @@ func TestSettingsAreAccepted(t *testing.T) {
 	}
 }
 
-// TestFilesAreThere: what is mounted from the repository and what secrets.sh makes for others.
+// TestFilesAreThere: the files that are mounted from the repository exist, and secrets.sh makes the others.
 func TestFilesAreThere(t *testing.T) {
 	made := secrets(t)
 	_, parsed := read(t)
@@ -160,7 +160,7 @@ func TestServicesAreBounded(t *testing.T) {
 	}
 }
 
-// TestVariablesAreListed: .env names each variable of compose.yaml, and no other.
+// TestVariablesAreListed: .env names exactly the variables of compose.yaml.
 func TestVariablesAreListed(t *testing.T) {
 	text, _ := read(t)
 	raw, err := os.ReadFile(".env")

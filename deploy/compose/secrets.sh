@@ -5,10 +5,10 @@ set -eu
 dir=${1:-$(dirname "$0")/secrets}
 umask 077
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
-# Whoever asks a process for its status, its profiles or its log's level shows it.
+# ops.token, which requests for the status, profiles and log level of a process need.
 operations() { echo "GOCHAT_OPS_TOKEN=$(random)" >"$1/ops.env"; }
 
-if [ -d "$dir" ] && [ ! -e "$dir/ops.env" ]; then # made before there was one
+if [ -d "$dir" ] && [ ! -e "$dir/ops.env" ]; then # the directory is older than ops.token
   operations "$dir"
   echo "made $dir/ops.env; the rest of $dir is kept"
   exit 0
@@ -30,8 +30,8 @@ cat >"$new/repo.env" <<TXT
 GOCHAT_DB_DSN=gochat:$mysql@tcp(mysql:3306)/gochat
 GOCHAT_KV_PASSWORD=$redis
 TXT
-# Tokens are signed with the active key and accepted with all of them: to change keys, add k2, make it
-# active, and take k1 away when its last token has expired.
+# Tokens are signed with the active key and accepted with any of the keys. To change keys, add k2, make
+# it active, and remove k1 when the last token signed with it has expired.
 cat >"$new/logic.env" <<TXT
 GOCHAT_AUTH_KEYS=k1=$(random)
 GOCHAT_AUTH_ACTIVE_KEY=k1

@@ -1,4 +1,4 @@
-// Package kubernetes_test holds the manifests for Kubernetes to what GoChat has.
+// Package kubernetes_test checks the manifests for Kubernetes against GoChat's settings and roles.
 package kubernetes_test
 
 import (
@@ -21,7 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// workload is what these tests read of a Deployment or a StatefulSet.
+// workload has the parts of a Deployment or a StatefulSet that are tested.
 type workload struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -39,7 +39,7 @@ type workload struct {
 	}
 }
 
-// program is gochat, built once for all tests.
+// program is the path of gochat, which is built once for all tests.
 var program string
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
@@ -61,7 +61,7 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
-// settings are what the program makes of a configuration file and an environment, by variable.
+// settings returns the values that the program prints for a configuration file and an environment, by variable.
 func settings(t *testing.T, file string, env ...string) map[string]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, "config", "--offline", "--config", file) // #nosec G204 -- built here
@@ -76,7 +76,7 @@ func settings(t *testing.T, file string, env ...string) map[string]string {
 	return found
 }
 
-// workloads reads those of one file.
+// workloads returns the workloads of one file.
 func workloads(t *testing.T, file string) (all []workload) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -96,8 +96,8 @@ func workloads(t *testing.T, file string) (all []workload) {
 	}
 }
 
-// TestPodsStartWithWhatTheyAreGiven: the program takes every configuration file that the manifests
-// have, strictly, and knows every variable and every role.
+// TestPodsStartWithWhatTheyAreGiven: the program accepts every configuration file of the manifests, and
+// knows every variable and every role in them.
 func TestPodsStartWithWhatTheyAreGiven(t *testing.T) {
 	help, err := exec.CommandContext(t.Context(), program, "--help").CombinedOutput() // #nosec G204 -- built here
 	require.NoError(t, err, string(help))
@@ -125,7 +125,7 @@ func TestPodsStartWithWhatTheyAreGiven(t *testing.T) {
 	}
 }
 
-// TestTheImageAgrees: what the image sets by its environment wins over the file, so it has to be the same.
+// TestTheImageAgrees: the environment of the image wins over the configuration file, so both must have the same values.
 func TestTheImageAgrees(t *testing.T) {
 	image, err := os.ReadFile(filepath.Join("..", "images", "Dockerfile"))
 	require.NoError(t, err)
@@ -140,10 +140,10 @@ func TestTheImageAgrees(t *testing.T) {
 	}
 }
 
-// variable is a setting's name in the environment.
+// variable matches a setting's name in the environment.
 var variable = regexp.MustCompile(`GOCHAT_[A-Z0-9_]+`)
 
-// TestEveryVariableIsASetting: in the chart, in values, examples and pages alike.
+// TestEveryVariableIsASetting: every GOCHAT_… name in the chart, values, examples and pages is a setting.
 func TestEveryVariableIsASetting(t *testing.T) {
 	known := settings(t, "kustomize/base/gochat.yaml")
 	seen := 0
@@ -164,8 +164,8 @@ func TestEveryVariableIsASetting(t *testing.T) {
 	assert.Positive(t, seen)
 }
 
-// TestNothingIsKilledInItsDrain: Kubernetes waits for as long as the program takes at most, which is
-// its three drains and five seconds, after what the pod waits before its stop.
+// TestNothingIsKilledInItsDrain: the grace period of a pod covers ops.drain_delay and the longest stop of
+// the program, which is the sum of its three drains and five seconds.
 func TestNothingIsKilledInItsDrain(t *testing.T) {
 	for file, manifests := range map[string]string{
 		"kustomize/base/gochat.yaml":     "kustomize/base/deployments.yaml",

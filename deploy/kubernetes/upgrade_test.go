@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestUpgradeGoesRoleByRole: each role keeps its image until its turn, in the order of
-// deploy/SERVERS.md; going back is in reverse, and the repo stays.
+// TestUpgradeGoesRoleByRole: roles get the new image in the order of deploy/SERVERS.md and keep the old one until
+// their turn. With --back the order is reversed, and repo keeps its image.
 func TestUpgradeGoesRoleByRole(t *testing.T) {
 	workers := []string{"logic", "fanout", "feed", "janitor"}
 	for name, c := range map[string]struct {
-		running map[string]string // beside 1.0.0
+		running map[string]string // roles that run another version than 1.0.0
 		args    []string
 		steps   [][]string // roles that get the tag in each call of helm, and keep it
 		end     string     // what image.tag is set to at the end
@@ -57,8 +57,8 @@ func TestUpgradeGoesRoleByRole(t *testing.T) {
 	}
 }
 
-// upgrade runs the script with a helm and a kubectl that only write down what they are asked, and
-// returns what each call of helm sets.
+// upgrade runs the script with a fake helm and kubectl that only record their arguments, and returns
+// the values that each call of helm sets.
 func upgrade(t *testing.T, running map[string]string, args ...string) (calls []map[string]string) {
 	t.Helper()
 	dir := t.TempDir()

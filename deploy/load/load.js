@@ -1,6 +1,6 @@
-// Pairs of people talk through a server that runs: each registers, logs in, opens a socket, writes,
-// gets what the other one writes, loses the socket, comes back and catches up. At the end the history
-// is read, and judges: what was acknowledged is there once, in order. README.md has the parameters.
+// Pairs of users send messages through a running server. Each pair registers, logs in, opens sockets,
+// sends and receives; the receiver's socket is closed again and again, reconnects and syncs. At the end
+// the history is checked: every acknowledged message is there once, in order. README.md has the parameters.
 
 import http from 'k6/http';
 import exec from 'k6/execution';
@@ -54,7 +54,7 @@ export const options = {
   summaryTrendStats: ['min', 'med', 'p(90)', 'p(99)', 'max'],
 };
 
-// call asks over HTTP. Who is told to come later does, as long as a person would.
+// call makes an HTTP call. It repeats a call that is answered 429 or 503, up to 20 times, after Retry-After.
 function call(method, path, token, body) {
   const headers = { 'Content-Type': 'application/json' };
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -69,7 +69,7 @@ function call(method, path, token, body) {
   }
 }
 
-// account makes a person, who logs in.
+// account registers a user and logs in.
 function account(name) {
   const username = `k6-${name}-${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`.slice(0, 32);
   const password = `${username}-secret`;
@@ -78,15 +78,15 @@ function account(name) {
   return { token, id: user.userId };
 }
 
-// Line is a socket that gives each awaited frame to who waits for it.
+// Line is a socket on which callers can await frames.
 class Line {
   constructor(token, onMessage) {
     this.waiting = new Map();
     this.onMessage = onMessage || (() => {});
     this.socket = new WebSocket(socketURL, null, { headers: { Authorization: `Bearer ${token}` } });
     this.socket.onmessage = (event) => this.take(JSON.parse(event.data));
-    // k6 now and then drops a frame that comes together with the upgrade, as hello does: a pong
-    // greets as well.
+    // k6 sometimes drops a frame that arrives together with the upgrade, such as hello: a pong counts as
+    // the greeting, too.
     this.socket.onopen = () => { this.pingEvery(10000); this.send('ping', {}); };
     this.socket.onclose = () => this.end();
     this.ended = new Promise((resolve) => { this.hasEnded = resolve; });
@@ -105,7 +105,7 @@ class Line {
     waiter.resolve(type === 'message-rejected' ? null : { at: Date.now(), data });
   }
 
-  // await resolves with the frame, or with null when it does not come.
+  // await resolves with the frame, or with null when it does not come in time.
   await(key) {
     return new Promise((resolve) => {
       if (this.over) { resolve(null); return; }
@@ -135,14 +135,14 @@ class Line {
   }
 }
 
-// Receiver is one who gets messages, by a socket or by asking, and notes what is wrong with them.
+// Receiver gets the messages of a conversation, by pushes and syncs, and counts duplicates and disorder.
 class Receiver {
   constructor(person, conversation) {
     Object.assign(this, { person, conversation, last: 0, got: new Set() });
   }
 
   async open() {
-    const pushed = new Set(); // what a sync has brought may be pushed as well, but once
+    const pushed = new Set(); // a message of a sync may be pushed as well, but only once on a socket
     this.line = new Line(this.person.token, (m) => {
       if (pushed.has(m.messageId)) duplicates.add(1);
       pushed.add(m.messageId);
@@ -158,7 +158,7 @@ class Receiver {
     this.last = Math.max(this.last, message.seqId);
   }
 
-  // catchUp asks for what came while nobody listened.
+  // catchUp syncs the messages that came while the socket was closed.
   catchUp() {
     for (let more = true; more;) {
       const began = Date.now();
@@ -173,7 +173,7 @@ class Receiver {
 
 const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-// write sends one message, and measures how it fares; to is the socket that shall get it, if one is open.
+// write sends one message and measures its latencies; to is the receiver's socket, or null when it is closed.
 async function write(from, to, conversation, temp, sent) {
   const began = Date.now();
   const answers = [from.await(`message-ack ${temp}`), from.await(`message-stored ${temp}`)];
@@ -187,7 +187,7 @@ async function write(from, to, conversation, temp, sent) {
   if (reached) delivered.add(reached.at - began);
 }
 
-// history reads everything, and returns how often each key is there.
+// history reads the whole conversation, and returns how often each tempMessageId is there.
 function history(token, conversation) {
   const found = new Map();
   let after = 0;
@@ -203,12 +203,12 @@ function history(token, conversation) {
   return found;
 }
 
-// judge compares what was promised with what is stored and what arrived.
+// judge compares the acknowledged messages with the history, and the history with the received messages.
 async function judge(token, conversation, sent, receiver) {
   const missing = (found) => [...sent].filter((temp) => !found.has(temp)).length;
   let found = history(token, conversation);
   for (let tries = 0; missing(found) > 0 && tries < patience; tries++) {
-    await wait(1000); // the broker has it, and the database not yet
+    await wait(1000); // an acknowledged message may still be in the queue
     found = history(token, conversation);
   }
   receiver.catchUp();
@@ -231,7 +231,7 @@ export async function pair() {
   const until = Date.now() + seconds * 1000;
   let again = Date.now() + reconnectEvery * 1000 * (0.5 + Math.random());
   for (let n = 1; Date.now() < until; n++) {
-    if (from.over || to.line.over) { // the server has closed them: it restarts, say
+    if (from.over || to.line.over) { // the server has closed a socket, as at a restart
       await wait(1000);
       if (from.over) from = new Line(sender.token);
       if ((await from.greeted) === null || (to.line.over && (await to.open()) === null)) continue;

@@ -1,4 +1,4 @@
-// Package local_test holds the scripts in this folder to what their help says.
+// Package local_test checks that the scripts in this folder do what their help says.
 package local_test
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// directory is where one test has its servers.
+// directory is the directory and the base port of one test's servers.
 type directory struct {
 	t    *testing.T
 	path string
@@ -31,7 +31,7 @@ func newDirectory(t *testing.T) directory {
 	if os.Getenv("GOCHAT_TEST_LOCAL") == "" {
 		t.Skip("set GOCHAT_TEST_LOCAL=1 to start and kill servers of deploy/local")
 	}
-	d := directory{t, filepath.Join(t.TempDir(), "a b"), freeBase(t)} // a blank must not matter
+	d := directory{t, filepath.Join(t.TempDir(), "a b"), freeBase(t)} // a blank in the path must do no harm
 	t.Cleanup(func() {
 		_, err := d.try("down", "--wipe")
 		assert.NoError(t, err)
@@ -39,8 +39,8 @@ func newDirectory(t *testing.T) directory {
 	return d
 }
 
-// freeBase returns a base port whose hundred nobody listens in, below those that
-// the system hands out, and outside of what other tests use.
+// freeBase returns a base port that is free together with the 99 above it, below the
+// ports of outgoing connections and apart from those of other tests.
 func freeBase(t *testing.T) int {
 	t.Helper()
 	for base := 25000; base >= 20000; base -= 100 {
@@ -72,7 +72,7 @@ func (d directory) do(args ...string) string {
 	return out
 }
 
-// refused runs a command that must fail and returns what it says.
+// refused runs a command that must fail and returns its output.
 func (d directory) refused(args ...string) string {
 	d.t.Helper()
 	out, err := d.try(args...)
@@ -80,7 +80,7 @@ func (d directory) refused(args ...string) string {
 	return out
 }
 
-// states returns what status says of each process.
+// states returns the state of each process in the output of status.
 func (d directory) states() map[string]string {
 	d.t.Helper()
 	states := map[string]string{}
@@ -178,7 +178,7 @@ func TestPortTaken(t *testing.T) {
 	assert.Equal(t, map[string]string{"stream": "running"}, d.states())
 }
 
-// A process number may have been given to somebody else since.
+// The PID in a pid file may have been given to another process since.
 func TestStrangerIsNotHurt(t *testing.T) {
 	d := newDirectory(t)
 	d.do("up", "redis")
@@ -253,7 +253,7 @@ func TestRefusals(t *testing.T) {
 	assert.Contains(t, d.refused("--base-port", strconv.Itoa(d.base+1), "status"), "was made with --base-port "+strconv.Itoa(d.base))
 }
 
-// Two at a time come to the same end as one after the other.
+// Two commands at the same time have the same result as one after the other.
 func TestUpAtTheSameTime(t *testing.T) {
 	d := newDirectory(t)
 	said := make(chan error, 4)

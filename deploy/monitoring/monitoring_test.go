@@ -1,5 +1,5 @@
-// Package monitoring_test holds dashboards, rules and the pages of alerts to each other and to what
-// the program measures.
+// Package monitoring_test compares dashboards, rules and the pages of alerts with each other and with
+// the metrics of the program.
 package monitoring_test
 
 import (
@@ -32,7 +32,7 @@ type rule struct {
 	Labels, Annotations      map[string]string
 }
 
-// rules are those of all files.
+// rules returns the rules of all files.
 func rules(t *testing.T) (all []rule) {
 	t.Helper()
 	files, err := filepath.Glob("rules/*.yaml")
@@ -50,7 +50,7 @@ func rules(t *testing.T) (all []rule) {
 	return all
 }
 
-// queries are those of dashboards and rules, by where they are.
+// queries returns the queries of dashboards and rules, by their places.
 func queries(t *testing.T) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
@@ -88,7 +88,7 @@ var (
 	series = regexp.MustCompile(`_(bucket|sum|count)$`)
 )
 
-// measured are the names that the program's source gives to metrics.
+// measured returns the names of metrics in the program's source.
 func measured(t *testing.T) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
@@ -121,8 +121,8 @@ func measured(t *testing.T) map[string]bool {
 	return out
 }
 
-// TestOnlyWhatIsMeasuredIsUsed: a metric that was renamed would leave an empty graph and an
-// alert that never fires.
+// TestOnlyWhatIsMeasuredIsUsed: queries use only metrics that the program has. A renamed metric would
+// leave an empty graph or an alert that never fires.
 func TestOnlyWhatIsMeasuredIsUsed(t *testing.T) {
 	t.Parallel()
 	known := measured(t)
@@ -148,8 +148,8 @@ func TestOnlyWhatIsMeasuredIsUsed(t *testing.T) {
 	}
 }
 
-// TestAlertsHavePages: who is called gets one sentence on what it is and the way to the page on
-// what to do.
+// TestAlertsHavePages: each alert has a summary of one sentence, and a link to its page in
+// docs/operations.
 func TestAlertsHavePages(t *testing.T) {
 	t.Parallel()
 	const pages = "docs/operations"
@@ -182,7 +182,7 @@ func TestAlertsHavePages(t *testing.T) {
 	}
 }
 
-// TestAlertsAreTested: promtool makes each fire.
+// TestAlertsAreTested: the tests for promtool make each alert fire.
 func TestAlertsAreTested(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("tests/*_test.yaml")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Nothing is started: whoever installs it says when. A service that runs goes on with the new program.
+# Starts nothing: the operator does that. A service that runs already is restarted with the new program.
 set -e
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The user whose the service and its files are, before these are unpacked.
+# Makes the user of the service before the files that belong to it are unpacked.
 set -e
 if ! getent group gochat >/dev/null; then groupadd --system gochat; fi
 if ! getent passwd gochat >/dev/null; then

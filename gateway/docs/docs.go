@@ -74,7 +74,7 @@ var closings = []closing{
 	{contracts.CloseTooSlow, contracts.CloseReasonTooSlow,
 		"The client read too slowly; its queue stayed full.", comesBack},
 	{contracts.CloseNoPing, contracts.CloseReasonNoPing,
-		"No ping came for 3 × pingInterval.", "Comes back, and pings."},
+		"Neither a ping nor another frame came for 3 × pingInterval.", "Comes back, and pings."},
 	{contracts.CloseFlooding, contracts.CloseReasonFlooding,
 		"The client sent far too many frames.", comesBack},
 	{contracts.CloseFrameTooLarge, contracts.CloseReasonTooLarge,

@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// exampleWidth is how long a line of an example may be, on a phone still.
+// exampleWidth is how many characters a line of an example may have, so that it fits on a phone.
 const exampleWidth = 60
 
 // text renders a value of the file as JSON, in the file's order and on one line where it

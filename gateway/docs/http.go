@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// openAPI is what of the file the page tells.
+// openAPI is the part of openapi.yaml that the page shows.
 type openAPI struct {
 	Info struct{ Version, Description string }
 	Tags []struct{ Name, Description string }

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// schema is what of a JSON schema the page tells.
+// schema is the part of a JSON schema that the page shows.
 type schema struct {
 	Ref         string    `yaml:"$ref"`
 	Type        types     `yaml:"type"`
@@ -157,7 +157,7 @@ func orElse(value *string) string {
 	return ", default " + *value
 }
 
-// bounds says what lies between two numbers; a lower bound that says nothing is left out.
+// bounds renders the range from low to high; without an upper bound it is empty.
 func bounds(low, high *int64, most, unit string) string {
 	switch {
 	case high == nil:

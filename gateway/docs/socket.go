@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// asyncAPI is what of the file the page tells.
+// asyncAPI is the part of asyncapi.yaml that the page shows.
 type asyncAPI struct {
 	Info       struct{ Description string }
 	Channels   map[string]channel

@@ -1,6 +1,5 @@
-// Package announce tells what a change of a group has to tell: its system message goes through
-// the pipeline like any other, which finds it stored and delivers it, and a group-event goes to
-// the members.
+// Package announce publishes the announcement of a change of a group: its system message goes through the
+// pipeline, which finds the message stored and delivers it, and fanout sends the group-event to the members.
 package announce
 
 import (
@@ -18,8 +17,8 @@ type Announcer struct{ out handlers.Outbox }
 // New returns an announcer.
 func New(out handlers.Outbox) *Announcer { return &Announcer{out: out} }
 
-// Announce returns once the queue has the announcement durably. One that is announced again is
-// delivered again, under the same numbers: clients drop what they have.
+// Announce returns once the queue has the announcement durably. To announce it again delivers it again, the
+// system message under the same number: clients drop what they have.
 func (a *Announcer) Announce(ctx context.Context, in *pb.Announcement) error {
 	task := &pb.FanoutTask{
 		GroupId: in.GetGroupId(), ConversationId: in.GetConversationId(), ExtraUserIds: in.GetFormerUserIds(),

@@ -64,7 +64,7 @@ func (s *Service) Login(ctx context.Context, in *pb.LoginRequest) (*pb.LoginResp
 	}
 	found, err := s.verify(ctx, in.GetUsername(), in.GetPassword())
 	if err != nil {
-		// Who was told nothing about the password has not guessed.
+		// The caller learned nothing about the password, so the attempt was no guess.
 		if !handlers.HasCode(err, contracts.CodeInvalidCredentials) {
 			s.throttle.undo(ctx, try)
 		}
@@ -126,7 +126,8 @@ func hashError(err error, doing string) error {
 	return contracts.NewError(code, "").WithCause(fmt.Errorf("%s: %w", doing, err))
 }
 
-// grant makes a token for a user of the store, whose tokens from before a moment are revoked.
+// grant makes a token for a user. Tokens issued before signedOutBefore, in Unix milliseconds, are revoked, so
+// the new one is dated no earlier.
 func (s *Service) grant(user *pb.User, signedOutBefore int64) (*pb.Grant, error) {
 	if user.GetUserId() <= 0 {
 		return nil, contracts.NewError(contracts.CodeInternal, "").WithCause(errors.New("make a token: the store named no user"))

@@ -196,7 +196,7 @@ func TestUnknownNameCostsWhatAWrongPasswordCosts(t *testing.T) {
 	if !strings.HasPrefix(stand, "hash of ") {
 		t.Errorf("an unknown name is compared with %q, which costs nothing", stand)
 	}
-	// The cause as well: it reaches logs, and who reads those may count names.
+	// The causes must be alike as well: logs have them, and whoever reads logs could tell which names exist.
 	if wrong.Error() != unknown.Error() || wrong.GRPCStatus().String() != unknown.GRPCStatus().String() {
 		t.Errorf("a wrong password gets %v, an unknown name %v", wrong, unknown)
 	}
@@ -245,7 +245,7 @@ func TestAnOutageIsNoGuess(t *testing.T) {
 		for range 10 * attempts {
 			wantCode(t, login("password"), contracts.CodeUnavailable)
 		}
-		// Slow failures as well: their time has passed when they come back.
+		// Slow failures give their attempts back as well, although a reservation's time has passed by then.
 		b.store.credentialsErr, b.store.slow = context.DeadlineExceeded, time.Millisecond
 		for range 10 * attempts {
 			wantCode(t, login("password"), contracts.CodeUnavailable)
@@ -254,7 +254,7 @@ func TestAnOutageIsNoGuess(t *testing.T) {
 		for range attempts - 1 {
 			wantCode(t, login("guessed2"), contracts.CodeInvalidCredentials)
 		}
-		wantCode(t, login("password"), contracts.CodeRateLimited) // nor is it a gift
+		wantCode(t, login("password"), contracts.CodeRateLimited) // failures do not add attempts either
 	})
 }
 

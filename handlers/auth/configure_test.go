@@ -9,8 +9,8 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// TestKeysRotateWithoutARestart: tokens of a key that stays are good, those of one that is gone are
-// not, and keys that make no sense change nothing.
+// TestKeysRotateWithoutARestart: tokens of a key that stays are accepted, those of a removed key are not, and
+// invalid keys change nothing.
 func TestKeysRotateWithoutARestart(t *testing.T) {
 	b := newBench(t)
 	old := b.ann(t).GetToken()

@@ -10,8 +10,8 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// TestTokensFromBeforeARevocation open no socket for the device, which need not have used
-// them; newer ones do.
+// TestTokensFromBeforeARevocation open no socket for the revoked device, even one that never used them; newer
+// tokens do.
 func TestTokensFromBeforeARevocation(t *testing.T) {
 	b := newBench(t)
 	token := b.ann(t).GetToken()
@@ -51,7 +51,7 @@ func TestTokensFromBeforeARevocation(t *testing.T) {
 	}
 }
 
-// TestTokensThatDoNotSayTheMillisecond count from the start of their second.
+// TestTokensThatDoNotSayTheMillisecond count as issued at the start of their second.
 func TestTokensThatDoNotSayTheMillisecond(t *testing.T) {
 	b := newBench(t)
 	second := time.Now().Add(-time.Minute).Unix()

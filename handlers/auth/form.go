@@ -6,10 +6,9 @@ import (
 	"github.com/gochat/gochat/handlers"
 )
 
-// forms checks what people fill in to register and to log in. A login takes a password
-// that is too short to register with for a wrong one, and names as long as the
-// contract has ever allowed: limits that were made narrower must not lock out
-// who was there before.
+// forms checks what people fill in to register and to log in. A login takes shorter and longer names and
+// passwords than a registration: limits that were made narrower must not lock out users who registered before,
+// and a password that is too short is just a wrong one.
 type forms struct{ register, login contracts.Limits }
 
 func newForms(limits contracts.Limits) forms {

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// Hasher hashes passwords. It is slow on purpose, and how slow must not hang on
-// the password. It is safe for concurrent use.
+// Hasher hashes passwords. Hashing is slow on purpose, and its time must not depend on the password. It is safe
+// for concurrent use.
 type Hasher interface {
 	// Hash returns a salted hash of a password of at most 72 bytes.
 	Hash(password string) (string, error)
 	// Matches reports whether hash is of password; an error means that hash is
-	// no hash.
+	// malformed.
 	Matches(hash, password string) (bool, error)
 }
 
@@ -82,7 +82,7 @@ func (p *hashPool) run(ctx context.Context, work func() error) error {
 		}
 	}
 	defer func() { <-p.slots }()
-	// Nobody waits for the answer any more: save the work.
+	// The caller has gone while it waited: save the work.
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("wait to hash a password: %w", err)
 	}

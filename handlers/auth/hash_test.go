@@ -70,7 +70,7 @@ func TestWhoGivesUpWaitingLeavesTheQueue(t *testing.T) {
 		b.pool.queue = 2
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		for range 3 { // each would find the queue full if the one before still stood in it
+		for range 3 { // a login that gave up must have left the queue, or the next one finds it full
 			_, err := b.Login(ctx, &pb.LoginRequest{Username: "ann", Password: "password"})
 			if wantCode(t, err, contracts.CodeUnavailable); errors.Is(err, errHashQueueFull) {
 				t.Error(err)

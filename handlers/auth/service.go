@@ -31,8 +31,8 @@ type Revocations interface {
 	CheckTokens(ctx context.Context, in *pb.CheckTokensRequest) (*pb.CheckTokensResponse, error)
 }
 
-// Devices knows which devices are revoked; it answers for a token in the same call, and
-// notes that the device uses the token.
+// Devices knows which devices are revoked. CheckDevice also says whether the token is revoked, and notes that
+// the device uses it.
 type Devices interface {
 	CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest) (*pb.CheckDeviceResponse, error)
 }
@@ -56,16 +56,16 @@ type Config struct {
 	HashWorkers int `mapstructure:"hash_workers"`
 	// HashQueue is how many more may wait; beyond it the answer is unavailable.
 	HashQueue int `mapstructure:"hash_queue"`
-	// LoginAttempts is how many wrong passwords an account takes from one address at
-	// once; they come back within LoginWindow.
+	// LoginAttempts is how many wrong passwords for one account one address may send at once. They become
+	// available again one by one, all of them within LoginWindow.
 	LoginAttempts int           `mapstructure:"login_attempts"`
 	LoginWindow   time.Duration `mapstructure:"login_window"`
-	// AccountAttempts is how many it takes at once from all addresses together that have
-	// not logged in to it lately; they come back within AccountWindow. From the others a
-	// guesser elsewhere keeps nobody out.
+	// AccountAttempts is how many wrong passwords for one account all unknown addresses together may send at
+	// once; they become available again within AccountWindow. An address that has logged in to the account
+	// within KnownFor is known and not counted here, so that a guesser elsewhere does not keep the owner out.
 	AccountAttempts int           `mapstructure:"account_attempts"`
 	AccountWindow   time.Duration `mapstructure:"account_window"`
-	// KnownFor is how long an address is remembered that has logged in.
+	// KnownFor is how long it is remembered that an address has logged in to an account.
 	KnownFor time.Duration `mapstructure:"known_for"`
 	// NotifyTimeout bounds the notification of sockets.
 	NotifyTimeout time.Duration `mapstructure:"notify_timeout"`
@@ -73,7 +73,7 @@ type Config struct {
 	Limits contracts.Limits `mapstructure:"-"`
 }
 
-// longest is how long attempts and addresses may be remembered.
+// longest bounds LoginWindow, AccountWindow and KnownFor.
 const longest = 366 * 24 * time.Hour
 
 // DefaultConfig returns the defaults; it has no keys.
@@ -101,7 +101,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate says what is wrong, naming the setting. Without keys it leaves them to New.
+// Validate says what is wrong, naming the setting. Whether there are keys at all is left to New.
 func (c Config) Validate() error {
 	positive := []struct {
 		name  string
@@ -131,7 +131,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("limits.password_min and limits.password_max are %d and %d bytes: they must be within 1 to %d",
 			c.Limits.PasswordMin, c.Limits.PasswordMax, bcryptMax)
 	}
-	// Nothing would fit: nobody could register, and no start would say why.
+	// With such limits no value is valid: nobody could register, and the start would not say why.
 	if l := c.Limits; l.PasswordMin > l.PasswordMax || l.UsernameMin < 1 || l.UsernameMin > l.UsernameMax || l.NicknameMax < 1 {
 		return fmt.Errorf("limits.password_*, limits.username_* and limits.nickname_max take passwords of %d to %d bytes, names of %d to %d and nicknames of 1 to %d characters: "+
 			"each must take something",
@@ -206,16 +206,16 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// rules are what may change while the service runs. They never change; others take their
-// place.
+// rules is the part of the configuration that may change while the service runs. A value never changes;
+// Configure replaces it as a whole.
 type rules struct {
 	keys          *keyring
 	forms         forms
 	notifyTimeout time.Duration
 }
 
-// Configure takes another configuration for all calls from now on: its keys, limits, attempts
-// and times, but not how passwords are hashed. An error changes nothing.
+// Configure replaces the configuration for all later calls: keys, limits, attempts and times, but not how
+// passwords are hashed. An error changes nothing.
 func (s *Service) Configure(cfg Config) error {
 	cfg = cfg.withDefaults()
 	keys, err := newKeyring(cfg.Keys, cfg.ActiveKey, cfg.TokenTTL)

@@ -11,10 +11,9 @@ import (
 	"github.com/gochat/gochat/handlers"
 )
 
-// Logout revokes a token, or every token that was issued to its user until now, and closes
-// the sockets that were opened with them. Errors: unauthenticated, unavailable. After an
-// error the call may be made again: the sockets of what is revoked already are closed once
-// more before the token is refused.
+// Logout revokes a token, or every token that was issued to its user until now, and closes the sockets that
+// were opened with them. Errors: unauthenticated, unavailable. The call may be repeated after an error: of a
+// token that is revoked already, the sockets are closed once more, and the answer is unauthenticated.
 func (s *Service) Logout(ctx context.Context, in *pb.LogoutRequest) (*pb.LogoutResponse, error) {
 	tok, err := s.parse(ctx, in.GetToken())
 	if err != nil {
@@ -25,7 +24,7 @@ func (s *Service) Logout(ctx context.Context, in *pb.LogoutRequest) (*pb.LogoutR
 		return nil, err
 	}
 	ended := &pb.Close{Code: contracts.CloseTokenRevoked, Reason: contracts.CloseReasonRevoked, TokenId: tok.id}
-	if tok.issuedAt() < state.GetSignedOutBefore() { // it has signed out everywhere before
+	if tok.issuedAt() < state.GetSignedOutBefore() { // its user has signed out everywhere since
 		ended.TokenId, ended.IssuedBefore = "", state.GetSignedOutBefore()
 	}
 	if !state.GetRevoked() {
@@ -42,7 +41,7 @@ func (s *Service) Logout(ctx context.Context, in *pb.LogoutRequest) (*pb.LogoutR
 	return &pb.LogoutResponse{}, nil
 }
 
-// end revokes the token, or all of its user, and names their sockets in ended.
+// end revokes the token, or with everywhere all tokens of its user, and sets in ended which sockets to close.
 func (s *Service) end(ctx context.Context, tok token, everywhere bool, ended *pb.Close) error {
 	if !everywhere {
 		_, err := s.deps.Revocations.RevokeToken(ctx, &pb.RevokeTokenRequest{
@@ -53,7 +52,7 @@ func (s *Service) end(ctx context.Context, tok token, everywhere bool, ended *pb
 		}
 		return nil
 	}
-	// The token itself ends, whatever the clock says of the process that issued it.
+	// The token itself must be revoked as well, even if the clock of the process that issued it is ahead.
 	before := max(time.Now().UnixMilli(), tok.issuedAt()) + 1
 	resp, err := s.deps.Revocations.SignOut(ctx, &pb.SignOutRequest{UserId: int64(tok.user), Before: before})
 	if err != nil {
@@ -63,8 +62,8 @@ func (s *Service) end(ctx context.Context, tok token, everywhere bool, ended *pb
 	return nil
 }
 
-// closeSockets goes on when the caller has gone: what they were opened with is revoked by
-// now, and they must not stay open.
+// closeSockets goes on when the caller has gone: the tokens of these sockets are revoked by now, and the
+// sockets must not stay open.
 func (s *Service) closeSockets(ctx context.Context, user contracts.UserID, ended *pb.Close) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.rules.Load().notifyTimeout)
 	defer cancel()
@@ -75,10 +74,10 @@ func (s *Service) closeSockets(ctx context.Context, user contracts.UserID, ended
 	return nil
 }
 
-// Authenticate checks a token: signature, expiry, revocation, and that its user exists; with
-// a device also that the token is not older than the device's revocation. Before it answers
-// it is noted that the device uses the token. Errors: unauthenticated; unavailable when it
-// cannot be told whether the token or the device is revoked.
+// Authenticate checks a token: signature, expiry, revocation, and that its user exists. When a device is named,
+// a token that was issued before the device's revocation is refused, and the device's use of the token is noted
+// before the answer. Errors: unauthenticated; unavailable when it cannot be told whether the token or the
+// device is revoked.
 func (s *Service) Authenticate(ctx context.Context, in *pb.AuthenticateRequest) (*pb.AuthenticateResponse, error) {
 	tok, err := s.parse(ctx, in.GetToken())
 	if err != nil {
@@ -96,8 +95,8 @@ func (s *Service) Authenticate(ctx context.Context, in *pb.AuthenticateRequest) 
 	}, nil
 }
 
-// Recheck tells which of the tokens, all of which passed Authenticate once, are refused by
-// now. Errors: invalid_argument (too many), unavailable.
+// Recheck returns those of the tokens, all of which passed Authenticate once, that are refused now. Errors:
+// invalid_argument (too many), unavailable.
 func (s *Service) Recheck(ctx context.Context, in *pb.RecheckRequest) (*pb.RecheckResponse, error) {
 	if n := len(in.GetTokens()); n > contracts.TokensBatch {
 		return nil, contracts.Invalid("tokens", fmt.Sprintf("at most %d", contracts.TokensBatch))
@@ -109,7 +108,7 @@ func (s *Service) Recheck(ctx context.Context, in *pb.RecheckRequest) (*pb.Reche
 	return &pb.RecheckResponse{Refused: resp.GetRefused()}, nil
 }
 
-// refused asks for the token, and for the device where one is named, in one call.
+// refused asks in one call whether the token is revoked and, when a device is named, whether the device is.
 func (s *Service) refused(ctx context.Context, tok token, device string) (bool, error) {
 	if device == "" {
 		resp, err := s.revoked(ctx, tok)
@@ -142,7 +141,8 @@ func unauthenticated(cause error) error {
 	return contracts.NewError(contracts.CodeUnauthenticated, "").WithCause(fmt.Errorf("check a token: %w", cause))
 }
 
-// revoked asks each time: a cached "no" would let a token live after its logout.
+// revoked asks the repo each time: a "not revoked" that this process remembered would let a token live after its
+// logout.
 func (s *Service) revoked(ctx context.Context, tok token) (*pb.IsTokenRevokedResponse, error) {
 	resp, err := s.deps.Revocations.IsTokenRevoked(ctx, &pb.IsTokenRevokedRequest{
 		TokenId: tok.id, UserId: int64(tok.user), IssuedAt: tok.issuedAt(),

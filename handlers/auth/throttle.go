@@ -15,8 +15,8 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Limits counts for all processes together. Its answers come soon; an error says that
-// it is away.
+// Limits has the token buckets and marks that all processes share. A call returns soon; an error says that the
+// shared cache is away.
 type Limits interface {
 	TakeTokens(ctx context.Context, in *pb.TakeTokensRequest) (*pb.TakeTokensResponse, error)
 	ReturnTokens(ctx context.Context, in *pb.ReturnTokensRequest) (*pb.ReturnTokensResponse, error)
@@ -24,30 +24,26 @@ type Limits interface {
 	HasMarks(ctx context.Context, in *pb.HasMarksRequest) (*pb.HasMarksResponse, error)
 }
 
-// throttle slows the guessing of passwords without letting guessers keep an
-// account's owner out.
+// throttle slows the guessing of passwords without letting guessers keep an account's owner out.
 //
-// Wrong passwords are counted twice: strictly for an account and an address, loosely
-// for an account and all addresses together, which is what bounds a guesser who has
-// many. From an address that has logged in to the account lately only the first
-// counts, so that a guesser elsewhere, however many addresses he has, is not felt there;
-// nor can he use that, as he has no such address. (Who shares the owner's address can
-// still keep him waiting, for less than LoginWindow after each guess.) The first refusal is made before
-// anything is counted for the account, so that a single address cannot use up what
-// all have together in less than many times its own limit.
+// Wrong passwords are counted twice: strictly for an account from one address (a pair), and loosely for an
+// account from all addresses together (a name), which bounds a guesser who has many addresses. From an address
+// that has logged in to the account lately (a known one) only the pair counts. So a guesser elsewhere never keeps
+// the owner waiting at a known address, and cannot escape the count of the name, having no such address. (A
+// guesser who shares the owner's address can keep the owner waiting, for less than LoginWindow after each guess.)
+// An attempt that the pair refuses is not counted for the name, so that one address alone takes many times its
+// own window to use up what all addresses share.
 //
-// Names are counted as they are typed, whether there is such an account or not, and
-// in the same steps.
+// Names are counted in lower case, and in the same steps whether there is such an account or not.
 //
-// Each process counts for itself besides; that is what holds, and what is
-// remembered, while the shared counts are away.
+// Each process keeps counts and known addresses of its own as well, which hold while the shared ones are away.
 type throttle struct {
 	shared Limits // nil: this process is alone
 	may    atomic.Pointer[allowances]
 
 	pairs, names *localBuckets
 	mu           sync.Mutex
-	known        *lru.Cache[string, time.Time] // until when
+	known        *lru.Cache[string, time.Time] // until when an address is known
 }
 
 // allowance is how many attempts there are at once; all come back within the window.
@@ -56,13 +52,13 @@ type allowance struct {
 	window   time.Duration
 }
 
-// allowances are what holds at present.
+// allowances are the limits in force.
 type allowances struct {
 	perPair, perName allowance
 	knownFor         time.Duration
 }
 
-// configure takes other allowances. Attempts that were counted stay counted.
+// configure replaces the allowances. Attempts that were counted stay counted.
 func (t *throttle) configure(cfg Config) {
 	t.may.Store(&allowances{
 		perPair: allowance{cfg.LoginAttempts, cfg.LoginWindow}, perName: allowance{cfg.AccountAttempts, cfg.AccountWindow},
@@ -91,7 +87,7 @@ type attempt struct {
 	pair, name string
 	// known: the address has logged in to the account lately.
 	known bool
-	// local and shared: it is counted by this process, and by all together.
+	// local and shared: the attempt is counted in this process's buckets, and in the shared ones.
 	local, shared bool
 }
 
@@ -101,8 +97,8 @@ func hashed(kind, account, address string) string {
 	return kind + ":" + hex.EncodeToString(sum[:16])
 }
 
-// begin counts an attempt as if it was wrong. It returns how long to wait when there
-// were too many; such an attempt is not counted.
+// begin counts an attempt as if its password was wrong. When there were too many attempts it returns how long
+// to wait, and counts nothing. The shared buckets decide, and this process's own while those are away.
 func (t *throttle) begin(ctx context.Context, account, address string) (*attempt, time.Duration) {
 	a := &attempt{pair: hashed("login", account, address), name: hashed("login-name", account, "")}
 	a.known = address != "" && t.isKnown(ctx, hashed("login-known", account, address))
@@ -122,7 +118,7 @@ func (t *throttle) begin(ctx context.Context, account, address string) (*attempt
 	return a, wait
 }
 
-// buckets are what an attempt is counted in, with a number of tokens of each.
+// buckets returns the buckets that an attempt is counted in, each with a number of tokens.
 func (t *throttle) buckets(a *attempt, ofPair, ofName int) []*pb.Bucket {
 	one := func(key string, by allowance, n int) *pb.Bucket {
 		return &pb.Bucket{Key: key, Burst: int64(by.attempts), Rate: int64(by.attempts), PeriodMs: by.window.Milliseconds(), Tokens: int64(n)}
@@ -157,7 +153,7 @@ func (t *throttle) returnLocal(a *attempt) {
 	}
 }
 
-// undo takes back an attempt of whom nothing was told about the password.
+// undo takes back an attempt whose caller learned nothing about the password.
 func (t *throttle) undo(ctx context.Context, a *attempt) {
 	t.returnLocal(a)
 	t.returnShared(ctx, a, t.buckets(a, 1, 1))
@@ -172,10 +168,10 @@ func (t *throttle) succeed(ctx context.Context, a *attempt, account, address str
 	t.remember(ctx, account, address)
 }
 
-// finishTime bounds what is written down after an attempt.
+// finishTime bounds each call to the shared counts after an attempt.
 const finishTime = time.Second
 
-// returnShared goes on when the caller has gone. What fails comes back by itself.
+// returnShared goes on when the caller has gone. Tokens that cannot be returned come back with time.
 func (t *throttle) returnShared(ctx context.Context, a *attempt, buckets []*pb.Bucket) {
 	if !a.shared {
 		return
@@ -199,8 +195,7 @@ func (t *throttle) isKnown(ctx context.Context, key string) bool {
 	return err == nil && len(resp.GetSet()) == 1 && resp.GetSet()[0]
 }
 
-// remember notes that an address belongs to an account's owner. What fails is noted at
-// the next login.
+// remember notes that an address belongs to an account's owner. A note that fails is made at the next login.
 func (t *throttle) remember(ctx context.Context, account, address string) {
 	if address == "" {
 		return
@@ -217,8 +212,8 @@ func (t *throttle) remember(ctx context.Context, account, address string) {
 	_, _ = t.shared.PutMarks(ctx, &pb.PutMarksRequest{Keys: []string{key}, TtlMs: knownFor.Milliseconds()}) // as above
 }
 
-// throttledKeys bounds the memory of the throttle; who wants to push somebody out of
-// it has to try as many others.
+// throttledKeys bounds each table of the throttle. To push an entry out, a guesser has to try as many other
+// keys.
 const throttledKeys = 1 << 16
 
 // localBuckets are the token buckets of this process.

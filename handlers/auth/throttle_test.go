@@ -17,7 +17,7 @@ const (
 	perName = 10 // from all addresses, regained in an hour
 )
 
-// town is some processes that share an account, ann's, who registered from "home".
+// town is some processes that share the account ann, which was registered from the address "home".
 type town struct {
 	t      *testing.T
 	shared *fakeLimits
@@ -73,8 +73,8 @@ func (w *town) succeeds(address string) {
 	}
 }
 
-// everywhere runs a test by the shared counts of two processes, by those of one alone, and while
-// the shared ones are away.
+// everywhere runs a test with counts that two processes share, in a process alone, and while the shared counts
+// are away.
 func everywhere(t *testing.T, test func(t *testing.T, w *town)) {
 	for name, make := range map[string]func(t *testing.T) *town{
 		"two processes": func(t *testing.T) *town { return newTown(t, 2, newFakeLimits()) },
@@ -101,7 +101,7 @@ func TestGuessersFromOneAddressAreSlowed(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		w.guess(1, "evil", contracts.CodeInvalidCredentials)
 		w.guess(1, "evil", contracts.CodeRateLimited)
-		// What was refused was not counted for the account: others have what is left.
+		// The refused attempt was not counted for the account: other addresses have what is left.
 		w.guess(perPair, "new", contracts.CodeInvalidCredentials)
 		w.succeeds("elsewhere")
 	})
@@ -119,7 +119,7 @@ func TestGuessersFromManyAddressesAreSlowed(t *testing.T) {
 			w.succeeds("home") // registered from there
 		}
 		w.guess(perPair, "home", contracts.CodeInvalidCredentials)
-		w.guess(1, "home", contracts.CodeRateLimited) // strictly, there as well
+		w.guess(1, "home", contracts.CodeRateLimited) // a known address has its own limit as well
 		time.Sleep(time.Hour / perName)
 		w.guess(1, "more evil", contracts.CodeInvalidCredentials)
 		w.guess(1, "most evil", contracts.CodeRateLimited)
@@ -139,8 +139,8 @@ func TestAnAddressIsKnownForATime(t *testing.T) {
 		w.succeeds("office")
 		time.Sleep(20 * 24 * time.Hour)
 		siege()
-		w.succeeds("office")                          // every login counts, not the first
-		w.guess(1, "home", contracts.CodeRateLimited) // 40 days ago
+		w.succeeds("office")                          // each login begins KnownFor anew
+		w.guess(1, "home", contracts.CodeRateLimited) // the last login from home was 40 days ago
 		if e := w.login("bob", "password", "office"); e.Code != contracts.CodeInvalidCredentials {
 			t.Errorf("another account from there got %v", e)
 		}
@@ -228,7 +228,8 @@ func TestKeysTellNobodyWhoLogsIn(t *testing.T) {
 	}
 }
 
-// TestAnUnknownAddressIsNoKnownOne: a gateway that does not say where clients are.
+// TestAnUnknownAddressIsNoKnownOne: without an address, as from a gateway that names none, no address is
+// remembered.
 func TestAnUnknownAddressIsNoKnownOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTown(t, 1, newFakeLimits())

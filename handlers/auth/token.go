@@ -37,13 +37,13 @@ func (t token) issuedAt() int64 { return t.issued.UnixMilli() }
 
 type claims struct {
 	UserID string `json:"user_id"`
-	// IssuedAtMillis is iat in milliseconds: whoever logs in within the second of a
-	// device's revocation has a newer token than it.
+	// IssuedAtMillis is iat in milliseconds. By iat, which has whole seconds, a token that was issued just
+	// after its device's revocation would seem to be older than the revocation.
 	IssuedAtMillis int64 `json:"iat_ms,omitempty"`
 	jwt.RegisteredClaims
 }
 
-// issued is the start of iat's second for a token that does not say it better.
+// issued returns when the token was issued: by iat_ms, else the start of iat's second, else the Unix epoch.
 func (c *claims) issued() time.Time {
 	switch {
 	case c.IssuedAtMillis > 0:
@@ -87,9 +87,8 @@ func newKeyring(keys map[string]string, active string, ttl time.Duration) (*keyr
 	}, nil
 }
 
-// issue signs a token with the active key and returns it with its expiry. notBefore, in Unix
-// milliseconds, is the first moment of which a token is good: it is from then, even when this
-// process's clock is behind.
+// issue signs a token with the active key and returns it with its expiry. Tokens issued before notBefore, in
+// Unix milliseconds, are revoked, so the token is dated no earlier, even when this process's clock is behind.
 func (k *keyring) issue(user contracts.UserID, now time.Time, notBefore int64) (string, time.Time, error) {
 	// Whole seconds, as the claim has them.
 	expires := now.Add(k.ttl).Truncate(time.Second)
@@ -107,9 +106,8 @@ func (k *keyring) issue(user contracts.UserID, now time.Time, notBefore int64) (
 	return signed, expires, nil
 }
 
-// parse checks form, algorithm, key, signature and expiry. A successful check
-// is not remembered: it costs less than the question for revocation that
-// follows it.
+// parse checks form, algorithm, key, signature and expiry. The result is not cached: a check costs less than
+// the lookup of revocations that follows it.
 func (k *keyring) parse(signed string) (token, error) {
 	if len(signed) > maxToken {
 		return token{}, fmt.Errorf("%w: it has %d bytes", errToken, len(signed))

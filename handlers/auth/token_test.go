@@ -78,8 +78,8 @@ func TestAuthenticateRefuses(t *testing.T) {
 	valid := forge(t, hs256, good, nil, nil)
 	parts := strings.Split(valid, ".")
 	unsigned := forge(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil, nil)
-	// The last of 43 characters has two bits that say nothing: it stands for
-	// four signatures to a decoder that does not look at them.
+	// The last of the 43 characters has two unused bits: to a decoder that ignores them, four spellings are one
+	// signature.
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := len(valid) - 1
 	respelled := valid[:last] + string(alphabet[strings.IndexByte(alphabet, valid[last])+1])
@@ -207,8 +207,8 @@ func TestTokenHasWhatTheContractNames(t *testing.T) {
 	}
 }
 
-// FuzzAuthenticate: whatever is sent, the answer is one of two, and nobody gets
-// in without a signature of ours.
+// FuzzAuthenticate: whatever is sent, the answer is yes or unauthenticated, and nobody gets in without a
+// signature by one of our keys.
 func FuzzAuthenticate(f *testing.F) {
 	good := forge(f, jwt.SigningMethodHS256, []byte(keyNew), nil, nil)
 	parts := strings.Split(good, ".")

@@ -9,16 +9,17 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// ErrNotMine is returned by a [Verifier] for a token that is not of its kind: then the token is checked as one that
-// this service has issued.
+// ErrNotMine is what a [Verifier] returns for a token that is not of its kind. The token is then checked as one
+// that this service has issued.
 var ErrNotMine = errors.New("not a token of this verifier")
 
-// Verifier tells whose a token is that this service has not issued, as one of a single sign-on.
+// Verifier checks tokens that this service has not issued, such as those of a single sign-on.
 //
-// Verify returns what the token says once it is sure that it is genuine. ErrNotMine leaves the token to the check of
-// those that Register and Login issue; a verifier that never returns it refuses those. A *contracts.Error is the answer
-// as it is, as unavailable where nobody can be asked; any other error refuses the token. It is called for every request
-// and socket, by many at the same time, and has to come back soon after its context's end.
+// Verify returns what a genuine token says. ErrNotMine leaves the token to the check of tokens that Register
+// and Login issue; a verifier that never returns ErrNotMine refuses all of those. A *contracts.Error is the
+// client's answer as it is, such as unavailable when the token cannot be checked now; any other error is
+// answered with unauthenticated. Verify is called for every request and socket, concurrently, and must return
+// soon after its context ends.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (Identity, error)
 }
@@ -27,16 +28,16 @@ type Verifier interface {
 type Identity struct {
 	// User has to have an account.
 	User contracts.UserID
-	// TokenID names the token, in 1 to 64 bytes, and never another one: what is revoked is remembered by it.
+	// TokenID identifies this token and no other one, in 1 to 64 bytes: revocations are stored by it.
 	TokenID string
-	// Issued is when the token was made; one that was made before its user signed out everywhere, or before its
-	// device was revoked, is refused. Zero: before all of that.
+	// Issued is when the token was made. A token that was made before its user signed out everywhere, or before
+	// its device was revoked, is refused. Zero counts as before all of that.
 	Issued time.Time
-	// Expires is the end of the token, and of the sockets that were opened with it.
+	// Expires is the end of the token, and of the sockets that are opened with it.
 	Expires time.Time
 }
 
-// token is the identity as this service's own tokens have it.
+// token returns the identity in the form of this service's own tokens, or why it is refused.
 func (i Identity) token(now time.Time) (token, error) {
 	switch {
 	case i.User < 1:
@@ -52,7 +53,7 @@ func (i Identity) token(now time.Time) (token, error) {
 	return token{user: i.User, id: i.TokenID, issued: i.Issued, expires: i.Expires}, nil
 }
 
-// identified is the answer of a verifier.
+// identified turns a verifier's result into a token, or into the client's error.
 func identified(who Identity, err error) (token, error) {
 	if answer := (*contracts.Error)(nil); errors.As(err, &answer) {
 		return token{}, answer

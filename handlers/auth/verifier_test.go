@@ -19,8 +19,8 @@ type verified struct {
 
 func (v verified) Verify(context.Context, string) (Identity, error) { return v.who, v.err }
 
-// TestTokensOfAVerifier: what it says of a token counts as what a token of ours says, and nothing less is
-// believed of it.
+// TestTokensOfAVerifier: an identity that a verifier returns is held to the same rules as this service's own
+// tokens.
 func TestTokensOfAVerifier(t *testing.T) {
 	hour := time.Now().Add(time.Hour)
 	good := Identity{User: 7, TokenID: "badge", Issued: time.UnixMilli(5), Expires: hour}
@@ -52,7 +52,7 @@ func TestTokensOfAVerifier(t *testing.T) {
 	}
 }
 
-// TestTokensThatAVerifierLeavesToUs are checked as those that were issued here.
+// TestTokensThatAVerifierLeavesToUs are checked as tokens that this service has issued.
 func TestTokensThatAVerifierLeavesToUs(t *testing.T) {
 	b := newBench(t)
 	grant := b.ann(t)
@@ -65,7 +65,8 @@ func TestTokensThatAVerifierLeavesToUs(t *testing.T) {
 	wantCode(t, err, contracts.CodeUnauthenticated)
 }
 
-// TestLogoutOfAVerifiersToken: it is revoked by its id, and refused although the verifier takes it.
+// TestLogoutOfAVerifiersToken: the token is revoked by its id, and refused although the verifier still accepts
+// it.
 func TestLogoutOfAVerifiersToken(t *testing.T) {
 	b := newBench(t)
 	b.deps.Verifier = verified{who: Identity{User: 7, TokenID: "badge", Expires: time.Now().Add(time.Hour)}}

@@ -4,7 +4,6 @@ package authorize
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/gochat/gochat/contracts"
@@ -16,6 +15,7 @@ import (
 // cache: persist checks again in the storing transaction.
 type Directory interface {
 	Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error)
+	BeginSingles(ctx context.Context, in *pb.BeginSinglesRequest) (*pb.BeginSinglesResponse, error)
 	EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error)
 }
 
@@ -24,14 +24,13 @@ type Outcomes interface {
 	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error)
 }
 
-// New returns the stage. It makes the single chat of a message that names a
-// receiver when it is missing, and rejects messages to conversations that the
-// sender is not in as if they did not exist. No number is taken for what is
-// rejected here. A message that was stored while its sender was still a member
-// is not rejected when it is sent again.
+// New returns the stage. It makes a missing single chat for a message that names a receiver. It rejects a
+// message to a conversation that the sender is not in as if the conversation did not exist, and takes no
+// sequence number for it. A message that was stored while its sender was still a member is not rejected when it
+// is sent again.
 func New(windows *Windows, dir Directory, outcomes Outcomes, messages Messages) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {
-		// Items that are stored already need the members too: recipients uses them.
+		// Items that are stored already need their memberships too: recipients uses them.
 		items := env.Items
 		facts, err := memberships(ctx, dir, items)
 		if err != nil {
@@ -69,8 +68,8 @@ func New(windows *Windows, dir Directory, outcomes Outcomes, messages Messages) 
 	})
 }
 
-// earlier finds the message of a send that would be rejected, or goes to a chat that is not there
-// yet, if it was stored at an earlier time.
+// earlier finds the message of a send that was stored at an earlier time. It is asked before the send is
+// rejected, and before a single chat is made for it.
 func earlier(ctx context.Context, outcomes Outcomes, it *handlers.Item) (found bool, err error) {
 	out, err := outcomes.FindOutcome(ctx, &pb.FindOutcomeRequest{
 		SenderId:      it.Upstream.GetSenderId(),
@@ -101,52 +100,6 @@ func memberships(ctx context.Context, dir Directory, items []*handlers.Item) ([]
 		return nil, fmt.Errorf("read memberships: %d answers to %d questions", len(resp.GetMemberships()), len(keys))
 	}
 	return resp.GetMemberships(), nil
-}
-
-// makeSingles makes the chats that do not exist yet and reads them again. A message
-// that was stored in another conversation makes none.
-func makeSingles(ctx context.Context, dir Directory, outcomes Outcomes, missing []*handlers.Item) error {
-	var made []*handlers.Item
-	for _, it := range missing {
-		found, err := earlier(ctx, outcomes, it)
-		if err != nil {
-			return err
-		}
-		if found {
-			continue
-		}
-		up := it.Upstream
-		_, err = dir.EnsureSingle(ctx, &pb.EnsureSingleRequest{UserId: up.GetSenderId(), PeerId: up.GetReceiverId()})
-		switch {
-		case err == nil:
-			made = append(made, it)
-		case contracts.IsPermanent(err):
-			if err := it.Reject(rejection(err)); err != nil {
-				return err
-			}
-		default:
-			return fmt.Errorf("make the single chat of %d and %d: %w", up.GetSenderId(), up.GetReceiverId(), err)
-		}
-	}
-	if len(made) == 0 {
-		return nil
-	}
-	facts, err := memberships(ctx, dir, made)
-	if err != nil {
-		return err
-	}
-	for i, it := range made {
-		it.Membership = facts[i]
-	}
-	return nil
-}
-
-func rejection(err error) *contracts.Error {
-	e := contracts.AsError(err)
-	if errors.Is(e, contracts.NewError(contracts.CodeNotFound, "")) {
-		return contracts.NewError(contracts.CodeNotFound, "There is no such user.")
-	}
-	return e
 }
 
 func judge(m *pb.Membership) *contracts.Error {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 	"github.com/gochat/gochat/handlers"
@@ -17,6 +20,8 @@ type fakeDirectory struct {
 	err     error
 	stored  map[string]*pb.Message
 	ensured error
+	begun   int  // calls of BeginSingles
+	older   bool // there is no BeginSingles
 	// history is of every conversation; asked is what was wanted of it last.
 	history map[uint64]*pb.Message
 	asked   *pb.HistoryRequest
@@ -43,6 +48,26 @@ func (f *fakeDirectory) Memberships(_ context.Context, in *pb.MembershipsRequest
 			m = &pb.Membership{}
 		}
 		out.Memberships = append(out.Memberships, m)
+	}
+	return out, nil
+}
+
+func (f *fakeDirectory) BeginSingles(ctx context.Context, in *pb.BeginSinglesRequest) (*pb.BeginSinglesResponse, error) {
+	f.begun++
+	if f.older {
+		return nil, status.Error(codes.Unimplemented, "unknown method BeginSingles")
+	}
+	if f.ensured != nil && !contracts.IsPermanent(f.ensured) {
+		return nil, f.ensured
+	}
+	out := &pb.BeginSinglesResponse{}
+	for _, m := range in.GetMessages() {
+		one := &pb.SingleBegun{Stored: f.stored[m.GetTempMessageId()]}
+		if one.GetStored() == nil {
+			_, err := f.EnsureSingle(ctx, &pb.EnsureSingleRequest{UserId: m.GetSenderId(), PeerId: m.GetReceiverId()})
+			one.There = err == nil
+		}
+		out.Results = append(out.Results, one)
 	}
 	return out, nil
 }

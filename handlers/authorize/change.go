@@ -16,8 +16,8 @@ type Messages interface {
 	History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error)
 }
 
-// Config says for how long a message may be changed by who sent it, counted from when the
-// gateway took it to when the gateway took the change.
+// Config says how long after a message its sender may change it: the time between the gateways' acceptance of
+// the message and of the change.
 type Config struct {
 	EditWindow   time.Duration `mapstructure:"edit_window"`
 	RecallWindow time.Duration `mapstructure:"recall_window"`
@@ -28,8 +28,8 @@ func DefaultConfig() Config {
 	return Config{EditWindow: 15 * time.Minute, RecallWindow: 2 * time.Minute}
 }
 
-// Windows are a configuration that may be changed while it is used. The zero value and nil
-// are the defaults. Safe for concurrent use.
+// Windows holds a configuration that may be replaced while it is used. The zero value and nil stand for the
+// defaults. Safe for concurrent use.
 type Windows struct{ now atomic.Pointer[Config] }
 
 // NewWindows returns windows of a valid configuration.
@@ -39,10 +39,10 @@ func NewWindows(c Config) *Windows {
 	return w
 }
 
-// Set takes another valid configuration for all messages from now on.
+// Set replaces the configuration, by a valid one, for all messages from now on.
 func (w *Windows) Set(c Config) { w.now.Store(&c) }
 
-// Now is the configuration that holds.
+// Now returns the configuration in force.
 func (w *Windows) Now() Config {
 	if w != nil {
 		if c := w.now.Load(); c != nil {
@@ -60,9 +60,9 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// judgeChange says why a message may not be changed so, nil when it may. Who sent the
-// earlier message and when never changes; what may have changed until the change is stored
-// (that it was recalled, the role in the group) the store looks at again.
+// judgeChange returns why a message may not be changed in this way, or nil, and sets AsAdmin for a recall that
+// is allowed only to owners and admins. Who sent the earlier message, and when, never changes. What may change
+// until the change is stored (a recall, an expiry, the role in the group) the store checks again.
 func (c Config) judgeChange(ctx context.Context, messages Messages, it *handlers.Item) (*contracts.Error, error) {
 	up, ch := it.Upstream, it.Upstream.GetChange()
 	ch.AsAdmin = false
@@ -108,7 +108,7 @@ func within(author bool, age, window time.Duration, what string) *contracts.Erro
 	return nil
 }
 
-// find reads the message that is to be changed, nil when the sender may not know of one.
+// find reads the message that is to be changed; nil when there is none that the sender may read.
 func find(ctx context.Context, messages Messages, it *handlers.Item) (*pb.Message, error) {
 	conv, seq := it.Upstream.GetConversationId(), it.Upstream.GetChange().GetSeqId()
 	if seq == 0 {

@@ -76,7 +76,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 			dir := &fakeDirectory{facts: map[string]*pb.Membership{"c": tc.in}, history: messages()}
 			up := &pb.Upstream{
 				SenderId: me, ConversationId: "c", TempMessageId: "t", AcceptedAt: tc.at,
-				// What a client claims counts for nothing.
+				// AsAdmin is the server's to set: a client's claim is overwritten.
 				Change: &pb.Change{Kind: tc.kind, SeqId: tc.seq, AsAdmin: true},
 			}
 			it := run(t, dir, up, nil)
@@ -102,7 +102,8 @@ func run(t *testing.T, dir *fakeDirectory, up *pb.Upstream, want error) *handler
 	return it
 }
 
-// TestRecalledByItself: a recall that is handled again finds its target recalled.
+// TestRecalledByItself: a recall that is handled again finds its target recalled, and is found stored instead
+// of being rejected.
 func TestRecalledByItself(t *testing.T) {
 	dir := &fakeDirectory{
 		facts: map[string]*pb.Membership{"c": {Exists: true, Member: true}}, history: messages(),

@@ -100,7 +100,7 @@ func (f *fakeStore) MarkRead(_ context.Context, in *pb.MarkReadRequest) (*pb.Mar
 	if !f.in(conv, in.GetUserId()) {
 		return nil, noRow()
 	}
-	// A peer in every type: who is told hangs on the type.
+	// Every type of conversation has a peer here, so that only the type decides who is told.
 	resp := &pb.MarkReadResponse{LastSeq: lastSeq, PeerId: bob}
 	if to := min(in.GetSeqId(), lastSeq); to > f.read[conv] {
 		f.read[conv], resp.Moved = to, true

@@ -39,7 +39,7 @@ func (s *Service) Read(ctx context.Context, in *pb.ReadRequest) (*pb.ReadRespons
 		}
 	}
 	out := &pb.ReadResponse{ReadSeq: resp.GetReadSeq(), Unread: resp.GetUnread()}
-	if resp.Unread == nil { // a storage role of before changes were told from messages
+	if resp.Unread == nil { // a repo of an older release sends no count; this one has system messages in it
 		out.Unread = unread(resp.GetLastSeq(), resp.GetReadSeq())
 	}
 	return out, nil

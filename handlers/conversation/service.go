@@ -90,8 +90,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Deps is what the service works with; one client of the repo role's
-// ConversationRepo is Conversations and Directory.
+// Deps is what the service works with; one client of the repo role's ConversationRepo serves as Conversations
+// and as Directory.
 type Deps struct {
 	Conversations Conversations
 	Directory     Directory
@@ -99,9 +99,8 @@ type Deps struct {
 	Notifier      handlers.Notifier
 }
 
-// Service implements pb.ConversationServiceServer. Its errors are
-// *contracts.Error; of what the caller is not in all verbs say not_found. It is
-// safe for concurrent use.
+// Service implements pb.ConversationServiceServer. Its errors are *contracts.Error: not_found, by every verb,
+// for a conversation that the caller is not in. It is safe for concurrent use.
 type Service struct {
 	pb.UnimplementedConversationServiceServer
 	cfg  atomic.Pointer[Config]
@@ -127,8 +126,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Configure takes another valid configuration for all calls from now on.
 func (s *Service) Configure(cfg Config) { s.cfg.Store(&cfg) }
 
-// notify is bounded on its own, so that a slow broker does not use up the
-// caller's deadline.
+// notify has a timeout of its own, so that a slow queue does not use up the caller's deadline.
 func (s *Service) notify(ctx context.Context, to []contracts.UserID, d *pb.Delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Load().NotifyTimeout)
 	defer cancel()
@@ -138,7 +136,7 @@ func (s *Service) notify(ctx context.Context, to []contracts.UserID, d *pb.Deliv
 	return nil
 }
 
-// pageSize reads a limit of which 0 is the default.
+// pageSize checks the limit that a call asks for; 0 asks for def.
 func pageSize(asked int32, def, most int) (int32, error) {
 	if asked == 0 {
 		return int32(def), nil //nolint:gosec // a small configured number

@@ -94,12 +94,11 @@ func badCursor(cause error) error {
 	return contracts.Invalid("cursor", "a nextCursor from a former answer").WithCause(cause)
 }
 
-// SyncAll returns what the caller does not have yet: of the named conversations
-// what is after the given number, of the others what came since joining.
-// Of a conversation whose numbers are of another epoch of the store, what is last
-// comes, to be taken instead of what the caller has.
-// Conversations that the caller is not in are passed over in silence. Errors:
-// invalid_argument on limit or conversations.
+// SyncAll returns what the caller does not have yet: of the named conversations the messages after the given
+// number, of the caller's other conversations those since joining. When the given numbers are of another epoch
+// of the store, a conversation comes with its last messages and Reset set, to replace what the caller has.
+// Conversations that the caller is not in are left out without an error. Errors: invalid_argument on limit or
+// conversations.
 func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncAllResponse, error) {
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
@@ -114,8 +113,8 @@ func (s *Service) SyncAll(ctx context.Context, in *pb.SyncAllRequest) (*pb.SyncA
 	}
 	have := make(map[string]uint64, len(in.GetHave()))
 	for id, seq := range in.GetHave() {
-		// One that is no id is passed over as one that nobody knows is: a client would get
-		// nothing any more for one key that an older version of it has left behind.
+		// An invalid id is left out like an unknown one: as an error, one id left behind by an older version of
+		// the client would end that client's syncs for good.
 		if contracts.ConversationID(id).Valid() {
 			have[id] = handlers.Storable(seq)
 		}

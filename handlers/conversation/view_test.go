@@ -15,8 +15,8 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// verbs are the calls about one conversation, and others those that name none. Both come from the service's
-// description, so that a call that is added is asked for what every call must do.
+// verbs are the calls about one conversation, others the calls that name none. Both come from the service's
+// description, so that the tests of what every call must do include each new call.
 var verbs, others = described()
 
 func described() (verbs map[string]func(context.Context, *Service, int64, string) error, others map[string]func(context.Context, *Service, int64) error) {

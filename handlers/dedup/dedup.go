@@ -17,10 +17,9 @@ type Index interface {
 	FindOutcome(ctx context.Context, in *pb.FindOutcomeRequest) (*pb.FindOutcomeResponse, error)
 }
 
-// New returns the stage. A message found stored goes through the other
-// stages, too, which do not store it again, so that its sender hears message-stored
-// again and a crash between persist and deliver heals. A cache that is away is no error: the database's
-// unique key decides in persist.
+// New returns the stage. A message that is found stored still goes through the other stages, which do not store
+// it again: its sender gets message-stored again, and a crash between persist and deliver heals. A cache that
+// is away is no error: persist finds duplicates by the database's unique key.
 func New(index Index) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {
 		open := env.Open()

@@ -1,6 +1,6 @@
-// Package deliver is the last pipeline stage: it hands every stored message to
-// the gateways of its recipients, tells the senders what became of their
-// sends, and publishes the stored events. When a call fails, a part may be published.
+// Package deliver is the last pipeline stage: it hands every stored message to the gateways of its recipients,
+// tells the senders what became of their sends, and publishes the stored events. After an error, a part of an
+// envelope may be published.
 package deliver
 
 import (
@@ -12,15 +12,15 @@ import (
 	"github.com/gochat/gochat/handlers"
 )
 
-// New returns the stage. It is the end of the chain; next is called after the
-// publish and is the place for whatever wants to see finished envelopes.
+// New returns the stage, the last one of the chain. It calls next after the publish, for whatever wants to see
+// finished envelopes.
 func New(out handlers.Outbox) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error { return Send(ctx, out, env) })
 }
 
-// Send publishes what there is to say of an envelope: one stored event per message, and for each
-// gateway the deliveries of the whole envelope in order, in as few records as the queue's limits
-// allow.
+// Send publishes what the items of an envelope call for: answers to senders, a stored event for each message
+// that is stored and no filler, tasks for fanout, and pushes. Each gateway gets its deliveries in the order of
+// the items, in as few records as the queue's limits allow.
 func Send(ctx context.Context, out handlers.Outbox, env *handlers.Envelope) error {
 	w := NewWriter(out)
 	for _, it := range env.Items {
@@ -44,7 +44,7 @@ func add(ctx context.Context, w *Writer, it *handlers.Item) error {
 			Code:          it.Reason().Code,
 			Message:       it.Reason().Message,
 		})
-	default: // it would be acknowledged without its push
+	default: // going on would acknowledge the message without its push
 		return fmt.Errorf("message %q is %v: nobody has decided who gets it", it.Upstream.GetTempMessageId(), it.State())
 	}
 	if !it.Filler() {

@@ -13,17 +13,18 @@ type Push struct {
 	message *pb.Message
 	// except is the sending socket.
 	except string
-	// accepted is when it was accepted, Unix milliseconds; 0: nobody measures.
+	// accepted is when the message was accepted, Unix milliseconds; 0: its way to the sockets is not measured.
 	accepted int64
-	// trace is the traceparent that the message goes on in, "" when its trace is not kept.
+	// trace is the message's traceparent; "" when its trace is not kept.
 	trace string
-	// forms are the frame with all of it and the one without the text of an edit.
+	// forms are the encoded frames: the whole message, and an edit without its text. Each is made when it is
+	// needed.
 	forms [2][]byte
 }
 
-// NewPush returns the push of a message to all sockets but one. fresh: it was stored just now,
-// so that its way to the sockets is measured; what is pushed once more is not.
-// traceParent is its trace, when that is kept.
+// NewPush returns the push of a message to all sockets but one. fresh says that the message was stored just
+// now: only then its way to the sockets is measured, and not when it is pushed once more. traceParent is ""
+// when the message's trace is not kept.
 func NewPush(m *pb.Message, except, traceParent string, fresh bool) *Push {
 	p := &Push{message: m, except: except, trace: traceParent}
 	if fresh {
@@ -32,8 +33,8 @@ func NewPush(m *pb.Message, except, traceParent string, fresh bool) *Push {
 	return p
 }
 
-// To writes what one gateway gets: everybody on it, or some users, and those who get an edit
-// without its text.
+// To writes the push for one gateway: the whole message for everybody on it or for users, and the form without
+// an edit's text for bare.
 func (p *Push) To(ctx context.Context, w *Writer, gateway string, everyone bool, users, bare []int64) error {
 	if everyone || len(users) > 0 {
 		d := p.delivery(0, users)
@@ -61,7 +62,8 @@ func (p *Push) delivery(form int, users []int64) *pb.Delivery {
 		UserIds: users, ExceptConnectionId: p.except, Class: pb.Delivery_CLASS_PUSH, FrameType: contracts.FrameNew, Frame: p.forms[form],
 		ConversationId: m.GetConversationId(), SeqId: m.GetSeqId(), AcceptedAt: p.accepted, TraceParent: p.trace,
 	}
-	// Who sends has read: the sender's other sockets are told. System messages move no position.
+	// A sender has read up to their own message: their other sockets are told. System messages move no read
+	// position.
 	if m.GetMessageType() != contracts.TypeSystem {
 		d.ReadBy = m.GetSenderId()
 	}

@@ -11,33 +11,31 @@ import (
 	"github.com/gochat/gochat/handlers"
 )
 
-// Sizes of what is written, by an estimate that is never too low. What goes in is bounded, too,
-// but says little of what comes out: a frame may be seven times its content, and it is written
-// once for each gateway.
+// Sizes of what is written, by an estimate that is never too low. The bounds of a run say little of what is
+// written for it: a frame may be seven times its content, and is written once for each gateway.
 const (
-	// recordBytes ends a downstream record; a single delivery may be larger.
+	// recordBytes is the size up to which a downstream record is filled; a single delivery may be larger.
 	recordBytes = 256 << 10
-	// callBytes ends a call of the outbox, well below what queues take in one.
+	// callBytes is the size at which the outbox is called, well below what queues take in one call.
 	callBytes = 4 << 20
 	// deliveryUsers is how many users one delivery names.
 	deliveryUsers = 8192
 
-	// userBytes, deliveryOverhead and recordOverhead are the most that one takes beside its
-	// frame or payload.
+	// userBytes, deliveryOverhead and recordOverhead are the most that a user id, a delivery and a record take
+	// beside frame or payload.
 	userBytes        = 10
 	deliveryOverhead = 72
 	recordOverhead   = 1 << 10
 )
 
-// Writer gathers deliveries and records and publishes them in as few records and calls as there
-// can be without one of them being too large for a queue. What goes to one gateway keeps its
-// order. When a call fails, those before it are published: whoever wrote writes all of it again,
-// and clients drop what they have. Not for concurrent use.
+// Writer gathers deliveries and records and publishes them in as few records and calls as the queue's limits
+// allow. What goes to one gateway keeps its order. When a call fails, the calls before it are published: the
+// caller has to write everything again, and clients drop what they have. Not for concurrent use.
 type Writer struct {
 	out     handlers.Outbox
 	at      map[string]int
-	open    []*downstream     // in the order in which gateways came up
-	records []handlers.Record // what is full, and what is not for gateways
+	open    []*downstream     // in the order of each gateway's first delivery
+	records []handlers.Record // full downstream records, and those that are not for gateways
 	bytes   int               // of records and open
 }
 
@@ -51,7 +49,8 @@ type downstream struct {
 // NewWriter returns a writer; call Flush at the end.
 func NewWriter(out handlers.Outbox) *Writer { return &Writer{out: out, at: map[string]int{}} }
 
-// Push adds a delivery for one gateway. It must not be changed afterwards.
+// Push adds a delivery for one gateway, which must not be changed afterwards, and publishes when there is
+// enough for a call.
 func (w *Writer) Push(ctx context.Context, gateway string, d *pb.Delivery) error {
 	if len(d.GetUserIds()) <= deliveryUsers {
 		return w.push(ctx, gateway, d)
@@ -91,7 +90,7 @@ func (w *Writer) push(ctx context.Context, gateway string, d *pb.Delivery) error
 	return w.grow(ctx, size)
 }
 
-// close makes a record of what a gateway has to get so far.
+// close ends the record that is being filled for a gateway.
 func (w *Writer) close(down *downstream) {
 	w.records = append(w.records, handlers.Record{
 		Topic: contracts.TopicDownstream(down.gateway), Key: down.gateway, Message: &pb.Downstream{Deliveries: down.deliveries},
@@ -99,13 +98,14 @@ func (w *Writer) close(down *downstream) {
 	down.deliveries, down.bytes = nil, 0
 }
 
-// Record adds a record, which nobody may change any more.
+// Record adds a record, whose message must not be changed afterwards, and publishes when there is enough for a
+// call.
 func (w *Writer) Record(ctx context.Context, topic, key string, m proto.Message) error {
 	w.records = append(w.records, handlers.Record{Topic: topic, Key: key, Message: m})
 	return w.grow(ctx, recordOverhead+proto.Size(m))
 }
 
-// grow counts what was added and publishes what is enough for a call.
+// grow counts what was added, and publishes when there is enough for a call.
 func (w *Writer) grow(ctx context.Context, size int) error {
 	w.bytes += size
 	if w.bytes < callBytes {

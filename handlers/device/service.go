@@ -50,17 +50,16 @@ func (s *Service) ListDevices(ctx context.Context, in *pb.ListDevicesRequest) (*
 		return nil, handlers.StoreError(err, fmt.Sprintf("list the devices of user %d", in.GetCallerId()))
 	}
 	for _, d := range resp.GetDevices() {
-		if d.GetOnline() { // what is stored is only raised now and then
+		if d.GetOnline() { // the stored time is only raised now and then
 			d.LastSeenAt = s.now().UnixMilli()
 		}
 	}
 	return &pb.ListDevicesResponse{Devices: resp.GetDevices()}, nil
 }
 
-// RevokeDevice takes a device out of the caller's list, revokes the tokens that it has used,
-// and closes its sockets and those of these tokens. Errors: not_found, unavailable. After an
-// error the call may be made again: the sockets of a device that is revoked already are
-// closed once more before it is not found.
+// RevokeDevice takes a device out of the caller's list, revokes the tokens that it has used, and closes its
+// sockets and those of these tokens. Errors: not_found, unavailable. The call may be repeated after an error:
+// of a device that is revoked already, the sockets are closed once more, and the answer is not_found.
 func (s *Service) RevokeDevice(ctx context.Context, in *pb.RevokeDeviceRequest) (*pb.RevokeDeviceResponse, error) {
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err

@@ -138,7 +138,8 @@ func TestLeavingADissolvedGroup(t *testing.T) {
 	}
 }
 
-// TestRemovalHoldsTheRoles: what was true when it was read must be true when it is written.
+// TestRemovalHoldsTheRoles: the store is given the roles that were read, to check them again in its
+// transaction.
 func TestRemovalHoldsTheRoles(t *testing.T) {
 	f := newStore()
 	s := open(t, f)
@@ -276,7 +277,7 @@ func TestPagesOfMembers(t *testing.T) {
 	}
 }
 
-// TestFailures: what the store says reaches the client as it should, and causes do not.
+// TestFailures: the store's errors reach the client by the right code, and their causes do not.
 func TestFailures(t *testing.T) {
 	for name, tc := range map[string]struct{ err, want contracts.Code }{
 		"away": {contracts.CodeUnavailable, contracts.CodeUnavailable}, "refused since": {contracts.CodePermissionDenied, contracts.CodePermissionDenied},

@@ -47,7 +47,7 @@ func (s *Service) CreateGroup(ctx context.Context, in *pb.CreateGroupRequest) (*
 	switch {
 	case err == nil:
 	case handlers.HasCode(err, contracts.CodeNotFound):
-		return nil, contracts.NewError(contracts.CodeNotFound, "One of the members is no user.").WithCause(err)
+		return nil, contracts.NewError(contracts.CodeNotFound, "One of memberIds is not a user.").WithCause(err)
 	default:
 		return nil, handlers.StoreError(err, fmt.Sprintf("make group %d", id))
 	}
@@ -55,7 +55,7 @@ func (s *Service) CreateGroup(ctx context.Context, in *pb.CreateGroupRequest) (*
 	return &pb.CreateGroupResponse{Group: out.GetGroup()}, nil
 }
 
-// distinct leaves out what is there twice, and one id.
+// distinct returns the ids without repetitions, and without one id.
 func distinct(ids []int64, without int64) []int64 {
 	seen := map[int64]bool{without: true}
 	out := make([]int64, 0, len(ids))
@@ -77,7 +77,7 @@ func (s *Service) GetGroup(ctx context.Context, in *pb.GetGroupRequest) (*pb.Get
 	return &pb.GetGroupResponse{Group: sc.group}, nil
 }
 
-// UpdateGroup changes what is set. Errors: invalid_argument with fields, not_found,
+// UpdateGroup changes the fields that are set. Errors: invalid_argument with fields, not_found,
 // permission_denied.
 func (s *Service) UpdateGroup(ctx context.Context, in *pb.UpdateGroupRequest) (*pb.UpdateGroupResponse, error) {
 	sc, err := s.enter(ctx, in.GetCallerId(), in.GetGroupId(), 0, opUpdate)

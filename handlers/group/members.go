@@ -43,9 +43,8 @@ func (s *Service) ListMembers(ctx context.Context, in *pb.ListMembersRequest) (*
 	return out, nil
 }
 
-// AddMembers adds users; who is in the group already is no error. Errors: invalid_argument on
-// userIds, not_found (of a user, too), permission_denied, conflict when the group would be too
-// large.
+// AddMembers adds users; a user who is in the group already is no error. Errors: invalid_argument on userIds,
+// not_found (the group or one of the users), permission_denied, conflict when the group would be too large.
 func (s *Service) AddMembers(ctx context.Context, in *pb.AddMembersRequest) (*pb.AddMembersResponse, error) {
 	if n := len(in.GetUserIds()); n == 0 || n > s.cfg.Load().Limits.GroupAddMax {
 		return nil, contracts.Invalid("userIds", fmt.Sprintf("1 to %d user ids", s.cfg.Load().Limits.GroupAddMax))
@@ -68,8 +67,8 @@ func (s *Service) add(ctx context.Context, op operation, actor, group int64, use
 	})
 }
 
-// JoinGroup adds the caller to an open group. Errors: not_found (also of a group into which one is
-// invited), conflict when the group would be too large.
+// JoinGroup adds the caller to an open group. Errors: not_found (also when the group is not open), conflict
+// when the group would be too large.
 func (s *Service) JoinGroup(ctx context.Context, in *pb.JoinGroupRequest) (*pb.JoinGroupResponse, error) {
 	caller := in.GetCallerId()
 	if _, err := s.enter(ctx, caller, in.GetGroupId(), 0, opJoin); err != nil {
@@ -84,7 +83,7 @@ func (s *Service) JoinGroup(ctx context.Context, in *pb.JoinGroupRequest) (*pb.J
 
 // RemoveMember removes a member, or lets the caller leave. A dissolved group can only be left,
 // by its owner too, and nobody is told. Errors: not_found, permission_denied, conflict for an
-// owner who leaves a group that lives.
+// owner who leaves a group that is not dissolved.
 func (s *Service) RemoveMember(ctx context.Context, in *pb.RemoveMemberRequest) (*pb.RemoveMemberResponse, error) {
 	caller, target := in.GetCallerId(), in.GetUserId()
 	op := opRemove
@@ -109,7 +108,7 @@ func (s *Service) RemoveMember(ctx context.Context, in *pb.RemoveMemberRequest) 
 	case !slices.Contains(removable[sc.caller], sc.target.GetRole()):
 		return nil, contracts.NewError(contracts.CodePermissionDenied, "Your role in this group does not allow it.")
 	default:
-		// What the caller's role may remove holds while it is the caller's role.
+		// The store checks both roles again: the caller's must still be the one that may remove the target's.
 		req.ActorRoles, remove.TargetRoles = []string{sc.caller}, removable[sc.caller]
 	}
 	req.Change = &pb.ChangeGroupRequest_Remove{Remove: remove}
@@ -119,9 +118,9 @@ func (s *Service) RemoveMember(ctx context.Context, in *pb.RemoveMemberRequest) 
 	return &pb.RemoveMemberResponse{}, nil
 }
 
-// SetRole changes a member's role; owner transfers the group, and the caller becomes an admin.
-// Errors: invalid_argument on role, not_found, permission_denied, conflict for an owner who wants
-// to be something else.
+// SetRole changes a member's role. The role owner transfers the group, and the caller becomes an admin. Errors:
+// invalid_argument on role, not_found, permission_denied, conflict when an owner would give up the role without
+// a successor.
 func (s *Service) SetRole(ctx context.Context, in *pb.SetRoleRequest) (*pb.SetRoleResponse, error) {
 	if must := contracts.CheckRole(in.GetRole()); must != "" {
 		return nil, contracts.Invalid("role", must)

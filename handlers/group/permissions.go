@@ -6,7 +6,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// operation is what somebody wants of a group.
+// operation is what a caller wants to do in a group.
 type operation string
 
 // The operations.
@@ -30,12 +30,12 @@ const (
 
 // rule says who may do something.
 type rule struct {
-	// roles may do it in any group, openRoles where the join policy is open, and with
-	// outsiders those as well who are not in it.
+	// roles may do the operation in any group, openRoles only where the join policy is open. outsiders: where
+	// it is open, users who are not in the group may do it too.
 	roles     []string
 	openRoles []string
 	outsiders bool
-	// dissolved: it may be done in a dissolved group too.
+	// dissolved: the operation is allowed in a dissolved group too.
 	dissolved bool
 }
 
@@ -53,7 +53,7 @@ var rules = map[operation]rule{
 	opSetRole:  {roles: []string{owner}},
 }
 
-// leaving are the roles that may leave a group which lives: it is never without an owner.
+// leaving are the roles that may leave a group that is not dissolved, which always has an owner.
 var leaving = []string{admin, member}
 
 // removable are the roles that each role may remove.

@@ -22,8 +22,7 @@ type Groups interface {
 	PageMembers(ctx context.Context, in *pb.PageMembersRequest) (*pb.PageMembersResponse, error)
 }
 
-// Changes makes and changes groups, each time with an announcement that is kept until it is
-// dropped.
+// Changes makes and changes groups. Each change stores an announcement, which is kept until it is dropped.
 type Changes interface {
 	StoreGroup(ctx context.Context, in *pb.StoreGroupRequest) (*pb.StoreGroupResponse, error)
 	ChangeGroup(ctx context.Context, in *pb.ChangeGroupRequest) (*pb.ChangeGroupResponse, error)
@@ -37,7 +36,7 @@ type Announcer interface {
 
 // Config configures the service.
 type Config struct {
-	// WholeHistory lets new members read what was before them.
+	// WholeHistory lets new members read messages from before they joined.
 	WholeHistory bool `mapstructure:"whole_history"`
 	// AnnounceTimeout bounds the announcement of a change. What is not announced then, the
 	// janitor announces later.
@@ -100,16 +99,16 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Configure takes another valid configuration for all calls from now on.
 func (s *Service) Configure(cfg Config) { s.cfg.Store(&cfg) }
 
-// scene is a group as its caller sees it, and another user in it who is talked of.
+// scene is a group as its caller sees it, with the other user that the call is about (the target).
 type scene struct {
 	group  *pb.Group
-	caller string // the role; empty: not a member
+	caller string // the caller's role; empty: not a member
 	target *pb.GroupMember
 }
 
 func (s *scene) open() bool { return s.group.GetJoinPolicy() == contracts.JoinOpen }
 
-// enter reads the group and judges whether the caller may do op. target may be 0.
+// enter reads the group and judges whether the caller may do op. target is the user that op is about, or 0.
 func (s *Service) enter(ctx context.Context, caller, group, target int64, op operation) (*scene, error) {
 	if err := handlers.CheckCaller(caller); err != nil {
 		return nil, err
@@ -144,8 +143,8 @@ func (s *Service) enter(ctx context.Context, caller, group, target int64, op ope
 	return sc, nil
 }
 
-// change makes a change and announces it. in has the change; who may make it is taken from the
-// table unless it is there.
+// change makes a change and announces it. The roles that may make it come from rules, unless in.ActorRoles
+// names them.
 func (s *Service) change(ctx context.Context, op operation, in *pb.ChangeGroupRequest) (*pb.ChangeGroupResponse, error) {
 	r := rules[op]
 	if in.ActorRoles == nil {
@@ -167,8 +166,8 @@ func (s *Service) change(ctx context.Context, op operation, in *pb.ChangeGroupRe
 	return out, nil
 }
 
-// announce tells what has changed. The change is made, so that a failure is none of the call:
-// the announcement is kept, and the janitor announces it.
+// announce publishes the announcement of a change and drops it. The change is stored, so that a failure here is
+// not one of the call: the announcement is kept, and the janitor publishes it.
 func (s *Service) announce(ctx context.Context, a *pb.Announcement) {
 	if a == nil {
 		return

@@ -1,6 +1,5 @@
-// Package hint tells sockets that messages were not pushed to them, so that they pull: while
-// it is not known who is connected where, and there are too many gateways to push each
-// message to all of them.
+// Package hint sends sync-hints instead of messages, so that clients pull, while the session registry does not
+// know who is connected where and there are too many gateways to push each message to all of them.
 package hint
 
 import (
@@ -19,10 +18,10 @@ import (
 )
 
 const (
-	// pause is between two rounds: whatever is said in a conversation meanwhile is one hint.
+	// pause is between two rounds: all messages of a conversation within it are one hint.
 	pause = time.Second
-	// most bounds the users who wait for hints, over all conversations. Who does not get one
-	// pulls when idle for a minute. As many may be on their way at the same time.
+	// most bounds the users who wait for hints, over all conversations. A client that gets no hint pulls when
+	// it has been idle for a minute. The round that is being published may hold as many users again.
 	most = 1 << 18
 	// gatewaysAtOnce bounds one call of the outbox.
 	gatewaysAtOnce = 16
@@ -37,7 +36,7 @@ type Hinter struct {
 	out    handlers.Outbox
 	report func(error)
 
-	// rest is what the last round did not hand over; only Run uses it.
+	// rest is the batch that the last round did not publish as a whole; only Run uses it.
 	rest *batch
 
 	mu       sync.Mutex
@@ -52,24 +51,25 @@ type Hinter struct {
 type waiting struct {
 	seq   uint64
 	users map[int64]struct{}
-	last  []int64 // the list that was added last, which is often the next one, too
+	last  []int64 // the users that were added last: the next message is often for the same ones
 }
 
-// batch is hints on their way, to those gateways that have not got them.
+// batch is the hints of one round, with the gateways that have not got them yet.
 type batch struct {
 	hints    map[string]*waiting
 	gateways []string
 }
 
-// New returns a hinter, which works while Run does. report is told of failures.
+// New returns a hinter, which publishes only while Run runs. report gets every failure, and ErrTooMany.
 func New(out handlers.Outbox, report func(error)) *Hinter {
 	return &Hinter{
 		out: out, report: report, waiting: map[string]*waiting{}, gateways: map[string]struct{}{}, kick: make(chan struct{}, 1),
 	}
 }
 
-// Hint lets those of the users who are connected through one of the gateways know, soon,
-// that the conversation's messages up to seq are to be pulled. It does not keep users.
+// Hint tells those of the users who are connected through one of the gateways, within a second or two, that
+// they have messages of the conversation up to seq to pull. Hint does not block, and keeps no reference to
+// users.
 func (h *Hinter) Hint(conversation string, seq uint64, users []int64, gateways []string) {
 	if len(users) == 0 || len(gateways) == 0 {
 		return
@@ -105,7 +105,7 @@ func (h *Hinter) Hint(conversation string, seq uint64, users []int64, gateways [
 	h.wake()
 }
 
-// Run hands hints over until ctx is done, and what waits then.
+// Run publishes what waits, in rounds, until ctx is done; what waits then is published in a last round.
 func (h *Hinter) Run(ctx context.Context) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -125,9 +125,9 @@ func (h *Hinter) Run(ctx context.Context) error {
 	}
 }
 
-// flush hands over what an earlier round has left, and then what waits. A gateway that has got a
-// hint does not get it again because another one has not: while the queue is slow each round goes
-// on where the one before it ended.
+// flush publishes what an earlier round has left, then what waits. A gateway that has got its hints does not
+// get them again because publishing to another gateway failed: while the queue is slow, each round goes on
+// where the one before ended.
 func (h *Hinter) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
@@ -147,7 +147,7 @@ func (h *Hinter) flush(ctx context.Context) {
 	}
 }
 
-// take empties what waits; nil when nothing does.
+// take takes out all hints that wait, as a batch; nil when none do.
 func (h *Hinter) take() *batch {
 	h.mu.Lock()
 	hints, gateways, dropped := h.waiting, h.gateways, h.dropped
@@ -162,15 +162,15 @@ func (h *Hinter) take() *batch {
 	return &batch{hints: hints, gateways: slices.Sorted(maps.Keys(gateways))}
 }
 
-// wake begins another round, in a while.
+// wake makes Run begin another round after pause.
 func (h *Hinter) wake() {
 	select {
 	case h.kick <- struct{}{}:
-	default: // it is awake
+	default: // Run is awake already
 	}
 }
 
-// publish hands a batch to its gateways, some at a time; those that have it are taken out.
+// publish sends a batch to its gateways, some at a time, and takes out of the batch those that have it.
 func (h *Hinter) publish(ctx context.Context, b *batch) error {
 	list := deliveries(b.hints)
 	for len(b.gateways) > 0 {

@@ -67,7 +67,7 @@ func (f *fakeQueue) Publish(_ context.Context, records ...handlers.Record) error
 	return nil
 }
 
-// with runs a hinter until use has returned and what waits is handed over.
+// with runs a hinter while use runs, and returns once what waits then is published.
 func with(t *testing.T, q *fakeQueue, use func(*Hinter)) (failures []error) {
 	t.Helper()
 	h := New(q, func(err error) { failures = append(failures, err) })
@@ -82,8 +82,8 @@ func with(t *testing.T, q *fakeQueue, use func(*Hinter)) (failures []error) {
 	return failures
 }
 
-// TestManyMessagesAreOneHint: what a conversation says within a second costs one hint, with
-// its newest number, to each gateway.
+// TestManyMessagesAreOneHint: all messages of a conversation within a second are one hint with the newest
+// number, for each gateway.
 func TestManyMessagesAreOneHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &fakeQueue{told: map[string][]string{}}
@@ -154,7 +154,7 @@ func TestASlowQueueStarvesNoGateway(t *testing.T) {
 	})
 }
 
-// TestHintsAreBounded: in records and in number.
+// TestHintsAreBounded: in the size of their records, and in the number of users.
 func TestHintsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &fakeQueue{told: map[string][]string{}}

@@ -1,6 +1,7 @@
-// Package inorder is the pipeline stage that pushes the messages of a group in the order of
-// their numbers, also those that were not stored by the pipeline: a change of a group's members
-// makes a message in its own transaction, which is announced to the pipeline a moment later.
+// Package inorder is the pipeline stage that pushes the messages of a group in the order of their numbers. A
+// change of a group's members stores a message in its own transaction, and the pipeline gets that message only
+// a moment later. When a message that follows comes first, the stage reads the missing one from the database
+// and fills it in.
 package inorder
 
 import (
@@ -22,18 +23,18 @@ type Messages interface {
 const (
 	// groups is how many groups are remembered.
 	groups = 8192
-	// fresh is how long what this worker pushed last is believed to be the last that was: after a
-	// pause another worker may have had the group's lane.
-	fresh = 10 * time.Second
-	// most is how many messages a gap has. In a larger one somebody else was at work.
-	most = 64
-	// young is up to which number a group that this worker does not know is taken for new: what
-	// is before is pushed as well, which costs little when others have pushed it.
-	young = 8
+	// memoryTTL bounds how long this worker trusts its own record of the numbers that it pushed last; after it,
+	// another worker may have had the group's lane.
+	memoryTTL = 10 * time.Second
+	// gapMax bounds the gap that is filled in. In a larger gap another worker has pushed.
+	gapMax = 64
+	// newGroupMax is the highest number at which a group without a record counts as new: the messages before are
+	// pushed as well, which costs little even if another worker has pushed them.
+	newGroupMax = 8
 )
 
-// pushed is what this worker has pushed to a group's members, without a hole: from first to top.
-// What is before it, others may have pushed, or nobody.
+// pushed is a range of numbers, from first to top without a hole, that this worker has pushed to a group's
+// members. Whether a number below first was pushed is not known.
 type pushed struct {
 	first, top uint64
 	at         time.Time
@@ -42,8 +43,8 @@ type pushed struct {
 // has reports whether a number was pushed.
 func (p pushed) has(seq uint64) bool { return p.first <= seq && seq <= p.top }
 
-// with returns the range with one more number, which is pushed now. One that is not beside the
-// range begins another when it is newer, and is not remembered when it is older.
+// with returns the range after one more number is pushed. A number that is not next to the range starts another
+// range when it is higher, and is not remembered when it is lower.
 func (p pushed) with(seq uint64) pushed {
 	switch {
 	case seq == p.top+1:
@@ -62,8 +63,8 @@ type stage struct {
 	last      *lru.Cache[string, pushed]
 }
 
-// New returns the stage. It comes after persist; a conversation is handled by one goroutine at a
-// time. permanent says of an error that trying again is useless.
+// New returns the stage, which comes after persist. Runs of one conversation must come one at a time. permanent
+// reports whether trying again after an error is useless.
 func New(messages Messages, permanent func(error) bool) handlers.Stage {
 	s := &stage{messages: messages, permanent: permanent}
 	s.last, _ = lru.New[string, pushed](groups) // fails only for sizes below 1
@@ -74,10 +75,10 @@ func New(messages Messages, permanent func(error) bool) handlers.Stage {
 				return err
 			}
 			before := env.Items
-			defer func() { env.Items = before }() // a retry begins with what came
+			defer func() { env.Items = before }() // a retry begins with the items that came
 			alone := len(all) == len(before)
 			if !alone {
-				// Copies, so that an attempt that fails leaves what came in the states in which it came.
+				// Copies, so that a failed attempt leaves the items that came in their states.
 				env.Items = copies(all)
 				if err, alone = s.attempt(ctx, next, env); alone {
 					env.Items, ranges = before, s.ranges(before)
@@ -98,12 +99,12 @@ func New(messages Messages, permanent func(error) bool) handlers.Stage {
 	}
 }
 
-// attempt goes on with messages that were filled in. alone: what came is to go on without them,
-// since one of them may be what can never be pushed, for which nobody else is to blame: it fails
-// by itself when it comes by itself, and clients see the gap and pull.
+// attempt calls next for an envelope with fillers. alone says that next panicked or failed permanently: a
+// filler may be the cause, so the messages that came are to go on without fillers. Such a filler fails when its
+// own record comes, and clients see the gap and pull.
 func (s *stage) attempt(ctx context.Context, next handlers.Handler, env *handlers.Envelope) (err error, alone bool) { //nolint:revive // alone explains the error
 	defer func() {
-		if recover() != nil { // what came panics once more when it is at fault itself
+		if recover() != nil { // when the items that came are at fault, they panic again alone
 			alone = true
 		}
 	}()
@@ -111,7 +112,7 @@ func (s *stage) attempt(ctx context.Context, next handlers.Handler, env *handler
 	return err, err != nil && s.permanent(err)
 }
 
-// ranges is what the members of each group have when nothing was filled in.
+// ranges returns, by group, the numbers that are pushed when nothing is filled in.
 func (s *stage) ranges(items []*handlers.Item) map[string]pushed {
 	out := map[string]pushed{}
 	for _, it := range items {
@@ -128,8 +129,7 @@ func (s *stage) ranges(items []*handlers.Item) map[string]pushed {
 	return out
 }
 
-// arrange returns the items with what is missing between them, and what each group's members have
-// then.
+// arrange returns the items with fillers for the gaps between them, and by group the range that is pushed then.
 func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*handlers.Item, ranges map[string]pushed, err error) {
 	all, ranges = make([]*handlers.Item, 0, len(items)), map[string]pushed{}
 	for _, it := range items {
@@ -142,7 +142,7 @@ func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*han
 		if !known {
 			have, known = s.recall(conv)
 		}
-		if !known && seq <= young {
+		if !known && seq <= newGroupMax {
 			have, known = pushed{first: 1}, true
 		}
 		switch {
@@ -152,7 +152,7 @@ func (s *stage) arrange(ctx context.Context, items []*handlers.Item) (all []*han
 			if err := it.MarkPushed(); err != nil {
 				return nil, nil, err
 			}
-		case seq > have.top+1 && seq-have.top-1 <= most:
+		case seq > have.top+1 && seq-have.top-1 <= gapMax:
 			gap, err := s.fill(ctx, it, have.top, seq)
 			if err != nil {
 				return nil, nil, err
@@ -184,14 +184,14 @@ func copies(items []*handlers.Item) []*handlers.Item {
 
 func (s *stage) recall(conv string) (pushed, bool) {
 	p, ok := s.last.Get(conv)
-	return p, ok && time.Since(p.at) <= fresh
+	return p, ok && time.Since(p.at) <= memoryTTL
 }
 
-// fill makes items of the messages between two numbers.
+// fill returns fillers for the messages between two numbers, both excluded.
 func (s *stage) fill(ctx context.Context, it *handlers.Item, top, seq uint64) ([]*handlers.Item, error) {
 	conv := it.Message().GetConversationId()
 	page, err := s.messages.History(ctx, &pb.HistoryRequest{
-		ConversationId: conv, AfterSeq: top, HasAfter: true, BeforeSeq: seq, Limit: most,
+		ConversationId: conv, AfterSeq: top, HasAfter: true, BeforeSeq: seq, Limit: gapMax,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read messages %d to %d of %s: %w", top+1, seq-1, conv, err)

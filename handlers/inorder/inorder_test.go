@@ -28,7 +28,7 @@ func (h *history) History(_ context.Context, in *pb.HistoryRequest) (*pb.History
 	return out, h.err
 }
 
-// item is stored with a number; 0: it is rejected.
+// item returns an item that is stored with the number seq, or rejected when seq is 0.
 func item(conv string, typ pb.ConversationType, seq uint64) *handlers.Item {
 	it := &handlers.Item{Upstream: &pb.Upstream{ConversationId: conv}, Membership: &pb.Membership{Type: typ}}
 	var err error
@@ -108,18 +108,18 @@ func TestOrder(t *testing.T) {
 	b := newBench(t)
 	b.run([]string{"+1", "+2", "3"}, item("group_3", group, 3)) // a new one, whose members came first
 	g := func(seq uint64) *handlers.Item { return item("group_1", group, seq) }
-	b.run([]string{"25"}, g(25))                                                      // what was before is not known
-	b.run([]string{"26", "27"}, g(26), g(27))                                         // as it goes
+	b.run([]string{"25"}, g(25))                                                      // what was pushed before is not known
+	b.run([]string{"26", "27"}, g(26), g(27))                                         // in order
 	b.run([]string{"+28", "29", "+30", "+31", "32"}, g(29), g(32))                    // members changed in between
-	b.run([]string{"(30)", "33"}, g(30), g(33))                                       // and are announced now
+	b.run([]string{"(30)", "33"}, g(30), g(33))                                       // the changes' announcements come now
 	b.run([]string{"(33)", "34"}, g(33), g(34))                                       // a send that was sent again
-	b.run([]string{"500"}, g(500))                                                    // somebody else was at work
-	b.run([]string{"3", "9"}, item("single", single, 3), item("single", single, 9))   // no concern of ours
+	b.run([]string{"500"}, g(500))                                                    // another worker has pushed the numbers between
+	b.run([]string{"3", "9"}, item("single", single, 3), item("single", single, 9))   // a single chat has no gaps to fill
 	b.run([]string{"17", "0"}, item("group_2", group, 17), item("group_1", group, 0)) // rejected
 	b.fail = errors.New("away")
 	b.run([]string{"+501", "502"}, g(502))
 	b.fail = nil
-	b.run([]string{"+501", "502"}, g(502)) // nobody has got it
+	b.run([]string{"+501", "502"}, g(502)) // the failed attempt counts for nothing
 	b.history.err = errors.New("away")
 	env := &handlers.Envelope{Items: []*handlers.Item{g(504)}}
 	if err := b.handle(t.Context(), env); !errors.Is(err, b.history.err) {
@@ -127,8 +127,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestAFillerIsNobodysFault: a message that can never be pushed does not take those behind it with
-// it, though they would be pushed after it; by itself it fails.
+// TestAFillerIsNobodysFault: a filler that can never be pushed does not fail the messages behind it, which are
+// pushed without it; it fails when its own record comes.
 func TestAFillerIsNobodysFault(t *testing.T) {
 	bad := errors.New("it can never be pushed")
 	for name, fail := range map[string]func() error{"an error": func() error { return bad }, "a panic": func() error { panic(bad) }} {
@@ -164,12 +164,13 @@ func TestAFillerIsNobodysFault(t *testing.T) {
 	}
 }
 
-// TestMemoryFades: after a pause another worker may have pushed what seems to be missing.
+// TestMemoryFades: after a pause, another worker may have pushed the numbers that seem to be missing, so none
+// are filled in.
 func TestMemoryFades(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.run([]string{"25"}, item("group_1", group, 25))
-		time.Sleep(fresh + time.Millisecond)
+		time.Sleep(memoryTTL + time.Millisecond)
 		b.run([]string{"29"}, item("group_1", group, 29))
 		if b.history.calls != 0 {
 			t.Error("it was read")
@@ -177,8 +178,8 @@ func TestMemoryFades(t *testing.T) {
 	})
 }
 
-// TestOnlyWhatWasPushedIsHeldBack: what this worker did not push, nobody may have: a number before
-// those that it pushed is pushed.
+// TestOnlyWhatWasPushedIsHeldBack: a number below those that this worker has pushed is pushed, since perhaps
+// nobody has.
 func TestOnlyWhatWasPushedIsHeldBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		seqs []uint64
@@ -200,7 +201,7 @@ func TestOnlyWhatWasPushedIsHeldBack(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t)
 			b.run([]string{"25"}, item("group_1", group, 25))
-			time.Sleep(fresh + time.Millisecond)
+			time.Sleep(memoryTTL + time.Millisecond)
 			b.run([]string{"27"}, item("group_1", group, 27))
 			b.run([]string{"26"}, item("group_1", group, 26))
 		})

@@ -27,8 +27,8 @@ type Gateways interface {
 type Config struct {
 	// Interval is between two rounds.
 	Interval time.Duration `mapstructure:"interval"`
-	// Grace is how long a gateway must have been dead, as seen by this janitor, before
-	// its topic goes. It must be longer than an outage of the registry of sessions.
+	// Grace is how long a gateway must have been dead, as seen by this janitor, before its topic is deleted. It
+	// must be longer than an outage of the session registry, or topics of gateways that live may be deleted.
 	Grace time.Duration `mapstructure:"grace"`
 	// Timeout bounds one round.
 	Timeout time.Duration `mapstructure:"timeout"`
@@ -58,7 +58,7 @@ type Deps struct {
 type Janitor struct {
 	cfg  Config
 	deps Deps
-	// dead is since when each gateway with a topic has not been seen alive.
+	// dead has the gateways with a topic that are not listed as live, and since when.
 	dead map[string]time.Time
 }
 
@@ -73,14 +73,16 @@ func New(cfg Config, deps Deps) (*Janitor, error) {
 	return &Janitor{cfg: cfg, deps: deps}, nil
 }
 
-// Run does a round at every interval until ctx is done. It begins without a
-// memory: who leads anew watches for as long as Grace before it deletes anything.
+// Run does a round at every interval until ctx is done. It begins with no gateway noted as dead: a new leader
+// watches for Grace before it deletes a topic.
 func (j *Janitor) Run(ctx context.Context) error {
 	j.dead = map[string]time.Time{}
 	ticker := time.NewTicker(j.cfg.Interval)
 	defer ticker.Stop()
 	for {
-		j.deps.Report(j.round(ctx))
+		if deleted, err := j.round(ctx); err == nil || ctx.Err() == nil {
+			j.deps.Report(deleted, err)
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -89,9 +91,8 @@ func (j *Janitor) Run(ctx context.Context) error {
 	}
 }
 
-// round looks once. Without an answer, or when no gateway lives at all, which is
-// what an emptied registry looks like, nothing is deleted and nobody counts as
-// dead any longer.
+// round looks once. When the registry does not answer, or lists no live gateway at all, as an emptied registry
+// does, round deletes nothing and forgets which gateways it noted as dead.
 func (j *Janitor) round(ctx context.Context) (deleted []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, j.cfg.Timeout)
 	defer cancel()
@@ -118,7 +119,7 @@ func (j *Janitor) round(ctx context.Context) (deleted []string, err error) {
 	return due, nil
 }
 
-// due notes who is dead and returns the topics of those who have been for Grace.
+// due notes which gateways are dead, and returns the topics of those that have been dead for Grace.
 func (j *Janitor) due(topics, live []string, now time.Time) (due []string) {
 	alive := make(map[string]bool, len(live))
 	for _, id := range live {

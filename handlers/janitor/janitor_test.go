@@ -103,7 +103,7 @@ func TestTopicsOfDeadGateways(t *testing.T) {
 	}
 }
 
-// TestANewLeaderLooksFirst: what another one saw is not believed.
+// TestANewLeaderLooksFirst: it deletes nothing by what an earlier leader saw.
 func TestANewLeaderLooksFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{topics: []string{contracts.TopicDownstream("gw-dead")}, live: []string{"gw-other"}}

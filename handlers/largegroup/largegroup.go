@@ -1,7 +1,7 @@
-// Package largegroup delivers to groups that are too large for the message pipeline. All members of
-// a group are delivered to together, up to DirectMembers of them. A task of a larger group is split
-// into one for each shard of the members; a member is always in the same shard, whose tasks are
-// taken one after the other.
+// Package largegroup delivers to groups that are too large for the message pipeline. A task delivers to all
+// members in one step, up to DirectMembers of them. A task of a larger group is split into one for each shard
+// of the members. A member is always in the same shard, and the tasks of a shard are handled in order, so that
+// each member gets pushes in order.
 package largegroup
 
 import (
@@ -32,8 +32,8 @@ type Hinter interface {
 // PageSize is how many members are located at a time.
 const PageSize = 5000
 
-// DirectMembers is up to how many members are delivered to in one step. Beyond it the work of one
-// message is shared by several workers, at the price of one more pass through the queue.
+// DirectMembers is the largest number of members that one step delivers to. Above it, several workers share the
+// work of one message, at the price of one more pass through the queue.
 const DirectMembers = 20_000
 
 // Handler takes fan-out tasks. Safe for concurrent use.
@@ -49,10 +49,10 @@ func New(groups *roster.Roster, locator Locator, out handlers.Outbox, hints Hint
 	return &Handler{roster: groups, locator: locator, out: out, hints: hints}
 }
 
-// Handle takes a run of tasks, those of each group and shard in order. The tasks of one group and
-// shard are done together, wherever they are in the run: members are looked up once for all of
-// them, and each gateway gets them in as few records as there can be. A task that is handled again
-// delivers again: clients drop what they have.
+// Handle delivers a run of tasks, in which the tasks of each group and shard are in order. The tasks of one
+// group and shard are done together, wherever they are in the run: their members are looked up once, and each
+// gateway gets them in as few records as the queue's limits allow. A task that is handled again is delivered
+// again: clients drop what they have.
 func (h *Handler) Handle(ctx context.Context, tasks []*pb.FanoutTask) error {
 	w := deliver.NewWriter(h.out)
 	for _, part := range together(tasks) {
@@ -66,15 +66,15 @@ func (h *Handler) Handle(ctx context.Context, tasks []*pb.FanoutTask) error {
 	return nil
 }
 
-// same is what tasks have in common whose order matters.
+// same identifies the tasks whose order matters among each other.
 type same struct {
 	kind  pb.FanoutTask_Kind
 	group int64
 	shard uint32
 }
 
-// together parts a run by what its tasks have in common. A change of the members ends a part, and
-// what comes after it is a part of its own, which is taken later.
+// together groups a run's tasks by same. A change of the members version begins another part, which is handled
+// after those before it.
 func together(tasks []*pb.FanoutTask) [][]*pb.FanoutTask {
 	var parts [][]*pb.FanoutTask
 	newest := map[same]int{}
@@ -90,7 +90,7 @@ func together(tasks []*pb.FanoutTask) [][]*pb.FanoutTask {
 	return parts
 }
 
-// handle does tasks of one group, of one kind and shard, and of one state of the members.
+// handle delivers tasks of one group, kind, shard and members version.
 func (h *Handler) handle(ctx context.Context, w *deliver.Writer, run []*pb.FanoutTask) error {
 	first := run[0]
 	if k := first.GetKind(); k != pb.FanoutTask_KIND_UNSPECIFIED && k != pb.FanoutTask_KIND_SHARD {

@@ -75,7 +75,7 @@ func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateR
 	return &pb.LocateResponse{Gateways: []*pb.GatewayUsers{a, b}, EveryGateway: f.every}, nil
 }
 
-// classes are what frames of tasks go as: a message can be pulled later, a group event cannot.
+// classes are the delivery classes of frames: a message can be pulled later, a group event cannot.
 var classes = map[string]pb.Delivery_Class{
 	contracts.FrameNew: pb.Delivery_CLASS_PUSH, contracts.FrameGroup: pb.Delivery_CLASS_CONTROL,
 }
@@ -151,8 +151,8 @@ func TestEveryOnlineMemberInOrder(t *testing.T) {
 	}
 }
 
-// TestOneStepUpToALimit: a group that is not too large is not split, and what is of one group is
-// done together, whatever is between it in the run.
+// TestOneStepUpToALimit: a group of at most DirectMembers is not split, and its tasks are done together,
+// whatever is between them in the run.
 func TestOneStepUpToALimit(t *testing.T) {
 	f := newWorld(DirectMembers)
 	other := func(seq uint64) *pb.FanoutTask {
@@ -180,7 +180,8 @@ func TestOneStepUpToALimit(t *testing.T) {
 	}
 }
 
-// TestAChangeOfMembersIsBetween: what was stored before and after it goes by lists of its own, in order.
+// TestAChangeOfMembersIsBetween: the messages before and after a change of the members go by lists of their
+// own, in order.
 func TestAChangeOfMembersIsBetween(t *testing.T) {
 	f := newWorld(600)
 	later := message(8)
@@ -214,7 +215,7 @@ func TestNothingForWhoJoinedLater(t *testing.T) {
 
 func TestFramesForMembersAndFormerOnes(t *testing.T) {
 	f := newWorld(6)
-	f.joined[3] = 100 // an event has no number
+	f.joined[3] = 100 // no join floor holds back an event, which has no number
 	f.run(t, &pb.FanoutTask{GroupId: 1, ConversationId: "group_1", Frame: []byte("event"), ExtraUserIds: []int64{9, 300, 3}})
 	for user, want := range map[int64]int{3: 1, 6: 1, 9: 1, 300: 1, 12: 0} {
 		if len(f.got[user]) != want {
@@ -256,7 +257,7 @@ func TestFailureIsReturned(t *testing.T) {
 // which nobody can pull, goes everywhere.
 func TestTooManyUnknownGateways(t *testing.T) {
 	w := newWorld(600)
-	for i := range reach.Most + 1 {
+	for i := range reach.MaxUnsureGateways + 1 {
 		w.every = append(w.every, fmt.Sprint("gw", i))
 	}
 	w.run(t, message(1), message(2))
@@ -269,7 +270,7 @@ func TestTooManyUnknownGateways(t *testing.T) {
 		}
 	}
 	w = newWorld(600)
-	for i := range reach.Most + 1 {
+	for i := range reach.MaxUnsureGateways + 1 {
 		w.every = append(w.every, fmt.Sprint("gw", i))
 	}
 	w.run(t, &pb.FanoutTask{GroupId: 1, ConversationId: "group_1", Frame: []byte("{}")})
@@ -280,7 +281,7 @@ func TestTooManyUnknownGateways(t *testing.T) {
 	}
 }
 
-// TestTheListIsReadOnce: for all parts of a task, whether or not it says of which membership it is.
+// TestTheListIsReadOnce: for all shards of a task, with and without a members version.
 func TestTheListIsReadOnce(t *testing.T) {
 	for _, version := range []int64{0, 3} {
 		f := newWorld(DirectMembers + 100)

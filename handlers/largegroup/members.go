@@ -13,8 +13,7 @@ import (
 	"github.com/gochat/gochat/handlers/roster"
 )
 
-// deliver hands a run of tasks to the gateways of these members of their group, and of those whom
-// a task names besides.
+// deliver pushes a run of tasks to the gateways of these members of their group, and of the tasks' extra users.
 func (h *Handler) deliver(ctx context.Context, w *deliver.Writer, run []*pb.FanoutTask, members []roster.Member) error {
 	ask := withExtra(run, members)
 	at, err := h.locate(ctx, run[0], ask, bound(run))
@@ -51,8 +50,8 @@ func (h *Handler) deliver(ctx context.Context, w *deliver.Writer, run []*pb.Fano
 	return nil
 }
 
-// withExtra lists the members, whether or not this or that task is for them, and those whom tasks
-// name besides, each once.
+// withExtra lists the users to locate, each once: all members, even those whom no task is for, and the tasks'
+// extra users.
 func withExtra(run []*pb.FanoutTask, members []roster.Member) []int64 {
 	out := make([]int64, len(members))
 	for i, m := range members {
@@ -78,7 +77,8 @@ type located struct {
 	skipped []string
 }
 
-// locate finds the gateways of users, a page at a time; at most so many on the mere chance.
+// locate finds the gateways of users, a page at a time. The gateways that may or may not hold users of a page
+// get pushes, unless there are more than most of them: then they are skipped.
 func (h *Handler) locate(ctx context.Context, task *pb.FanoutTask, users []int64, most int) (*located, error) {
 	out := &located{users: map[string][]int64{}}
 	for page := range slices.Chunk(users, PageSize) {
@@ -102,18 +102,18 @@ func (h *Handler) locate(ctx context.Context, task *pb.FanoutTask, users []int64
 	return out, nil
 }
 
-// bound is to how many gateways a run is pushed on the mere chance: a group event cannot be
-// pulled, and comes seldom.
+// bound returns how many gateways that may or may not hold the users may get a run's pushes. A group event goes
+// to all of them: it cannot be pulled, and is rare.
 func bound(run []*pb.FanoutTask) int {
 	for _, task := range run {
 		if task.GetMessage() == nil {
-			return reach.All
+			return reach.NoLimit
 		}
 	}
-	return reach.Most
+	return reach.MaxUnsureGateways
 }
 
-// hint tells those who were not pushed to of the run's newest message.
+// hint sends the users of skipped gateways a hint at the run's newest message.
 func (h *Handler) hint(run []*pb.FanoutTask, users []int64, members []roster.Member, gateways []string) {
 	newest := run[0]
 	for _, task := range run {
@@ -125,16 +125,16 @@ func (h *Handler) hint(run []*pb.FanoutTask, users []int64, members []roster.Mem
 	h.hints.Hint(m.GetConversationId(), m.GetSeqId(), newAudience(users, members).addressed(newest), gateways)
 }
 
-// audience is who gets what goes to one gateway. While it is not known who is connected where
-// that is the whole shard, for each of many gateways and each task of a run: so the members are
-// looked up once for all tasks.
+// audience says which of a gateway's users a task is for. While the registry does not know who is connected
+// where, these users are all members of the list, for each of many gateways and each task of a run: so their
+// join floors are looked up once for all tasks.
 type audience struct {
 	users  []int64
-	joined []uint64 // after which number each of the users is a member; strangers are none
-	latest uint64   // of joined
+	joined []uint64 // the join floor of each user, or stranger
+	latest uint64   // the largest of joined
 }
 
-// stranger is what joined says of somebody who is no member.
+// stranger stands in joined for a user who is no member.
 const stranger = math.MaxUint64
 
 func newAudience(users []int64, members []roster.Member) audience {
@@ -149,7 +149,7 @@ func newAudience(users []int64, members []roster.Member) audience {
 	return a
 }
 
-// addressed returns those of the users whom a task is for. It must not be changed.
+// addressed returns those of the users whom a task is for. The result may be a.users and must not be changed.
 func (a audience) addressed(task *pb.FanoutTask) []int64 {
 	if m := task.GetMessage(); m != nil && a.latest < m.GetSeqId() {
 		return a.users // all of them, which is the rule

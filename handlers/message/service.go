@@ -43,8 +43,8 @@ type Service struct {
 
 var _ pb.MessageServiceServer = (*Service)(nil)
 
-// New returns the service. It refuses limits that nothing fits, or that make a
-// page without a limit larger than the largest.
+// New returns the service. It refuses limits that nothing fits, and a default page that is larger than the
+// largest.
 func New(cfg Config, conversations Conversations, messages Messages) (*Service, error) {
 	if conversations == nil || messages == nil {
 		return nil, errors.New("configure message: a dependency is missing")
@@ -90,8 +90,7 @@ func (s *Service) ListMessages(ctx context.Context, in *pb.ListMessagesRequest) 
 		AfterSeq: handlers.Storable(in.GetAfterSeq()), HasAfter: in.AfterSeq != nil,
 	}
 	if in.BeforeSeq != nil {
-		// Nothing is before 0, and nothing is before 1 either; but to the store 0
-		// is no bound at all.
+		// To the store, 0 is no bound at all. Before 1 there is nothing either.
 		page.BeforeSeq = max(handlers.Storable(in.GetBeforeSeq()), 1)
 	}
 	resp, err := s.messages.History(ctx, page)

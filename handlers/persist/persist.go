@@ -54,7 +54,7 @@ func request(open []*handlers.Item, ids handlers.IDs) (*pb.SaveMessagesRequest, 
 	for i, it := range open {
 		id, err := ids.Next()
 		if err != nil {
-			// The clock or the lease of the worker's number: no message's fault.
+			// The clock or the lease of the worker id failed, which is no message's fault.
 			return nil, contracts.NewError(contracts.CodeUnavailable, "").WithCause(fmt.Errorf("make a message id: %w", err))
 		}
 		up := it.Upstream
@@ -79,16 +79,16 @@ func request(open []*handlers.Item, ids handlers.IDs) (*pb.SaveMessagesRequest, 
 	return req, nil
 }
 
-// Refused is what the sender of a message is told that was given up.
+// Refused is the reason that the sender of a message that was given up is told.
 var Refused = contracts.NewError(contracts.CodeInternal, "The server cannot store this message.")
 
-// refusals are what the sender is told when the store refuses.
+// refusals are the reasons that senders are told, by the store's outcome.
 var refusals = map[pb.SaveResult_Outcome]*contracts.Error{
 	pb.SaveResult_OUTCOME_NOT_MEMBER:      contracts.NewError(contracts.CodeNotFound, "There is no such conversation."),
 	pb.SaveResult_OUTCOME_DISSOLVED:       contracts.NewError(contracts.CodeConflict, "This group was dissolved."),
 	pb.SaveResult_OUTCOME_NO_TARGET:       contracts.NewError(contracts.CodeNotFound, "There is no such message, or no such reaction."),
 	pb.SaveResult_OUTCOME_CONFLICT:        contracts.NewError(contracts.CodeConflict, "This message was recalled or has expired, or takes no more changes."),
-	pb.SaveResult_OUTCOME_REACTED_ALREADY: contracts.NewError(contracts.CodeAlreadyExists, "You have reacted so already."),
+	pb.SaveResult_OUTCOME_REACTED_ALREADY: contracts.NewError(contracts.CodeAlreadyExists, "You have already reacted in this way."),
 	pb.SaveResult_OUTCOME_FORBIDDEN:       contracts.NewError(contracts.CodePermissionDenied, ""),
 	pb.SaveResult_OUTCOME_REFUSED:         Refused,
 }
@@ -96,7 +96,7 @@ var refusals = map[pb.SaveResult_Outcome]*contracts.Error{
 func settle(it *handlers.Item, res *pb.SaveResult) error {
 	switch res.GetOutcome() {
 	case pb.SaveResult_OUTCOME_STORED, pb.SaveResult_OUTCOME_DUPLICATE:
-		// Who is in the group was looked at again.
+		// The storing transaction has read the version and size of the group anew.
 		if m := it.Membership; m != nil && res.GetMembersVersion() > 0 {
 			m.MembersVersion, m.MemberCount = res.GetMembersVersion(), res.GetGroupSize()
 		}

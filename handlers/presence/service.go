@@ -1,4 +1,5 @@
-// Package presence tells who is online, to those to whom they have written in their single chat.
+// Package presence tells a user whether others are online, of those who have written to this user in their
+// single chat.
 package presence
 
 import (
@@ -14,7 +15,7 @@ import (
 	"github.com/gochat/gochat/handlers"
 )
 
-// Presence knows who is online, and when others were.
+// Presence knows who is online, when users were last seen, and who has written to whom.
 type Presence interface {
 	Present(ctx context.Context, in *pb.PresentRequest) (*pb.PresentResponse, error)
 	LastSeen(ctx context.Context, in *pb.LastSeenRequest) (*pb.LastSeenResponse, error)
@@ -44,9 +45,8 @@ func New(presence Presence, directory Directory) (*Service, error) {
 	return &Service{presence: presence, directory: directory}, nil
 }
 
-// GetPresence answers for those of the users whose presence the caller may know; what
-// cannot be told right now is marked unknown. Errors: invalid_argument on userIds,
-// unavailable.
+// GetPresence answers for those of the users whose presence the caller may know; a user whose presence cannot
+// be told right now is marked unknown. Errors: invalid_argument on userIds, unavailable.
 func (s *Service) GetPresence(ctx context.Context, in *pb.GetPresenceRequest) (*pb.GetPresenceResponse, error) {
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (s *Service) GetPresence(ctx context.Context, in *pb.GetPresenceRequest) (*
 		return out, nil
 	}
 	resp, err := s.presence.Present(ctx, &pb.PresentRequest{UserIds: contacts})
-	if err != nil { // a registry that is away is the unknown, not a failure
+	if err != nil { // while the registry is away presence is unknown, and the call does not fail
 		trace.SpanFromContext(ctx).RecordError(err)
 		resp = &pb.PresentResponse{Partial: true}
 	}
@@ -91,8 +91,8 @@ func (s *Service) GetPresence(ctx context.Context, in *pb.GetPresenceRequest) (*
 	return out, nil
 }
 
-// contacts returns the caller and who has written to the caller in their single chat, each once.
-// That there is a chat says nothing: anybody makes one with anybody.
+// contacts returns, of the users asked for, the caller and those who have written to the caller in their single
+// chat, each once. A single chat alone is no consent: anybody can make one with anybody.
 func (s *Service) contacts(ctx context.Context, caller int64, asked []int64) ([]int64, error) {
 	var known, ask []int64
 	var keys []*pb.MembershipKey
@@ -123,7 +123,7 @@ func (s *Service) contacts(ctx context.Context, caller int64, asked []int64) ([]
 	}
 	var peers []int64
 	for i, m := range resp.GetMemberships() {
-		// The id of a chat is a hash: that it is theirs is checked, not believed.
+		// The id of a single chat is a hash of both users' ids, so whose chat it is has to be checked.
 		if m.GetExists() && slices.Contains(m.GetUserIds(), caller) && slices.Contains(m.GetUserIds(), ask[i]) {
 			peers = append(peers, ask[i])
 		}
@@ -138,7 +138,7 @@ func (s *Service) wrote(ctx context.Context, caller int64, peers []int64) ([]int
 	}
 	resp, err := s.presence.Wrote(ctx, &pb.WroteRequest{UserId: caller, PeerIds: peers})
 	switch {
-	case contracts.IsUnknownCall(err): // a storage role of before it was asked for consent: nobody is shown
+	case contracts.IsUnknownCall(err): // a repo of an older release cannot tell who consents: nobody is shown
 		trace.SpanFromContext(ctx).RecordError(err)
 		return nil, nil
 	case err != nil:

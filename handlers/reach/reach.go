@@ -1,5 +1,5 @@
-// Package reach reads what the session registry says of users: through which gateways they
-// get a message, and where that is not known.
+// Package reach turns an answer of the session registry about users into routes: through which gateways they
+// get a message, also where the registry does not know who is connected where.
 package reach
 
 import (
@@ -10,13 +10,13 @@ import (
 	"github.com/gochat/gochat/handlers"
 )
 
-// Most is to how many gateways a message is pushed on the chance that its recipients are
-// there. It bounds what a message costs while the registry has lost its sessions, or is
-// away: beyond it recipients get a hint that they have something to pull.
-const Most = 16
+// MaxUnsureGateways is how many gateways that may or may not hold the recipients get a copy of a message. It bounds what
+// a message costs while the registry is away or has lost its sessions: above it, recipients get a hint to pull
+// instead.
+const MaxUnsureGateways = 16
 
-// All is no bound, for what nobody can pull.
-const All = math.MaxInt
+// NoLimit is no bound: for frames that clients cannot pull.
+const NoLimit = math.MaxInt
 
 // Reach is an answer of the registry, by user.
 type Reach struct {
@@ -25,8 +25,8 @@ type Reach struct {
 	skipped []string
 }
 
-// Of reads an answer. Gateways that may or may not hold sockets of the users get a copy when
-// there are at most so many of them.
+// Of reads an answer. Gateways that may or may not hold sockets of the users get a copy, unless there are more
+// than most of them: then none of them does, and Skipped lists them.
 func Of(found *pb.LocateResponse, most int) *Reach {
 	r := &Reach{byUser: map[int64][]string{}}
 	for _, g := range found.GetGateways() {
@@ -52,11 +52,11 @@ func Of(found *pb.LocateResponse, most int) *Reach {
 	return r
 }
 
-// Skipped lists the gateways that get no copy because they are too many.
+// Skipped lists the gateways that may hold sockets of the users and get no copy, since there are too many.
 func (r *Reach) Skipped() []string { return r.skipped }
 
-// Routes groups users by gateway. A gateway whose sessions may be incomplete gets a copy
-// for all of them and takes what it has.
+// Routes groups users by gateway. A gateway whose sessions may be missing from the registry gets a copy for all
+// users and delivers to the sockets that it has.
 func (r *Reach) Routes(users []int64) []handlers.Route {
 	if len(users) == 0 {
 		return nil

@@ -1,5 +1,5 @@
-// Package receipt takes what was delivered to users, tells the peers of single
-// chats, and says who has read a message.
+// Package receipt stores delivered positions, tells them to the peers of single chats, and lists who has read a
+// message.
 package receipt
 
 import (
@@ -24,8 +24,8 @@ type Receipts interface {
 // notifyTimeout bounds the notification of sockets.
 const notifyTimeout = 2 * time.Second
 
-// Service implements pb.ReceiptServiceServer. Its errors are *contracts.Error; of
-// what the caller is not in it says not_found. It is safe for concurrent use.
+// Service implements pb.ReceiptServiceServer. Its errors are *contracts.Error: not_found for a conversation
+// that the caller is not in. It is safe for concurrent use.
 type Service struct {
 	pb.UnimplementedReceiptServiceServer
 	receipts Receipts
@@ -42,9 +42,9 @@ func New(receipts Receipts, notifier handlers.EachNotifier) (*Service, error) {
 	return &Service{receipts: receipts, notifier: notifier}, nil
 }
 
-// Deliver raises delivered positions and tells the peers of single chats. Of world
-// nothing is kept: nobody is told who has it. Errors: invalid_argument (too many),
-// unavailable.
+// Deliver raises delivered positions and tells the peers of single chats. Entries of world are passed over,
+// since nobody may see who has its messages; so are entries without a valid user, conversation or number.
+// Errors: invalid_argument (too many), unavailable.
 func (s *Service) Deliver(ctx context.Context, in *pb.DeliverRequest) (*pb.DeliverResponse, error) {
 	if len(in.GetDelivered()) > contracts.DeliveredBatch {
 		return nil, contracts.Invalid("delivered", fmt.Sprintf("at most %d", contracts.DeliveredBatch))
@@ -111,7 +111,7 @@ func (s *Service) ListReaders(ctx context.Context, in *pb.ListReadersRequest) (*
 	case !conv.Valid():
 		return nil, noSuchMessage(nil)
 	case conv == contracts.World:
-		return nil, contracts.NewError(contracts.CodePermissionDenied, "Nobody sees who has read what in the world.")
+		return nil, contracts.NewError(contracts.CodePermissionDenied, "In the world nobody can see who has read a message.")
 	}
 	limit := in.GetLimit()
 	if limit == 0 {

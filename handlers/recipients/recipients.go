@@ -24,7 +24,7 @@ type Hinter interface {
 	Hint(conversation string, seq uint64, users []int64, gateways []string)
 }
 
-// DefaultGroupLimit is the size up to which a group is delivered to at once.
+// DefaultGroupLimit is the largest group, in members, for which the pipeline delivers; for larger ones fanout does.
 const DefaultGroupLimit = 500
 
 type stage struct {
@@ -34,10 +34,9 @@ type stage struct {
 	limit   int64
 }
 
-// New returns the stage. Groups with more than groupLimit members are left to
-// the fanout role; 0 is DefaultGroupLimit. World gets one copy per live gateway,
-// never work per user. Where it is not known through which of too many gateways users are
-// connected, hints get a hint instead of the message.
+// New returns the stage. Groups with more than groupLimit members are left to the fanout role; 0 is
+// DefaultGroupLimit. World gets one copy per live gateway, never work per user. When too many gateways may or
+// may not hold the recipients, these gateways get no copy, and hints tells the recipients there to pull.
 func New(locator Locator, groups *roster.Roster, hints Hinter, groupLimit int) handlers.Stage {
 	if groupLimit <= 0 {
 		groupLimit = DefaultGroupLimit
@@ -80,9 +79,9 @@ func (s *stage) handle(ctx context.Context, env *handlers.Envelope) error {
 	return s.routeWorld(ctx, world)
 }
 
-// deliverable returns the items of which it is to be decided who gets a push. A send whose
-// idempotency key was used for a message of another conversation goes to nobody: its sender is
-// answered with that message, but this conversation's members must not see it.
+// deliverable returns the items whose recipients are still to be decided. A send whose idempotency key was used
+// for a message of another conversation is routed to nobody: its sender is answered with that message, but the
+// members of this conversation must not see it.
 func deliverable(env *handlers.Envelope) ([]*handlers.Item, error) {
 	out := make([]*handlers.Item, 0, len(env.Items))
 	for _, it := range env.Items {
@@ -99,7 +98,7 @@ func deliverable(env *handlers.Envelope) ([]*handlers.Item, error) {
 	return out, nil
 }
 
-// routeUsers asks for all users of the items in one call, each once.
+// routeUsers locates the users of all items in one call, each user once, and routes the items.
 func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users, bare [][]int64) error {
 	seen := map[int64]struct{}{}
 	var ask []int64
@@ -118,7 +117,7 @@ func (s *stage) routeUsers(ctx context.Context, items []*handlers.Item, users, b
 			return fmt.Errorf("locate %d users: %w", len(ask), err)
 		}
 	}
-	gateways := reach.Of(found, reach.Most)
+	gateways := reach.Of(found, reach.MaxUnsureGateways)
 	for i, it := range items {
 		routes := gateways.Routes(users[i])
 		if skipped := gateways.Skipped(); len(skipped) > 0 {

@@ -107,19 +107,19 @@ func TestRecipients(t *testing.T) {
 			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}, every: []string{"b"}}, item: item(single(1, 2)), want: "b[1 2] a[1]",
 		},
 		"as many as may be that lost their sessions get all": {
-			locator: fakeLocator{every: many(reach.Most)}, item: item(single(1, 2)), want: everyOf(many(reach.Most), "[1 2]"),
+			locator: fakeLocator{every: many(reach.MaxUnsureGateways)}, item: item(single(1, 2)), want: everyOf(many(reach.MaxUnsureGateways), "[1 2]"),
 		},
 		"too many that lost their sessions get a hint, and others what is theirs": {
-			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, every: many(reach.Most + 1)}, item: item(single(1, 2)), want: "a[1]",
-			hinted: fmt.Sprintf("c/7 [1 2] %v", many(reach.Most+1)),
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, every: many(reach.MaxUnsureGateways + 1)}, item: item(single(1, 2)), want: "a[1]",
+			hinted: fmt.Sprintf("c/7 [1 2] %v", many(reach.MaxUnsureGateways+1)),
 		},
 		"gateways that lost some sessions get what is for those users": {
 			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, doubts: []*pb.Doubt{{UserIds: []int64{2}, GatewayIds: []string{"a", "b"}}}},
 			item:    item(single(1, 2)), want: "a[1 2] b[2]",
 		},
 		"too many that lost some sessions get a hint": {
-			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, doubts: []*pb.Doubt{{UserIds: []int64{2}, GatewayIds: many(reach.Most + 1)}}},
-			item:    item(single(1, 2)), want: "a[1]", hinted: fmt.Sprintf("c/7 [1 2] %v", many(reach.Most+1)),
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, doubts: []*pb.Doubt{{UserIds: []int64{2}, GatewayIds: many(reach.MaxUnsureGateways + 1)}}},
+			item:    item(single(1, 2)), want: "a[1]", hinted: fmt.Sprintf("c/7 [1 2] %v", many(reach.MaxUnsureGateways+1)),
 		},
 		"small group, members in pages": {
 			locator: fakeLocator{at: map[int64][]string{3: {"a"}, 5: {"a"}}, members: []int64{3, 4, 5}, page: 2}, item: item(group(8, 3)), want: "a[3 5]",

@@ -15,8 +15,8 @@ import (
 	"github.com/gochat/gochat/handlers/retention"
 )
 
-// shelf has messages and records whose time is over. Tests look at it between synctest.Wait and
-// the next sleep, and change it by change.
+// shelf has messages and records whose retention is over. Tests read and change it only between synctest.Wait
+// and their next sleep.
 type shelf struct {
 	mu               sync.Mutex
 	messages, poison int64
@@ -155,7 +155,8 @@ func TestFailedRounds(t *testing.T) {
 	})
 }
 
-// TestRecordsGoWhileMessagesCannot: what keeps one kind does not keep the other.
+// TestRecordsGoWhileMessagesCannot: a store that fails to expire messages does not keep records from being
+// deleted.
 func TestRecordsGoWhileMessagesCannot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

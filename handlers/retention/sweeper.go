@@ -10,7 +10,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Store takes away a bounded part with each call.
+// Store takes away at most Limit messages or records with each call, and says whether there are more.
 type Store interface {
 	ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest) (*pb.ExpireMessagesResponse, error)
 	ForgetRecords(ctx context.Context, in *pb.ForgetRecordsRequest) (*pb.ForgetRecordsResponse, error)
@@ -18,17 +18,17 @@ type Store interface {
 
 // Observer is told what was done. It is called by one goroutine.
 type Observer interface {
-	// Expired: one batch took the content of so many messages; the oldest that it found had
-	// outlived its time by overdue.
+	// Expired: one batch took the content of so many messages; overdue is by how much the oldest of them had
+	// outlived its retention.
 	Expired(messages int64, overdue time.Duration)
-	// Forgot: so many records went.
+	// Forgot: one batch deleted so many records.
 	Forgot(poison, webhookAttempts int64)
 	// Ended: a round has ended at a time. After an error the next round tries again.
 	Ended(at time.Time, err error)
 }
 
-// Sweeper takes away what was kept long enough, round by round. It remembers nothing: whatever it
-// is killed in the middle of, the next one goes on with.
+// Sweeper takes away what was kept long enough, round by round. It keeps no state of its own: after a crash,
+// the next sweeper goes on where this one was interrupted.
 type Sweeper struct {
 	store   Store
 	observe Observer
@@ -50,7 +50,8 @@ func New(cfg Config, store Store, observe Observer) (*Sweeper, error) {
 	return s, nil
 }
 
-// Configure takes another configuration, and begins a round with it. Safe for concurrent use.
+// Configure takes another valid configuration, and begins a round with it if it differs. An error changes
+// nothing. Safe for concurrent use.
 func (s *Sweeper) Configure(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -60,13 +61,13 @@ func (s *Sweeper) Configure(cfg Config) error {
 	}
 	select {
 	case s.changed <- struct{}{}:
-	default: // it will see this one as well
+	default: // Run is still to be woken, and will read this configuration
 	}
 	return nil
 }
 
-// settling is how long the first round waits at most: at a start of everything the store comes
-// up a moment later than who asks it.
+// settling bounds the wait before the first round: when all roles start together, the store comes up a moment
+// after the sweeper.
 const settling = 10 * time.Second
 
 // Run does a round at every interval until ctx is done, the first one after 10 s at most. One
@@ -88,15 +89,15 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	}
 }
 
-// observed does a round, and tells how it ended unless that was the end of ctx.
+// observed does a round and reports how it ended, unless ctx has ended by then.
 func (s *Sweeper) observed(ctx context.Context) {
 	if err := s.round(ctx); ctx.Err() == nil {
 		s.observe.Ended(time.Now(), err)
 	}
 }
 
-// round goes on until nothing is due. Conversations may have a time of their own where their kind
-// has none, so that messages are looked for in any case. Records go also while messages cannot.
+// round goes on until nothing is due. It looks for messages even when no kind of conversation has a retention,
+// since a conversation may have one of its own. Records are deleted even while messages cannot be.
 func (s *Sweeper) round(ctx context.Context) error {
 	return errors.Join(s.drain(ctx, s.expire), s.drain(ctx, s.forget))
 }
@@ -151,7 +152,7 @@ func (s *Sweeper) forget(ctx context.Context, cfg Config) (more bool, err error)
 	return out.GetMore(), nil
 }
 
-// before is the time before which what is kept goes, in Unix milliseconds; 0: nothing does.
+// before returns the time, in Unix milliseconds, before which records are deleted; 0: none are.
 func before(now time.Time, kept time.Duration) int64 {
 	if kept == 0 {
 		return 0

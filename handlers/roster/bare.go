@@ -6,8 +6,8 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Bare lists, ascending, the members who get an edit without the new text: they joined after the
-// message that it changes. Of any other message there are none.
+// Bare lists, ascending, the members who get an edit without its new text, since they joined after the edited
+// message. For any other message it returns nil.
 func Bare(list []Member, m *pb.Message) (out []int64) {
 	ch := m.GetChange()
 	if ch.GetKind() != pb.Change_KIND_EDIT {
@@ -21,7 +21,7 @@ func Bare(list []Member, m *pb.Message) (out []int64) {
 	return out
 }
 
-// Split parts users into those who are not in bare and those who are.
+// Split parts users into those who are not in bare and those who are; bare must be ascending.
 func Split(users, bare []int64) (full, without []int64) {
 	if len(bare) == 0 {
 		return users, nil

@@ -1,4 +1,4 @@
-// Package roster remembers who is in which group, for those who deliver to all of them.
+// Package roster remembers the members of groups, for whoever delivers to all of them.
 package roster
 
 import (
@@ -21,7 +21,7 @@ type Members interface {
 	ListMemberIDs(ctx context.Context, in *pb.ListMemberIDsRequest) (*pb.ListMemberIDsResponse, error)
 }
 
-// Member is somebody in a group; messages up to JoinSeq are not for them.
+// Member is a user in a group. JoinSeq is the join floor: messages up to this number are not for the member.
 type Member struct {
 	UserID  int64
 	JoinSeq uint64
@@ -36,24 +36,24 @@ const (
 
 	pageSize = 1000
 
-	// loadTimeout bounds one load, which is made for all who want the same list.
+	// loadTimeout bounds one load, which concurrent calls for the same list share.
 	loadTimeout = time.Minute
-	// unversionedFor is how long a list is taken for the present one by who names no version:
-	// the parts of one task, which come shortly after each other.
+	// unversionedFor is how long a list that was loaded for version 0 is used again: by the other shards of the
+	// same task, whose tasks come shortly after each other.
 	unversionedFor = time.Second
 )
 
-// Roster is safe for concurrent use.
+// Roster remembers lists of members by group and members version. Safe for concurrent use.
 type Roster struct {
 	members Members
 	flights singleflight.Group
 	usual   *lru.Cache[key, *List]
 	large   *lru.Cache[key, *List]
-	// known and loaded count lists by whether they were remembered.
+	// known and loaded count calls of Of whose list was remembered, and whose list had to be loaded.
 	known, loaded atomic.Uint64
 }
 
-// Counts says how many lists were remembered, and how many had to be loaded.
+// Counts returns how often a list was remembered, and how often one had to be loaded.
 func (r *Roster) Counts() (known, loaded uint64) { return r.known.Load(), r.loaded.Load() }
 
 // List is who is in a group, ascending by user id. It is shared and must not be changed.
@@ -67,7 +67,7 @@ type List struct {
 	parts [Shards][]Member
 }
 
-// Shards is how many parts the members of a group are in. It never changes while there are
+// Shards is the number of parts that the members of a group are split into. It must not change while there are
 // tasks for shards in the queue.
 const Shards = 8
 
@@ -102,7 +102,7 @@ func Find(list []Member, user int64) (Member, bool) {
 	return list[i], true
 }
 
-// key is a group as it was after so many changes of its members.
+// key names a group's members at a members version.
 type key struct{ group, version int64 }
 
 // New returns a roster.
@@ -114,9 +114,10 @@ func New(members Members) *Roster {
 	return r
 }
 
-// Of lists who is in a group. The list is not older than the version: who came since has a
-// JoinSeq that tells, who went since is not in it. Version 0 is of who knows none, and gets a list
-// that is a second old at most. All who want the same list at the same time share one load.
+// Of returns the list of a group's members, which is as new as the members version or newer: a member who
+// joined since has a JoinSeq that excludes the version's messages, and one who left since is missing. Version 0
+// is for callers who know none; they get a list of the last second, or of a load in flight. Concurrent calls
+// for the same list share one load.
 func (r *Roster) Of(ctx context.Context, group, version int64) (*List, error) {
 	k := key{group, version}
 	for _, kept := range []*lru.Cache[key, *List]{r.usual, r.large} {
@@ -127,7 +128,7 @@ func (r *Roster) Of(ctx context.Context, group, version int64) (*List, error) {
 	}
 	r.loaded.Add(1)
 	flight := r.flights.DoChan(fmt.Sprint(k), func() (any, error) {
-		// It does not end with the first of those who wait for it.
+		// The load goes on when the caller who began it gives up: others wait for it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
 		return r.load(ctx, group)
@@ -172,7 +173,7 @@ func (r *Roster) load(ctx context.Context, group int64) (*List, error) {
 	}
 }
 
-// Entitled returns those for whom a message of the number is.
+// Entitled returns the members whom a message with this number is for: those who joined before it.
 func Entitled(list []Member, seq uint64) []int64 {
 	out := make([]int64, 0, len(list))
 	for _, m := range list {

@@ -116,13 +116,13 @@ func TestShards(t *testing.T) {
 			}
 		}
 	}
-	// Tasks in the queue were split by an earlier process.
+	// These shards are fixed: an earlier release may have split tasks that are still in the queue.
 	if got := []uint32{ShardOf(1), ShardOf(2), ShardOf(120257514309681153)}; !slices.Equal(got, []uint32{4, 7, 7}) {
 		t.Errorf("users have changed shards: %v", got)
 	}
 }
 
-// TestWithoutAVersionForAMoment: who knows no version gets a list that is a second old at most.
+// TestWithoutAVersionForAMoment: version 0 is given a list that is a second old at most.
 func TestWithoutAVersionForAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeMembers{n: 3}
@@ -142,8 +142,8 @@ func TestWithoutAVersionForAMoment(t *testing.T) {
 	})
 }
 
-// TestOneLoadForAll: those who want the same list at the same time share a load, which does not
-// end with the first of them.
+// TestOneLoadForAll: concurrent calls for the same list share a load, which does not end when the first caller
+// gives up.
 func TestOneLoadForAll(t *testing.T) {
 	for _, version := range []int64{0, 7} {
 		synctest.Test(t, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestOneLoadForAll(t *testing.T) {
 					_, err := r.Of(ctx, 1, version)
 					results <- err
 				}()
-				synctest.Wait() // the first one's is the load
+				synctest.Wait() // the first caller begins the load, the others wait for it
 			}
 			cancel()
 			if err := <-results; !errors.Is(err, context.Canceled) {

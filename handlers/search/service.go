@@ -39,8 +39,8 @@ func New(conversations Conversations, index Index) (*Service, error) {
 	return &Service{conversations: conversations, index: index}, nil
 }
 
-// Search reads a page of what the caller may read and has the query in it, newest
-// first. Errors: invalid_argument, not_found.
+// Search returns a page of the messages that the caller may read and that contain the query, newest first.
+// Errors: invalid_argument, not_found.
 func (s *Service) Search(ctx context.Context, in *pb.SearchRequest) (*pb.SearchResponse, error) {
 	query, limit, err := check(in)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Service) Search(ctx context.Context, in *pb.SearchRequest) (*pb.SearchR
 	return &pb.SearchResponse{Messages: found.GetMessages(), NextCursor: found.GetNextCursor()}, nil
 }
 
-// check returns what is looked for and the size of the page.
+// check returns the query and the size of the page.
 func check(in *pb.SearchRequest) (query string, limit int32, err error) {
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return "", 0, err
@@ -95,8 +95,7 @@ func (s *Service) mustBeIn(ctx context.Context, conversation string, caller int6
 	return nil
 }
 
-// storeError is what the client is told. Of what the store may say only a bad cursor
-// is about the client's call.
+// storeError is what the client is told. Of the store's errors, only a bad cursor is about the client's call.
 func storeError(err error, doing string) error {
 	e := contracts.AsError(err)
 	if must, bad := e.Fields["cursor"]; bad && e.Code == contracts.CodeInvalidArgument {

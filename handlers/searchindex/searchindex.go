@@ -25,12 +25,11 @@ type Handler struct{ index Index }
 // New returns a handler.
 func New(index Index) *Handler { return &Handler{index: index} }
 
-// changed are the events after which another message reads differently.
+// changed are the events that change the text of an earlier message.
 var changed = map[string]bool{contracts.EventRecalled: true, contracts.EventEdited: true}
 
-// Handle brings a run of stored messages into the index. Handled again it does the
-// same again. What was said goes in before what was changed is read anew, so that a
-// change in the same run has the last word.
+// Handle brings a run of stored messages into the index. It is idempotent. New messages are indexed before
+// changed ones are indexed anew, so that a change in the same run has the last word.
 func (h *Handler) Handle(ctx context.Context, run []*pb.Message) error {
 	add := &pb.IndexMessagesRequest{}
 	anew := &pb.RefreshIndexRequest{}
@@ -54,8 +53,8 @@ func (h *Handler) Handle(ctx context.Context, run []*pb.Message) error {
 	return nil
 }
 
-// target is the message that a system message says was changed; 0: none. What it
-// says does not matter otherwise, nor whether it makes sense.
+// target returns the number of the message that a system message recalls or edits; 0 when it does neither or
+// cannot be read.
 func target(m *pb.Message) uint64 {
 	var change contracts.SystemContent
 	if err := json.Unmarshal([]byte(m.GetContent()), &change); err != nil || !changed[change.Event] {
@@ -71,9 +70,9 @@ const (
 	retryPause = 5 * time.Second
 )
 
-// Backfill indexes what was stored before there was an index, and ends when all of it
-// is in or with ctx. It goes on where it, or another, was stopped. report is told of
-// steps that failed, which are tried again, and of the end.
+// Backfill indexes what was stored before there was an index, and returns when all of it is indexed or ctx is
+// done. It goes on where this or another process stopped. report is told of each step that failed, which is
+// tried again, and with a nil error of the end; messages are those that this call has indexed.
 func (h *Handler) Backfill(ctx context.Context, report func(messages int64, err error)) {
 	var total int64
 	for {

@@ -95,7 +95,7 @@ func TestBackfill(t *testing.T) {
 	})
 	assert.EqualValues(t, 5*64, total)
 
-	// One that fails is told of, tried again, and ends with the context.
+	// A step that fails is reported, tried again, and given up when the context ends.
 	ctx, cancel := context.WithCancel(t.Context())
 	f = &fakeIndex{left: 5, fail: map[string]error{"backfill": errors.New("away")}}
 	reports := 0

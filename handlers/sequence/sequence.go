@@ -9,14 +9,14 @@ import (
 	"github.com/gochat/gochat/handlers"
 )
 
-// Allocator hands out numbers, or 0 where the store is to give one. It is idempotent: the
-// same key gets the same number again.
+// Allocator proposes sequence numbers, 0 to leave a number to the store. It is idempotent: the same idempotency
+// key gets the same number again.
 type Allocator interface {
 	AllocateSeq(ctx context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error)
 }
 
-// New returns the stage. Where the allocator gives no numbers the store does, which has the
-// last word in any case and costs nothing more: a try again would only make messages wait.
+// New returns the stage. An allocator that fails is no error: the store decides about numbers in any case, so
+// that trying again would only make messages wait.
 func New(alloc Allocator) handlers.Stage {
 	return handlers.Before(func(ctx context.Context, env *handlers.Envelope) error {
 		open := env.Open()

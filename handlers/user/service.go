@@ -49,7 +49,7 @@ func New(cfg Config, profiles Profiles) (*Service, error) {
 		cfg.Limits = contracts.DefaultLimits()
 	}
 	if l := cfg.Limits; l.NicknameMax < 1 || l.AvatarURLMax < 0 {
-		return nil, fmt.Errorf("configure user: nickname_max is %d and avatar_url_max %d: the one must be positive, the other not negative",
+		return nil, fmt.Errorf("configure user: nickname_max is %d and avatar_url_max %d: nickname_max must be positive, avatar_url_max not negative",
 			l.NicknameMax, l.AvatarURLMax)
 	}
 	s := &Service{profiles: profiles}
@@ -113,8 +113,8 @@ func (s *Service) FindByName(ctx context.Context, in *pb.FindByNameRequest) (*pb
 // its user registered.
 var anyUsername = contracts.Limits{UsernameMin: 1, UsernameMax: 255}
 
-// UpdateProfile changes what is set and returns the profile after it. Errors:
-// invalid_argument with fields.
+// UpdateProfile changes the fields that are set and returns the changed profile. Errors: invalid_argument with
+// fields.
 func (s *Service) UpdateProfile(ctx context.Context, in *pb.UpdateProfileRequest) (*pb.UpdateProfileResponse, error) {
 	if err := handlers.CheckCaller(in.GetCallerId()); err != nil {
 		return nil, err

@@ -20,18 +20,17 @@ type result struct {
 	seq   uint64
 	began time.Time
 	err   error
-	// ours: the receiver has nothing to do with err. receiver: err is of the receiver as
-	// a whole, and not of what it was sent.
+	// ours says that err is not the receiver's failure. receiver says that err is about the receiver as a
+	// whole, and not about this batch.
 	ours, receiver bool
 	retryAfter     time.Duration
 }
 
-// readMax bounds what is read of a conversation at once, in bytes.
+// readMax bounds the contents, in bytes, that one read of a conversation may return.
 const readMax = 8 << 20
 
-// attempt reads what a receiver has not got of a conversation and posts the first
-// batch of it. Whatever happens after the post, the batch comes again, unless the
-// result is settled.
+// attempt reads the messages after a conversation's cursor and posts them as one batch. Unless its result is
+// settled in the database, the same batch is posted again.
 func (h *hook) attempt(ctx context.Context, taken *pb.NewsTaken, deadline time.Time) result {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -42,8 +41,8 @@ func (h *hook) attempt(ctx context.Context, taken *pb.NewsTaken, deadline time.T
 		return r
 	}
 	if time.Until(deadline) < h.cfg.Timeout {
-		// A process that stood still may not have the conversation by the time of the answer.
-		r.err, r.ours = errors.New("the time for this conversation is over"), true
+		// The lease could end before the answer, and another process would post the same conversation.
+		r.err, r.ours = errors.New("too little of the lease is left for a request"), true
 		return r
 	}
 	batch := contracts.WebhookBatch{
@@ -89,8 +88,8 @@ func (h *hook) read(ctx context.Context, taken *pb.NewsTaken) ([]*pb.Message, er
 	return messages, nil
 }
 
-// deliveryID is the same for the same messages, but not after a replay: a receiver
-// that drops what it has seen is to see that again.
+// deliveryID is the same whenever the same messages are posted again, so that a receiver can drop them. A
+// replay changes the id, since what is replayed must not be dropped.
 func (h *hook) deliveryID(taken *pb.NewsTaken, messages []*pb.Message) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%d\n%d", h.name, taken.GetConversationId(), taken.GetReplays(),
 		messages[0].GetSeqId(), messages[len(messages)-1].GetSeqId()))
@@ -106,7 +105,7 @@ const (
 	Stopped     = "stopped"
 )
 
-// judge says what an answer, or none, comes to.
+// judge returns the outcome of an answer, or of an error instead of one, and notes in r whose failure it is.
 func (h *hook) judge(ctx context.Context, r *result, answer Answer, err error) (outcome string) {
 	switch {
 	case err == nil && answer.Status >= 200 && answer.Status < 300:

@@ -12,33 +12,33 @@ import (
 
 // Config says who is told of stored messages, and how.
 type Config struct {
-	// Hooks are the receivers: name → URL. A name is 1 to 32 of a-z, 0-9, _ and -; it
-	// is what the cursors hang on, so that the URL may change. In the environment:
+	// Hooks are the receivers: name → URL. A name is 1 to 32 of a-z, 0-9, _ and -; the
+	// cursors are stored by name, so that the URL may change. In the environment:
 	// name=url, several with commas between them. URLs may hold keys of the receiver,
 	// so they are not shown.
 	Hooks map[string]string `mapstructure:"hooks" secret:"true"`
 	// Secrets sign what a hook is sent, by its name: at least 32 bytes each.
 	Secrets map[string]string `mapstructure:"secrets" secret:"true"`
-	// OldSecrets sign as well, while receivers change to a new one.
+	// OldSecrets sign what a hook is sent besides Secrets, while receivers move to a new secret.
 	OldSecrets map[string]string `mapstructure:"old_secrets" secret:"true"`
-	// FromStart names hooks that begin with all messages that are there. Others begin
-	// with those of a minute before their first start. It says nothing to a hook that
-	// has begun; "gochat webhook replay" does.
+	// FromStart names hooks that begin with all stored messages. Other hooks begin with the messages of the
+	// last minute before their first start. A hook that has begun before ignores FromStart; "gochat webhook
+	// replay" sends it earlier messages again.
 	FromStart []string `mapstructure:"from_start"`
 	// InFlight is how many conversations a process sends to one receiver at a time.
 	InFlight int `mapstructure:"in_flight"`
-	// Batch and BatchBytes bound the messages of one request, and their contents,
-	// except for a single message.
+	// Batch and BatchBytes bound one request: the number of its messages, and the bytes of their contents. A
+	// single message may exceed BatchBytes.
 	Batch      int `mapstructure:"batch"`
 	BatchBytes int `mapstructure:"batch_bytes"`
 	// Timeout is how long a receiver may take to answer a request.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// Backoff is the pause after the first failure. It doubles up to BackoffMax; a
-	// random half of it is left out.
+	// Backoff is the pause after the first failure. It doubles up to BackoffMax; a random part of it, at most
+	// half, is left out.
 	Backoff    time.Duration `mapstructure:"backoff"`
 	BackoffMax time.Duration `mapstructure:"backoff_max"`
-	// ScanInterval is between two looks at all conversations for news that no event has
-	// told of.
+	// ScanInterval is the longest pause between two scans of all conversations for messages of which no stored
+	// event came.
 	ScanInterval time.Duration `mapstructure:"scan_interval"`
 	// AllowHTTP allows receivers without TLS beyond this machine: whoever is on the way
 	// reads what people wrote.
@@ -80,7 +80,7 @@ func (c Config) Validate() error {
 		must(len(c.Secrets[name]) >= secretMin, "webhook.secrets: hook %s needs a secret of at least 32 bytes "+
 			"(GOCHAT_WEBHOOK_SECRETS=%s=…; \"openssl rand -hex 32\" makes one)", name, name)
 		old, has := c.OldSecrets[name]
-		must(!has || len(old) >= secretMin, "webhook.old_secrets: that of hook %s must have at least 32 bytes", name)
+		must(!has || len(old) >= secretMin, "webhook.old_secrets: the secret of hook %s must have at least 32 bytes", name)
 	}
 	errs = append(errs, c.checkUnknownHooks())
 	return errors.Join(errs...)
@@ -111,7 +111,7 @@ func (c Config) checkURL(name string) error {
 	u, err := url.Parse(c.Hooks[name])
 	switch {
 	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		return fmt.Errorf("webhook.hooks: that of %s is not of the form https://host/path", name)
+		return fmt.Errorf("webhook.hooks: the URL of %s is not of the form https://host/path", name)
 	case u.User != nil:
 		return fmt.Errorf("webhook.hooks: the URL of %s has a user or a password in it; receivers know GoChat by its signature", name)
 	case u.Fragment != "":

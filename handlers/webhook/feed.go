@@ -1,8 +1,8 @@
 // Package webhook posts stored messages to the URLs of others: at least once, in the
 // order of each conversation. The database is the log: an event says only that a
 // conversation has news, a cursor for each hook and conversation says how far its
-// receiver is, and what lies between is read from history. So a receiver may be away
-// for as long as it likes and holds up nobody: no other hook, and no queue.
+// receiver is, and the messages after the cursor are read from history. So a receiver
+// may be away for as long as it likes without holding up another hook or the queue.
 package webhook
 
 import (
@@ -24,7 +24,7 @@ type News interface {
 	ScanNews(ctx context.Context, in *pb.ScanNewsRequest) (*pb.ScanNewsResponse, error)
 }
 
-// Cursors gives out conversations with news, each to one at a time.
+// Cursors gives out conversations with news, each to one process at a time, under a lease.
 type Cursors interface {
 	TakeNews(ctx context.Context, in *pb.TakeNewsRequest) (*pb.TakeNewsResponse, error)
 	HurryHook(ctx context.Context, in *pb.HurryHookRequest) (*pb.HurryHookResponse, error)
@@ -38,15 +38,18 @@ type Messages interface {
 
 // Observer is told what happens. Safe for concurrent use.
 type Observer interface {
-	// Posted: a request came to an end: Taken, Refused, Unreachable, TimedOut or Stopped.
+	// Posted reports that a request with so many messages ended: Taken, Refused, Unreachable, TimedOut or
+	// Stopped.
 	Posted(hook, outcome string, took time.Duration, messages int)
-	// Behind: what a hook's receiver has not taken.
+	// Behind reports what a hook's receiver has not taken; waiting is for how long the conversation that waits
+	// longest has waited, 0 when none waits.
 	Behind(hook string, conversations, messages int64, waiting time.Duration)
-	// State: whether a hook's receiver counts as down, when that changes.
+	// State reports that a hook's receiver began or ceased to count as down.
 	State(hook string, down bool, why error)
-	// Failed: something of ours went wrong; it is tried again.
+	// Failed reports a failure that is not the receiver's; what failed is tried again. hook is "" for work of
+	// all hooks.
 	Failed(hook, what string, err error)
-	// Gone: there is no such hook any more.
+	// Gone reports that the configuration has no such hook any more.
 	Gone(hook string)
 }
 
@@ -56,7 +59,7 @@ type Deps struct {
 	Cursors  Cursors
 	Messages Messages
 	Observer Observer
-	// ContentMax is what a message's content may be long, in bytes.
+	// ContentMax is the largest content that a message may have, in bytes.
 	ContentMax int
 }
 
@@ -88,8 +91,8 @@ func New(cfg Config, deps Deps) (*Feed, error) {
 // Idle reports whether there are no hooks, and so nothing to handle.
 func (f *Feed) Idle() bool { return len(f.hooks) == 0 }
 
-// Handle notes for each hook that conversations have news. After that the events are
-// not needed any more.
+// Handle notes in the database, for each hook, up to which number conversations have messages. When it returns
+// nil, the events may be acknowledged: the feed reads the messages themselves from the database.
 func (f *Feed) Handle(ctx context.Context, events []*pb.Stored) error {
 	newest := map[string]uint64{}
 	for _, e := range events {
@@ -115,7 +118,7 @@ func (f *Feed) wake() {
 	}
 }
 
-// Run posts until ctx is done. What is under way then gets a moment to end.
+// Run posts until ctx is done, then gives attempts in flight drainTimeout to end. It returns nil.
 func (f *Feed) Run(ctx context.Context) error {
 	if f.Idle() || !f.begin(ctx) {
 		<-ctx.Done()
@@ -131,7 +134,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	return nil
 }
 
-// begin makes the hooks known; false when ctx ended before that.
+// begin makes the hooks known to the database, trying until that succeeds; false when ctx ended first.
 func (f *Feed) begin(ctx context.Context) bool {
 	in := &pb.BeginHooksRequest{}
 	for _, name := range f.cfg.Names() {
@@ -145,15 +148,16 @@ func (f *Feed) begin(ctx context.Context) bool {
 		if err == nil {
 			return true
 		}
-		f.deps.Observer.Failed("", "make the hooks known", err)
+		if ctx.Err() == nil {
+			f.deps.Observer.Failed("", "make the hooks known", err)
+		}
 		if !handlers.Pause(ctx, pollEvery) {
 			return false
 		}
 	}
 }
 
-// Down returns nil while the receiver of a hook takes what it is sent, and else what
-// is wrong.
+// Down returns why the receiver of a hook counts as down, or nil when it does not.
 func (f *Feed) Down(name string) error {
 	h, there := f.hooks[name]
 	if !there {

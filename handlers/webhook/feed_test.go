@@ -31,7 +31,7 @@ func unreliable(r *receiver) func(http.ResponseWriter, contracts.WebhookBatch) b
 		case 2:
 			panic(http.ErrAbortHandler) // the connection breaks
 		case 3:
-			r.take(batch) // it has it, and nobody learns of that
+			r.take(batch) // the receiver has the batch, but its answer is lost
 			panic(http.ErrAbortHandler)
 		case 4:
 			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
@@ -69,7 +69,8 @@ func everythingArrives(t *testing.T, make func(conversations int) *world) {
 	cfg := settings(map[string]string{"crm": r.URL})
 	first := w.feed(t, cfg)
 	require.NoError(t, first.Handle(t.Context(), w.sayAll(t, each)))
-	// By itself until the receiver has taken something from it: what two get is chance.
+	// The second feed begins once the receiver has taken something from the first one: how two feeds share work
+	// is chance.
 	require.Eventually(t, func() bool { return first.count(webhook.Taken) > 0 }, 20*time.Second, time.Millisecond)
 	second := w.feed(t, cfg)
 	for i := 1; i < rounds; i++ {
@@ -112,8 +113,8 @@ func TestAHookThatIsDownHoldsNobody(t *testing.T) {
 	assert.Equal(t, []bool{true, false}, feed.states["dead"])
 }
 
-// TestOneConversationHoldsNoOther: a receiver that cannot digest one goes on with the
-// others, and is not down.
+// TestOneConversationHoldsNoOther: a receiver that cannot take one conversation goes on with the others, and
+// does not count as down.
 func TestOneConversationHoldsNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 5)
@@ -134,7 +135,7 @@ func TestOneConversationHoldsNoOther(t *testing.T) {
 	r.waitFor(t, 5*50)
 }
 
-// TestRecoveryIsSwift: what waits for long does not wait on when the receiver is back.
+// TestRecoveryIsSwift: conversations that wait out a long pause are due as soon as the receiver is back.
 func TestRecoveryIsSwift(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 3)
@@ -156,8 +157,8 @@ func TestRecoveryIsSwift(t *testing.T) {
 	r.waitFor(t, 3)
 }
 
-// crashing dies each time between a post and its cursor: it takes news, and nothing is
-// settled by it.
+// crashing takes news and never settles it, as a process does that dies each time between a post and its
+// cursor.
 type crashing struct{ webhook.Cursors }
 
 func (c crashing) TakeNews(ctx context.Context, in *pb.TakeNewsRequest) (*pb.TakeNewsResponse, error) {
@@ -177,7 +178,7 @@ func TestACrashBetweenPostAndCursorRepeats(t *testing.T) {
 	require.NoError(t, dying.Handle(t.Context(), w.sayAll(t, 10)))
 	r.waitFor(t, 3*7) // the first batch of each
 	dying.stop()
-	w.feed(t, cfg) // it waits for the leases to run out
+	w.feed(t, cfg) // this feed has to wait until the leases of the dying one end
 	r.waitFor(t, 3*10)
 	ids := map[string][]contracts.MessageData{}
 	for _, b := range r.all() {
@@ -190,7 +191,7 @@ func TestACrashBetweenPostAndCursorRepeats(t *testing.T) {
 	assert.Equal(t, 21, r.repeated)
 }
 
-// TestWhatNobodyToldOfIsFound: an event that the queue dropped costs time.
+// TestWhatNobodyToldOfIsFound: an event that the queue lost costs time, and no message.
 func TestWhatNobodyToldOfIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 4)
@@ -212,7 +213,7 @@ func TestReplayBesideARunningFeed(t *testing.T) {
 	feed := w.feed(t, settings(map[string]string{"crm": r.URL}))
 	require.NoError(t, feed.Handle(t.Context(), w.sayAll(t, 20)))
 	r.waitFor(t, 40)
-	w.settled(t) // else a cursor is behind what the receiver has, and less is to be sent again
+	w.settled(t) // a cursor that is still behind its receiver would be moved back by less
 	first := map[string]bool{}
 	for _, b := range r.all() {
 		first[b.DeliveryID] = true
@@ -240,7 +241,7 @@ func TestReplayBesideARunningFeed(t *testing.T) {
 	}
 }
 
-// TestStoppedFeedsGiveBack: nobody has to wait for leases.
+// TestStoppedFeedsGiveBack: after a feed has stopped, nobody has to wait for its leases to end.
 func TestStoppedFeedsGiveBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 6)
@@ -263,7 +264,7 @@ func TestStoppedFeedsGiveBack(t *testing.T) {
 	assert.Zero(t, r.repeated, "what was under way had come to its end")
 }
 
-// flaky is a repository that is away now and then.
+// flaky is a repo that is away now and then.
 type flaky struct {
 	*world
 	away atomic.Bool
@@ -297,7 +298,7 @@ func (f *flaky) History(ctx context.Context, in *pb.HistoryRequest) (*pb.History
 	return f.world.History(ctx, in)
 }
 
-// TestTheRepositoryMayBeAway: the receiver is not to blame, and it goes on later.
+// TestTheRepositoryMayBeAway: the receiver does not count as down for it, and the feed goes on later.
 func TestTheRepositoryMayBeAway(t *testing.T) {
 	t.Parallel()
 	w := &flaky{world: newWorld(t, 3)}

@@ -5,18 +5,20 @@ import (
 	"time"
 )
 
-// severalFail is how many conversations have to fail, without a success in between,
-// until it is taken for the receiver's trouble and not theirs.
+// severalFail is how many different conversations have to fail, without a success in between, until the
+// failures count as the receiver's and not as those of single conversations.
 const severalFail = 3
 
-// gate is a hook's circuit breaker: it keeps the hook from running against a receiver that is down.
-// It closes with the first failure that is of the receiver as a whole, and then lets one attempt
-// through at a time, at longer and longer intervals. One goroutine uses it.
+// gate is a hook's circuit breaker. Closed means that the receiver counts as down and that attempts are held back
+// (a circuit breaker calls that open). The first failure of the receiver as a whole closes the gate, and so do the
+// failures of severalFail conversations. From then on one attempt at a time may try, at longer and longer
+// intervals, until one succeeds. One goroutine uses the gate.
 type gate struct {
 	first, most time.Duration
 	streak      int
 	until       time.Time
-	// closedAt is when the present pause began: what began before has nothing new to say.
+	// closedAt is when the present pause began. The failure of an attempt that began before it says nothing
+	// new.
 	closedAt time.Time
 	failing  map[string]bool
 }
@@ -25,8 +27,7 @@ func newGate(cfg Config) *gate {
 	return &gate{first: cfg.Backoff, most: cfg.BackoffMax, failing: map[string]bool{}}
 }
 
-// limit is how many more attempts may begin, with so many slots free and so many
-// under way.
+// limit returns how many more attempts may begin, given the free slots and the attempts in flight.
 func (g *gate) limit(now time.Time, free, busy int) int {
 	switch {
 	case g.streak == 0:
@@ -48,9 +49,9 @@ func (g *gate) succeeded() (opened bool) {
 	return opened
 }
 
-// failed notes that an attempt which began at some time failed, and reports whether
-// that closes the gate. receiver: the failure is of the receiver as a whole, and not of what it
-// was sent.
+// failed notes the failure of an attempt, and reports whether it closes a gate that was not closed. receiver
+// says that the failure is about the receiver as a whole, and not about what it was sent; atLeast is the pause
+// that the receiver asked for.
 func (g *gate) failed(conversation string, began time.Time, receiver bool, atLeast time.Duration) (shut bool) {
 	if len(g.failing) < severalFail {
 		g.failing[conversation] = true
@@ -64,8 +65,8 @@ func (g *gate) failed(conversation string, began time.Time, receiver bool, atLea
 	return g.streak == 1
 }
 
-// backoff is the pause after so many failures in a row, of which a random half is
-// left out, so that those who failed together do not come back together.
+// backoff is the pause after so many failures in a row. A random part of it, at most half, is left out, so that
+// attempts which failed together are not repeated together.
 func backoff(first, most time.Duration, failures int) time.Duration {
 	d := most
 	if shift := max(failures-1, 0); shift < 32 && first<<shift < most {

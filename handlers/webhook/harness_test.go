@@ -40,10 +40,10 @@ type world struct {
 	client.Messages
 	db  db.Config
 	ids int64
-	// convs are single chats, each of users with the ids before it.
+	// convs are single chats, each of two users of its own; senders has one of the two.
 	convs   []string
 	senders map[string]int64
-	// lease is that of the feeds that are started.
+	// lease is the lease of the feeds that tests start.
 	lease time.Duration
 }
 
@@ -109,7 +109,7 @@ func (w *world) sayAll(t *testing.T, n int) (events []*pb.Stored) {
 	return events
 }
 
-// settled waits until the cursors of all hooks are where their receivers are.
+// settled waits until each hook's cursors say what its receiver has.
 func (w *world) settled(t *testing.T) {
 	t.Helper()
 	other := w.other(t)

@@ -10,40 +10,42 @@ import (
 )
 
 const (
-	// pollEvery is between two questions for news that nobody has woken us for: that of
-	// other processes, and what waits after a failure.
+	// pollEvery is the pause between two questions for news that did not wake the hook: news noted by other
+	// processes, and conversations whose pause after a failure is over.
 	pollEvery = time.Second
-	// leaseSpare is what a lease has beyond what an attempt may take.
+	// leaseSpare is how much longer a lease is than an attempt may take.
 	leaseSpare = 20 * time.Second
-	// drainTimeout is what attempts get to end in when the process stops.
+	// drainTimeout is how long attempts in flight may go on when the process stops.
 	drainTimeout = 3 * time.Second
-	// noteEvery is between two notes in the database of how a receiver does.
+	// noteEvery is the shortest time between two notes in the database of a receiver's success, or of its
+	// failure.
 	noteEvery = 5 * time.Second
 )
 
-// hook posts to one receiver. One goroutine, run, owns everything but down and wake;
-// attempts have goroutines of their own and report to it.
+// hook posts to one receiver. The goroutine of run owns every field but down and wake; each attempt has a
+// goroutine of its own and reports to run by results.
 type hook struct {
 	name   string
 	cfg    Config
 	deps   Deps
 	poster *Poster
 	gate   *gate
-	// lease is for how long a conversation is taken; spare of it is left for what
-	// processes' clocks differ by.
+	// lease is how long a taken conversation belongs to this process. Attempts end spare before it, since the
+	// clocks of processes differ.
 	lease, spare time.Duration
 
 	wake    chan struct{}
 	results chan result
-	// busy attempts are under way; settled ones wait to be written. Together they are
-	// at most as many as may be in flight, since nothing is taken before they are.
+	// busy counts the attempts in flight; settled has the results that are still to be written. Together they
+	// are never more than cfg.InFlight: the call that takes conversations also writes what is settled. hurry
+	// says that conversations which wait after a failure are to be made due.
 	busy    int
 	settled []*pb.NewsSettled
 	hurry   bool
 
 	down atomic.Pointer[error]
-	// note is what the database is to be told of the receiver; noted is when it last
-	// was told of a success, and of a failure.
+	// note is what the next exchange tells the database of the receiver; noted has the times of the last note
+	// of a success, and of a failure.
 	note  *pb.HookNote
 	noted [2]time.Time
 }
@@ -59,18 +61,18 @@ func newHook(name string, cfg Config, deps Deps) *hook {
 func (h *hook) wakeUp() {
 	select {
 	case h.wake <- struct{}{}:
-	default: // it is to look already
+	default: // run is told already
 	}
 }
 
 // run posts until ctx is done.
 func (h *hook) run(ctx context.Context) {
 	defer h.poster.Close()
-	// Calls and attempts that are under way come to their end: whoever asks and does not
-	// hear the answer has taken what nobody else gets for a while.
+	// The end of ctx cuts off no call or attempt in flight: when the answer to a TakeNews is lost, nobody gets
+	// its conversations until their leases end.
 	going, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	// What waits for less than a poll does not wait for that.
+	// A backoff that is shorter than pollEvery must not be lengthened by the ticker.
 	ticker := time.NewTicker(min(pollEvery, max(h.cfg.Backoff/2, 10*time.Millisecond)))
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -87,7 +89,7 @@ func (h *hook) run(ctx context.Context) {
 	h.drain(cancel)
 }
 
-// collect takes in what else has ended, so that it is settled together.
+// collect finishes all attempts that have ended by now, so that one call settles them together.
 func (h *hook) collect() {
 	for {
 		select {
@@ -99,7 +101,8 @@ func (h *hook) collect() {
 	}
 }
 
-// turn settles what has ended and takes as much as there are hands for.
+// turn settles the attempts that have ended, takes as many conversations as may be in flight, and begins their
+// attempts.
 func (h *hook) turn(ctx context.Context) {
 	if h.hurry {
 		err := bounded(ctx, func(ctx context.Context) error {
@@ -107,7 +110,7 @@ func (h *hook) turn(ctx context.Context) {
 			return err
 		})
 		if err != nil {
-			h.deps.Observer.Failed(h.name, "hurry what waits", err)
+			h.deps.Observer.Failed(h.name, "make waiting conversations due", err)
 			return
 		}
 		h.hurry = false
@@ -123,8 +126,8 @@ func (h *hook) turn(ctx context.Context) {
 	}
 }
 
-// exchange hands in what is settled and takes up to limit conversations, which are
-// ours until the deadline.
+// exchange hands in what is settled and takes up to limit conversations, which belong to this process until the
+// deadline.
 func (h *hook) exchange(ctx context.Context, limit int) (taken []*pb.NewsTaken, deadline time.Time, err error) {
 	if limit <= 0 && len(h.settled) == 0 && h.note == nil {
 		return nil, deadline, nil
@@ -144,7 +147,7 @@ func (h *hook) exchange(ctx context.Context, limit int) (taken []*pb.NewsTaken, 
 	return out.GetTaken(), deadline, nil
 }
 
-// finish judges an attempt that has ended.
+// finish turns the result of an attempt into what is settled, and tells the gate of it.
 func (h *hook) finish(r result) {
 	h.busy--
 	s := &pb.NewsSettled{ConversationId: r.taken.GetConversationId(), Claim: r.taken.GetClaim(), SeqId: r.seq, Tries: r.taken.GetTries()}
@@ -154,7 +157,7 @@ func (h *hook) finish(r result) {
 		s.Tries = 0
 		h.remember("")
 		if h.gate.succeeded() {
-			h.hurry = true // those who failed while it was down need not wait for long
+			h.hurry = true // conversations that failed while the receiver was down need not wait any longer
 			h.down.Store(nil)
 			h.deps.Observer.State(h.name, false, nil)
 		}
@@ -176,7 +179,8 @@ func (h *hook) finish(r result) {
 	}
 }
 
-// remember has the database told how the receiver does, now and then.
+// remember has the database told of a success (failure is empty) or of a failure, each at most once in
+// noteEvery.
 func (h *hook) remember(failure string) {
 	kind := 0
 	if failure != "" {
@@ -200,7 +204,7 @@ func clip(text string) string {
 	return text[:cut] + "…"
 }
 
-// drain lets what is under way end, for a moment, and gives everything back.
+// drain lets attempts in flight end, for drainTimeout, cancels the rest, and settles all of them.
 func (h *hook) drain(cancel context.CancelFunc) {
 	timer := time.NewTimer(drainTimeout)
 	defer timer.Stop()
@@ -209,11 +213,11 @@ func (h *hook) drain(cancel context.CancelFunc) {
 		case r := <-h.results:
 			h.finish(r)
 		case <-timer.C:
-			cancel() // they end at once, and count as ours
+			cancel() // the rest ends at once, as no failure of the receiver
 		}
 	}
-	// Without the answer the leases run out, and the same is posted again.
+	// When this call fails, the leases have to run out, and the same messages are posted again.
 	if _, _, err := h.exchange(context.Background(), 0); err != nil {
-		h.deps.Observer.Failed(h.name, "give back what is under way", err)
+		h.deps.Observer.Failed(h.name, "settle the attempts in flight", err)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Live is a feed whose configuration may change: another feed then takes the place of the
-// one before, which first comes to its end. Nothing is lost between the two, since how far
-// each receiver is stands in the database. Safe for concurrent use.
+// Live is a feed whose configuration may change. A new feed takes the place of the one before, once that has
+// drained. Nothing is lost between the two, since the cursors of the receivers are in the database. Safe for
+// concurrent use.
 type Live struct {
 	deps    Deps
 	now     atomic.Pointer[Feed]
@@ -27,7 +27,8 @@ func NewLive(cfg Config, deps Deps) (*Live, error) {
 	return l, nil
 }
 
-// Configure takes another configuration. An error changes nothing.
+// Configure replaces the configuration; contentMax takes the place of Deps.ContentMax. An error changes
+// nothing.
 func (l *Live) Configure(cfg Config, contentMax int) error {
 	deps := l.deps
 	deps.ContentMax = contentMax
@@ -38,7 +39,7 @@ func (l *Live) Configure(cfg Config, contentMax int) error {
 	l.now.Store(next)
 	select {
 	case l.changed <- struct{}{}:
-	default: // Run is to look already
+	default: // Run is told already
 	}
 	return nil
 }
@@ -51,7 +52,7 @@ func (l *Live) Handle(ctx context.Context, events []*pb.Stored) error {
 	return l.now.Load().Handle(ctx, events)
 }
 
-// Down is what is wrong with each hook's receiver, nil with one that takes what it is sent.
+// Down returns, by hook, why its receiver counts as down; nil when it does not.
 func (l *Live) Down() map[string]error {
 	feed := l.now.Load()
 	out := make(map[string]error, len(feed.hooks))

@@ -32,8 +32,8 @@ func (d *departed) list() []string {
 	return append([]string(nil), d.hooks...)
 }
 
-// TestHooksChangeWhileTheFeedRuns: a new receiver gets what comes, one that moved gets it at its
-// new place and nothing twice or in another order, one that is gone gets nothing more.
+// TestHooksChangeWhileTheFeedRuns: a new receiver gets new messages; a receiver whose URL changes gets them at
+// its new URL, none twice and all in order; a receiver that was removed gets nothing more.
 func TestHooksChangeWhileTheFeedRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 3)

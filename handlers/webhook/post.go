@@ -17,8 +17,8 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// answerMax is how much of an answer is read, so that its connection can be used
-// again; more than that closes it.
+// answerMax is how many bytes of an answer's body are read, so that its connection can be used again; a longer
+// answer closes the connection.
 const answerMax = 64 << 10
 
 // Poster posts batches to one receiver. Safe for concurrent use.
@@ -54,12 +54,12 @@ type Answer struct {
 	Status int
 	// Text is the beginning of the body.
 	Text []byte
-	// RetryAfter is how long it asks to be left alone; 0 when it does not.
+	// RetryAfter is the pause that the receiver asks for; 0 when it asks for none.
 	RetryAfter time.Duration
 }
 
-// Post posts one batch and returns the answer, whatever its status. An error says
-// that there was none; it does not tell the URL.
+// Post posts one batch and returns the answer, whatever its status. An error means that there was no answer;
+// its text does not have the URL, which may hold a key.
 func (p *Poster) Post(ctx context.Context, batch contracts.WebhookBatch) (Answer, error) {
 	batch.Hook = p.hook
 	body, err := json.Marshal(batch)
@@ -70,7 +70,7 @@ func (p *Poster) Post(ctx context.Context, batch contracts.WebhookBatch) (Answer
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
 	if err != nil {
-		return Answer{}, errors.New("the URL of the hook is none")
+		return Answer{}, errors.New("the hook's URL is not valid")
 	}
 	timestamp := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	req.Header.Set("Content-Type", "application/json")

@@ -84,7 +84,7 @@ func TestErrorsDoNotTellTheURL(t *testing.T) {
 
 func TestTwoSecretsWhileOneIsChanged(t *testing.T) {
 	t.Parallel()
-	r := receive(t, "crm") // it knows the old one only
+	r := receive(t, "crm") // the receiver knows only the old secret
 	cfg := settings(map[string]string{"crm": r.URL})
 	cfg.OldSecrets["crm"], cfg.Secrets["crm"] = cfg.Secrets["crm"], strings.Repeat("new", 16)
 	p := webhook.NewPoster(cfg, "crm")

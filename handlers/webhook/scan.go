@@ -10,15 +10,14 @@ import (
 
 const (
 	scanPage = 1000
-	// scanPause is between two pages, so that a look at all conversations is no burden.
+	// scanPause is between two pages, so that a scan of all conversations is no burden for the database.
 	scanPause = 20 * time.Millisecond
 	// watchEvery is between two looks at how far behind the hooks are.
 	watchEvery = 15 * time.Second
 )
 
-// scan looks through all conversations, at the start and at intervals, for news that
-// no event has told of: the queue may have dropped it, or it was stored by something
-// that tells nobody.
+// scan looks through all conversations, at the start and at intervals, for messages of which no stored event
+// came: the queue may have lost the event, or whatever stored the message publishes none.
 func (f *Feed) scan(ctx context.Context) {
 	for {
 		if err := f.scanAll(ctx); err != nil && ctx.Err() == nil {

@@ -1,6 +1,6 @@
-// Package batch lets callers share what is expensive for each of them alone, such as a commit that waits for a
-// disk: while one group of calls is worked on, those that come meanwhile gather and are the next group. Nobody
-// waits for others to come: the first call after a quiet time is worked on at once, and alone.
+// Package batch lets callers share what is expensive for each of them alone, such as a commit that waits for
+// a disk: while one group of calls is worked on, calls that come meanwhile gather for the next group. No call
+// waits for others to come: the first one after a quiet time is worked on at once, and alone.
 package batch
 
 import (
@@ -12,24 +12,24 @@ import (
 
 // Errors of callers.
 var (
-	// ErrClosed says that a call was not worked on, since the batcher ends.
+	// ErrClosed says that a call was not worked on, because the batcher ends.
 	ErrClosed = errors.New("no more calls are taken")
-	// ErrUnknown says that a call was handed over, and that its caller did not wait for the answer.
+	// ErrUnknown says that a call was handed over and Wait ended before its answer: it may be done, or not.
 	ErrUnknown = errors.New("whether it was done is not known")
 )
 
 // Config says how calls are put together. All of it is needed.
 type Config[T any] struct {
-	// Waiting is how many calls may wait for their group; whoever has a further one waits in Submit.
+	// Waiting is how many calls may wait for their group; Submit waits while there are so many.
 	Waiting int
-	// Count and Bytes bound a group: it has no more of either, unless it is one call that has more by itself.
+	// Count and Bytes bound a group; only a group of a single call may have more.
 	Count, Bytes int
-	// Size says how much of both a call has. A call is never split.
+	// Size returns the count and the bytes of a call. A call is never split.
 	Size func(T) (count, bytes int)
 	// AtOnce is how many groups may be worked on at the same time.
 	AtOnce int
-	// Work is given each group, and sees to it that each of its calls is answered: before it returns, or later
-	// by another goroutine. The calls have the order in which they came, and the slice is Work's to keep.
+	// Work gets each group and must answer each of its calls, before it returns or later in another
+	// goroutine. The calls are in the order in which they came, and Work may keep the slice.
 	Work func(group []*Call[T])
 }
 
@@ -40,14 +40,14 @@ type Batcher[T any] struct {
 	stop sync.Once
 	quit chan struct{}
 	done chan struct{}
-	// unanswered are the calls that were given to Work.
+	// unanswered counts the calls of groups that have no answer yet.
 	unanswered sync.WaitGroup
 }
 
 // Call is one call that waits for its answer.
 type Call[T any] struct {
-	// Value is what the caller handed over. Whoever works on the call may write to it until the call is
-	// answered, and the caller may read it from then on.
+	// Value is what the caller handed over. Work may write to it until the call is answered, and the caller
+	// may read it from then on.
 	Value T
 	ctx   context.Context //nolint:containedctx // of the caller, who waits
 	of    *Batcher[T]
@@ -62,8 +62,9 @@ func New[T any](cfg Config[T]) *Batcher[T] {
 	return b
 }
 
-// Submit hands a call over, whose Wait then has its answer. The error is ErrClosed or that of ctx, and then
-// nothing was handed over. A call whose ctx ends before its group begins is left out of it.
+// Submit hands a call over, and Wait returns its answer. When Submit fails, by ErrClosed or the error of ctx,
+// nothing was handed over. A call whose ctx ends before its group begins is answered with the error of ctx
+// and not worked on.
 func (b *Batcher[T]) Submit(ctx context.Context, v T) (*Call[T], error) {
 	if b.Stopping() {
 		return nil, ErrClosed
@@ -79,7 +80,7 @@ func (b *Batcher[T]) Submit(ctx context.Context, v T) (*Call[T], error) {
 	}
 }
 
-// Stop takes no more calls. What was handed over before is still worked on, until Done.
+// Stop makes Submit fail from now on. Calls that were handed over before are still worked on, until Done.
 func (b *Batcher[T]) Stop() { b.stop.Do(func() { close(b.quit) }) }
 
 // Stopping reports whether Stop was called.
@@ -95,8 +96,8 @@ func (b *Batcher[T]) Stopping() bool {
 // Done is closed after Stop, when every call has its answer.
 func (b *Batcher[T]) Done() <-chan struct{} { return b.done }
 
-// Wait returns the answer. When ctx ends first, the error is ErrUnknown with that of ctx; when the batcher ended
-// before it came to the call, it is ErrClosed.
+// Wait returns the answer. When ctx ends first, the error wraps ErrUnknown and the error of ctx; when the
+// batcher ended before the call was in a group, it is ErrClosed.
 func (c *Call[T]) Wait(ctx context.Context) error {
 	select {
 	case <-c.done:
@@ -113,17 +114,18 @@ func (c *Call[T]) Wait(ctx context.Context) error {
 	}
 }
 
-// Context is the caller's.
+// Context returns the ctx of Submit.
 func (c *Call[T]) Context() context.Context { return c.ctx }
 
-// Answer ends the call, once: nil says that it was done.
+// Answer ends the call; nil: it was done. It must be called once.
 func (c *Call[T]) Answer(err error) {
 	c.err = err
 	close(c.done)
 	c.of.unanswered.Done()
 }
 
-// run owns the groups. There is a place for one before it is gathered, so that all that has come by then is in it.
+// run makes the groups. It waits for a place in AtOnce before it gathers a group, so that all calls that came
+// meanwhile are in the group.
 func (b *Batcher[T]) run() {
 	defer close(b.done)
 	defer b.unanswered.Wait()
@@ -165,8 +167,8 @@ func (b *Batcher[T]) first() *Call[T] {
 	}
 }
 
-// gather takes the calls that wait, up to the bounds; the one that would break them is the first of the next
-// group. Whoever does not wait any more is left out: nothing was done for them yet.
+// gather takes the waiting calls, up to the bounds; a call that would exceed them is next, the first of the
+// next group. Calls whose ctx has ended are answered and left out: nothing was done for them yet.
 func (b *Batcher[T]) gather(first *Call[T]) (group []*Call[T], next *Call[T]) {
 	count, bytes := 0, 0
 	for c := first; ; {

@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/infra/batch"
 )
 
-// item is a call of a size, told apart by its number.
+// item is the value of a call: its number, and its size.
 type item struct{ n, count, bytes int }
 
 // desk works on groups, each for a second, and remembers them.
@@ -72,8 +72,8 @@ func submit(t *testing.T, d *desk, items ...item) (calls []*batch.Call[item]) {
 	return calls
 }
 
-// TestGroups: the first call goes at once and alone; what comes meanwhile is the next group, in its order and
-// within both bounds; a call that would break them begins the group after it.
+// TestGroups: the first call is worked on at once and alone; calls that come meanwhile are the next group, in
+// their order and within both bounds; a call that would exceed them begins the group after it.
 func TestGroups(t *testing.T) {
 	for name, c := range map[string]struct {
 		then []item
@@ -106,7 +106,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// TestEachGetsTheAnswer of its own group.
+// TestEachGetsTheAnswer: each call gets the answer of its own group.
 func TestEachGetsTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(1)
@@ -121,7 +121,8 @@ func TestEachGetsTheAnswer(t *testing.T) {
 	})
 }
 
-// TestSideBySide: so many groups are under way at once, and the next gathers until one of them ends.
+// TestSideBySide: AtOnce groups are worked on at the same time, and the next one gathers until one of them
+// ends.
 func TestSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(2)
@@ -141,8 +142,8 @@ func TestSideBySide(t *testing.T) {
 	})
 }
 
-// TestWhoGivesUp before the group begins is left out of it; after that the answer is not known. Who waits for
-// room gets away, too.
+// TestWhoGivesUp: a call given up before its group begins is left out of it; one given up later may be done
+// or not. A call that waits for room can be given up, too.
 func TestWhoGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(1)
@@ -171,7 +172,8 @@ func TestWhoGivesUp(t *testing.T) {
 	})
 }
 
-// TestNobodyIsLeft: a group of calls that all gave up is none, and the next call is worked on.
+// TestNobodyIsLeft: a group all of whose calls were given up does not reach Work, and the next call is worked
+// on.
 func TestNobodyIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(1)
@@ -188,7 +190,8 @@ func TestNobodyIsLeft(t *testing.T) {
 	})
 }
 
-// TestEnd: what was handed over is worked on, what comes later is refused, also by whoever waits for room.
+// TestEnd: calls that were handed over are worked on; later ones are refused, and so are those that wait for
+// room.
 func TestEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(1)
@@ -216,8 +219,8 @@ func TestEnd(t *testing.T) {
 	})
 }
 
-// TestAnswersOfSomebodyElse: Work may return before its calls are answered, so that the next group begins; the
-// end comes after the last answer.
+// TestAnswersOfSomebodyElse: Work may return before its calls are answered, so that the next group begins;
+// the batcher ends after the last answer.
 func TestAnswersOfSomebodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		worked := make(chan []*batch.Call[int], 2)

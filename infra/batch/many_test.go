@@ -12,8 +12,8 @@ import (
 	"github.com/gochat/gochat/infra/batch"
 )
 
-// TestManyCallers: each call is answered exactly once, also those that meet the end, and what was answered
-// with nil was worked on.
+// TestManyCallers: each call is answered exactly once, even around Stop, and a call answered with nil was
+// worked on.
 func TestManyCallers(t *testing.T) {
 	t.Parallel()
 	var worked, done, refused atomic.Int64
@@ -53,7 +53,7 @@ func TestManyCallers(t *testing.T) {
 	t.Logf("%d calls met the end", refused.Load())
 }
 
-// BenchmarkCalls is what a call costs that is expensive for nobody.
+// BenchmarkCalls is the batcher's own cost of a call, whose work costs nothing.
 func BenchmarkCalls(b *testing.B) {
 	calls := batch.New(batch.Config[int]{
 		Waiting: 256, Count: 1024, Bytes: 1 << 20, AtOnce: 1, Size: func(int) (int, int) { return 1, 1 },

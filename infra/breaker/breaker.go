@@ -1,5 +1,5 @@
-// Package breaker keeps a service that its callers can do without from slowing them down while it does not
-// answer.
+// Package breaker protects callers from a service that they can do without: while the service does not
+// answer, they do not wait for it.
 package breaker
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ErrOpen says that the service was not asked, since it did not answer a moment ago.
+// ErrOpen says that the service was not called, because it did not answer a moment ago.
 var ErrOpen = errors.New("the service did not answer a moment ago")
 
 // Config says how long a breaker waits, and for what.
@@ -27,11 +27,11 @@ type Config struct {
 }
 
 // Breaker lets calls through until one gets no answer. From then on every call is ErrOpen at once, until a
-// probe is answered: the first call after the pause starts it, and nobody waits for it. Safe for concurrent
+// probe is answered. The first call after each pause starts a probe in the background. Safe for concurrent
 // use.
 type Breaker struct {
 	cfg Config
-	// timeout is that of the configuration until another one is set.
+	// timeout is the configured one until SetTimeout.
 	timeout atomic.Int64
 	// until is when the service may be probed, in Unix nanoseconds; 0: it answers.
 	until atomic.Int64
@@ -54,8 +54,8 @@ func New(cfg Config) *Breaker {
 // SetTimeout bounds each call from now on by another positive time.
 func (b *Breaker) SetTimeout(d time.Duration) { b.timeout.Store(int64(d)) }
 
-// Do makes a call within the timeout and returns its error, or ErrOpen without a call. A caller that gives
-// its call up says nothing of the service.
+// Do makes a call within the timeout and returns its error, or ErrOpen without a call. A call whose own ctx
+// has ended says nothing of the service.
 func (b *Breaker) Do(ctx context.Context, call func(context.Context) error) error {
 	if until := b.until.Load(); until != 0 {
 		if time.Now().UnixNano() >= until {

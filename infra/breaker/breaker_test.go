@@ -16,7 +16,7 @@ import (
 
 var errRefused = errors.New("the service refuses")
 
-// service answers, refuses, or does not answer at all.
+// service is one that answers, refuses, or does not answer.
 type service struct {
 	away, refuses atomic.Bool
 	calls, probes atomic.Int64

@@ -21,7 +21,7 @@ import (
 // caValid is how long a new CA lasts: certificates are renewed, CAs hardly ever.
 const caValid = 10 * 365 * 24 * time.Hour
 
-// backdated allows for clocks of other machines that are behind.
+// backdated is how far clocks of other machines may be behind.
 const backdated = time.Hour
 
 type authority struct {

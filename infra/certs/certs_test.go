@@ -198,7 +198,7 @@ func TestChangedFilesAreUsed(t *testing.T) {
 	}
 }
 
-// issued makes a certificate of 48 hours that begins at a moment.
+// issued makes a certificate of 48 hours that is valid from a moment on.
 func issued(t *testing.T, begin time.Time) Files {
 	t.Helper()
 	dir := t.TempDir()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// check does now what a peer would do at the first call.
+// check verifies the certificate as a peer would at the first handshake.
 func check(f Files, l loaded) error {
 	leaf := l.cert.Leaf
 	now := time.Now()

@@ -50,8 +50,8 @@ func (f Files) ClientConfig(setting string) (*tls.Config, error) {
 	return out, nil
 }
 
-// Complete checks what needs no file: a certificate is nothing without its key. setting begins the error's
-// sentence.
+// Complete checks, without reading a file, that Cert and Key are both set or neither is. setting begins the
+// error's sentence.
 func (f Files) Complete(setting string) error {
 	if (f.Cert == "") != (f.Key == "") {
 		return fmt.Errorf("%s.cert and %s.key: must be set both or none", setting, setting)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestClient: who has the server's CA and a certificate of it gets in; a certificate that was renewed meanwhile
-// is the next connection's, without a restart.
+// TestClient: a client with the server's CA and a certificate of that CA gets in; a renewed certificate is
+// used by the next connection, without a restart.
 func TestClient(t *testing.T) {
 	dir := t.TempDir()
 	m := mustMake(t, request(dir))

@@ -89,7 +89,7 @@ func (f Files) pair() (tls.Certificate, error) {
 	return cert, nil
 }
 
-// firstCertificate skips what else the file has, such as the key of the certificate.
+// firstCertificate returns the first certificate of a file, and skips other blocks, such as a key.
 func firstCertificate(data []byte) *pem.Block {
 	for {
 		block, rest := pem.Decode(data)

@@ -16,18 +16,18 @@ const (
 	caKeyFile = "ca-key.pem"
 )
 
-// ErrExists says that a file is there and was not to be replaced.
+// ErrExists says that a file exists and must not be replaced.
 var ErrExists = errors.New("exists already")
 
-// Request is what certificate to make.
+// Request describes a certificate to make.
 type Request struct {
 	// Dir gets the files; it is made when there is none.
 	Dir string
-	// Name is the subject's and begins the files' names: NAME.pem, NAME-key.pem.
+	// Name is the subject's name and begins the files' names: NAME.pem, NAME-key.pem.
 	Name string
-	// Hosts are the DNS names and IP addresses that it is good for.
+	// Hosts are the DNS names and IP addresses for which the certificate is valid.
 	Hosts []string
-	// Valid is how long it lasts; never longer than its CA.
+	// Valid is how long the certificate lasts, a day or more; it never outlasts its CA.
 	Valid time.Duration
 	// Force replaces an earlier certificate of this name. A CA is never replaced.
 	Force bool
@@ -36,7 +36,7 @@ type Request struct {
 // Made is what Make has made.
 type Made struct {
 	Files
-	// NewCA: the CA was made too; otherwise the one in the directory has signed.
+	// NewCA: the CA was made too; otherwise the CA in the directory has signed.
 	NewCA bool
 	// Expires is when the certificate ends.
 	Expires time.Time
@@ -44,11 +44,10 @@ type Made struct {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// Make makes a certificate for both sides of a connection (ECDSA P-256), signed
-// by the CA in the directory, which it makes when there is none. The CA is meant
-// for development and for small private networks: its key lies beside it. All
-// files are for their owner only. Errors wrap ErrExists for a certificate that
-// is there already.
+// Make makes a certificate for both sides of a connection (ECDSA P-256), signed by the CA in the directory,
+// which it makes when there is none. The CA is meant for development and for small private networks: its key
+// is in the same directory. All files have mode 0600. The error wraps ErrExists when there is a certificate
+// of this name already.
 func Make(r Request) (Made, error) {
 	m := Made{Files: Files{
 		CA:   filepath.Join(r.Dir, caFile),

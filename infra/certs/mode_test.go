@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestKeysOpenToOthersAreNarrowed: a key that a copy or a careless hand left open is
-// not read while it stays so. A key that an operator placed may be a group's.
+// TestKeysOpenToOthersAreNarrowed: a key that others could read, after a copy or by carelessness, is narrowed
+// before it is read. A key that an operator placed may be readable by a group.
 func TestKeysOpenToOthersAreNarrowed(t *testing.T) {
 	dir := t.TempDir()
 	m := mustMake(t, request(dir))

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Source is the certificate and the CA of a process, read again when the files
-// change. It is safe for concurrent use.
+// Source is a process's certificate and CA, which are read again when the files change. It is safe for
+// concurrent use.
 type Source struct {
 	files Files
 	warn  func(error)
@@ -26,16 +26,16 @@ type loaded struct {
 	pool *x509.CertPool
 }
 
-// stamp tells one state of a file from the next.
+// stamp is a file's state, by which a change is noticed.
 type stamp struct {
 	modified time.Time
 	size     int64
 }
 
-// Open reads the files and checks that they can be used: that the key belongs to
-// the certificate, that it is valid now, and that the CA has signed it for both
-// sides of a connection. Its errors are *FileError. A later change of the files
-// that cannot be used leaves the earlier ones in use and is told to warn, once.
+// Open reads the files and checks that they can be used: that the key belongs to the certificate, that the
+// certificate is valid now, and that the CA has signed it for both sides of a connection. Its errors are
+// *FileError. When changed files cannot be used later, the earlier ones stay in use, and warn is called once
+// for each change.
 func Open(files Files, warn func(error)) (*Source, error) {
 	s := &Source{files: files, warn: warn}
 	s.seen = s.stamps()
@@ -59,9 +59,8 @@ func (s *Source) Server() *tls.Config {
 	}
 }
 
-// Client returns the settings of a client for one handshake: the server's
-// certificate must be signed by the CA. For whom it is to be (ServerName) is the
-// caller's to set.
+// Client returns the settings of a client for one handshake: the server's certificate must be signed by the
+// CA. The caller sets the name that it must have (ServerName).
 func (s *Source) Client() *tls.Config {
 	l := s.current()
 	return &tls.Config{
@@ -95,7 +94,7 @@ func (s *Source) current() loaded {
 
 func (s *Source) stamps() (all [3]stamp) {
 	for i, name := range []string{s.files.CA, s.files.Cert, s.files.Key} {
-		// A file that is away for a moment is as one that changed: load says why.
+		// A file that is missing for a moment counts as changed: load returns the reason.
 		if info, err := os.Stat(name); err == nil {
 			all[i] = stamp{info.ModTime(), info.Size()}
 		}

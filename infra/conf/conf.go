@@ -1,6 +1,6 @@
-// Package conf loads a configuration struct from defaults, a file, values that many
-// processes share, the environment and flags, in this order of precedence from low to
-// high. The struct's mapstructure tags are the keys; nothing is read that is not in it.
+// Package conf loads a configuration struct from defaults, a file, values that many processes share, the
+// environment and flags, each taking precedence over those before it. The struct's mapstructure tags are the
+// keys; there are no others.
 package conf
 
 import (
@@ -58,9 +58,8 @@ func walk(v reflect.Value, prefix string, leaf func(string, reflect.StructField,
 	}
 }
 
-// AddFlags declares a flag for each key, with the default as the help's value.
-// Values are parsed when the configuration is loaded, so a flag takes what the
-// file takes.
+// AddFlags declares a flag for each key that is not secret; the help shows the default. Values are parsed
+// when the configuration is loaded, so a flag takes the same text as the file.
 func AddFlags(flags *pflag.FlagSet, envPrefix string, cfg any) {
 	for _, k := range Keys(envPrefix, cfg) {
 		if k.Secret {
@@ -70,7 +69,7 @@ func AddFlags(flags *pflag.FlagSet, envPrefix string, cfg any) {
 	}
 }
 
-// Format prints a value as a configuration file takes it.
+// Format prints a value as a configuration file has it.
 func Format(v any) string {
 	switch v := v.(type) {
 	case time.Duration:

@@ -78,7 +78,7 @@ func row(k Key, s Spec) string {
 	return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |\n", k.Path, value, unitOf(k.Default, s), bounds, reloads, strings.ReplaceAll(about, "|", `\|`))
 }
 
-// unitOf is what a value is counted in, or its kind where nothing is counted.
+// unitOf is the unit of a number, or the kind of any other value.
 func unitOf(value any, s Spec) string {
 	switch value.(type) {
 	case time.Duration:

@@ -19,8 +19,8 @@ type Source struct {
 	EnvPrefix string
 	// File is a YAML, TOML or JSON file; empty is none.
 	File string
-	// Shared are the values that all processes have in common, by path, as the
-	// environment would give them. They win over the file.
+	// Shared are the values that all processes have in common, by path and as text, as in the environment.
+	// They take precedence over the file.
 	Shared map[string]string
 	// Flags, when set, override everything for the flags that were given.
 	Flags *pflag.FlagSet
@@ -29,7 +29,7 @@ type Source struct {
 // Origin is the kind of source that a value was taken from.
 type Origin string
 
-// The origins, from those that win to those that give way.
+// The origins, from the highest precedence to the lowest.
 const (
 	FromFlag        Origin = "flag"
 	FromEnvironment Origin = "environment"
@@ -38,19 +38,18 @@ const (
 	FromDefault     Origin = "default"
 )
 
-// Loaded tells of a configuration that was loaded where it came from.
+// Loaded says where the values of a loaded configuration came from.
 type Loaded struct {
 	// Origins has every setting by its path.
 	Origins map[string]Origin
 	// Shared are the values that all processes have in common.
 	Shared map[string]string
-	// Overruled are the shared values that a flag or the environment wins over, sorted.
+	// Overruled are the paths of shared values that a flag or the environment overrides, sorted.
 	Overruled []string
 	// Unknown are environment variables with the prefix that name no setting, sorted. They
 	// are no error: other programs may have variables of that prefix.
 	Unknown []string
-	// Files are those that the values were read from: the configuration file, and those
-	// of secrets.
+	// Files are the files that values were read from: the configuration file and those of secrets.
 	Files []string
 }
 
@@ -112,8 +111,8 @@ func open(src Source, keys []Key) (*viper.Viper, error) {
 	return v, nil
 }
 
-// settle finds out where a setting's value is, and puts those in place that viper does
-// not look for itself.
+// settle finds the origin of a setting's value, and sets values of secret files and shared ones, which viper
+// does not look up itself.
 func (l *Loaded) settle(v *viper.Viper, src Source, k Key) error {
 	file, err := secretFile(k)
 	if err != nil {
@@ -155,8 +154,7 @@ func flagGiven(flags *pflag.FlagSet, name string) bool {
 	return f != nil && f.Changed
 }
 
-// checkShared finds names that are no settings: a value that nobody reads is a mistake
-// that nobody sees.
+// checkShared refuses names that are no settings: nobody would notice that such a value is never read.
 func checkShared(shared map[string]string, keys []Key) error {
 	known := make(map[string]bool, len(keys))
 	for _, k := range keys {
@@ -186,7 +184,7 @@ func stringToMap(from, to reflect.Type, data any) (any, error) {
 		}
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
-			return nil, errors.New("must be key=value, several with commas between them") // the text may be a secret
+			return nil, errors.New("must be key=value, several with commas between them") // without the text, which may be a secret
 		}
 		out[key] = value
 	}

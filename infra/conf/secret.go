@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// fileSuffix ends the name of the variable that names the file of a secret.
+// fileSuffix ends the name of an environment variable that names a secret's file.
 const fileSuffix = "_FILE"
 
-// secretMax is far more than any secret has: a file that is longer is another one.
+// secretMax is far more than any secret has: a longer file must be the wrong one.
 const secretMax = 1 << 20
 
 // secretFile is the file that the environment names for a secret's value; empty: none.
@@ -26,8 +26,8 @@ func secretFile(k Key) (string, error) {
 	return file, nil
 }
 
-// readSecret reads the value of a secret from its file, without the end of the line that
-// editors put there. Its errors never repeat what the file holds.
+// readSecret reads the value of a secret from its file, without the line end that editors append. Its errors
+// never repeat the file's content.
 func readSecret(file string, k Key) (text string, err error) {
 	fail := func(err error) (string, error) {
 		return "", fmt.Errorf("%s: read the file that %s names: %w", k.Path, k.Env+fileSuffix, err)

@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// Spec says of one setting what people must know of it.
+// Spec describes one setting.
 type Spec struct {
 	// Path is the key in a file.
 	Path string
-	// About is one sentence or two: what it is for, and what special values mean.
+	// About says in a sentence or two what the setting is for, and what special values mean.
 	About string
-	// Min and Max bound a number or a time, both included; they are of the value's type
-	// (for whole numbers int). nil: the setting is no number.
+	// Min and Max bound a number or a time, both included; they have the value's type (int for whole
+	// numbers). nil: the setting is not a number.
 	Min, Max any
-	// NoZero refuses 0 between the bounds.
+	// NoZero refuses 0 even if it is between Min and Max.
 	NoZero bool
-	// Unit is what a number counts, in the plural. Times have none: they carry it.
+	// Unit is what a number counts, in the plural. Times have none: their text has it.
 	Unit string
 	// Default describes a default that depends on the machine; empty: it does not.
 	Default string
-	// Reloads says that a change is taken up while the process runs.
+	// Reloads: a change takes effect while the process runs.
 	Reloads bool
-	// Local says that the setting is one process's own, or needed before shared values
-	// can be read: it is not taken from there.
+	// Local: the setting is one process's own, or needed before shared values can be read, so that a shared
+	// value for it is refused.
 	Local bool
 }
 
@@ -42,7 +42,7 @@ func (s Spec) Range() string {
 	return text
 }
 
-// CheckShared refuses shared values of settings that are one process's own.
+// CheckShared refuses shared values of settings that are Local.
 func CheckShared(shared map[string]string, specs []Spec) error {
 	var errs []error
 	for _, s := range specs {
@@ -53,8 +53,8 @@ func CheckShared(shared map[string]string, specs []Spec) error {
 	return errors.Join(errs...)
 }
 
-// Check holds the values of a configuration struct (a pointer to it) against the
-// specifications of its settings, and names each setting that is out of its range.
+// Check compares the values of a configuration struct (a pointer to it) with the specifications, and names
+// each setting that is out of its range.
 func Check(cfg any, specs []Spec) error {
 	byPath := index(specs)
 	var errs []error
@@ -74,9 +74,8 @@ func index(specs []Spec) map[string]Spec {
 	return byPath
 }
 
-// Complete says which settings of a configuration struct have no specification, or one
-// that does not fit, and which specifications have no setting. It is for a test: a
-// server does not fail to start for want of a description.
+// Complete names settings without a specification, or with one that does not fit, and specifications without
+// a setting. It is for tests: a server does not fail to start for want of a description.
 func Complete(cfg any, specs []Spec) error {
 	byPath := index(specs)
 	var errs []error
@@ -137,7 +136,7 @@ func Changed(before, after any) []string {
 	return out
 }
 
-// Take copies the values of some settings from one configuration to another (pointers to
+// Take copies the values of the settings named by paths from one configuration to another (pointers to
 // structs of one type).
 func Take(into, from any, paths []string) {
 	wanted := make(map[string]bool, len(paths))

@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// settleFor is for how long files must not change until they are read: an editor
-	// empties a file before it writes it.
+	// settleFor is for how long files must stay the same before they are taken as changed: an editor empties
+	// a file before it writes it.
 	settleFor = 200 * time.Millisecond
-	// lookEvery is between two looks at the files in any case: some file systems tell
-	// nobody of changes that another machine made.
+	// lookEvery is how often files are read in any case: some file systems report no changes that another
+	// machine makes.
 	lookEvery = 2 * time.Second
 )
 
-// Watch calls changed once and each time that what is in the files is different, until ctx is done.
-// It sees files that are written, that others are renamed to, and that are links to
-// directories which change, as those of Kubernetes' volumes. warn is told once when
-// changes are not heard of at once but only looked for.
+// Watch calls changed once at the beginning, and then each time that the contents of the files are different,
+// until ctx is done. It notices files that are written, replaced by a rename, or reached by links that
+// change, as in Kubernetes' volumes. warn is called at most once, when changes can only be noticed by reading
+// the files every 2 s.
 func Watch(ctx context.Context, files []string, changed func(), warn func(error)) {
 	heard, hear, stop := listen(files, warn)
 	defer stop()
@@ -68,8 +68,8 @@ func settled(ctx context.Context, files []string, was [sha256.Size]byte) ([sha25
 	return now, true
 }
 
-// contents is a fingerprint of what is in the files. One that cannot be read is as if it
-// had the reason in it: whoever reads it next tells of that.
+// contents is a fingerprint of the files' contents. A file that cannot be read counts as having the error as
+// its content: whoever reads it next reports the error.
 func contents(files []string) (sum [sha256.Size]byte) {
 	all := sha256.New()
 	for _, f := range files {
@@ -84,8 +84,8 @@ func contents(files []string) (sum [sha256.Size]byte) {
 	return [sha256.Size]byte(all.Sum(nil))
 }
 
-// listen hears of changes in the directories of the files and of what they link to. hear
-// takes in directories that are new among those.
+// listen listens for changes in the directories of the files and of their links' targets. hear adds
+// directories that are new among these.
 func listen(files []string, warn func(error)) (heard <-chan struct{}, hear, stop func()) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -118,7 +118,7 @@ func listen(files []string, warn func(error)) (heard <-chan struct{}, hear, stop
 			}
 			select {
 			case out <- struct{}{}:
-			default: // it is to be looked already
+			default: // Watch is going to look already
 			}
 		}
 	}()
@@ -128,7 +128,7 @@ func listen(files []string, warn func(error)) (heard <-chan struct{}, hear, stop
 	}
 }
 
-// directories are those in which a change can change one of the files.
+// directories returns the directories in which a change can change one of the files.
 func directories(files []string) map[string]bool {
 	dirs := map[string]bool{}
 	for _, f := range files {

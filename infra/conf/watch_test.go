@@ -13,7 +13,7 @@ import (
 
 const patience = 30 * time.Second
 
-// watched tells how often Watch has called, from the first call on.
+// watched counts Watch's calls of changed, from the first one on.
 func watched(t *testing.T, files ...string) <-chan struct{} {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -36,8 +36,8 @@ func await(t *testing.T, calls <-chan struct{}, what string) {
 	}
 }
 
-// TestChangesOfFilesAreSeen, however they come about; each is told once, and what leaves the
-// contents as they were is none.
+// TestChangesOfFilesAreSeen: whatever the way in which files change, each change is reported once, and one
+// that leaves the contents the same is not.
 func TestChangesOfFilesAreSeen(t *testing.T) {
 	dir := t.TempDir()
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "sub", "two")

@@ -7,8 +7,8 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// newBun wraps a pool. What a query returns beyond what is known here is left out: a newer
-// program may have added columns, and one of before goes on beside it.
+// newBun wraps a pool. Columns of a result that this program does not know are ignored: a newer release may
+// have added them, and this one has to go on beside it.
 func newBun(pool *sql.DB, dialect schema.Dialect) *bun.DB {
 	return bun.NewDB(pool, dialect, bun.WithDiscardUnknownColumns())
 }

@@ -1,5 +1,5 @@
-// Package db opens the SQL database: one pool that writes, pools that read,
-// the same for SQLite in a file and for MySQL or MariaDB with replicas.
+// Package db opens the SQL database: one pool that writes and pools that read, in the same way for SQLite in
+// a file and for MySQL or MariaDB with replicas.
 package db
 
 import (
@@ -27,14 +27,12 @@ type Config struct {
 	// DSN is the MySQL primary, in the form of go-sql-driver/mysql. It holds a
 	// password and is never logged.
 	DSN string `mapstructure:"dsn" secret:"true"`
-	// ReplicaDSNs are MySQL replicas. Messages are read there, since numbers without
-	// holes show what a replica lacks, which the primary then adds; everything else is
-	// read from the primary. They are optional: one that is down, hangs or is behind
-	// makes the role degraded, not down.
+	// ReplicaDSNs are MySQL replicas. Only messages are read there: their numbers have no holes, so it shows
+	// when a replica lacks some, and the primary is asked. Replicas are optional: one that is down, hangs or
+	// is behind makes the role degraded, not down.
 	ReplicaDSNs []string `mapstructure:"replica_dsns" secret:"true"`
-	// AutoMigrate brings the schema up to date when the storage role starts; many may
-	// start at once. DefaultConfig sets it. Without it a role whose database waits for
-	// a migration does not start.
+	// AutoMigrate brings the schema up to date when the storage role starts; several processes may start at
+	// once. DefaultConfig sets it. Without it a role whose database waits for a migration does not start.
 	AutoMigrate bool `mapstructure:"auto_migrate"`
 	// Writers is how many MySQL transactions may store messages at the same time, 1 to
 	// 32; default 4. SQLite has one writer.
@@ -46,11 +44,10 @@ type Config struct {
 	Readers int `mapstructure:"readers"`
 	// ConnMaxLifetime is how long a MySQL connection is used; default 30 min.
 	ConnMaxLifetime time.Duration `mapstructure:"conn_max_lifetime"`
-	// SlowQuery is from when on a query is logged; default 200 ms, negative never.
+	// SlowQuery is the duration from which on a query is logged; default 200 ms, negative never.
 	SlowQuery time.Duration `mapstructure:"slow_query"`
-	// StatementTimeout is when a MySQL server gives a statement up by itself, also when
-	// nobody waits for it any more; default 10 s, negative never. MySQL limits SELECT
-	// only, MariaDB everything.
+	// StatementTimeout is after how long a MySQL server ends a statement, even if nobody waits for it any
+	// more; default 10 s, negative never. MySQL limits SELECT only, MariaDB everything.
 	StatementTimeout time.Duration `mapstructure:"statement_timeout"`
 	// LockTimeout is how long a MySQL transaction waits for another's row locks, in
 	// whole seconds; default 2 s. Messages are then tried again.
@@ -60,8 +57,8 @@ type Config struct {
 	ReplicaTimeout time.Duration `mapstructure:"replica_timeout"`
 	// BusyTimeout is how long SQLite waits for another process's lock; default 5 s.
 	BusyTimeout time.Duration `mapstructure:"busy_timeout"`
-	// Told hears every statement with its values before it runs, of all pools and from many
-	// goroutines; nil: nobody does. It is for tests, which ask the database for its plans.
+	// Told is called with every statement and its values before the statement runs, for all pools and from
+	// many goroutines; nil: no calls. It is for tests, which ask the database for its plans.
 	Told func(query string, args []any) `mapstructure:"-"`
 }
 

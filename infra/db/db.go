@@ -23,7 +23,7 @@ type DB struct {
 	hook     *slowHook
 	log      *zap.Logger
 	writes   writes
-	// patient opens a MySQL pool for what may take long.
+	// patient opens a MySQL pool without db.statement_timeout.
 	patient func() (*bun.DB, error)
 }
 
@@ -49,7 +49,7 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*DB, error) {
 // Driver tells which SQL the database speaks.
 func (d *DB) Driver() Driver { return d.driver }
 
-// Log is where what goes wrong with the database is noted that no caller is told.
+// Log is for problems with the database that no caller is told.
 func (d *DB) Log() *zap.Logger { return d.log }
 
 // Writer is the pool for everything that writes. With SQLite it is one
@@ -59,8 +59,8 @@ func (d *DB) Writer() *bun.DB { return d.writer }
 // Primary is for reads that must see everything that is committed.
 func (d *DB) Primary() *bun.DB { return d.primary }
 
-// Patient returns a pool for what may take longer than db.statement_timeout, and
-// what closes it. On SQLite it is the writer.
+// Patient returns a pool for statements that may take longer than db.statement_timeout, and a function that
+// closes it. On SQLite the pool is the writer.
 func (d *DB) Patient() (pool *bun.DB, closed func() error, err error) {
 	if d.patient == nil {
 		return d.writer, func() error { return nil }, nil
@@ -71,13 +71,13 @@ func (d *DB) Patient() (pool *bun.DB, closed func() error, err error) {
 	return pool, pool.Close, nil
 }
 
-// Tx runs fn in one transaction of the writer and commits it; what fn or the
-// commit fails with comes back, rolled back. On MySQL it is read committed, as all
-// of its sessions are: rows are locked where they are read to be written, and a
-// snapshot taken before the lock would hide what was committed while waiting for it.
+// Tx runs fn in one transaction of the writer and commits it; an error of fn rolls it back and is returned,
+// as is an error of the commit. On MySQL transactions are read committed, as all of its sessions are: rows
+// are locked as they are read for writing, and a snapshot from before the lock would hide what was committed
+// while waiting for the lock.
 func (d *DB) Tx(ctx context.Context, fn func(context.Context, bun.Tx) error) error {
 	err := d.transact(ctx, fn)
-	if err == nil || ctx.Err() == nil { // who has no time left learns nothing of the disk
+	if err == nil || ctx.Err() == nil { // an expired context says nothing of the disk
 		d.writes.note(err)
 	}
 	return err
@@ -96,7 +96,7 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context, bun.Tx) erro
 	}
 	err = tx.Commit()
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-		err = ctx.Err() // database/sql has rolled it back meanwhile, since the time was over
+		err = ctx.Err() // database/sql rolled back when ctx ended
 	}
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -104,18 +104,17 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context, bun.Tx) erro
 	return nil
 }
 
-// Observe measures a raw statement, and logs it when it was slow; what names it, without
-// values. err is what it ended with.
+// Observe counts a raw statement, and logs it when it was slow. what describes the statement without values;
+// err is its outcome.
 func (d *DB) Observe(what string, start time.Time, err error) {
 	took := time.Since(start)
 	d.hook.measure(what, took, err)
 	d.hook.observe(what, took)
 }
 
-// Check asks each pool for an answer; the keys are "database" and
-// "database-replica-N", and of these also an error when it is behind. After WatchWrites
-// there is "database-write", whose error wraps ErrNotWritable. ErrDamaged is among the
-// errors when it applies.
+// Check asks each pool for an answer; the keys are "database" and "database-replica-N", whose error wraps
+// ErrBehind for a replica that is behind. After WatchWrites there is also "database-write", whose error wraps
+// ErrNotWritable. Errors wrap ErrDamaged for a damaged file.
 func (d *DB) Check(ctx context.Context) map[string]error {
 	out := map[string]error{"database": d.ping(ctx, d.primary)}
 	if d.writes.probe != nil {

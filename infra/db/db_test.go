@@ -148,7 +148,7 @@ func TestTransactions(t *testing.T) {
 	require.True(t, db.IsTransient(d.Tx(ctx, insert("(4, 'q')"))))
 }
 
-// TestAnotherWriterIsForNow: a lock of another process ends.
+// TestAnotherWriterIsForNow: another process's lock is a transient error.
 func TestAnotherWriterIsForNow(t *testing.T) {
 	t.Parallel()
 	cfg := db.Config{Path: filepath.Join(t.TempDir(), "test.db"), BusyTimeout: 20 * time.Millisecond}
@@ -213,8 +213,8 @@ func TestSlowQueriesAreLoggedWithoutWhatPeopleWrote(t *testing.T) {
 	assert.Zero(t, none.Len())
 }
 
-// A transaction whose time ends before its commit was rolled back by then: that is the deadline's error, which
-// may be tried again, and no fault of the program.
+// A transaction whose deadline ends before its commit was rolled back by then: the error is the deadline's,
+// which may be tried again, and not a fault of the program.
 func TestCommitWithoutTime(t *testing.T) {
 	t.Parallel()
 	d := sqlite(t)

@@ -62,9 +62,8 @@ const (
 	mySlow          = 3024
 )
 
-// IsUniqueViolation reports whether err says that a row is there already, and
-// by which key: on SQLite its columns ("users.username_key"), on MySQL the
-// name of the index without the table.
+// IsUniqueViolation reports whether err says that a row exists already, and by which key: on SQLite the key's
+// columns ("users.username_key"), on MySQL the index's name without its table.
 func IsUniqueViolation(err error) (key string, ok bool) {
 	var se *sqlite.Error
 	if errors.As(err, &se) {
@@ -88,8 +87,8 @@ func IsUniqueViolation(err error) (key string, ok bool) {
 	return "", false
 }
 
-// IsTransient reports whether the same may succeed when it is tried again:
-// locks, lost connections, a full disk, an expired deadline.
+// IsTransient reports whether the same may succeed when it is tried again: after locks, lost connections, a
+// full disk, an expired deadline.
 func IsTransient(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || IsLost(err) {
 		return true
@@ -105,9 +104,9 @@ func IsTransient(err error) bool {
 	return IsConflict(err) || isAway(err)
 }
 
-// IsServers reports whether the database's state is at fault and not what it was asked: it
-// refuses the login, has not the schema that it should have, may not be written or is damaged.
-// Trying again helps once somebody has seen to it.
+// IsServers reports whether the database's state is at fault, and not the statement: the server refuses the
+// login, or lacks a part of the schema, or the database is read-only or damaged. Trying again helps once an
+// operator has mended it.
 func IsServers(err error) bool {
 	var me *mysql.MySQLError
 	if errors.As(err, &me) {
@@ -128,8 +127,8 @@ func IsServers(err error) bool {
 	return false
 }
 
-// IsLost reports whether the connection was lost, so that it is unknown whether
-// what was asked was done. What is idempotent can be tried again.
+// IsLost reports whether the connection was lost, so that nobody knows whether the statement was executed.
+// Idempotent statements can be tried again.
 func IsLost(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return false
@@ -146,8 +145,8 @@ func IsLost(err error) bool {
 	return errors.As(err, &ne)
 }
 
-// IsColumnChanged reports whether a column or a key was to be added that is there, or dropped
-// that is not.
+// IsColumnChanged reports whether the column or key to be added exists already, or the one to be dropped does
+// not exist.
 func IsColumnChanged(err error) bool {
 	var me *mysql.MySQLError
 	return errors.As(err, &me) && (me.Number == myHasColumn || me.Number == myHasKey || me.Number == myLacksColumn)

@@ -1,6 +1,6 @@
 package db
 
-// KindOf lets tests look at versions of servers that are not there.
+// KindOf lets tests check versions of servers that they do not have.
 func KindOf(version string) (mariadb bool, err error) {
 	k, err := kindOf(version)
 	return k == kindMariaDB, err

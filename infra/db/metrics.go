@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// operations are what statements are told apart by.
+// operations are the values of the label operation.
 var operations = []string{"select", "insert", "update", "delete", "other"}
 
 // The ways in which statements end.

@@ -17,12 +17,12 @@ import (
 const (
 	// connectTimeout bounds the first contact with a server.
 	connectTimeout = 10 * time.Second
-	// ioGrace is how much longer than a statement may take an answer is waited for.
+	// ioGrace is how much longer than a statement's time limit the client waits for an answer.
 	ioGrace = 5 * time.Second
 )
 
-// openMySQL connects to the primary. Replicas are optional and need not answer:
-// they are of the primary's kind.
+// openMySQL connects to the primary. Replicas are optional and need not answer: they are taken to be the same
+// kind of server as the primary.
 func (d *DB) openMySQL(ctx context.Context, cfg Config) error {
 	d.name = "mysql"
 	conf, err := parseDSN("db.dsn", cfg.DSN)
@@ -59,8 +59,7 @@ func (d *DB) openMySQL(ctx context.Context, cfg Config) error {
 	return d.ping(ctx, d.primary)
 }
 
-// parseDSN reads a DSN and sets what the SQL of this project relies on. setting is
-// what the error names.
+// parseDSN reads a DSN and sets what the SQL of this project relies on. Errors name setting.
 func parseDSN(setting, dsn string) (*mysql.Config, error) {
 	conf, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -84,7 +83,7 @@ func parseDSN(setting, dsn string) (*mysql.Config, error) {
 	return conf, nil
 }
 
-// probe connects once and asks what server it is.
+// probe connects once and asks which kind of server it is.
 func probe(ctx context.Context, conf *mysql.Config) (kind, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -103,8 +102,8 @@ func probe(ctx context.Context, conf *mysql.Config) (kind, error) {
 	return kindOf(version)
 }
 
-// mysqlPool opens a pool, which connects when it is asked first. limit is when the
-// server gives a statement up; 0 or less: never.
+// mysqlPool opens a pool, which connects at its first use. limit is after how long the server ends a
+// statement; 0 or less: never.
 func (d *DB) mysqlPool(cfg Config, conf *mysql.Config, k kind, limit time.Duration) (*bun.DB, error) {
 	conf = conf.Clone()
 	if conf.Params == nil {
@@ -114,7 +113,7 @@ func (d *DB) mysqlPool(cfg Config, conf *mysql.Config, k kind, limit time.Durati
 		conf.Params[name] = value
 	}
 	if limit > 0 {
-		// A server that stands still does not give statements up.
+		// A server that stands still ends no statements, so the client has to.
 		conf.ReadTimeout = orDefault(conf.ReadTimeout, limit+ioGrace)
 		conf.WriteTimeout = orDefault(conf.WriteTimeout, limit+ioGrace)
 	}
@@ -138,7 +137,7 @@ const (
 	kindMariaDB
 )
 
-// session is what each connection sets.
+// session returns the variables that each connection sets.
 func (k kind) session(limit, lock time.Duration) map[string]string {
 	out := map[string]string{
 		"time_zone":                "'+00:00'",
@@ -152,14 +151,13 @@ func (k kind) session(limit, lock time.Duration) map[string]string {
 	}
 	out["tx_isolation"] = "'READ-COMMITTED'"
 	out["max_statement_time"] = strconv.FormatFloat(limit.Seconds(), 'f', 3, 64)
-	// A long list of keys stays a list of keys: as a table it is joined in any order,
-	// and rows would be locked in that order.
+	// A long list of keys is not turned into a table, which could be joined, and so lock its rows, in any
+	// order.
 	out["in_predicate_conversion_threshold"] = "0"
 	return out
 }
 
-// sameDialect makes MariaDB and MySQL alike: the dialect would use RETURNING
-// on one of them only.
+// sameDialect makes MariaDB and MySQL alike: the dialect would use RETURNING on one of them only.
 type sameDialect struct{ *mysqldialect.Dialect }
 
 // Features implements schema.Dialect.

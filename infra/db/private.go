@@ -10,7 +10,7 @@ import (
 )
 
 // naming are the errors of MySQL and MariaDB that quote nothing but names, of tables, columns, keys,
-// databases and accounts: whoever mends them has to know which.
+// databases and accounts, which an operator has to see.
 var naming = map[uint16]bool{
 	1044: true, 1045: true, 1048: true, 1049: true, 1050: true, 1051: true, 1054: true, 1060: true, 1061: true, 1072: true,
 	1091: true, 1109: true, 1142: true, 1143: true, 1146: true, 1176: true, 1194: true, 1264: true, 1265: true, 1364: true, 1406: true, 1932: true,
@@ -18,14 +18,15 @@ var naming = map[uint16]bool{
 
 var (
 	aName = regexp.MustCompile(`^[\w$.%-]{1,200}$`)
-	// between is what stands before, between and behind quoted names: it does not touch them with
-	// a letter, as the rest of a quoted text does that has a quote itself.
+	// between and before match the text around quoted names: none of it touches a name with a letter, as the
+	// rest of a quoted value does that has a quote itself.
 	between = regexp.MustCompile(`^(\W.*)?$`)
 	before  = regexp.MustCompile(`^(.*\W)?$`)
-	// afterValues is what servers say at the end, behind the last value. A value may have quotes, which
-	// are not escaped, and be cut off: nothing else behind the first quote is known to be theirs.
+	// afterValues matches what servers append behind the last value. A value may have quotes, which are not
+	// escaped, and may be cut off, so of the text behind the first quote only this is known to be the
+	// server's.
 	afterValues = regexp.MustCompile("'( at line \\d+| for key '[\\w.]+'| for column [\"`'\\w.]+ at row \\d+| at row \\d+)$")
-	// apostrophes are those of the servers' own words.
+	// apostrophes removes the apostrophes in the servers' own words.
 	apostrophes = strings.NewReplacer("doesn't exist", "", "Can't DROP", "")
 )
 
@@ -60,9 +61,8 @@ func withoutValues(said *mysql.MySQLError) string {
 	return begin + "?" + end
 }
 
-// Private returns err with a text that may be logged. MySQL quotes what it was given, which
-// may be what people wrote: literals are taken out, except from errors that quote names alone. SQLite
-// quotes names alone.
+// Private returns err with a text that may be logged. MySQL quotes values, which may be users' texts: they
+// are taken out, except from errors that quote only names. SQLite's errors quote only names.
 func Private(err error) error {
 	var said *mysql.MySQLError
 	if !errors.As(err, &said) {

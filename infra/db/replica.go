@@ -12,31 +12,31 @@ import (
 	"go.uber.org/zap"
 )
 
-// ErrBehind says that a replica did not have lately what the primary has.
+// ErrBehind says that a replica lately lacked something that the primary has.
 var ErrBehind = errors.New("the replica is behind the primary")
 
-// How long a replica is left alone. One read then tries it again while the others
-// go on with the primary.
+// failedFor and behindFor are how long a replica is left alone. Then one read tries it, while the others go
+// on with the primary.
 const (
 	failedFor = 5 * time.Second
 	behindFor = time.Second
 )
 
-// replica is a server that follows the primary. It is optional: whatever is wrong
-// with it, the primary answers.
+// replica is a server that follows the primary. It is optional: the primary answers whatever a replica does
+// not.
 type replica struct {
 	name    string
 	pool    *bun.DB
 	timeout time.Duration
-	// until is when it may be asked again, in Unix nanoseconds; 0: it is well.
+	// until is when the replica may be asked again, in Unix nanoseconds; 0: it is well.
 	until  atomic.Int64
 	behind atomic.Bool
 	// answers counts reads by how they went.
 	served, late, failed atomic.Int64
 }
 
-// ReplicaReads counts the reads of a replica: Served with everything, Late without
-// something that the primary has, Failed without an answer.
+// ReplicaReads counts the reads of a replica: Served with a whole answer, Late with an answer that lacked
+// something, Failed without an answer.
 type ReplicaReads struct{ Served, Late, Failed int64 }
 
 // ReplicaReads says how each replica did; the keys are as those of Stats.
@@ -48,11 +48,10 @@ func (d *DB) ReplicaReads() map[string]ReplicaReads {
 	return out
 }
 
-// TryReplica lets read ask a replica that is well, and reports whether it got an
-// answer; without one, or without a replica, the caller asks the primary. read says
-// whether the answer had everything that the caller knows to be there: only what can
-// be checked in this way may be read from a replica, since a reader has to see what
-// was pushed to it.
+// TryReplica lets read ask a replica that is well, and reports whether it got an answer; without one, or
+// without a replica, the caller asks the primary. read returns whether the answer had everything that the
+// caller knows to exist. A replica may serve only reads that can be checked so, since a reader has to find
+// what was pushed to it.
 func (d *DB) TryReplica(ctx context.Context, read func(ctx context.Context, pool *sql.DB) (whole bool, err error)) bool {
 	r := d.pick()
 	if r == nil {
@@ -91,8 +90,8 @@ func (r *replica) avoid(d time.Duration) (news bool) {
 	return r.until.Swap(time.Now().Add(d).UnixNano()) == 0
 }
 
-// pick returns the next replica that is well, or one whose time is over: then the
-// others leave it alone until this one knows.
+// pick returns the next replica that is well, or one that may be tried again, which other reads then leave
+// alone until the outcome is known; nil: none.
 func (d *DB) pick() *replica {
 	n := uint64(len(d.replicas))
 	first := d.turn.Add(1)

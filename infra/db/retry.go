@@ -7,16 +7,15 @@ import (
 	"github.com/gochat/gochat/infra/pause"
 )
 
-// Retries of what the database gave up because of others.
+// Retries of transactions that the database gave up because of others.
 const (
 	conflictTries = 5
 	conflictPause = 4 * time.Millisecond // after the first try
 	mostPause     = 512 * time.Millisecond
 )
 
-// Again runs a transaction, again while the database gives it up because of
-// another one, which leaves nothing of it behind; after five tries, or with the
-// context, its error comes back. do may be called more than once.
+// Again runs do, and runs it again while the database gives its transaction up because of another one, which
+// leaves nothing of it behind. After five tries, or when ctx ends, do's error is returned.
 func (d *DB) Again(ctx context.Context, do func(context.Context) error) error {
 	for try := 1; ; try++ {
 		err := do(ctx)
@@ -26,8 +25,8 @@ func (d *DB) Again(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// Pause waits before the next try, each time about twice as long and never the
-// same, so that those who met do not meet again; false when the context ends first.
+// Pause waits before the next try, about twice as long each time and at random, so that transactions that met
+// do not meet again; false when the context ends first.
 func Pause(ctx context.Context, try int) bool {
 	return pause.For(ctx.Done(), pause.After(try, conflictPause, mostPause))
 }

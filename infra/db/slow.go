@@ -11,8 +11,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// slowHook measures queries and logs those that take longer than the threshold. Literals are
-// taken out first: they may hold what people wrote.
+// slowHook measures queries and logs those that take longer than the threshold, without their literals, which
+// may be users' texts.
 type slowHook struct {
 	threshold atomic.Int64 // nanoseconds
 	// backslash: this database takes \' inside a literal as a quote.
@@ -94,5 +94,5 @@ func endOfLiteral(s string, backslash bool) int {
 	return -1
 }
 
-// SetSlowQuery logs queries from another duration on; negative: none.
+// SetSlowQuery sets from which duration on queries are logged; zero or negative: none are.
 func (d *DB) SetSlowQuery(from time.Duration) { d.hook.threshold.Store(int64(from)) }

@@ -11,9 +11,9 @@ import (
 // ErrNoSnapshot is returned where the database's own tools make copies.
 var ErrNoSnapshot = errors.New("only an embedded database can be copied from here")
 
-// Snapshot writes everything that is committed when it is called, and nothing that was deleted, into a
-// database file of mode 0600, which must not be there yet. Others read and write meanwhile; the
-// database's log grows by what they write until it ends. ErrNoSnapshot on MySQL.
+// Snapshot writes all data that is committed at its call, without remains of what was deleted, into a new
+// database file of mode 0600; path must not exist. Others read and write meanwhile, and the database's log
+// grows until Snapshot ends. ErrNoSnapshot on MySQL.
 func (d *DB) Snapshot(ctx context.Context, path string) error {
 	if d.driver != SQLite {
 		return ErrNoSnapshot
@@ -27,8 +27,8 @@ func (d *DB) Snapshot(ctx context.Context, path string) error {
 	return nil
 }
 
-// Forget runs statements that take something out, so that no trace of it is left in the file.
-// ErrNoSnapshot on MySQL.
+// Forget runs statements that delete something, and leaves no trace of it in the file. ErrNoSnapshot on
+// MySQL.
 func (d *DB) Forget(ctx context.Context, statements ...string) error {
 	if d.driver != SQLite {
 		return ErrNoSnapshot

@@ -14,10 +14,10 @@ import (
 
 const tracerName = "github.com/gochat/gochat/infra/db"
 
-// spanKey is where a statement's span waits for its end.
+// spanKey is the key under which a statement's span waits in the query event.
 type spanKey struct{}
 
-// system is what the database is called in traces.
+// system is the database's name in traces.
 func (h *slowHook) system() attribute.KeyValue {
 	if h.backslash {
 		return semconv.DBSystemNameMySQL
@@ -25,8 +25,8 @@ func (h *slowHook) system() attribute.KeyValue {
 	return semconv.DBSystemNameSQLite
 }
 
-// begin begins the span of a statement within a trace that is recorded. It names what is done to
-// which table, and no values.
+// begin begins the span of a statement within a trace that is recorded. The span names the operation and the
+// table, and no values.
 func (h *slowHook) begin(ctx context.Context, e *bun.QueryEvent) {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return
@@ -47,8 +47,8 @@ func (h *slowHook) end(e *bun.QueryEvent) {
 	}
 }
 
-// endSpan says how a statement ended, never in the words of an error, which quote values. That a row
-// is there already, or that nobody waits any more, is no failure.
+// endSpan ends a span with the statement's outcome, never with an error's text, which may quote values. A
+// unique violation and a canceled context are no failures.
 func endSpan(span trace.Span, err error) {
 	if _, taken := IsUniqueViolation(err); !taken && endOf(err) == endError {
 		span.SetAttributes(semconv.ErrorTypeOther)
@@ -57,8 +57,8 @@ func endSpan(span trace.Span, err error) {
 	span.End()
 }
 
-// Span begins a span of several statements, named by summary, within a trace that is recorded; end
-// ends it by what came of them.
+// Span begins a span named summary for several statements, if the trace of ctx is recorded; end ends it with
+// their error.
 func (d *DB) Span(ctx context.Context, summary string, records int) (_ context.Context, end func(error)) {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return ctx, func(error) {}
@@ -68,7 +68,7 @@ func (d *DB) Span(ctx context.Context, summary string, records int) (_ context.C
 	return ctx, func(err error) { endSpan(span, err) }
 }
 
-// tableOf is the first table that a statement names, "" when that is not plain.
+// tableOf returns the first table that a statement names, "" when its name is not plain.
 func tableOf(query string) string {
 	const longest = 64
 	words := strings.Fields(query[:min(len(query), 4<<10)])

@@ -17,8 +17,8 @@ import (
 	"github.com/gochat/gochat/infra/private"
 )
 
-// quickCheckMax is up to which file size the whole file is checked at the
-// start: at this size it takes a fraction of a second.
+// quickCheckMax is the largest file that is checked whole at the start, which takes a fraction of a second at
+// that size.
 const quickCheckMax = 32 << 20
 
 func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
@@ -30,7 +30,8 @@ func (d *DB) openSQLite(ctx context.Context, cfg Config) error {
 	if err := errors.Join(private.File(cfg.Path), private.Existing(cfg.Path+"-wal", cfg.Path+"-shm")); err != nil {
 		return fmt.Errorf("the database cannot be used: %w", err)
 	}
-	// SQLite takes for committed what it finds in its log, also what a process that was killed had not synced.
+	// SQLite takes everything in its log for committed, even what a killed process had not synced: so it is
+	// synced first.
 	if err := errors.Join(private.SyncAbove(cfg.Path), private.Settle(cfg.Path+"-wal")); err != nil {
 		return fmt.Errorf("the database cannot be used: %w", err)
 	}
@@ -66,11 +67,10 @@ func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
 	return b.WithQueryHook(d.hook)
 }
 
-// sqliteDSN sets what each connection needs. synchronous=FULL makes a commit
-// in the write-ahead log durable; the log is folded back in larger steps than
-// by default, since each step stops the writer. A message touches rows and index entries in pages
-// all over the file, each of which goes to the log as a whole: small pages make that half as many bytes.
-// A file that is there keeps the size that its pages have.
+// sqliteDSN sets what each connection needs. synchronous=FULL makes a commit in the write-ahead log durable.
+// Checkpoints are larger and rarer than by default, since each of them stops the writer. A message touches
+// rows and index entries in pages all over the file, and each page goes to the log as a whole: small pages
+// make that half as many bytes. An existing file keeps its page size.
 func sqliteDSN(cfg Config, readOnly bool) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", fmt.Sprint(cfg.BusyTimeout.Milliseconds()))

@@ -6,14 +6,14 @@ import (
 	"database/sql/driver"
 )
 
-// toldDriver tells every statement of its connections, with its values, before it runs.
-// Connections that nobody listens to are not wrapped, and cost nothing.
+// toldDriver calls tell with every statement of its connections, and the statement's values, before it runs.
+// Without a tell connections are not wrapped, and cost nothing.
 type toldDriver struct {
 	driver.Connector
 	tell func(query string, args []any)
 }
 
-// told wraps a pool's connections when somebody listens.
+// told opens a pool, whose connections are wrapped if there is a tell.
 func told(tell func(string, []any), c driver.Connector) *sql.DB {
 	if tell != nil {
 		c = toldDriver{c, tell}
@@ -35,7 +35,7 @@ func (d toldDriver) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 // wholeConn is what the connections of both drivers can do.
-type wholeConn interface {
+type wholeConn interface { //nolint:interfacebloat // what database/sql asks a driver for
 	driver.Conn
 	driver.ConnPrepareContext
 	driver.ConnBeginTx

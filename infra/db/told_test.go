@@ -11,7 +11,7 @@ import (
 	"github.com/gochat/gochat/infra/db"
 )
 
-// TestStatementsAreTold: of every way to run one, with its values.
+// TestStatementsAreTold: statements are told with their values, whichever way they are run.
 func TestStatementsAreTold(t *testing.T) {
 	t.Parallel()
 	type statement struct {

@@ -35,8 +35,8 @@ func kindOf(version string) (kind, error) {
 	return k, nil
 }
 
-// explainMySQL makes one sentence of why a server cannot be used. It names the
-// setting, the server and the user, never the password.
+// explainMySQL makes one sentence of why a server cannot be used. The sentence names the setting, the server
+// and the user, never the password.
 func explainMySQL(setting string, conf *mysql.Config, err error) error {
 	where := "the database server " + conf.Addr
 	var me *mysql.MySQLError

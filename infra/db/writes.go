@@ -10,32 +10,32 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// ErrNotWritable says that the database takes no writes: its disk is full, another
-// process has it locked, or it is a server that only reads. What reads goes on.
+// ErrNotWritable says that the database takes no writes: its disk is full, another process has it locked, or
+// the server is read-only. Reads go on.
 var ErrNotWritable = errors.New("the database takes no writes")
 
-// WriteCheck is the name of the answer that tells whether writes go through.
+// WriteCheck is the key of Check's answer on whether writes go through.
 const WriteCheck = "database-write"
 
-// Probe writes something small and durable in a transaction. fill is how many bytes it
-// writes at least: after a write that failed there must be room for more than a row.
+// Probe writes something small and durable in a transaction, and at least fill bytes: after a failed write
+// there must be room for more than a row.
 type Probe func(ctx context.Context, tx bun.Tx, fill int) error
 
 const (
-	// A write that went through says for so long that others do.
+	// trusted is for how long a write that went through shows that others do.
 	trusted = 5 * time.Second
-	// Between two probes lies at least so much, however often somebody asks.
+	// probePause is the least time between two probes, however often Check is called.
 	probePause = time.Second
-	// A probe that takes longer has failed.
+	// probeTimeout is after how long a probe has failed.
 	probeTimeout = 5 * time.Second
-	// What is written after a failure: a disk that takes one row and not a group of
-	// messages is full. A server may refuse more than a megabyte in one statement.
+	// fillFile and fillServer are a probe's bytes after a failure: a disk that takes one row and not a group
+	// of messages is full. A server may refuse more than a megabyte in one statement.
 	fillFile   = 4 << 20
 	fillServer = 512 << 10
 )
 
-// writes knows whether writes go through: by those that are made anyway, and, when
-// there was none for a while or one failed, by a probe. Safe for concurrent use.
+// writes knows whether writes go through: from the transactions that are made anyway, and from a probe when
+// there was none for a while or one failed. Safe for concurrent use.
 type writes struct {
 	probe func(ctx context.Context, fill int) error
 	fill  int
@@ -62,8 +62,8 @@ func (d *DB) WatchWrites(probe Probe) {
 	}
 }
 
-// note is told how each transaction ended. One that was refused, given up by who wanted it, or
-// in the way of another one says nothing of the disk.
+// note takes the outcome of each transaction. An error that is not the disk's (a refusal, a canceled context,
+// a conflict with another transaction) changes nothing.
 func (w *writes) note(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,8 +83,8 @@ func mayBeTheDisks(err error) bool {
 	return IsTransient(err) || IsServers(err)
 }
 
-// check returns what is known, after a probe when it is time for one. When ctx ends
-// before the probe does, what was known before it still stands.
+// check returns the last verdict, after a probe when one is due. When ctx ends before the probe does, the
+// verdict from before the probe is returned.
 func (w *writes) check(ctx context.Context) error {
 	w.mu.Lock()
 	running := w.running

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOnlyFailuresOfTheDiskAreProbed: that a transaction was refused, or in the way of another one,
-// is no reason to write megabytes.
+// TestOnlyFailuresOfTheDiskAreProbed: a transaction that was refused, or had a conflict with another one, is
+// no reason to write megabytes.
 func TestOnlyFailuresOfTheDiskAreProbed(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -43,8 +43,8 @@ func TestOnlyFailuresOfTheDiskAreProbed(t *testing.T) {
 	}
 }
 
-// TestAFailureDuringAProbeIsProbedAgain: a small probe that goes through says nothing of a large
-// transaction that failed meanwhile.
+// TestAFailureDuringAProbeIsProbedAgain: a small probe that goes through says nothing of a large transaction
+// that failed while it ran.
 func TestAFailureDuringAProbeIsProbedAgain(t *testing.T) {
 	t.Parallel()
 	w := &writes{fill: 7}

@@ -1,4 +1,4 @@
-// Package health collects what readiness is made of.
+// Package health collects the states of dependencies, from which a process's readiness is made.
 package health
 
 import (
@@ -13,11 +13,10 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// ErrDegraded is wrapped by the answer of a dependency that is down and that the
-// process goes on without.
+// ErrDegraded is wrapped by the error of a dependency that is down and without which the process goes on.
 var ErrDegraded = errors.New("degraded")
 
-// Check asks one dependency; nil is well.
+// Check asks one dependency; nil: it is well.
 type Check func(ctx context.Context) error
 
 // Checks are named checks. Safe for concurrent use.
@@ -56,7 +55,7 @@ func (c *Checks) AddGroup(group Group) {
 	c.groups = append(c.groups, group)
 }
 
-// AddSoft adds a dependency that the process goes on without: its error wraps
+// AddSoft adds a dependency without which the process goes on: errors of its check are wrapped in
 // ErrDegraded.
 func (c *Checks) AddSoft(name string, check Check) {
 	c.Add(name, func(ctx context.Context) error {
@@ -74,14 +73,14 @@ const (
 	WordDegraded = "degraded"
 )
 
-// State is what people and machines are told.
+// State is the answer of a readiness check, for people and machines.
 type State struct {
 	Status string            `json:"status"`
 	Checks map[string]string `json:"checks,omitempty"`
 }
 
-// Summarize makes a State of answers by name: down when a dependency is that the
-// process needs.
+// Summarize makes a State of checks' errors by name. The status is down when a dependency is down that the
+// process needs, and degraded when only others are.
 func Summarize(answers map[string]error) State {
 	s := State{Status: WordOK, Checks: make(map[string]string, len(answers))}
 	for name, err := range answers {
@@ -100,11 +99,11 @@ func Summarize(answers map[string]error) State {
 	return s
 }
 
-// Run asks all dependencies at the same time, now, and returns each one's answer by name.
-// Whoever asks again and again calls Recent.
+// Run asks all dependencies at the same time, now, and returns their errors by name. For frequent calls there
+// is Recent.
 func (c *Checks) Run(ctx context.Context) map[string]error { return c.ask(ctx, c.owns()) }
 
-// ask asks all dependencies, and some checks beside them.
+// ask asks all dependencies, and the checks in beside as well.
 func (c *Checks) ask(ctx context.Context, beside map[string]Check) map[string]error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// ErrNoPulse is what Alive returns of a process that stands still inside.
+// ErrNoPulse is wrapped by Alive's error when the process stands still.
 var ErrNoPulse = errors.New("the process does not get on")
 
-// Pulse says whether a process gets on: whether its goroutines run, and whether the locks that
-// everything of it needs can be had. It asks no dependency: a process whose database is away is
-// alive, and nothing is gained by ending it.
+// Pulse says whether a process gets on: whether its goroutines run, and whether the locks that much of it
+// needs can be taken. It asks no dependency: a process whose database is away is alive, and ending it would
+// gain nothing.
 type Pulse struct {
 	every, limit time.Duration
 	last         atomic.Int64 // in nanoseconds since start, of the clock that never goes back
@@ -25,13 +25,13 @@ type Pulse struct {
 	locks []func()
 }
 
-// NewPulse returns a pulse that Run beats every so often. After limit without a beat the process
-// counts as standing still.
+// NewPulse returns a pulse that Run beats once in every. After limit without a beat the process counts as
+// standing still.
 func NewPulse(every, limit time.Duration) *Pulse {
 	return &Pulse{every: every, limit: limit, start: time.Now()}
 }
 
-// Touches has each beat call touch, which takes and leaves a lock that much depends on. Safe for
+// Touches makes each beat call touch, which takes and releases a lock that much depends on. Safe for
 // concurrent use.
 func (p *Pulse) Touches(touch func()) {
 	p.mu.Lock()

@@ -8,35 +8,34 @@ import (
 	"time"
 )
 
-// Fresh is how old an answer may be that Recent gives: whoever asks within this time of
-// others gets what those got, so that no number of callers costs a dependency more than one
-// question a second.
+// Fresh is how old Recent's answers may be. Callers within this time share answers, so that however many
+// there are, a dependency is asked once a second at most.
 const Fresh = time.Second
 
-// round is one time that all dependencies were asked.
+// round is the answers of one time that all dependencies were asked.
 type round struct {
 	answers map[string]error
 	at      time.Time
 }
 
-// AddOwn adds or replaces a check of the process itself that answers at once. Recent asks it
-// every time, so that its word is never an old one.
+// AddOwn adds or replaces a check of the process itself, which must answer at once. Recent calls it every
+// time, so that its answer is never an old one.
 func (c *Checks) AddOwn(name string, check Check) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.own[name] = check
 }
 
-// OnRound has tell called with the dependencies' answers after all of them were asked, one round
-// at a time and before anybody else sees them. Set it before anybody asks.
+// OnRound sets tell, which is called with all answers each time that the dependencies were asked, one round
+// at a time and before any caller sees them. Set it before the first Recent.
 func (c *Checks) OnRound(tell func(answers map[string]error, at time.Time)) { c.tell = tell }
 
-// Recent returns each dependency's answer by name. It is at most Fresh old when Recent is
-// called, and asked for now when there is none; several callers at a time share the question.
-// It returns within the timeout of New. The map is the caller's.
+// Recent returns each dependency's error by name. Answers are at most Fresh old when Recent is called; if
+// there are none, the dependencies are asked now, once for all concurrent callers. It returns within the
+// timeout of New. The map is the caller's.
 func (c *Checks) Recent(ctx context.Context) map[string]error { return c.within(ctx, Fresh) }
 
-// Refresh is Recent with answers that nobody has got before.
+// Refresh is Recent without answers of earlier rounds.
 func (c *Checks) Refresh(ctx context.Context) map[string]error { return c.within(ctx, 0) }
 
 func (c *Checks) within(ctx context.Context, age time.Duration) map[string]error {
@@ -44,7 +43,7 @@ func (c *Checks) within(ctx context.Context, age time.Duration) map[string]error
 	last := c.last
 	c.mu.Unlock()
 	if last.answers == nil || time.Since(last.at) >= age {
-		// Who asks first may go; the others want the answer all the same.
+		// The round goes on if the first caller gives up: others wait for it.
 		ctx := context.WithoutCancel(ctx)
 		shared, _, _ := c.flight.Do("", func() (any, error) { return c.round(ctx), nil })
 		last, _ = shared.(round)
@@ -56,7 +55,7 @@ func (c *Checks) within(ctx context.Context, age time.Duration) map[string]error
 	return out
 }
 
-// round asks everybody, and remembers it.
+// round asks all dependencies and keeps their answers.
 func (c *Checks) round(ctx context.Context) round {
 	r := round{answers: c.ask(ctx, nil), at: time.Now()}
 	c.mu.Lock()
@@ -81,16 +80,15 @@ func (c *Checks) owns() map[string]Check {
 	return maps.Clone(c.own)
 }
 
-// Standing is the state of one dependency, one of the words, and since when it has been seen
-// in it.
+// Standing is the state of one dependency, one of the words, and since when this process has seen it so.
 type Standing struct {
 	Name  string
 	State string
 	Since time.Time
 }
 
-// Standings returns the state of each dependency by name's order, as recent as Recent's
-// answers. A change is seen when somebody asks.
+// Standings returns the states of all dependencies, sorted by name and as recent as Recent's answers. A
+// change is noticed only when somebody asks.
 func (c *Checks) Standings(ctx context.Context) []Standing {
 	words := Summarize(c.Recent(ctx)).Checks
 	c.mu.Lock()
@@ -108,8 +106,9 @@ func (c *Checks) Standings(ctx context.Context) []Standing {
 	return out
 }
 
-// One asks a single dependency of Add, AddSoft or AddOwn, now and within the timeout of New; several
-// callers at a time share the question. known is whether there is one of that name.
+// One asks a single dependency of Add, AddSoft or AddOwn, now and within the timeout of New; concurrent
+// callers share the answer. For other names it takes Recent's answer. known: there is a dependency of that
+// name.
 func (c *Checks) One(ctx context.Context, name string) (known bool, err error) {
 	c.mu.Lock()
 	check := c.checks[name]
@@ -118,7 +117,7 @@ func (c *Checks) One(ctx context.Context, name string) (known bool, err error) {
 	}
 	c.mu.Unlock()
 	if check != nil {
-		// Who asks first may go; the others want the answer all the same.
+		// As in within: other callers wait for the answer, too.
 		ctx := context.WithoutCancel(ctx)
 		_, err, _ := c.flight.Do("one "+name, func() (any, error) {
 			ctx, cancel := context.WithTimeout(ctx, c.timeout)

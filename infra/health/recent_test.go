@@ -15,8 +15,8 @@ import (
 	"github.com/gochat/gochat/infra/health"
 )
 
-// TestRecentAsksOnce: callers within a second share one question, those after it ask again, and
-// whoever wants a fresh one gets it.
+// TestRecentAsksOnce: callers within a second share the answers, later ones make the dependencies be asked
+// again, and Refresh always does.
 func TestRecentAsksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
@@ -37,7 +37,7 @@ func TestRecentAsksOnce(t *testing.T) {
 	})
 }
 
-// TestAnAskerWhoGoesTakesNothingAlong: the answer is everybody's, not that of who asked first.
+// TestAnAskerWhoGoesTakesNothingAlong: the answer goes to all callers, even when the first one gives up.
 func TestAnAskerWhoGoesTakesNothingAlong(t *testing.T) {
 	checks := health.New(time.Minute)
 	checks.Add("database", func(ctx context.Context) error { return ctx.Err() })
@@ -47,7 +47,7 @@ func TestAnAskerWhoGoesTakesNothingAlong(t *testing.T) {
 	require.NoError(t, checks.Recent(t.Context())["database"])
 }
 
-// TestOwnWordIsNeverOld: what the process says of itself is asked each time.
+// TestOwnWordIsNeverOld: checks of the process itself are called each time.
 func TestOwnWordIsNeverOld(t *testing.T) {
 	checks := health.New(time.Minute)
 	var leaving atomic.Bool
@@ -114,8 +114,7 @@ func TestOneDependency(t *testing.T) {
 	}
 }
 
-// TestPulse: a process whose lock is held for ever does not get on, and one whose lock is free does.
-// TestAskersForOneShareTheQuestion: however many ask for a dependency, it is asked once at a time.
+// TestAskersForOneShareTheQuestion: however many callers there are, a dependency is asked once at a time.
 func TestAskersForOneShareTheQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := health.New(time.Minute)
@@ -138,6 +137,7 @@ func TestAskersForOneShareTheQuestion(t *testing.T) {
 	})
 }
 
+// TestPulse: a process whose lock is held for ever does not get on, and one whose lock is free does.
 func TestPulse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := health.NewPulse(time.Second, 5*time.Second)

@@ -28,9 +28,9 @@ type Config struct {
 	SequenceBits uint8
 	// Worker is this generator's worker id, where there is no Lease.
 	Worker int64
-	// Lease, when set, says before each id which worker id this generator holds at
-	// this moment, or why it holds none. It is called after the time in the id was
-	// read, by one goroutine at a time, and must be fast.
+	// Lease, when set, is called for each id: it returns the worker id that this generator holds at this
+	// moment, or why it holds none. It is called after the id's time was read, by one goroutine at a time,
+	// and must be fast.
 	Lease func() (worker int64, err error)
 	// Now is a clock that does not go back; default steady.Now.
 	Now func() time.Time
@@ -61,8 +61,8 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// Generator makes ids. What is done to the wall clock while it runs neither stops it nor
-// makes it give an id twice. Safe for concurrent use.
+// Generator makes ids. Setting the wall clock while it runs neither stops it nor makes it repeat an id. Safe
+// for concurrent use.
 type Generator struct {
 	cfg   Config
 	mu    sync.Mutex
@@ -73,8 +73,8 @@ type Generator struct {
 	stats Stats
 }
 
-// Stats counts what a generator did: ids that were made, waits for the clock since a
-// millisecond's numbers were used up, and calls that failed.
+// Stats counts ids that were made, waits for the next millisecond because one's sequence numbers were used
+// up, and calls that failed.
 type Stats struct{ Made, Waits, Failures uint64 }
 
 // Stats returns the counts so far.
@@ -93,9 +93,9 @@ func New(cfg Config) (*Generator, error) {
 	return &Generator{cfg: cfg, last: -1, held: -1}, nil
 }
 
-// After makes all further ids greater than id, which was made by a process before this
-// one, and returns by how much the clock is behind it; 0 when it is not. It is for where
-// there is no Lease, which keeps processes with one worker id apart by itself.
+// After makes all further ids greater than id, which an earlier process made, and returns by how much the
+// clock is behind that id; 0 when it is not. It is for generators without a Lease; with one, processes with
+// the same worker id never use the same times.
 func (g *Generator) After(id int64) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -107,9 +107,8 @@ func (g *Generator) After(id int64) time.Duration {
 	return time.Duration(behind) * time.Millisecond
 }
 
-// Next returns the next id. When a millisecond's numbers are used up, it waits for the
-// next one. With a Lease, it returns ErrNoWorker, and the lease's own error, while
-// there is no worker id.
+// Next returns the next id. When a millisecond's sequence numbers are used up, it waits for the next
+// millisecond. While Lease gives no worker id, the error wraps ErrNoWorker and the lease's own error.
 func (g *Generator) Next() (int64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -133,7 +132,7 @@ func (g *Generator) next() (int64, error) {
 			return 0, err
 		}
 		if worker != g.held {
-			// The time was read before this worker id was seen to be ours.
+			// This id's time was read before the generator held the worker id; so take another time.
 			g.held = worker
 			continue
 		}
@@ -141,7 +140,7 @@ func (g *Generator) next() (int64, error) {
 	}
 }
 
-// tick takes the next pair of time and sequence number.
+// tick takes the next time, which it returns, and the next sequence number.
 func (g *Generator) tick() (int64, error) {
 	now := g.now()
 	behind := now < g.last
@@ -149,7 +148,7 @@ func (g *Generator) tick() (int64, error) {
 		now = g.last
 		g.seq = (g.seq + 1) & (1<<g.cfg.SequenceBits - 1)
 		if g.seq == 0 && behind {
-			now++ // there is nothing to wait for
+			now++ // the clock is behind: to wait could take long
 		} else if g.seq == 0 {
 			g.stats.Waits++
 			now = g.waitUntil(g.last + 1)

@@ -42,8 +42,8 @@ func TestIDsAreUniqueAndGrow(t *testing.T) {
 	}
 }
 
-// TestClockIsSetBackWhileItRuns: the default clock goes on from where it was at the start,
-// by the monotonic clock; the wall clock, which time.Now().UnixMilli reads, is not asked.
+// TestClockIsSetBackWhileItRuns: the default clock goes on by the monotonic clock from where the wall clock
+// was at the start; the wall clock, which time.Now().UnixMilli reads, has no effect.
 func TestClockIsSetBackWhileItRuns(t *testing.T) {
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	g, err := New(Config{Now: func() time.Time { now = now.Add(time.Millisecond); return now }})
@@ -63,7 +63,7 @@ func TestClockIsSetBackWhileItRuns(t *testing.T) {
 	}
 }
 
-// TestClockWasSetBackBeforeTheStart: ids go on after the newest one that is there.
+// TestClockWasSetBackBeforeTheStart: ids go on after the newest stored one.
 func TestClockWasSetBackBeforeTheStart(t *testing.T) {
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { now = now.Add(time.Millisecond); return now }
@@ -96,8 +96,7 @@ func TestClockWasSetBackBeforeTheStart(t *testing.T) {
 	}
 }
 
-// Each id is made with the worker id that is held when it is made, and none while
-// there is none.
+// Each id has the worker id that is held when it is made; while none is held, no id is made.
 func TestWorkerIsAskedForEachID(t *testing.T) {
 	worker, lost := int64(7), errors.New("lost")
 	var err error

@@ -9,8 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Rate says how a token bucket fills: it holds at most Burst tokens, and Tokens of
-// them come back in each Per.
+// Rate describes a token bucket: it holds at most Burst tokens, and gets Tokens of them back in each Per.
 type Rate struct {
 	Tokens int
 	Per    time.Duration
@@ -20,16 +19,15 @@ type Rate struct {
 // interval is the time in which one token comes back.
 func (r Rate) interval() time.Duration { return r.Per / time.Duration(r.Tokens) }
 
-// precision is how exactly the library tells times, which it counts in floating point.
+// precision is how exact the library's times are, which it counts in floating point.
 const precision = 10 * time.Microsecond
 
 func (r Rate) limit() redisrate.Limit {
 	return redisrate.Limit{Rate: r.Tokens, Burst: r.Burst, Period: r.Per}
 }
 
-// Buckets are token buckets that all clients of the store share, by the store's own
-// clock. A bucket that nobody has heard of is full, and one that is full again takes
-// no memory. Safe for concurrent use.
+// Buckets are token buckets that all clients of the store share, by the store's clock. An unknown bucket is
+// full, and a bucket that is full again takes no memory. Safe for concurrent use.
 type Buckets struct{ limiter *redisrate.Limiter }
 
 // NewBuckets returns the buckets of a store.
@@ -37,14 +35,14 @@ func NewBuckets(rdb redis.UniversalClient) *Buckets {
 	return &Buckets{limiter: redisrate.NewLimiter(rdb)}
 }
 
-// Take takes n tokens from a bucket, or all that it has when these are fewer but at
-// least least. When it takes none, wait is how long it is until least are there. Both
-// numbers are cut to what the bucket can hold.
+// Take takes n tokens from a bucket, or all that the bucket has if these are fewer than n but at least least.
+// When it takes none, wait is how long it takes until there are least tokens. n and least are cut to the
+// bucket's Burst.
 func (b *Buckets) Take(ctx context.Context, key string, r Rate, n, least int) (taken int, wait time.Duration, err error) {
 	n = min(n, r.Burst)
 	least = min(least, n)
-	// The library's AllowAtMost takes parts of tokens and hands out whole ones, so that
-	// who asks often gets half of what is due; AllowN does not.
+	// The library's AllowAtMost counts fractions of tokens as taken and hands out whole ones, so that
+	// frequent callers get half of their due; AllowN does not.
 	for {
 		res, err := b.limiter.AllowN(ctx, key, r.limit(), n)
 		if err != nil {
@@ -53,7 +51,7 @@ func (b *Buckets) Take(ctx context.Context, key string, r Rate, n, least int) (t
 		if res.Allowed > 0 {
 			return res.Allowed, 0, nil
 		}
-		// The answer says when n will be there, and so how many are there now.
+		// The answer says when there will be n tokens, and so how many there are now.
 		missing := 1 + int((res.RetryAfter-1)/r.interval())
 		if n-missing < least {
 			wait = res.RetryAfter - time.Duration(n-least)*r.interval()
@@ -63,12 +61,12 @@ func (b *Buckets) Take(ctx context.Context, key string, r Rate, n, least int) (t
 	}
 }
 
-// Return puts n tokens back; what the bucket has no room for is lost. A take at the
-// same moment may be forgotten with it.
+// Return puts n tokens back; tokens beyond the bucket's Burst are lost. A Take at the same moment may be
+// lost, too.
 func (b *Buckets) Return(ctx context.Context, key string, r Rate, n int) error {
 	res, err := b.limiter.AllowN(ctx, key, r.limit(), -min(n, r.Burst))
 	if err == nil && res.ResetAfter <= 0 {
-		// It is full, which the library does not write.
+		// The bucket is full, which the library does not store.
 		err = b.limiter.Reset(ctx, key)
 	}
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/gochat/gochat/infra/kv"
 )
 
-// aMinute fills with a token every ten seconds, up to six.
+// aMinute is a rate of one token in ten seconds, with a burst of six.
 var aMinute = kv.Rate{Tokens: 6, Per: time.Minute, Burst: 6}
 
 func TestFullBucketsTakeNoMemory(t *testing.T) {
@@ -44,8 +44,8 @@ func TestFullBucketsTakeNoMemory(t *testing.T) {
 	}
 }
 
-// TestBucketsAreShared: however many clients ask at the same time, no more goes out
-// than the bucket holds. On every kind of server.
+// TestBucketsAreShared: however many clients take at the same time, they get no more than the bucket holds.
+// On every kind of server.
 func TestBucketsAreShared(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string]string{

@@ -21,14 +21,14 @@ type Config struct {
 	SentinelPassword string `mapstructure:"sentinel_password" secret:"true"`
 	// DB is the number of the database; a cluster has only 0.
 	DB int `mapstructure:"db"`
-	// Environment starts every key at a server, so that environments are apart on it; empty:
-	// nothing does. It is the program's to set, and nobody who uses the client sees it.
+	// Environment comes before every key, so that several environments can share one server; empty: nothing
+	// does. The program sets it, and users of the client never see it.
 	Environment string `mapstructure:"-"`
 
 	// TLS encrypts the connections to servers and sentinels.
 	TLS certs.Client `mapstructure:"tls"`
-	// Timeout bounds dialling and each command, 1 ms to 500 ms: without the store
-	// everything goes on from the database, which could have answered meanwhile.
+	// Timeout bounds dialling and each command, 1 ms to 500 ms: without the store everything is answered by
+	// the database, which could have done so meanwhile.
 	Timeout time.Duration `mapstructure:"timeout"`
 	// PoolSize is connections for each node; 0: 10 for each CPU.
 	PoolSize int `mapstructure:"pool_size"`
@@ -36,7 +36,7 @@ type Config struct {
 	EmbeddedBytes int `mapstructure:"embedded_bytes"`
 }
 
-// maxTimeout is what a caller may lose to a store that hangs.
+// maxTimeout is the most that a command may wait for a store that does not answer.
 const maxTimeout = 500 * time.Millisecond
 
 // DefaultConfig returns the defaults: no server.

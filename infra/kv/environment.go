@@ -10,12 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrUnknownCommand says that a command was not sent, since it is not known which of its words
-// are keys: in an environment each of them has to begin with the environment's name.
+// ErrUnknownCommand says that a command was not sent, because this package does not know which of its words
+// are keys: in an environment the environment's name has to be put before each key.
 var ErrUnknownCommand = errors.New("it is not known which words of this Redis command are keys")
 
-// environmentEnd follows the environment in a key. It is in no environment's name, so that no
-// two of them begin alike.
+// environmentEnd follows the environment in a key. No environment has it in its own name, so that no
+// environment's keys begin like another's.
 const environmentEnd = ":"
 
 // start is what every key begins with.
@@ -26,15 +26,15 @@ func (c Config) start() string {
 	return c.Environment + environmentEnd
 }
 
-// apart is a hook that gives every key of every command the environment's name at its front,
-// where a cluster's hash tags stay as they are.
+// apart is a hook that puts the environment's name before every key of every command. A cluster's hash tags
+// stay as they are.
 type apart struct{ start string }
 
-// asWritten marks a context.
+// asWritten is the context key of AsWritten.
 type asWritten struct{}
 
-// AsWritten returns a context with which keys are sent as they are written: whoever lists the
-// keys of a server has their whole names, which begin with [Client.Start].
+// AsWritten returns a context with which keys are sent as written, for callers that list a server's keys and
+// so have whole names, which begin with [Client.Start].
 func AsWritten(ctx context.Context) context.Context { return context.WithValue(ctx, asWritten{}, true) }
 
 // DialHook implements redis.Hook.
@@ -76,8 +76,8 @@ const (
 	keysOfScript        // as many as the word after the script says
 )
 
-// whereKeys are all commands that may be sent in an environment. What is not in it is refused,
-// so that no key is ever forgotten.
+// whereKeys has all commands that may be sent in an environment. Others are refused, so that no key goes
+// without the environment.
 var whereKeys = func() map[string]keysAt {
 	out := map[string]keysAt{}
 	for at, names := range map[keysAt]string{
@@ -126,7 +126,7 @@ func (a apart) rename(ctx context.Context, cmd redis.Cmder) error {
 	return nil
 }
 
-// scriptKeys is how many keys a call of a script has.
+// scriptKeys returns how many keys a call of a script has.
 func scriptKeys(args []any) (int, error) {
 	const before = 3 // the command, the script, the number
 	if len(args) < before {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestKeysOfAnEnvironment: each key begins with the environment's name, in every kind of command,
-// and nothing else of a command changes. What is not known is not sent.
+// TestKeysOfAnEnvironment: each key begins with the environment's name, in every kind of command, and nothing
+// else of a command changes. Unknown commands are not sent.
 func TestKeysOfAnEnvironment(t *testing.T) {
 	t.Parallel()
 	for command, want := range map[string]string{
@@ -69,7 +69,7 @@ func text(cmd redis.Cmder) string {
 	return strings.Join(words, " ")
 }
 
-// TestStart: without an environment keys are what they are.
+// TestStart: without an environment keys have no start.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	for environment, want := range map[string]string{"": "", "blue": "blue:"} {
@@ -78,7 +78,8 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// TestEnvironmentsOnOneServer: a key of one is not there in the other, and the server has both.
+// TestEnvironmentsOnOneServer: a key of one environment does not exist in the other, and the server has both
+// keys.
 func TestEnvironmentsOnOneServer(t *testing.T) {
 	t.Parallel()
 	addr := os.Getenv("GOCHAT_TEST_REDIS_ADDR")

@@ -27,8 +27,8 @@ var (
 	errReplica  = errors.New("it is a replica, which takes no writes: name its master, or its sentinels with kv.master_name")
 )
 
-// inspect asks a server what it is; the answer is its mode. An account that may not
-// ask is taken at its word.
+// inspect asks a server for its version, mode and role, and returns the mode. When the account may not ask,
+// mode is empty and the server is taken to fit.
 func inspect(ctx context.Context, c redis.UniversalClient) (mode string, err error) {
 	if err := c.Ping(ctx).Err(); err != nil {
 		return "", err
@@ -82,8 +82,8 @@ func checkVersion(version string) error {
 	return nil
 }
 
-// askSentinels makes sure that one of the sentinels knows the master: what a
-// failover client says otherwise is not to be understood.
+// askSentinels checks that one of the sentinels knows the master: without it a failover client's errors would
+// not say what is wrong.
 func askSentinels(ctx context.Context, cfg Config, opts *redis.UniversalOptions) error {
 	var worst error
 	for _, addr := range cfg.Addrs {
@@ -119,8 +119,7 @@ func isAuth(err error) bool {
 		strings.Contains(text, "called without any password configured") || strings.Contains(text, "invalid password")
 }
 
-// explain makes one sentence of why a store cannot be used. It never has the
-// password in it.
+// explain makes one sentence of why a store cannot be used, without the password.
 func explain(cfg Config, err error) error {
 	where := "the Redis server " + strings.Join(cfg.Addrs, ", ")
 	if cfg.MasterName != "" {

@@ -22,19 +22,19 @@ type Client struct {
 	start     string // of every key
 }
 
-// Start is what every key at the server begins with, in front of what the commands of this
-// client name; empty without an environment.
+// Start is the text with which every key at the server begins, in front of the key that a command of this
+// client names; empty without an environment.
 func (c *Client) Start() string { return c.start }
 
-// clusterReload is how soon a client sees that a cluster's slots have moved without
-// being told by a node; by default it is a minute.
+// clusterReload is how soon a client notices that a cluster's slots have moved when no node tells it; by
+// default it is a minute.
 const clusterReload = time.Second
 
-// ErrNoServer says that the configuration names none.
+// ErrNoServer says that kv.addrs is empty.
 var ErrNoServer = errors.New("open the cache: kv.addrs names no Redis server")
 
-// Open connects and asks what it is connected to, for at most ctx. The error of a
-// store that cannot be used names the address, the reason and the setting.
+// Open connects and asks what kind of server it is connected to, until ctx ends. When the server cannot be
+// used, the error names the address, the reason and the setting.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open the cache: %w", err)
@@ -66,14 +66,14 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	return c.measured(name, cfg.PoolSize), nil
 }
 
-// silent takes what go-redis logs: all of it comes back as errors too, and a start
-// that fails says one sentence.
+// silent drops what go-redis logs: all of it comes back as errors too, and a failed start reports one
+// sentence.
 type silent struct{}
 
 // Printf does nothing.
 func (silent) Printf(context.Context, string, ...any) {}
 
-// quiet ends the logging of go-redis, which is one for all clients of the process.
+// quiet turns off the log of go-redis, which all clients of the process share.
 var quiet = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
 
 func options(cfg Config) (*redis.UniversalOptions, error) {

@@ -177,8 +177,7 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// TestServerThatSaysLittle: an account that may not ask for INFO is one all the
-// same.
+// TestServerThatSaysLittle: an account that may not call INFO can be used all the same.
 func TestServerThatSaysLittle(t *testing.T) {
 	t.Parallel()
 	cfg := kv.DefaultConfig()
@@ -189,7 +188,7 @@ func TestServerThatSaysLittle(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
-// TestNoServer: whoever names none has to do without.
+// TestNoServer: a configuration without a server is ErrNoServer.
 func TestNoServer(t *testing.T) {
 	t.Parallel()
 	_, err := kv.Open(t.Context(), kv.DefaultConfig())

@@ -53,7 +53,7 @@ func (m measuring) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// outcome: a key that is not there, and a script that has to be sent first, are answers.
+// outcome of a command: a missing key, and a script that has to be sent first, are answers.
 func outcome(err error) string {
 	var slow net.Error
 	switch {
@@ -87,8 +87,8 @@ func (c *Client) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. It asks the servers what they hold; one that does
-// not answer soon has no figures.
+// Collect implements prometheus.Collector. It asks the servers for their memory and keys; a server that does
+// not answer within a second has no figures.
 func (c *Client) Collect(ch chan<- prometheus.Metric) {
 	c.measuring.commands.Collect(ch)
 	put := func(kind prometheus.ValueType, desc *prometheus.Desc, v float64, labels ...string) {
@@ -109,7 +109,7 @@ func (c *Client) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// usage is what one server holds.
+// usage is the memory and the keys of one server.
 type usage struct {
 	node                         string
 	memory, limit, keys, evicted float64
@@ -159,7 +159,7 @@ func ask(ctx context.Context, of redis.Cmdable, name string) (usage, bool) {
 	return u, true
 }
 
-// measured gives a client its hook, and the name of what it is connected to.
+// measured adds the measuring hook to a client, and sets its name and pool size.
 func (c *Client) measured(name string, poolSize int) *Client {
 	if poolSize == 0 {
 		const perCPU = 10 // the library's

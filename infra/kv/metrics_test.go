@@ -12,8 +12,8 @@ import (
 	"github.com/gochat/gochat/infra/kv"
 )
 
-// figures are the values of a client's metrics by name and labels; of a histogram, how much was
-// observed.
+// figures are the values of a client's metrics by name and labels; for a histogram, its number of
+// observations.
 func figures(t *testing.T, of prometheus.Collector) map[string]float64 {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -65,7 +65,8 @@ func TestCommandsAreMeasured(t *testing.T) {
 	assert.Positive(t, got["gochat_repo_redis_connections idle"])
 }
 
-// TestServersAreAskedWhatTheyHold, and one that does not say has no figures.
+// TestServersAreAskedWhatTheyHold: a server's memory and keys are among the metrics; a server that does not
+// answer has no figures.
 func TestServersAreAskedWhatTheyHold(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{

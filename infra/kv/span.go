@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// begin begins the span of a command within a trace that is recorded, without its arguments; nil
-// when there is none.
+// begin begins the span of a command, without the command's arguments, within a trace that is recorded;
+// otherwise the span is nil.
 func begin(ctx context.Context, command string, commands int) (context.Context, trace.Span) {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return ctx, nil
@@ -23,7 +23,7 @@ func begin(ctx context.Context, command string, commands int) (context.Context, 
 	return ctx, span
 }
 
-// end says how a command ended, never in the words of an error, which quote arguments.
+// end ends a span with the command's outcome, never with an error's text, which quotes arguments.
 func end(span trace.Span, outcome string) {
 	if span == nil {
 		return

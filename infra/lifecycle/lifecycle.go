@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Stack owns the parts of a process. Parts are pushed as they start; Stop ends
-// them last to first, so that whoever uses a part ends before it does. It is
-// used by one goroutine, except for Fail.
+// Stack owns the parts of a process. Parts are pushed as they start; Stop ends them last to first, so that a
+// part ends before the parts that it uses. It is used by one goroutine, except for Failed.
 type Stack struct {
 	parts  []part
 	failed chan error
@@ -23,8 +22,8 @@ type part struct {
 	stop func(context.Context) error
 }
 
-// New returns an empty stack. Background parts run under a context that has
-// ctx's values but ends only when they are stopped.
+// New returns an empty stack. Background parts run under a context that has ctx's values, but ends only when
+// they are stopped.
 func New(ctx context.Context) *Stack {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &Stack{failed: make(chan error, 1), ctx: inner, cancel: cancel}
@@ -35,9 +34,8 @@ func (s *Stack) Push(name string, stop func(context.Context) error) {
 	s.parts = append(s.parts, part{name, stop})
 }
 
-// Go runs a part in the background until it is stopped. run must return soon
-// after its context is done. When it returns before, with or without an error,
-// the whole process is to end: Failed says so.
+// Go runs a part in the background until it is stopped. run must return soon after its context is done. If it
+// returns earlier, even without an error, Failed delivers that, and the process has to end.
 func (s *Stack) Go(name string, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	done := make(chan error, 1)

@@ -17,16 +17,16 @@ type HandsOver interface {
 
 type decodedKey struct{}
 
-// decoded is what a message says, with the size that it has encoded.
+// decoded is a message's decoded contents, and their encoded size if the message has no payload.
 type decoded struct {
 	contents proto.Message
 	size     int
 }
 
-// WithDecoded notes what a message says, for subscribers in the same process, which need not decode
-// its payload. It makes no payload: a message may go without one only to a topic of which the transport's
-// [HandsOver] is true, since any other reader would find it empty. Nobody may change contents afterwards:
-// all subscribers share it.
+// WithDecoded attaches a message's decoded contents, so that subscribers in the same process need not decode
+// its payload. It does not make the payload: a message may go without one only to a topic for which the
+// transport's [HandsOver] is true, since any other reader would find it empty. All subscribers share
+// contents, so nobody may change them afterwards.
 func WithDecoded(msg *message.Message, contents proto.Message) {
 	size := 0
 	if len(msg.Payload) == 0 {
@@ -35,8 +35,8 @@ func WithDecoded(msg *message.Message, contents proto.Message) {
 	msg.SetContext(context.WithValue(msg.Context(), decodedKey{}, decoded{contents, size}))
 }
 
-// Decoded returns what WithDecoded noted, or nil: the message came out of a queue's store, or from
-// another process.
+// Decoded returns the contents that WithDecoded attached; nil for a message that was read from a queue's
+// store or came from another process.
 func Decoded(msg *message.Message) proto.Message {
 	return decodedOf(msg).contents
 }
@@ -46,7 +46,8 @@ func decodedOf(msg *message.Message) decoded {
 	return d
 }
 
-// payloadBytes is the size of a message's payload, also of one that has none because it is handed over.
+// payloadBytes is the size of a message's payload, or, if it has none because it is handed over, the size
+// that its contents would have encoded.
 func payloadBytes(msg *message.Message) int {
 	if len(msg.Payload) == 0 {
 		return decodedOf(msg).size

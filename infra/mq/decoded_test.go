@@ -9,7 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// TestDecoded: readers find what the publisher noted, and what has no payload counts all the same.
+// TestDecoded: subscribers find the contents that the publisher attached, and a message without a payload
+// counts with their size.
 func TestDecoded(t *testing.T) {
 	t.Parallel()
 	m := message.NewMessage("id", nil)
@@ -23,8 +24,8 @@ func TestDecoded(t *testing.T) {
 	assert.Equal(t, 102, RecordBytes(m))
 }
 
-// TestARunIsTheQueuesOwn: its messages are those that were fed, and what a middleware writes to the message
-// that stands for them is not written to them.
+// TestARunIsTheQueuesOwn: a run has the very messages that were fed, and a middleware that writes to the
+// delivered message does not write to them.
 func TestARunIsTheQueuesOwn(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 3} {

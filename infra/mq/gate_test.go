@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The first no of a gate is for all lanes and for good: a lane that was told so waits
-// for the drain, and what another one delivered after it would be out of turn.
+// The first false of a gate stops all lanes for good: a lane that got it waits for the drain, and a delivery
+// by another lane after that would be out of order.
 func TestTheFirstNoOfAGateIsFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := make(chan *message.Message, 8)

@@ -14,31 +14,28 @@ import (
 	"github.com/gochat/gochat/infra/pause"
 )
 
-// Record is one message of a queue with its place in it. Offsets of one
-// subscription grow from record to record.
+// Record is one message of a queue with its offset. Offsets of one [Source] grow from record to record.
 type Record struct {
 	Offset  uint64
 	Message *message.Message
 }
 
-// Lanes delivers records in order per key and in parallel over keys: a record
-// goes to the lane of its key's hash, and a lane has one message, or one run of
-// consecutive messages, in flight. A nacked one is delivered again before
-// anything behind it in its lane. Offsets are marked up to the low-water mark,
-// below which everything is acknowledged.
+// Lanes delivers records in order per key and in parallel over keys: a record goes to the lane that its key's
+// hash chooses, and a lane has one message, or one run of consecutive messages, in flight. A nacked run is
+// delivered again before anything behind it in its lane.
 //
-// What is fed comes from one source, or, where a topic has partitions, from one
-// for each of them that this subscriber owns: they share the lanes, so that runs
-// are long, and the window. Each has offsets and a mark of its own.
+// Records come from one [Source], or, where a topic has partitions or shards, from one for each that this
+// subscriber owns. Sources share the lanes, so that runs are long, and the window; each has its own offsets
+// and its own low-water mark, the offset at and below which all of its records are acknowledged.
 type Lanes struct {
 	cfg  SubscriberConfig
 	out  chan<- *message.Message
 	seed maphash.Seed
 
 	lanes []lane
-	// slots holds one token for each record beyond the mark of its source.
+	// slots holds one token for each record beyond the low-water mark of its source.
 	slots chan struct{}
-	// room holds the bytes of those records.
+	// room counts the bytes of those records, overhead included.
 	room *semaphore.Weighted
 
 	starting sync.RWMutex // held while a worker starts, and when drained is set
@@ -58,8 +55,8 @@ type lane struct {
 	busy  bool
 }
 
-// NewLanes returns an engine that delivers to out. Values of ctx are in the
-// messages' contexts; its end is not theirs.
+// NewLanes returns lanes that deliver to out. The messages' contexts have the values of ctx, but do not end
+// with ctx: deliveries end with Drain.
 func NewLanes(ctx context.Context, cfg SubscriberConfig, out chan<- *message.Message) *Lanes {
 	return &Lanes{
 		cfg: cfg, out: out, seed: maphash.MakeSeed(),
@@ -71,10 +68,9 @@ func NewLanes(ctx context.Context, cfg SubscriberConfig, out chan<- *message.Mes
 	}
 }
 
-// Gate asks may before each delivery. Its first no is for all lanes and for good:
-// from then on there are no deliveries, so whoever says no must also see to it that
-// the engine is drained and a new one made. It is for queues that may give their
-// records to others without being able to tell. Call it before the first Feed.
+// Gate makes the lanes ask may before each delivery. Its first false stops the deliveries of all lanes for
+// good, so whoever returns false must also have these lanes drained and new ones made. A driver needs a gate
+// if a partition or shard can go to another member before this one is told. Call Gate before the first Feed.
 func (l *Lanes) Gate(may func() bool) { l.gate = may }
 
 // open reports whether the gate lets a delivery through.
@@ -89,105 +85,6 @@ func (l *Lanes) open() bool {
 	return true
 }
 
-// Source is one stream of records with growing offsets. Feed is called by one
-// goroutine; everything else is safe for concurrent use.
-type Source struct {
-	lanes   *Lanes
-	tracker tracker
-}
-
-// Source adds a source. mark is called with each new low-water mark of it, one
-// call at a time and never with a lower one; it must be quick.
-func (l *Lanes) Source(mark func(offset uint64)) *Source {
-	return &Source{lanes: l, tracker: tracker{release: l.release, mark: mark}}
-}
-
-// Feed hands a record over. It blocks while Window records, or WindowBytes of them, of
-// all sources are beyond their low-water marks, which is the backpressure on the queue; it
-// returns false when ctx is done or the engine is draining, and then the record was not
-// taken. It may be called while the engine drains.
-func (s *Source) Feed(ctx context.Context, r Record) bool {
-	l := s.lanes
-	cost := l.cost(r.Message)
-	if !l.admit(ctx, cost) {
-		return false
-	}
-	// A worker that starts while the engine drains would be waited for and not be: so
-	// nothing is taken any more once it does.
-	l.starting.RLock()
-	defer l.starting.RUnlock()
-	if l.drained {
-		l.release(1, cost)
-		return false
-	}
-	t := s.tracker.add(r, cost)
-	ln := &l.lanes[l.laneOf(r.Message)]
-	ln.mu.Lock()
-	defer ln.mu.Unlock()
-	ln.queue = append(ln.queue, t)
-	if !ln.busy {
-		ln.busy = true
-		l.workers.Add(1)
-		go l.work(ln)
-	}
-	return true
-}
-
-// windowOverhead is what a record takes in memory beside its bytes.
-const windowOverhead = 1 << 10
-
-// cost is what a record takes of WindowBytes.
-func (l *Lanes) cost(m *message.Message) int64 {
-	return int64(min(RecordBytes(m)+windowOverhead, l.cfg.WindowBytes))
-}
-
-// admit waits for room in the window.
-func (l *Lanes) admit(ctx context.Context, cost int64) bool {
-	select {
-	case l.slots <- struct{}{}:
-	default:
-		select {
-		case l.slots <- struct{}{}:
-		case <-ctx.Done():
-			return false
-		case <-l.draining:
-			return false
-		}
-	}
-	if l.room.TryAcquire(cost) {
-		return true
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	waited := make(chan struct{})
-	defer close(waited)
-	go func() {
-		select {
-		case <-l.draining:
-			cancel()
-		case <-waited:
-		}
-	}()
-	if l.room.Acquire(ctx, cost) != nil {
-		<-l.slots
-		return false
-	}
-	return true
-}
-
-// release makes room in the window.
-func (l *Lanes) release(records int, cost int64) {
-	l.room.Release(cost)
-	for range records {
-		<-l.slots
-	}
-}
-
-// Skip tells the engine that the source was read up to offset and held nothing
-// to deliver since the last record, so that the mark can move on when nothing is
-// in flight.
-func (s *Source) Skip(offset uint64) { s.tracker.skip(offset) }
-
 func (l *Lanes) laneOf(m *message.Message) int {
 	key := m.Metadata[KeyMetadata]
 	if key == "" {
@@ -196,8 +93,7 @@ func (l *Lanes) laneOf(m *message.Message) int {
 	return int(maphash.String(l.seed, key) % uint64(len(l.lanes)))
 }
 
-// work delivers what is in a lane and ends when the lane is empty, so that idle
-// lanes cost no goroutine.
+// work delivers the runs of a lane and ends when the lane is empty, so that idle lanes cost no goroutine.
 func (l *Lanes) work(ln *lane) {
 	defer l.workers.Done()
 	for {

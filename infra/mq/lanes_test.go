@@ -19,8 +19,8 @@ func record(offset uint64, key string, bytes int) Record {
 	return Record{Offset: offset, Message: m}
 }
 
-// TestTheWindowCountsBytes: what is taken beyond the mark is bounded in bytes as well, the mark
-// makes room again, and a record above the bound is taken alone.
+// TestTheWindowCountsBytes: the window is bounded in bytes as well, the low-water mark makes room again, and
+// a record above the bound is taken alone.
 func TestTheWindowCountsBytes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestTheWindowCountsBytes(t *testing.T) {
 	})
 }
 
-// TestADrainEndsWhoWaitsForRoom: also for room in bytes, without the end of a context.
+// TestADrainEndsWhoWaitsForRoom: a Feed that waits for room in bytes ends with the drain, too.
 func TestADrainEndsWhoWaitsForRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestADrainEndsWhoWaitsForRoom(t *testing.T) {
 	})
 }
 
-// TestFeedingGoesOnUntilTheEnd: whoever feeds may do so while the engine drains.
+// TestFeedingGoesOnUntilTheEnd: Feed may be called while the lanes drain.
 func TestFeedingGoesOnUntilTheEnd(t *testing.T) {
 	t.Parallel()
 	for range 2000 {

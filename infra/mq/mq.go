@@ -27,16 +27,15 @@ var (
 	// than the queue takes (see [MaxRecordBytes] and [MaxCallBytes]). Nothing of the
 	// call was published, and publishing the same again gets the same answer.
 	ErrTooLarge = errors.New("too large for the message queue")
-	// ErrFenced is returned by an outbox whose id another process has opened since. It
-	// stays so: the newer process works, and this one must end.
-	ErrFenced = errors.New("another process with the same name began later, and this one may not publish any more")
+	// ErrFenced is returned by an outbox whose id another process has opened since, by every call from then
+	// on: the newer process has taken over, and this one must end.
+	ErrFenced = errors.New("another process has taken over this outbox; this process may not publish any more")
 )
 
-// Fenceable is a [Transport] whose outboxes can be taken over by another process.
+// Fenceable is a [Transport] whose outboxes can be taken over (fenced) by another process.
 type Fenceable interface {
-	// Fenced delivers one error, an ErrFenced, when an outbox of this transport has
-	// learned that it was: whoever goes on would take messages and hand them back
-	// for ever.
+	// Fenced delivers one error that wraps ErrFenced, when an outbox of this transport first learns that it
+	// was taken over. A process that went on would take records and nack them for ever.
 	Fenced() <-chan error
 }
 
@@ -64,14 +63,13 @@ func RecordBytes(m *message.Message) int {
 type Topic struct {
 	Name       string
 	Partitions int
-	// Tail: one process reads it without a group, from its end on, so that records
-	// may be dropped soon. A queue that lives in that process keeps none of them: they are
-	// handed over before what a call publishes besides is durable. Those of any other topic
-	// are kept for as long as the driver's settings say, however many partitions it has: a
-	// group may come back late.
+	// Tail marks a topic that one process reads, without a group and from its end on. Its records may be
+	// dropped soon. A driver inside of that process does not store them at all, and hands them over before
+	// the other records of the same call are durable. Records of every other topic are kept for as long as
+	// the driver's settings say, even with one partition: a group may come back late.
 	Tail bool
-	// Patient: its readers can wait for some milliseconds, so that its records may be written
-	// together with others.
+	// Patient marks a topic whose readers can wait for some milliseconds, so that the driver may write its
+	// records together with later ones.
 	Patient bool
 }
 
@@ -84,25 +82,24 @@ type Outbound struct {
 	Message *message.Message
 }
 
-// Outbox publishes messages to several topics, all or none: after a crash at
-// any moment consumers see either every message of a call or not one of them.
-// Publish returns once the messages are durable. Safe for concurrent use. See [Topic] for what
-// one process reads, which ends with it.
+// Outbox publishes messages to several topics, all or none: after a crash at any moment consumers see either
+// every message of a call or not one of them. Publish returns once the messages are durable. Both exclude
+// records of a tail topic that a driver does not store (see [Topic]). Safe for concurrent use.
 type Outbox interface {
 	Publish(ctx context.Context, out ...Outbound) error
 }
 
-// FollowUps is a [Transport] with a cheaper outbox for what follows from records that its caller has
-// taken from the same transport and not acknowledged yet.
+// FollowUps is a [Transport] with a cheaper outbox for follow-ups: messages that a caller publishes for
+// records which it took from the same transport and has not acknowledged yet.
 type FollowUps interface {
-	// FollowUp returns an outbox whose Publish may return before the messages are durable. A
-	// crash loses a call only together with every acknowledgement that came after it: what
-	// the call followed from is delivered again, and whoever takes it publishes again.
+	// FollowUp returns an outbox whose Publish may return before the messages are durable. A crash can lose
+	// such a call only together with every acknowledgement that came after it. So the records that caused the
+	// call are delivered again, and whoever handles them publishes again.
 	FollowUp(id string) (Outbox, error)
 }
 
-// FollowUp returns the transport's outbox for what follows from records that are not acknowledged
-// yet; of a transport that has none of its own it is the Outbox.
+// FollowUp returns the transport's outbox for follow-ups, or its ordinary outbox if the transport has no
+// [FollowUps].
 func FollowUp(t Transport, id string) (Outbox, error) {
 	if f, ok := t.(FollowUps); ok {
 		return f.FollowUp(id)
@@ -122,7 +119,7 @@ func FollowUp(t Transport, id string) (Outbox, error) {
 //   - Delete removes topics with all that groups remember of them; a missing
 //     topic is not an error.
 //   - Close drains and closes every subscriber, then the publisher.
-type Transport interface {
+type Transport interface { //nolint:interfacebloat // a queue is made, written, read and closed as one thing
 	Publisher() message.Publisher
 	Outbox(id string) (Outbox, error)
 	Subscriber(cfg SubscriberConfig) (message.Subscriber, error)

@@ -6,7 +6,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Sending are the attributes of a span that publishes to a topic; system is what the queue is called.
+// Sending returns the attributes of a span that publishes to a topic; system is the queue's name for
+// OpenTelemetry.
 func Sending(system, topic string) trace.SpanStartEventOption {
 	return trace.WithAttributes(
 		attribute.String("messaging.system", system), semconv.MessagingDestinationName(topic),
@@ -14,7 +15,7 @@ func Sending(system, topic string) trace.SpanStartEventOption {
 	)
 }
 
-// Processing are those of a span that handles a run of so many records of a topic.
+// Processing returns the attributes of a span that handles a run; records is how many the run has.
 func Processing(system, topic, group string, records int) trace.SpanStartEventOption {
 	return trace.WithAttributes(
 		attribute.String("messaging.system", system), semconv.MessagingDestinationName(topic), semconv.MessagingConsumerGroupName(group),

@@ -8,7 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// Start says where a consumer group begins that has no offset yet.
+// Start says where a consumer group without a saved offset begins.
 type Start int
 
 const (
@@ -22,7 +22,8 @@ const (
 // SubscriberConfig tunes one subscriber. Zero values are replaced by defaults.
 type SubscriberConfig struct {
 	// Group is the consumer group whose offsets are kept. Empty keeps none: the
-	// subscriber sees everything from Start on and is forgotten when it closes.
+	// subscriber sees everything from Start on and is forgotten when it closes. Its channel is closed when the
+	// topic is deleted.
 	Group string
 	// Start is where a group without an offset begins.
 	Start Start
@@ -37,8 +38,8 @@ type SubscriberConfig struct {
 	// Window is how many messages are taken beyond the low-water mark; default
 	// 8192.
 	Window int
-	// WindowBytes bounds with how many bytes, their cost in memory included; a larger
-	// message is taken alone. Default 32 MiB.
+	// WindowBytes bounds the bytes beyond the low-water mark, each message counted with its overhead in
+	// memory; a message that is larger than WindowBytes is taken alone. Default 32 MiB.
 	WindowBytes int
 	// DrainTimeout is how long Close waits for messages in flight; default 10 s.
 	DrainTimeout time.Duration
@@ -89,11 +90,9 @@ func (c SubscriberConfig) Validate() error {
 
 type runKey struct{}
 
-// Run returns the messages that a delivered message stands for, in order. A
-// subscriber with Run > 1 delivers consecutive messages of a lane as one
-// Watermill message: its Ack acknowledges all of them, its Nack brings the same
-// ones again. They are shared with the queue and its other subscribers, so that nobody may
-// change them.
+// Run returns the messages that a delivered message stands for, in order. A subscriber with Run > 1 delivers
+// consecutive messages of a lane as one Watermill message: its Ack acknowledges all of them, after its Nack
+// the same ones are delivered again. The queue and other subscribers share them, so nobody may change them.
 func Run(msg *message.Message) []*message.Message {
 	if run, ok := msg.Context().Value(runKey{}).([]*message.Message); ok {
 		return run
@@ -101,7 +100,7 @@ func Run(msg *message.Message) []*message.Message {
 	return []*message.Message{msg}
 }
 
-// WithRun returns a context in which a message stands for run.
+// WithRun returns a context for a message that stands for run; [Run] returns run for such a message.
 func WithRun(ctx context.Context, run ...*message.Message) context.Context {
 	return context.WithValue(ctx, runKey{}, run)
 }

@@ -30,7 +30,7 @@ func (t *tracker) add(r Record, cost int64) *tracked {
 	return rec
 }
 
-// acknowledge takes the records of a run as done, whatever sources they are of.
+// acknowledge marks the records of a run as done, each with the tracker of its source.
 func acknowledge(run []*tracked) {
 	for len(run) > 0 {
 		n := 1
@@ -42,7 +42,7 @@ func acknowledge(run []*tracked) {
 	}
 }
 
-// done acknowledges records and marks the new low-water mark, if there is one.
+// done acknowledges records, and calls mark if the low-water mark has moved.
 func (t *tracker) done(run []*tracked) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

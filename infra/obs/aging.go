@@ -11,15 +11,14 @@ import (
 	"gopkg.in/natefinch/lumberjack.v2"
 )
 
-// aging puts the file of a log aside at the first line of each day (UTC). lumberjack looks at ages only
-// when it puts a file aside, and by itself does so only for size: in a quiet process lines of any age
-// would stay.
+// aging rotates a log's file at the first line of each day (UTC). lumberjack looks at ages only when it
+// rotates, and by itself rotates only for size: in a quiet process lines of any age would stay.
 type aging struct {
 	*lumberjack.Logger
 	now func() time.Time
 
 	mu  sync.Mutex
-	day string // of what is in the file; empty: nothing is
+	day string // of the last line in the file; empty: there is none
 }
 
 // newAging continues the file of an earlier process, whose day is that of its last line.
@@ -37,7 +36,7 @@ func newAging(file *lumberjack.Logger, now func() time.Time) (*aging, error) {
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// Write implements io.Writer. A day whose file cannot be put aside goes on in it.
+// Write implements io.Writer. When the file cannot be rotated, the new day's lines go into it as well.
 func (a *aging) Write(line []byte) (int, error) {
 	today := day(a.now())
 	a.mu.Lock()

@@ -7,24 +7,24 @@ import (
 	"go.uber.org/zap"
 )
 
-// Names of the fields by which the lines of one request are found.
+// Fields of log lines by which the lines of one request are found.
 const (
 	FieldTrace   = "trace_id"
 	FieldRequest = "request_id"
 	FieldUser    = "user_id"
 )
 
-// Caller says on whose behalf something is done.
+// Caller says for which request, and for which user, something is done.
 type Caller struct {
 	// Request is the id of a client's request, or of its socket.
 	Request string
-	// User is the user's id; 0: nobody is known to ask.
+	// User is the user's id; 0: no user is known.
 	User int64
 }
 
 type callerKey struct{}
 
-// WithCaller returns a context for what is done on somebody's behalf.
+// WithCaller returns a context for what is done for a caller.
 func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// What is held back of traces that are not kept, until it is known whether they fail: at most so
-// many traces, so many spans of each and of all, and for so long.
+// Bounds of what is held back of traces that were not sampled, until it is known whether they fail: traces,
+// spans of one trace, spans of all, and the time.
 const (
 	heldTraces     = 4096
 	heldOfOneTrace = 64
@@ -19,8 +19,8 @@ const (
 	heldFor        = 30 * time.Second
 )
 
-// failed hands the spans of kept traces on, and of the others what ended before and after a span
-// that failed. What it holds back is bounded: the oldest trace is let go for a new one.
+// failed passes on the spans of sampled traces, and of every other trace with a failed span also the spans
+// that ended before or after it. What it holds back is bounded: the oldest trace is dropped for a new one.
 type failed struct {
 	kept sdktrace.SpanProcessor
 	now  func() time.Time
@@ -32,7 +32,7 @@ type failed struct {
 	spans  int
 }
 
-// held is what was seen of a trace that is not kept.
+// held is what was seen of a trace that was not sampled.
 type held struct {
 	id     trace.TraceID
 	since  time.Time
@@ -58,7 +58,8 @@ func (f *failed) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 }
 
-// hold takes a span of a trace that is not kept, and returns those that are to be kept after all.
+// hold takes a span of a trace that was not sampled, and returns the spans of it that are to be kept after
+// all.
 func (f *failed) hold(s sdktrace.ReadOnlySpan) []sdktrace.ReadOnlySpan {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -85,7 +86,7 @@ func (f *failed) hold(s sdktrace.ReadOnlySpan) []sdktrace.ReadOnlySpan {
 	return nil
 }
 
-// forget lets go of what is too old or too much, with room for one more.
+// forget drops the oldest traces until none is too old and there is room for one more.
 func (f *failed) forget() {
 	until := f.now().Add(-heldFor)
 	for f.head < len(f.ring) {
@@ -110,7 +111,7 @@ func (f *failed) Shutdown(ctx context.Context) error { return f.kept.Shutdown(ct
 // ForceFlush implements sdktrace.SpanProcessor.
 func (f *failed) ForceFlush(ctx context.Context) error { return f.kept.ForceFlush(ctx) }
 
-// keptSpan is a span of a trace that was not to be kept, and is.
+// keptSpan is a span of a trace that was not sampled and is kept because it failed.
 type keptSpan struct{ sdktrace.ReadOnlySpan }
 
 // SpanContext implements sdktrace.ReadOnlySpan.

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// tracer is a process's with a share of traces kept, and where they are kept.
+// tracer makes a tracer that keeps a share of traces, and the exporter that gets them.
 func tracer(t *testing.T, errors bool, share float64) (trace.Tracer, *tracetest.InMemoryExporter) {
 	t.Helper()
 	out := tracetest.NewInMemoryExporter()

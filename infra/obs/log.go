@@ -31,14 +31,14 @@ type LogConfig struct {
 	Format string `mapstructure:"format"`
 	// File, when set, gets the log instead of standard error and is rotated.
 	File string `mapstructure:"file"`
-	// MaxSizeMB, MaxFiles and MaxAgeDays bound the rotated files; 0 days: their age does not matter.
+	// MaxSizeMB, MaxFiles and MaxAgeDays bound the rotated files; 0 days: of any age.
 	MaxSizeMB  int `mapstructure:"max_size_mb"`
 	MaxFiles   int `mapstructure:"max_files"`
 	MaxAgeDays int `mapstructure:"max_age_days"`
 	// Compress packs the rotated files by gzip.
 	Compress bool `mapstructure:"compress"`
-	// SampleFirst is how many lines with the same words are written in a second; of those
-	// beyond them each SampleEvery-th is. 0 first: all are written. Errors always are.
+	// SampleFirst is how many lines with the same message are written in a second; beyond these only each
+	// SampleEvery-th is. SampleFirst 0: all are written. Errors always are.
 	SampleFirst int `mapstructure:"sample_first"`
 	SampleEvery int `mapstructure:"sample_every"`
 }
@@ -70,7 +70,7 @@ type Log struct {
 	file  io.Closer
 }
 
-// Lines counts the lines that were written and those that were left out.
+// Lines counts the lines that were written and those that sampling left out.
 func (l *Log) Lines() prometheus.Collector { return l.lines.total }
 
 // Open returns a log on stderr or a file.
@@ -88,8 +88,8 @@ func (c LogConfig) Open(stderr io.Writer) (*Log, error) {
 	return &Log{Logger: zap.New(core), Level: level, lines: lines, file: file}, nil
 }
 
-// Around returns a log that speaks through another logger: of what that lets through it says what the level and
-// the sampling let through as well. Format and File are the other's business.
+// Around returns a log that writes through another logger: a line is written if the other logger lets it
+// through, and this log's level and sampling do. Format and File have no effect.
 func (c LogConfig) Around(other *zap.Logger) (*Log, error) {
 	level, err := c.level()
 	if err != nil {
@@ -113,7 +113,7 @@ func (c LogConfig) level() (zap.AtomicLevel, error) {
 	return level, nil
 }
 
-// quieter lets through what its core does and a level as well.
+// quieter lets a line through if its core does and a level does.
 type quieter struct {
 	zapcore.Core
 	level zapcore.LevelEnabler
@@ -135,7 +135,7 @@ func (q quieter) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.Check
 	return q.Core.Check(e, to)
 }
 
-// Close closes the file, if there is one. Nothing is logged to it any more.
+// Close closes the file, if there is one. Nothing may be logged afterwards.
 func (l *Log) Close() error {
 	if l.file == nil {
 		return nil
@@ -161,7 +161,7 @@ func terminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// sink opens the file once now, so that a wrong path is a sentence at start and not a silent log.
+// sink opens the file once, so that a wrong path is an error at the start and not a log without lines.
 func (c LogConfig) sink(stderr io.Writer) (zapcore.WriteSyncer, io.Closer, error) {
 	if c.File == "" {
 		return zapcore.Lock(zapcore.AddSync(stderr)), nil, nil

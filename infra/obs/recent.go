@@ -9,23 +9,22 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// recentLines is how many different lines Recent keeps, valueMax how long one value of theirs is.
+// recentLines is how many different lines Recent keeps; a message or a value is cut to twice valueMax bytes.
 const (
 	recentLines = 50
 	valueMax    = 80
 )
 
-// safeFields are what Recent keeps beside a line's own sentence: names of parts of the program,
-// never what people are called, wrote or have for a token. Errors are not among them, since they
-// repeat what others answered.
+// safeFields are the fields that Recent keeps besides a line's message: names of parts of the program, never
+// users' names, texts or tokens. Errors are not among them, since they repeat what others answered.
 var safeFields = []string{
 	"caller_role", "dependency", "election", "group", "handler", "limit", "method", "outcome", "partition", "reason",
 	"role", "router", "service", "settings", "source", "stage", "state", "topic", "trace_id",
 }
 
-// Line is a warning or an error of the log, without what only the log may hold.
+// Line is a warning or an error of the log, without the fields that only the log may have.
 type Line struct {
-	// At is when it was told last, Count how often in a row of equal ones.
+	// At is the time of the last of Count lines that tell the same.
 	At      time.Time
 	Count   int
 	Level   string
@@ -33,8 +32,8 @@ type Line struct {
 	Fields  map[string]string
 }
 
-// Recent is a core of a logger that keeps the last warnings and errors, whatever the log's level
-// is. Safe for concurrent use.
+// Recent is a core of a logger that keeps the last warnings and errors, whatever the log's level. Safe for
+// concurrent use.
 type Recent struct {
 	with []zapcore.Field
 	kept *kept
@@ -73,7 +72,7 @@ func (r *Recent) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Check
 	return ce
 }
 
-// Write keeps a line in place of the oldest.
+// Write keeps a line, and drops the oldest one when there is no room.
 func (r *Recent) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	enc := zapcore.NewMapObjectEncoder()
 	for _, f := range slices.Concat(r.with, safe(fields)) {
@@ -106,7 +105,7 @@ func (k *kept) add(line Line) {
 	k.lines = append(k.lines, line)
 }
 
-// same reports whether two lines tell the same, but for the time and the trace.
+// same reports whether two lines are the same except for their times and traces.
 func (l Line) same(o Line) bool {
 	if l.Level != o.Level || l.Message != o.Message || len(l.Fields) != len(o.Fields) {
 		return false
@@ -129,7 +128,7 @@ func safe(fields []zapcore.Field) []zapcore.Field {
 	return out
 }
 
-// short is a text's beginning.
+// short cuts a long text.
 func short(text string) string {
 	if len(text) <= valueMax*2 {
 		return text

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// lineCount counts lines by level and by what became of them.
+// lineCount counts lines by level and by outcome: written or dropped.
 type lineCount struct {
 	total   *prometheus.CounterVec
 	written map[zapcore.Level]prometheus.Counter
@@ -28,7 +28,7 @@ func newLineCount() lineCount {
 	return n
 }
 
-// decided is the sampler's hook.
+// decided is the sampler's hook: it counts a decision.
 func (n lineCount) decided(e zapcore.Entry, what zapcore.SamplingDecision) {
 	if what&zapcore.LogDropped != 0 {
 		n.dropped[e.Level].Inc()
@@ -37,8 +37,8 @@ func (n lineCount) decided(e zapcore.Entry, what zapcore.SamplingDecision) {
 	}
 }
 
-// sampled bounds what a flood of lines costs: those below error are sampled by their words. An
-// error is written whenever there is one: somebody was given its trace to ask about.
+// sampled bounds the cost of a flood of lines: those below error are sampled by their messages. An error is
+// always written, since a client may have been given its trace id to ask about.
 func (c LogConfig) sampled(core zapcore.Core, count lineCount) zapcore.Core {
 	below := core
 	if c.SampleFirst > 0 {
@@ -47,11 +47,11 @@ func (c LogConfig) sampled(core zapcore.Core, count lineCount) zapcore.Core {
 	return sampledCore{Core: below, errors: core, all: c.SampleFirst <= 0, count: count}
 }
 
-// sampledCore is the sampled core for all that is below an error.
+// sampledCore samples the lines below error and writes all errors.
 type sampledCore struct {
 	zapcore.Core
 	errors zapcore.Core
-	all    bool // nothing is sampled, and nobody else counts
+	all    bool // nothing is sampled, so Check counts every line
 	count  lineCount
 }
 

@@ -24,7 +24,8 @@ type TraceConfig struct {
 	Insecure bool `mapstructure:"insecure"`
 	// Sampling is the share of traces kept, 0 to 1.
 	Sampling float64 `mapstructure:"sampling"`
-	// Errors keeps, of the other traces, what a process saw of those in which something failed.
+	// Errors keeps also traces outside of that share in which something failed: of each, the spans that a
+	// process saw.
 	Errors bool `mapstructure:"errors"`
 }
 
@@ -41,10 +42,10 @@ func (c TraceConfig) Validate() error {
 	return nil
 }
 
-// RecordsAll reports whether spans are recorded of traces, too, that are not kept.
+// RecordsAll reports whether spans of traces outside of the share are recorded, too.
 func (c TraceConfig) RecordsAll() bool { return c.Endpoint != "" && c.Errors }
 
-// Service is what a process's traces are found by.
+// Service identifies a process in its traces.
 type Service struct {
 	// Name is that of its role, or of the whole.
 	Name string
@@ -83,8 +84,8 @@ func (r ratio) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResu
 // Description implements sdktrace.Sampler.
 func (r ratio) Description() string { return "a ratio that may change" }
 
-// StartTracing installs the process's tracer and the W3C propagator. Traces have ids
-// whether they are kept or not, and also when none is: a log's lines are found by them.
+// StartTracing installs the process's tracer and the W3C propagator. Every trace has an id, also without an
+// endpoint and outside of the share that is kept: the log's lines are found by it.
 func StartTracing(ctx context.Context, cfg TraceConfig, as Service, log *zap.Logger) (*Tracing, error) {
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	t := &Tracing{ratio: ratio{&atomic.Pointer[sdktrace.Sampler]{}}}
@@ -106,7 +107,7 @@ func StartTracing(ctx context.Context, cfg TraceConfig, as Service, log *zap.Log
 	return t, nil
 }
 
-// maxAttributeBytes bounds one value of a span, and with it what spans that are held back take.
+// maxAttributeBytes bounds one attribute's value, and so the memory of spans that are held back.
 const maxAttributeBytes = 1 << 10
 
 func newProvider(cfg TraceConfig, kept sdktrace.SpanProcessor, share sdktrace.Sampler, as Service) *sdktrace.TracerProvider {

@@ -5,8 +5,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// Watermill hands the library's log to zap; its chatter about single messages
-// is debug.
+// Watermill adapts zap to the library's log; the library's info lines, about single messages, are debug.
 func Watermill(log *zap.Logger) watermill.LoggerAdapter { return watermillLog{log} }
 
 type watermillLog struct{ log *zap.Logger }
@@ -21,8 +20,8 @@ func fields(f watermill.LogFields) []zap.Field {
 	return out
 }
 
-// handlerFailed is the library's line about a handler's error, which the handlers' own
-// middleware logs with what the library does not know.
+// handlerFailed is the library's line about a handler's error. It is dropped: the handlers' middleware logs
+// the same with more about the records.
 const handlerFailed = "Handler returned error"
 
 func (w watermillLog) Error(msg string, err error, f watermill.LogFields) {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// SyncDir makes durable which names a directory has.
+// SyncDir makes the names in a directory durable.
 func SyncDir(path string) error {
 	if hasNoOwnMode {
 		return nil // such a system does not open directories
@@ -21,10 +21,10 @@ func SyncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// SyncAbove makes durable that a file or a directory is there, with the directories above it: when a machine loses its power, nothing
-// is left of what was synced in a directory whose own name was not. They are synced however old they are,
-// because the process that made them may have been killed before it did that. A directory that may not be
-// opened, or does not know how to be synced, is not one in which this process has made something.
+// SyncAbove makes the name of a file or directory durable, and the names of the directories above it: a loss
+// of power takes what was synced in a directory whose own name was not. Even old directories are synced,
+// because the process that made them may have been killed before it synced them. A directory that may not be
+// opened, or cannot be synced, is left out: this process has made nothing in it.
 func SyncAbove(path string) error {
 	at, err := filepath.Abs(path)
 	for err == nil && at != filepath.Dir(at) {
@@ -37,11 +37,11 @@ func SyncAbove(path string) error {
 	return err
 }
 
-// Settle makes durable what is in files and which names directories have; what is not there is left out.
-// Whoever believes what a process before it has written calls this first: that process may have been killed
-// between a write and its sync, and what the kernel has in memory only is gone when the machine loses its
-// power, after others were told of it. No file of an open SQLite database may be among them, other
-// than its log: closing one takes away the locks that this process has on it.
+// Settle makes the contents of files, and the names in directories, durable; a path that does not exist is
+// left out. Call it before believing what an earlier process has written: that process may have been killed
+// between a write and its sync, and what only the kernel's memory has would be lost with the machine's power,
+// after others were told of it. paths must have no file of an open SQLite database but its log: closing a
+// file takes away the locks that this process has on it.
 func Settle(paths ...string) error {
 	if hasNoOwnMode {
 		return nil // such a system syncs only what it may write to

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestKeysOnReadOnlyMounts are taken as they are: nobody could narrow them from here, as in the
-// volumes of Kubernetes. Another user's file is still refused.
+// TestKeysOnReadOnlyMounts: files on a read-only mount are taken as they are, as in the volumes of
+// Kubernetes: nobody could narrow them from here. Another user's file is still refused.
 func TestKeysOnReadOnlyMounts(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tls.key")

@@ -1,5 +1,5 @@
-// Package private keeps files and directories for the user that runs the process:
-// whoever else has an account on the machine reads no message, hash or key.
+// Package private keeps files and directories for the user that runs the process, so that no other account on
+// the machine reads a message, a hash or a key.
 package private
 
 import (
@@ -19,27 +19,26 @@ import (
 var ErrOpen = errors.New("it is open to other users of this machine")
 
 const (
-	others       = fs.FileMode(0o077) // what a group and everybody else may do
-	beyondGroup  = fs.FileMode(0o037) // what is more than a group's reading
+	others       = fs.FileMode(0o077) // rights of the group and of everybody else
+	beyondGroup  = fs.FileMode(0o037) // all rights of others but the group's reading
 	directory    = fs.FileMode(0o700)
 	file         = fs.FileMode(0o600)
 	hasNoOwnMode = runtime.GOOS == "windows"
 	unfinished   = ".new-" // begins the names of files that are being written
 )
 
-// LostFound is a directory that a file system keeps for itself where a disk of its own begins. It belongs to
-// root, and is nobody's data.
+// LostFound is the file system's own directory at the root of a disk. It belongs to root and has nobody's
+// data.
 const LostFound = "lost+found"
 
-// Unfinished says whether a file has a name that Write gives to what it has not written to its end. Who is
-// killed leaves it, and who alone writes to the directory may remove it.
+// Unfinished reports whether name is one of Write's temporary files. A killed Write leaves its file; a
+// process that alone writes to the directory may remove it.
 func Unfinished(name string) bool { return strings.HasPrefix(name, unfinished) }
 
-// Dir makes a directory of mode 0700 when it is missing, with those above it, durably. One
-// that is there and wider is narrowed. ErrOpen when it must not be narrowed: it
-// belongs to another user, is shared by all (as /tmp is), or has directories in it
-// that are not among ours, so that it is somebody's home rather than a program's
-// own. The names in ours may have the wildcards of filepath.Match.
+// Dir makes a directory of mode 0700 when it is missing, with those above it, durably. An existing one that
+// is open to others is narrowed. The error wraps ErrOpen when Dir must not or cannot narrow it: it belongs to
+// another user, is shared by all (as /tmp is), or has directories in it whose names match none of ours, so
+// that it is somebody's home rather than a program's own. The names in ours are patterns of filepath.Match.
 func Dir(path string, ours ...string) error {
 	if err := os.MkdirAll(path, directory); err != nil {
 		return fmt.Errorf("make the directory %s: %w", path, err)
@@ -67,7 +66,7 @@ func Dir(path string, ours ...string) error {
 	return narrow(path, info, directory, others, os.Chmod)
 }
 
-// foreign returns the name of a directory in path that is none of ours.
+// foreign returns the name of a directory in path that matches none of ours; empty: there is none.
 func foreign(path string, ours []string) (string, error) {
 	list, err := os.ReadDir(path)
 	if err != nil {
@@ -85,9 +84,9 @@ func foreign(path string, ours []string) (string, error) {
 	return "", nil
 }
 
-// File makes an empty file of mode 0600 when it is missing. One that is there and
-// wider is narrowed; ErrOpen when it belongs to another user. What a process has
-// open already it keeps.
+// File makes an empty file of mode 0600 when it is missing. An existing one that is open to others is
+// narrowed; the error wraps ErrOpen when it belongs to another user. Processes that have the file open
+// already keep it.
 func File(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, file) // #nosec G304 -- the operator's directory
 	if err == nil {
@@ -99,8 +98,8 @@ func File(path string) error {
 	return Existing(path)
 }
 
-// Write makes or replaces a file of mode 0600, durably: whenever this is killed, there is either what
-// was there before or all of data.
+// Write makes or replaces a file of mode 0600, durably: at any moment, a crash leaves either the earlier file
+// or all of data.
 func Write(path string, data []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), unfinished+"*") // mode 0600
 	if err != nil {
@@ -123,16 +122,16 @@ func Write(path string, data []byte) error {
 	return err
 }
 
-// Existing narrows each of the files that is there and wider than 0600; one that is
-// not there is left out. ErrOpen when one belongs to another user.
+// Existing narrows each of the files that is wider than 0600; missing ones are left out. The error wraps
+// ErrOpen when one belongs to another user.
 func Existing(paths ...string) error {
 	return each(paths, others, os.Chmod)
 }
 
-// Key narrows a key's file that its operator has put there: a group may read it,
-// everybody else may not. One that is not there is left to its reader, and so is one on
-// a file system that cannot be written to: it was mounted so for this process, as the
-// secrets of Kubernetes are, whose files are 0644. ErrOpen when it belongs to another user.
+// Key narrows the file of a key that an operator provides: a group may read it, everybody else may not. A
+// missing file is no error here. A file on a read-only file system is left as it is: it was mounted for this
+// process, as the secrets of Kubernetes are, whose files are 0644. The error wraps ErrOpen when the file
+// belongs to another user.
 func Key(paths ...string) error {
 	return keys(os.Chmod, paths)
 }

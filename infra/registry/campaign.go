@@ -15,15 +15,14 @@ import (
 // when another process may become the leader.
 var ErrLeadershipLost = errors.New("the leadership may be lost")
 
-// Campaign runs lead in one process at a time: it waits until this process leads,
-// calls lead with a context that ends, before another process can lead, when the
-// leadership may be lost, and starts again after lead has returned because of that.
-// Campaign returns nil when ctx or the registry ends, and what lead returns when
-// lead ends by itself. lead must return soon after its context has ended.
+// Campaign runs lead in one process at a time. It waits until this process leads, then calls lead with a
+// context that ends when the leadership may be lost, before another process can lead; after lead has returned
+// because of that, Campaign waits again. It returns nil when ctx or the registry ends, and what lead returns
+// when lead ends by itself. lead must return soon after its context has ended.
 //
-// An etcd that has lost its data does not know who leads. So where etcd remembers
-// no earlier leader, a new one waits until any leader from before must have given
-// up; the very first one of an installation starts 10 s late for that.
+// An etcd that has lost its data does not know who leads. So a leader for whom etcd remembers no predecessor
+// waits until a leader from before the loss must have given up; the very first leader of an installation
+// therefore starts 10 s late.
 func (r *Registry) Campaign(ctx context.Context, name string, lead func(context.Context) error) error {
 	ctx, cancel := r.within(ctx)
 	defer cancel()
@@ -68,7 +67,7 @@ func (r *Registry) reign(ctx context.Context, h *held, name string, lead func(co
 	return ctx.Err() == nil, err
 }
 
-// succeed returns when no leader from before can lead any more.
+// succeed returns nil when no leader from before a loss of etcd's data can lead any more.
 func (r *Registry) succeed(ctx context.Context, h *held, memory string) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// throne sees who leads: never two at once.
+// throne records who leads, and fails the test when two do.
 type throne struct {
 	t       *testing.T
 	leading atomic.Int32
@@ -86,8 +86,7 @@ func TestCampaignReturnsWhatLeadReturns(t *testing.T) {
 	require.NoError(t, r.Campaign(ctx, "chores", func(ctx context.Context) error { cancel(); return ctx.Err() }))
 }
 
-// The key is taken away: the leader's context ends, with the reason, and it leads
-// again.
+// The key is deleted: the leader's context ends with its cause, and the process leads again.
 func TestLeadershipIsLost(t *testing.T) {
 	t.Parallel()
 	r := join(t, shared(t), quick)

@@ -14,13 +14,12 @@ import (
 	"github.com/gochat/gochat/infra/steady"
 )
 
-// use is what etcd remembers of a worker id's last holder, for ever: there are as
-// many as worker ids.
+// use is what etcd remembers of a worker id's last holder, for ever: there are no more uses than worker ids.
 type use struct {
 	Owner  string `json:"owner"`
 	Holder string `json:"holder"`
-	// From and Until are times in ms: this holder made no ids with the number before
-	// the one and after the other.
+	// From and Until are times in ms: this holder made no ids with the number before From and none after
+	// Until.
 	From  int64 `json:"from"`
 	Until int64 `json:"until"`
 }
@@ -33,7 +32,7 @@ func (u use) String() string {
 	return string(b)
 }
 
-// claimKey exists, with a lease, while a number is held; useKey remembers.
+// claimKey has a lease and exists while a number is held; useKey stays and has the number's last use.
 func (w *WorkerID) claimKey(id int64) string {
 	return w.r.prefix + "/workers/claims/" + strconv.FormatInt(id, 10)
 }
@@ -49,9 +48,8 @@ type candidate struct {
 	from     int64 // as in claim
 }
 
-// acquire claims a number, want if it can be had. Others are tried in a random
-// order: after a loss of etcd's data, somebody who has not noticed yet may still
-// use a number that looks free.
+// acquire claims a number, want if it is free. Others are tried in a random order: after a loss of etcd's
+// data a number that looks free may still be used by a process that has not noticed the loss.
 func (w *WorkerID) acquire(ctx context.Context, want int64) (*claim, error) {
 	l, err := w.r.grant(ctx, w.r.workerTTL)
 	if err != nil {

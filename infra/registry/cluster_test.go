@@ -39,7 +39,7 @@ func newTrio(t *testing.T) *trio {
 	for _, e := range etcds {
 		cfg.Endpoints = append(cfg.Endpoints, e.addr)
 	}
-	// How long calls to a member that stands still may hang is what they are made for.
+	// Calls to a member that stands still may hang for as long as they are made to.
 	c := &trio{t: t, etcds: etcds, times: defaultTimings}
 	c.r, c.other = join(t, cfg, c.times), join(t, cfg, c.times)
 	var err error
@@ -125,9 +125,8 @@ func (c *trio) standstill() *child {
 	return still
 }
 
-// Of three members of etcd, the leading one stands still for longer than leases
-// last and dies, and then the next one dies: whoever is registered stays, whoever
-// leads stays, and what is new is seen.
+// Of three members of etcd, the leading one stands still for longer than leases last and dies, and then the
+// next one dies: registrations and leaderships stay, and new registrations are seen.
 func TestOneOfThreeIsAway(t *testing.T) {
 	t.Parallel()
 	c := newTrio(t)
@@ -144,11 +143,10 @@ func TestOneOfThreeIsAway(t *testing.T) {
 	c.kept(c.times.ttl / 2)
 }
 
-// A leading member that goes on after a standstill may, before it knows that another
-// one leads, end every lease that was renewed there: its own counter of leases that it
-// ended said so in 2 of 8 runs of etcd 3.7.3, whose check against it (issue 15247) is
-// skipped when its clock has ticked again. What it ends is made again before anybody
-// misses it, and whoever held a lock is told.
+// A leading member that goes on after a standstill may end every lease that was renewed there, before it
+// knows that another member leads: its own counter of the leases that it ended said so in 2 of 8 runs of etcd
+// 3.7.3, whose check against it (issue 15247) is skipped when its clock has ticked again. Ended registrations
+// are made again before anybody misses them, and holders of a lock are told.
 func TestOneOfThreeGoesOn(t *testing.T) {
 	t.Parallel()
 	c := newTrio(t)

@@ -21,8 +21,8 @@ type Config struct {
 	Password string `mapstructure:"password" secret:"true"`
 	// Prefix starts every key, so that several systems can share one etcd.
 	Prefix string `mapstructure:"prefix"`
-	// Environment comes before the prefix, so that environments are apart on one etcd;
-	// empty: nothing does. It is the program's to set.
+	// Environment comes before the prefix, so that several environments can share one etcd; empty: nothing
+	// does. The program sets it.
 	Environment string `mapstructure:"-"`
 	// DialTimeout is how long a start waits for etcd.
 	DialTimeout time.Duration `mapstructure:"dial_timeout"`

@@ -64,8 +64,8 @@ func closed(client *clientv3.Client) error {
 	return nil
 }
 
-// reach tries the addresses until one can be connected to. gRPC would hide the
-// reason why not behind a deadline.
+// reach tries the addresses until one accepts a connection. It comes before gRPC, which hides behind a
+// deadline why a connection fails.
 func reach(ctx context.Context, cfg Config, tlsCfg *tls.Config) error {
 	var reason error
 	for {
@@ -78,7 +78,7 @@ func reach(ctx context.Context, cfg Config, tlsCfg *tls.Config) error {
 			errs = append(errs, err)
 		}
 		if reason == nil || ctx.Err() == nil && (!isTimeout(errs[0]) || isTimeout(reason)) {
-			reason = errs[0] // that a time is over is no reason where there was another one
+			reason = errs[0] // a timeout says less than another reason
 		}
 		pause.For(ctx.Done(), 200*time.Millisecond)
 		if _, isTLS := errors.AsType[*handshakeError](reason); isTLS {
@@ -97,7 +97,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &slow) && slow.Timeout()
 }
 
-// handshakeError is a connection without trust.
+// handshakeError is a TLS handshake that failed: one side does not trust the other's certificate.
 type handshakeError struct{ error }
 
 func (e *handshakeError) Unwrap() error { return e.error }
@@ -110,7 +110,7 @@ func knock(ctx context.Context, addr string, tlsCfg *tls.Config) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // it was only to see that somebody opens
+	defer func() { _ = conn.Close() }() // it was only to see whether the address answers
 	if tlsCfg == nil {
 		return nil
 	}
@@ -120,7 +120,7 @@ func knock(ctx context.Context, addr string, tlsCfg *tls.Config) error {
 	if err := session.HandshakeContext(ctx); err != nil {
 		return &handshakeError{err}
 	}
-	// With TLS 1.3 the server says only now that it wants another certificate.
+	// With TLS 1.3 a server says only now that it does not accept our certificate.
 	if err := session.SetReadDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
 		return fmt.Errorf("wait for a word of %s: %w", addr, err)
 	}
@@ -146,8 +146,7 @@ func admitted(ctx context.Context, cfg Config, client *clientv3.Client) error {
 	return errors.Join(errs...)
 }
 
-// readable asks more than once: an old etcd forgets what it was asked before it had
-// elected its leader.
+// readable asks more than once: an old etcd drops requests that came before it had elected its leader.
 func readable(ctx context.Context, cfg Config, client *clientv3.Client) error {
 	for {
 		once, cancel := context.WithTimeout(ctx, 1500*time.Millisecond)

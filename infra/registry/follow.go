@@ -17,14 +17,14 @@ type change struct {
 	gone       bool
 }
 
-// follow keeps apply informed of all keys below a prefix: first of what is there
-// (possibly nothing), then of each change, until ctx ends. failed is called when
-// etcd could not be read; what was known stays known.
+// follow keeps apply informed of all keys below a prefix: first of the keys that are there (possibly none),
+// then of each change, until ctx ends. failed is called when etcd could not be read; the keys that are known
+// stay so.
 //
-// A watch alone is not enough. It says nothing while etcd is away, ends when its
-// revision was compacted, and waits for ever for a revision that an etcd which
-// lost its data will reach in some years. So everything is read again whenever
-// the watch ends or the connection comes back, and every timings.relist anyway.
+// A watch alone is not enough. It says nothing while etcd is away, ends when its revision was compacted, and
+// waits for ever on an etcd that lost its data and will not reach the watch's revision for years. So
+// everything is read again whenever the watch ends or the connection comes back, and every timings.relist
+// anyway.
 func (r *Registry) follow(ctx context.Context, prefix string, apply func([]change), failed func(error)) {
 	f := &follower{r: r, prefix: prefix, known: map[string]string{}, apply: apply}
 	for first := true; ctx.Err() == nil; {

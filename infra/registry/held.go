@@ -45,8 +45,8 @@ func (r *Registry) hold(ctx context.Context, key string) (*held, error) {
 	}
 }
 
-// tryHold takes a free key. When somebody has it, it returns nil and the store's
-// revision.
+// tryHold takes a key if it is free. When another process has it, tryHold returns nil and the revision of
+// etcd's data, from which awaitFree watches.
 func (r *Registry) tryHold(ctx context.Context, key string) (*held, int64, error) {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -82,7 +82,7 @@ func (r *Registry) tryHold(ctx context.Context, key string) (*held, int64, error
 	return h, 0, nil
 }
 
-// awaitFree waits until a key's holder may have gone.
+// awaitFree waits until the key may be free.
 func (r *Registry) awaitFree(ctx context.Context, key string, since int64) {
 	back := r.reconnected()
 	ctx, cancel := context.WithTimeout(ctx, pause.About(r.ttl/2)) // an etcd without its data never says that a key has gone
@@ -105,8 +105,8 @@ func (h *held) run(ctx context.Context) {
 	h.r.note("keeping "+h.key, err)
 }
 
-// release gives the key to others. Only whoever uses it knows when that is safe:
-// after lost, there is still margin until the lease has run out.
+// release gives the key to others, after the work under it has ended: only the caller knows when. Between
+// lost and the end of the lease is margin, in which the work can end.
 func (h *held) release() {
 	h.cancel()
 	<-h.done

@@ -20,16 +20,15 @@ var (
 
 // lease is a lease at etcd, and the time until which etcd certainly keeps it.
 //
-// The library's own KeepAlive counts from the answer's arrival, which may be
-// long after etcd has counted on from the request's; and its KeepAliveOnce calls
-// without a pause while there is no connection.
+// The library's own KeepAlive counts from the answer's arrival, although etcd may have counted from long
+// before; and its KeepAliveOnce calls without a pause while there is no connection.
 type lease struct {
 	r   *Registry
 	id  clientv3.LeaseID
 	ttl time.Duration
 	end atomic.Pointer[time.Time]
 
-	line *line // that renews it, the owner's; nil: none
+	line *line // for renewals; nil: none is open
 }
 
 // grant asks for a lease.
@@ -51,8 +50,8 @@ func (l *lease) extend(sent time.Time) {
 	l.end.Store(&end)
 }
 
-// deadline is the time before which etcd cannot have ended the lease by itself:
-// counted on the monotonic clock from before the last successful request was sent.
+// deadline is the time before which etcd cannot have ended the lease by itself: the lease's duration, counted
+// on the monotonic clock from before the last successful request was sent.
 func (l *lease) deadline() time.Time { return *l.end.Load() }
 
 // revoke ends the lease and removes its keys; when etcd does not answer, they go

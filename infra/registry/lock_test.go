@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Lock is what a process holds, without the election that holds it in the program: the
-// tests of held take it by many processes at once.
+// Lock is a held key without an election, for tests of held by many processes at once. The program itself has
+// no locks.
 type Lock struct{ h *held }
 
 // Lock waits for a lock until it is this process's, or ctx or the registry ends;
@@ -22,11 +22,10 @@ func (r *Registry) Lock(ctx context.Context, name string) (*Lock, error) {
 // Token grows from holder to holder, for as long as etcd keeps its data.
 func (l *Lock) Token() int64 { return l.h.revision }
 
-// Lost is closed by Unlock, and when the lock may be given to another process
-// because etcd has not answered: before it is. Only an etcd that breaks its word
-// (it lost its data, or a leader that stood still ended what others had renewed)
-// gives it away first; then Lost is closed within seconds, and Token tells the two
-// holders apart.
+// Lost is closed by Unlock, and before the lock may be given to another process because etcd has not
+// answered. Only an etcd that breaks its word (it lost its data, or a leader that stood still ended leases
+// that had been renewed elsewhere) gives the lock away earlier; then Lost is closed within seconds, and Token
+// tells the two holders apart.
 func (l *Lock) Lost() <-chan struct{} { return l.h.lost }
 
 // Unlock gives the lock to the next one. It returns within some seconds even when

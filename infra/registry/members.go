@@ -43,7 +43,7 @@ func (m *Members) take(r *Registry, service string, changes []change) {
 		var e entry
 		if !c.gone {
 			if err := json.Unmarshal([]byte(c.value), &e); err != nil {
-				r.log.Warn("a registration makes no sense and is left out",
+				r.log.Warn("a registration cannot be read and is ignored",
 					zap.String("service", service), zap.String("instance", c.key), zap.Error(err))
 				e.Leaving = true
 			}
@@ -67,15 +67,15 @@ func (m *Members) IDs() []string {
 	return out
 }
 
-// Instances are who is registered, as last heard, in no order. It answers at once; the metadata is
-// not to be changed.
+// Instances lists who is registered, as last heard, in no order. It answers at once. Callers must not change
+// the instances' metadata.
 func (m *Members) Instances() []Instance {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Collect(maps.Values(m.ids))
 }
 
-// Close ends the following; the list stays.
+// Close stops following; IDs and Instances keep their last answers.
 func (m *Members) Close() {
 	m.cancel()
 	<-m.done

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMembersAreFollowed: who registers is in the list, who leaves is not, and neither is
-// what makes no sense.
+// TestMembersAreFollowed: the list has those who are registered, not those who left, and no registration that
+// cannot be read.
 func TestMembersAreFollowed(t *testing.T) {
 	t.Parallel()
 	cfg := shared(t)

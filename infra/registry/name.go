@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 )
@@ -26,7 +25,7 @@ type holder struct {
 	ID string `json:"id"`
 	// Who is for people.
 	Who string `json:"who"`
-	// Place is where the holder has the name's seat; empty: it has none.
+	// Place is where the holder has the name's seat, as place says; empty: it has no seat.
 	Place string `json:"place,omitempty"`
 }
 
@@ -38,9 +37,8 @@ func (h holder) String() string {
 	return string(b)
 }
 
-// Name is a name that no other process has at the same time, as far as etcd can know:
-// while it is away nobody gives a name up, and a process that starts gets none.
-// It is safe for concurrent use.
+// Name is a name that no other process has at the same time, as far as etcd can know: while etcd is away no
+// process gives its name up, and a process that starts gets none. It is safe for concurrent use.
 type Name struct {
 	r     *Registry
 	name  string
@@ -55,9 +53,8 @@ type Name struct {
 	closed sync.Once
 }
 
-// ClaimName claims a name, or returns ErrNameTaken when a process that lives has it.
-// What a dead process had is taken over: at once when it died in the same place, else
-// when its lease has run out.
+// ClaimName claims a name, or returns ErrNameTaken when a process that lives has it. The name of a dead
+// process is taken over: at once when it died in the same place (see place), else when its lease has run out.
 func (r *Registry) ClaimName(ctx context.Context, name string) (*Name, error) {
 	ctx, stop := r.within(ctx)
 	defer stop()
@@ -86,7 +83,7 @@ func (r *Registry) newName(ctx context.Context, name string) (*Name, error) {
 	return n, nil
 }
 
-// sit takes the name's seat, if it can be had. occupied: somebody of this place has it.
+// sit takes the name's seat, if it can be had. occupied: another process of this place has the seat.
 func (n *Name) sit() (occupied bool) {
 	if n.seat != nil || place() == "" {
 		return false
@@ -98,7 +95,7 @@ func (n *Name) sit() (occupied bool) {
 	return false
 }
 
-// house is where a name counts: one etcd's data, and one system in it.
+// house identifies the scope of a name, for its seat: one etcd's data, and the prefix in it.
 func (r *Registry) house(ctx context.Context) (id string, err error) {
 	err = r.insist(ctx, func() error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -115,11 +112,11 @@ func (r *Registry) house(ctx context.Context) (id string, err error) {
 // String returns the name.
 func (n *Name) String() string { return n.name }
 
-// Lost delivers ErrNameTaken when another process has got the name, after etcd had been
-// away, or without its data: this one should end.
+// Lost delivers an error that wraps ErrNameTaken when another process has got the name, because etcd had been
+// away or had lost its data: this process should end.
 func (n *Name) Lost() <-chan error { return n.lost }
 
-// Close gives the name to others. What is known by it has ended before.
+// Close gives the name to others. Before that, everything that works under the name must have ended.
 func (n *Name) Close() error {
 	n.cancel()
 	<-n.done
@@ -136,7 +133,7 @@ func (n *Name) insist(ctx context.Context) error {
 		occupied := n.sit()
 		try := n.take
 		if occupied && time.Since(began) < n.r.ttl {
-			try = n.read // etcd may have lost who sits there; it will claim the name again
+			try = n.read // etcd may have lost the seat's owner, who will claim the name again
 		}
 		var other *occupant
 		err := n.r.insist(ctx, func() (err error) {
@@ -165,97 +162,7 @@ func (n *Name) insist(ctx context.Context) error {
 	}
 }
 
-// occupant is who has a name, as it was read.
-type occupant struct {
-	holder
-	lease    clientv3.LeaseID
-	revision int64
-}
-
-// take takes the name when it is free, when its holder was this one, or when that is
-// dead; else it returns who has it.
-func (n *Name) take(ctx context.Context) (*occupant, error) {
-	other, err := n.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	free := clientv3.Compare(clientv3.CreateRevision(n.key()), "=", 0)
-	if other != nil {
-		mine := other.ID == n.who.ID
-		dead := n.seat != nil && other.Place == n.who.Place
-		if !mine && !dead {
-			return other, nil
-		}
-		free = clientv3.Compare(clientv3.ModRevision(n.key()), "=", other.revision)
-	}
-	l, err := n.r.grant(ctx, n.r.ttl)
-	if err != nil {
-		return nil, err
-	}
-	call, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	resp, err := n.r.client.Txn(call).If(free).Then(clientv3.OpPut(n.key(), n.who.String(), clientv3.WithLease(l.id))).Commit()
-	if err != nil || !resp.Succeeded {
-		l.revoke() // it may have been written all the same
-	}
-	if err != nil {
-		return nil, fmt.Errorf("write %s to etcd: %w", n.key(), err)
-	}
-	if !resp.Succeeded {
-		return n.read(ctx)
-	}
-	n.lease = l
-	return nil, nil
-}
-
-func (n *Name) read(ctx context.Context) (*occupant, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	resp, err := n.r.client.Get(ctx, n.key())
-	if err != nil {
-		return nil, fmt.Errorf("read %s from etcd: %w", n.key(), err)
-	}
-	if len(resp.Kvs) == 0 {
-		return nil, nil
-	}
-	return occupantOf(resp.Kvs[0])
-}
-
-func occupantOf(kv *mvccpb.KeyValue) (*occupant, error) {
-	other := &occupant{lease: clientv3.LeaseID(kv.Lease), revision: kv.ModRevision}
-	if err := json.Unmarshal(kv.Value, &other.holder); err != nil {
-		return nil, fmt.Errorf("read who is at %s: %w", kv.Key, err)
-	}
-	return other, nil
-}
-
-// pulse tells a living holder, which renews its lease every third of its time, from a
-// dead one, whose lease only grows shorter. One renewal proves nothing: a new leader of
-// etcd gives every lease its whole time again.
-type pulse struct {
-	of   clientv3.LeaseID
-	left int64
-	felt int
-}
-
-func (p *pulse) beats(ctx context.Context, r *Registry, other *occupant) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	resp, err := r.client.TimeToLive(ctx, other.lease)
-	if err != nil {
-		return false, fmt.Errorf("ask etcd for a lease: %w", err)
-	}
-	if p.of == other.lease && resp.TTL > p.left {
-		p.felt++
-	}
-	if p.of != other.lease {
-		p.felt = 0
-	}
-	p.of, p.left = other.lease, resp.TTL
-	return p.felt > 1, nil
-}
-
-// keep starts the owner.
+// keep starts the goroutine that owns the name.
 func (n *Name) keep() (*Name, error) {
 	var run context.Context
 	run, n.cancel = context.WithCancel(n.r.ctx)
@@ -286,7 +193,8 @@ func (n *Name) run(ctx context.Context) {
 	}
 }
 
-// again takes the name anew, for as long as etcd is away; or returns who has it now.
+// again claims the name anew, trying for as long as etcd is away; it returns who has the name now, if another
+// process does.
 func (n *Name) again(ctx context.Context) *occupant {
 	for ctx.Err() == nil {
 		other, err := n.take(ctx)

@@ -33,8 +33,8 @@ func TestNameChild(t *testing.T) {
 	time.Sleep(time.Hour)
 }
 
-// A process that takes the place of one that was killed has its name at once, and so
-// ends what it left open; the lease of the dead one has not run out yet.
+// A process that takes the place of a killed one has its name at once, before the dead one's lease has run
+// out, and so can end what the dead one left open.
 func TestASuccessorHasItsPredecessorsSlot(t *testing.T) {
 	t.Parallel()
 	if place() == "" {
@@ -100,7 +100,7 @@ func TestANameThatLivesIsRefused(t *testing.T) {
 	}
 }
 
-// What died elsewhere is not seen to be dead until its lease has run out; it is waited for.
+// A holder that died elsewhere is not known to be dead until its lease has run out; the claim waits for that.
 func TestANameThatDiedElsewhereIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	r := join(t, shared(t), quick)
@@ -114,7 +114,7 @@ func TestANameThatDiedElsewhereIsWaitedFor(t *testing.T) {
 	require.NoError(t, n.Close())
 }
 
-// An etcd without its data is told the name again; who lost it to another one is told.
+// An etcd without its data gets the name again; a process whose name another one has got is told.
 func TestANameIsKeptOverALossOfData(t *testing.T) {
 	t.Parallel()
 	r := join(t, shared(t), quick)

@@ -24,8 +24,8 @@ var outages = map[string]func(*child){
 	"loses its data": func(c *child) { c.wipe() },
 }
 
-// Whatever happens to etcd: addresses stay, registrations and settings come back,
-// worker ids stay unique, and locks and leaders end before there can be others.
+// Whatever happens to etcd: addresses stay, registrations and settings come back, worker ids stay unique, and
+// locks and leaderships end before others can have them.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	for name, outage := range outages {
@@ -74,7 +74,7 @@ func TestOutages(t *testing.T) {
 			now, err := w.Current()
 			require.NoError(t, err)
 			require.Equal(t, id, now)
-			// An address that is new is seen, so the resolver follows; the others never went.
+			// A new address is seen, so the resolver follows; the earlier addresses never went.
 			third, err := other.Register(within(t, patience), "logic", Instance{ID: "3", Address: "h:3"})
 			require.NoError(t, err)
 			eventually(t, "a third one", func() bool { return c.last() == "h:1 h:2 h:3" })
@@ -91,8 +91,7 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// Who holds a worker id stops using it before anybody else can, and has one again
-// when etcd is back.
+// A holder of a worker id stops using it before another can have it, and has one again when etcd is back.
 func TestWorkerIDEndsInALongOutage(t *testing.T) {
 	t.Parallel()
 	etcd := startEtcd(t)
@@ -134,7 +133,7 @@ func TestCompactionDuringACut(t *testing.T) {
 	eventually(t, "all of it", s.are(map[string]string{"b": "2", "c": "3"}))
 }
 
-// The leader alone loses etcd: it stops leading before the next one starts.
+// Only the leader is cut off from etcd: it stops leading before the next one starts.
 func TestLeaderIsCutOff(t *testing.T) {
 	t.Parallel()
 	etcd := startEtcd(t)
@@ -156,7 +155,7 @@ func TestLeaderIsCutOff(t *testing.T) {
 	}
 }
 
-// Never two leaders, and in the end one, whatever happens to etcd.
+// Whatever happens to etcd there are never two leaders, and in the end there is one.
 func TestLeadersInOutages(t *testing.T) {
 	t.Parallel()
 	for name, outage := range outages {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// place is where a process can be seen by its seat: a kernel since it started, and a
-// network in it. It is empty when the system does not say.
+// place identifies where a process's seat can be seen: one boot of one kernel, and one network namespace in
+// it. It is empty when the system does not tell.
 var place = sync.OnceValue(func() string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

@@ -26,7 +26,7 @@ type Instance struct {
 type entry struct {
 	Address  string            `json:"address"`
 	Metadata map[string]string `json:"metadata,omitempty"`
-	// Leaving: the instance goes on purpose, so that there is no grace for it.
+	// Leaving: the instance ends on purpose, so resolvers drop it without a grace period.
 	Leaving bool `json:"leaving,omitempty"`
 }
 
@@ -113,7 +113,7 @@ func (g *Registration) ensure(ctx context.Context, l *lease) error {
 	return nil
 }
 
-// run is the owner. l is the lease of what is registered, nil for nothing.
+// run keeps the instance registered, until ctx ends. l is the lease of the registration; nil: there is none.
 func (g *Registration) run(ctx context.Context, l *lease) {
 	wait := g.r.ttl / 3
 	for {
@@ -131,7 +131,7 @@ func (g *Registration) run(ctx context.Context, l *lease) {
 	}
 }
 
-// step brings etcd and what is wanted together.
+// step renews the registration, or makes it again if etcd has lost it.
 func (g *Registration) step(ctx context.Context, l *lease) (*lease, error) {
 	if l == nil {
 		return g.put(ctx)
@@ -147,7 +147,7 @@ func (g *Registration) step(ctx context.Context, l *lease) (*lease, error) {
 	return l, err
 }
 
-// leave says goodbye, so that nobody calls any more, and gives the lease back.
+// leave marks the instance as leaving, so that nobody calls it any more, and gives the lease back.
 func (g *Registration) leave(l *lease) {
 	if l == nil {
 		return

@@ -25,18 +25,18 @@ const callTimeout = 3 * time.Second
 
 // timings are constants of the running system; tests shorten them.
 type timings struct {
-	// ttl of the leases of registrations, leaders and locks. Leadership and locks
-	// count as lost margin before the lease can have ended at etcd.
+	// ttl of the leases of registrations, leaders and names. A leadership counts as lost by margin before its
+	// lease can have ended at etcd.
 	ttl, margin time.Duration
-	// workerTTL is longer than an outage of etcd that everything must survive.
+	// workerTTL is longer than any outage of etcd in which ids must still be made.
 	workerTTL, workerRenew time.Duration
 	// quarantine is the time between the last id that the former holder of a worker
 	// id can have made and the first of the next holder.
 	quarantine time.Duration
 	// relist bounds how long a watch is trusted without reading everything again.
 	relist time.Duration
-	// grace is how long a server whose registration ran out is still shown, and
-	// keepLast how long the last ones are when there are no others.
+	// grace is how long a server whose registration ran out is still shown while there are others, and
+	// keepLast how long the last ones are when there are none.
 	grace, keepLast time.Duration
 	// retry is the pause after a call that failed.
 	retry time.Duration
@@ -63,7 +63,7 @@ type Registry struct {
 
 	mu     sync.Mutex
 	closed bool
-	back   chan struct{} // closed and made anew when the connection is there again
+	back   chan struct{} // closed, and made anew, each time that the connection comes back
 	away   time.Time     // since when etcd is known not to serve; zero: it does
 	warned time.Time
 }
@@ -102,8 +102,8 @@ func (r *Registry) Health(ctx context.Context) error {
 }
 
 // Close ends everything that was started with this registry and has not ended:
-// registrations are removed, leaderships and locks end. It returns when all of
-// that is done.
+// registrations, names and worker ids are given back, leaderships end. It returns
+// when all of that is done.
 func (r *Registry) Close() error {
 	r.mu.Lock()
 	if r.closed {
@@ -138,15 +138,15 @@ func (r *Registry) within(ctx context.Context) (context.Context, context.CancelF
 	return ctx, func() { stop(); cancel() }
 }
 
-// farewell is a context for the last calls of something that ends. Leases end by
-// themselves, so a stop does not wait for an etcd that is away.
+// farewell is a context for the last calls of a part that ends. It is short, since leases end by themselves:
+// a stop does not wait for an etcd that is away.
 func (r *Registry) farewell() (context.Context, context.CancelFunc) {
 	const long = 1500 * time.Millisecond
 	return context.WithTimeout(context.WithoutCancel(r.ctx), long)
 }
 
-// watchConnection tells everyone who waits that etcd can be reached again: it may
-// be another one than before, without any data.
+// watchConnection wakes everyone who waits for reconnected when etcd can be reached again, since it may have
+// lost its data meanwhile.
 func (r *Registry) watchConnection(ctx context.Context) {
 	conn := r.client.ActiveConnection()
 	for {
@@ -173,8 +173,8 @@ func (r *Registry) reconnected() <-chan struct{} {
 	return r.back
 }
 
-// pause waits for about d, until the connection comes back, nudge says something
-// (nil: it never does), or ctx ends.
+// pause waits for about d, or until the connection comes back, nudge delivers (nil: it never does), or ctx
+// ends.
 func (r *Registry) pause(ctx context.Context, d time.Duration, nudge <-chan struct{}) {
 	select {
 	case <-time.After(pause.About(d)):
@@ -184,13 +184,13 @@ func (r *Registry) pause(ctx context.Context, d time.Duration, nudge <-chan stru
 	}
 }
 
-// insist calls f again, a few times, when etcd was not there in time: of several
-// members one may just stand still, and calls take turns among them.
+// insist calls f, up to three times while etcd does not answer in time: one of several members may stand
+// still, and calls take turns among them.
 func (r *Registry) insist(ctx context.Context, f func() error) error {
 	const tries = 3
 	for n := 1; ; n++ {
 		err := f()
-		code := status.Code(err) // of a connection that broke
+		code := status.Code(err) // tells a connection that broke
 		if e, ok := errors.AsType[rpctypes.EtcdError](err); ok {
 			code = e.Code()
 		}
@@ -215,7 +215,7 @@ func (r *Registry) note(what string, err error) {
 	now := time.Now()
 	switch {
 	case err == nil && !r.away.IsZero():
-		// warned stays: one thing may go well each time that another one fails.
+		// warned stays: one call may succeed each time that another one fails.
 		r.log.Info("etcd serves again", zap.Duration("away", now.Sub(r.away).Round(time.Second)))
 		r.away = time.Time{}
 	case err != nil && now.Sub(r.warned) > warnEvery:
@@ -223,7 +223,7 @@ func (r *Registry) note(what string, err error) {
 			r.away = now
 		}
 		r.warned = now
-		r.log.Warn("etcd does not serve as it should (see registry.endpoints); what runs goes on with what it knows",
+		r.log.Warn("etcd does not answer properly (see registry.endpoints); this process goes on with what it knows",
 			zap.String("while", what), zap.Duration("away", now.Sub(r.away).Round(time.Second)), zap.Error(err))
 	}
 }

@@ -12,32 +12,30 @@ import (
 )
 
 const (
-	// soon is how long one member of etcd is waited for alone.
+	// soon is how long the answer of one member of etcd is waited for before another one is asked.
 	soon = callTimeout / 6
-	// mostAsked is how many are asked: new streams take turns among the members, so of the
-	// second and the third one at least goes to another member than the first.
+	// mostAsked is how many streams are tried. New streams take turns among the members, so of the second and
+	// the third at least one goes to another member than the first.
 	mostAsked = 3
 )
 
-// line is a stream of renewals to one member of etcd, used by one goroutine at a
-// time. It is kept: where etcd asks for passwords, each new one makes it check the
-// password, which is slow on purpose.
+// line is a stream of renewals to one member of etcd, used by one goroutine at a time. It is kept open: where
+// etcd asks for passwords, each new stream makes it check the password, which is slow on purpose.
 type line struct {
 	ctx    context.Context // has no deadline for one answer: whoever waits hangs up
 	hangUp context.CancelFunc
 	stream pb.Lease_LeaseKeepAliveClient // nil until it is open
 }
 
-// answer is what came of a request on a line.
+// answer is the outcome of a request on a line.
 type answer struct {
 	line *line
 	sent time.Time // from before the request was sent
 	err  error
 }
 
-// renew extends the lease, or returns errLeaseGone. Of several members of etcd one
-// may stand still, which a connection notices only after a time as long as the
-// lease, so one that gives no answer soon is not waited for alone.
+// renew extends the lease, or returns errLeaseGone. One of several members of etcd may stand still, which a
+// connection notices only after a time as long as the lease; so after soon another member is asked as well.
 func (l *lease) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -86,8 +84,7 @@ func (l *lease) renew(ctx context.Context) error {
 	}
 }
 
-// takeLine returns the line that is there, which is the caller's then, or a new
-// one: to the next member, since connections take turns.
+// takeLine returns the lease's line, which the caller owns then, or a new one, which goes to the next member.
 func (l *lease) takeLine() *line {
 	if ln := l.line; ln != nil {
 		l.line = nil

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A member that stands still costs no renewal, wherever the last one went.
+// One member that stands still costs no renewal, whichever member had the last one.
 func TestARenewalGoesToAnotherMember(t *testing.T) {
 	t.Parallel()
 	etcd := startEtcd(t)

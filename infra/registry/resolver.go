@@ -23,11 +23,10 @@ var ErrNoInstance = errors.New("no instance is registered")
 // Resolver returns the gRPC resolver of targets like gochat:///logic, which gives
 // the addresses of a service's registered instances and follows their changes.
 //
-// An address stays while etcd is away. An instance that leaves on purpose goes at
-// once; one whose registration ran out stays for some seconds more, as all of them
-// run out when etcd itself stood still or lost its data, and the balancer sees by
-// itself who does not answer. The last ones stay for minutes when there are no
-// others, but not for ever: by then their addresses may be somebody else's.
+// An address stays while etcd is away. An instance that leaves on purpose goes at once. One whose
+// registration ran out stays for some seconds more, as all registrations run out when etcd itself stood still
+// or lost its data; the balancer notices by itself which servers do not answer. When no others are left, the
+// last addresses stay for minutes, but not for ever: later they may be some other process's.
 func (r *Registry) Resolver() resolver.Builder { return builder{r} }
 
 type builder struct{ r *Registry }
@@ -117,7 +116,7 @@ func (s *resolving) run(ctx context.Context) {
 	}
 }
 
-// take learns from changes at etcd.
+// take applies changes at etcd.
 func (s *resolving) take(changes []change, now time.Time) {
 	for _, c := range changes {
 		if c.gone {
@@ -128,8 +127,12 @@ func (s *resolving) take(changes []change, now time.Time) {
 			continue
 		}
 		var e entry
-		if err := json.Unmarshal([]byte(c.value), &e); err != nil || e.Address == "" {
-			s.r.log.Warn("a registration makes no sense and is left out",
+		err := json.Unmarshal([]byte(c.value), &e)
+		if err == nil && e.Address == "" {
+			err = errors.New("it has no address")
+		}
+		if err != nil {
+			s.r.log.Warn("a registration cannot be read and is ignored",
 				zap.String("service", s.service), zap.String("instance", c.key), zap.Error(err))
 			continue
 		}
@@ -142,8 +145,8 @@ func (s *resolving) take(changes []change, now time.Time) {
 	s.expire(now)
 }
 
-// expire forgets instances whose time is over, and reports whether there were any.
-// While nobody is there, those who were are kept for longer.
+// expire forgets instances whose time is over, and reports whether there were any. While no instance is
+// registered, the last ones are kept for longer.
 func (s *resolving) expire(now time.Time) bool {
 	keep := s.r.keepLast
 	for _, in := range s.instances {
@@ -159,7 +162,7 @@ func (s *resolving) expire(now time.Time) bool {
 	return len(s.instances) < before
 }
 
-// tell gives gRPC the addresses, or, where there are none, the reason.
+// tell gives gRPC the addresses, or the reason why there are none.
 func (s *resolving) tell(err error) {
 	var addresses []string
 	for _, in := range s.instances {
@@ -184,6 +187,6 @@ func (s *resolving) tell(err error) {
 	}
 	if err := s.cc.UpdateState(state); err != nil {
 		// gRPC reports that it has nobody to call, which its calls say, too.
-		s.r.log.Debug("gRPC does not like the addresses", zap.String("service", s.service), zap.Strings("addresses", addresses), zap.Error(err))
+		s.r.log.Debug("gRPC refused the addresses", zap.String("service", s.service), zap.Strings("addresses", addresses), zap.Error(err))
 	}
 }

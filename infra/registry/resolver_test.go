@@ -184,7 +184,7 @@ func TestRegistrationIsChecked(t *testing.T) {
 	}
 }
 
-// A key that somebody deletes, and one whose lease somebody ends, come again.
+// A key that an operator deletes, or whose lease an operator revokes, is written again.
 func TestRegistrationComesAgain(t *testing.T) {
 	t.Parallel()
 	r := join(t, shared(t), quick)

@@ -9,14 +9,13 @@ import (
 	"strconv"
 )
 
-// A seat shows who lives on one machine. It is a socket that the kernel closes when
-// its process ends, however that ends, in a name space that all processes with the same
-// network share, and nobody else; nobody connects to it. Whoever can take the seat of
-// another process of the same place knows that this one is dead, without waiting for
-// a lease to run out.
+// A seat shows which processes live in one place (see place). It is a Unix socket in a namespace that exactly
+// the processes with the same network share; nobody connects to it. The kernel closes it when its process
+// ends, however that happens. So a process that gets the seat of another one of the same place knows that the
+// other is dead, without waiting for a lease to run out.
 
-// takeSeat takes a seat of this place. It is nil when somebody has it, or when there are
-// none on this system, which are told apart by place.
+// takeSeat takes a seat of this place. It returns nil when another process has the seat, and also when this
+// system has no seats, in which case place is empty.
 func takeSeat(name string) io.Closer {
 	if place() == "" {
 		return nil
@@ -29,7 +28,7 @@ func takeSeat(name string) io.Closer {
 	return l
 }
 
-// whereabouts is for people who look at what a name's holder is.
+// whereabouts names this process for people who look up the holder of a name.
 func whereabouts() string {
 	host, err := os.Hostname()
 	if err != nil {

@@ -12,15 +12,15 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// slotPause is between two looks at which numbers are free, when others were faster.
+// slotPause is the pause before the free numbers are read again, when others were faster.
 const slotPause = 10 * time.Millisecond
 
 // maxSlots bounds how many processes of a kind are numbered.
 const maxSlots = 4096
 
-// Slot takes the lowest number of a kind that no process of this place has, and keeps it
-// until it is closed. It is for systems without a registry. ok is false where that
-// cannot be known.
+// Slot takes the lowest number of a kind that no process of this place has, and keeps it until seat is
+// closed. It is for systems without a registry. ok is false when all are taken, or when the system has no
+// seats.
 func Slot(kind string) (number int, seat io.Closer, ok bool) {
 	for n := range maxSlots {
 		if seat := takeSeat("slot " + kind + " " + strconv.Itoa(n)); seat != nil {
@@ -33,9 +33,9 @@ func Slot(kind string) (number int, seat io.Closer, ok bool) {
 	return 0, nil, false
 }
 
-// Seat takes a name among the processes of this place, and keeps it until it is closed. It is for
-// systems without a registry. ErrNameTaken when a process that lives has it; nil, without an
-// error, where that cannot be known.
+// Seat takes a name among the processes of this place, and keeps it until the result is closed. It is for
+// systems without a registry. It returns ErrNameTaken when a process that lives has the name, and nil without
+// an error when the system has no seats.
 func Seat(name string) (io.Closer, error) {
 	seat := takeSeat("own name " + name)
 	if seat == nil && place() != "" {
@@ -44,9 +44,8 @@ func Seat(name string) (io.Closer, error) {
 	return seat, nil
 }
 
-// ClaimSlot claims a numbered name, kind-slot-0 or the next that is free. First comes
-// one whose holder died in this place: its successor then ends at once what it left
-// open under that name.
+// ClaimSlot claims a numbered name, kind-slot-0 or the next that is free. A name whose holder died in this
+// place comes first, so that its successor at once ends what the holder left open under that name.
 func (r *Registry) ClaimSlot(ctx context.Context, kind string) (*Name, error) {
 	ctx, stop := r.within(ctx)
 	defer stop()
@@ -97,8 +96,7 @@ func (r *Registry) trySlot(ctx context.Context, start string) (*Name, error) {
 	return nil, nil
 }
 
-// freeSlots lists numbers to try: those that were held in this place, and then those that
-// nobody holds.
+// freeSlots lists numbers to try: first those of holders in this place, then those that nobody holds.
 func (r *Registry) freeSlots(ctx context.Context, start string) ([]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

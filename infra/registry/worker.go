@@ -17,7 +17,7 @@ var (
 	// ErrNoWorkerID is returned while this process has no worker id that is certainly
 	// its own.
 	ErrNoWorkerID = errors.New("this process holds no worker id")
-	// ErrWorkerIDsTaken is returned when every worker id is held, or was until lately.
+	// ErrWorkerIDsTaken is returned when every worker id is held, or in quarantine.
 	ErrWorkerIDsTaken = errors.New("every worker id is taken, or in quarantine after its last holder")
 )
 
@@ -35,16 +35,15 @@ type WorkerID struct {
 	done   chan struct{}
 }
 
-// claim is a worker id and the time in which ids may be made with it. It is
-// replaced, never changed.
+// claim is a worker id and the time in which ids may be made with it. A claim is replaced, never changed.
 type claim struct {
 	id    int64
 	lease *lease
 	// deadline is on the monotonic clock: etcd keeps the lease until then.
 	deadline time.Time
-	// from and until are on the steady clock, which the ids are made of, in ms: etcd
-	// knows that this holder makes no ids outside of them, and the next holder makes
-	// none before until. So no two ids can be the same, whatever the clocks say.
+	// from and until are in ms on the steady clock, from which ids are made. etcd knows that this holder
+	// makes ids between them only, and the next holder makes none before until. So no two ids can be the
+	// same, whatever the clocks say.
 	from, until int64
 }
 
@@ -76,9 +75,9 @@ func (r *Registry) ClaimWorkerID(ctx context.Context, max int64, owner string) (
 	return w, nil
 }
 
-// Current returns the worker id, or ErrNoWorkerID when none is certainly this
-// process's own at this moment: an id may be made of a time and this number when
-// Current is called after that time was read. It costs some tens of nanoseconds.
+// Current returns the worker id, or ErrNoWorkerID when no worker id is certainly this process's own at this
+// moment. Whoever makes an id must read the clock first and call Current then. It costs some tens of
+// nanoseconds.
 func (w *WorkerID) Current() (int64, error) {
 	c := w.claim.Load()
 	if c == nil {
@@ -90,7 +89,7 @@ func (w *WorkerID) Current() (int64, error) {
 	}
 	select {
 	case w.nudge <- struct{}{}:
-	default: // it is on its way
+	default: // run will try already
 	}
 	return 0, fmt.Errorf("%w: etcd has not confirmed number %d for too long, or the clock was set (see registry.endpoints)", ErrNoWorkerID, c.id)
 }
@@ -110,14 +109,14 @@ func (w *WorkerID) Deadline() time.Time {
 	return time.Time{}
 }
 
-// Close stops the use of the number and gives it back.
+// Close ends the use of the number and gives it back.
 func (w *WorkerID) Close() error {
 	w.cancel()
 	<-w.done
 	return nil
 }
 
-// run is the owner.
+// run keeps the number confirmed until ctx ends.
 func (w *WorkerID) run(ctx context.Context) {
 	defer w.give()
 	for wait := w.r.workerRenew; ; {
@@ -168,5 +167,5 @@ func (w *WorkerID) step(ctx context.Context) error {
 	return nil
 }
 
-// window is the end of the times of a claim that etcd is asked for now.
+// window returns until, as in claim, for a claim or confirmation that is made now.
 func (w *WorkerID) window() (until int64) { return steady.Now().Add(w.r.workerTTL).UnixMilli() }

@@ -68,8 +68,7 @@ func TestWorkerIDIsQuarantined(t *testing.T) {
 	require.NoError(t, next.Close())
 }
 
-// A holder that died without a word may have made ids for as long as it could
-// have lived.
+// A holder that died without giving its number back may have made ids until its claim ended.
 func TestWorkerIDOfTheDeadIsQuarantinedForLonger(t *testing.T) {
 	t.Parallel()
 	r := join(t, shared(t), quick)
@@ -78,7 +77,7 @@ func TestWorkerIDOfTheDeadIsQuarantinedForLonger(t *testing.T) {
 	c := w.claim.Load()
 	w.cancel()
 	<-w.done
-	// As if it had not said when it ended.
+	// As if the holder had not written when it ended.
 	_, err = r.client.Put(t.Context(), w.useKey(0), use{"first", w.holder, 0, c.until}.String())
 	require.NoError(t, err)
 	var next *WorkerID
@@ -99,8 +98,8 @@ func TestWorkerIDIsConfirmed(t *testing.T) {
 	eventually(t, "confirmed beyond its first time", func() bool {
 		return w.Deadline().After(first.deadline.Add(time.Second)) && w.claim.Load().until > first.until && w.Valid()
 	})
-	// Whoever comes next must not make ids for times at which this one may have. What
-	// etcd was told is never behind what is used.
+	// The next holder must not make ids for times at which this one may have. The time that etcd knows is
+	// never before the time of an id.
 	used := w.claim.Load().until
 	resp, err := r.client.Get(within(t, callTimeout), w.useKey(0))
 	require.NoError(t, err)
@@ -110,8 +109,7 @@ func TestWorkerIDIsConfirmed(t *testing.T) {
 	require.Equal(t, "p", u.Owner)
 }
 
-// A lease that is ended behind its back costs the number, and the same one comes
-// back, without a quarantine.
+// A lease that is revoked costs the number; the same number comes back, without a quarantine.
 func TestWorkerIDIsClaimedAgain(t *testing.T) {
 	t.Parallel()
 	r := join(t, shared(t), quick)
@@ -126,7 +124,7 @@ func TestWorkerIDIsClaimedAgain(t *testing.T) {
 	require.Equal(t, first.id, id)
 }
 
-// What a claim is worth at which time.
+// Current, for claims and clocks of all kinds.
 func TestWorkerIDOutsideOfItsTime(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

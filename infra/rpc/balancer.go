@@ -28,8 +28,8 @@ const (
 
 func init() { balancer.Register(builder{}) }
 
-// builder makes balancers that choose the server with the fewest calls in
-// flight, and avoid those that answer nothing or only that they are unavailable.
+// builder makes balancers that choose the server with the fewest calls in flight, and avoid servers that do
+// not answer, or answer only that they are unavailable.
 //
 // gRPC's round_robin keeps sending its share of all calls to a process that
 // stands still, until a ping fails after 13 s; its outlier detection comes with
@@ -46,8 +46,7 @@ func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balance
 	return flat{base.NewBalancerBuilder(balancerName, known, base.Config{HealthCheck: true}).Build(cc, opts)}
 }
 
-// flat shows the base balancer the addresses of resolvers that tell endpoints
-// only.
+// flat gives the base balancer addresses also from resolvers that give endpoints only.
 type flat struct{ balancer.Balancer }
 
 // UpdateClientConnState implements balancer.Balancer.
@@ -126,17 +125,16 @@ type server struct {
 
 	mu       sync.Mutex
 	inflight int
-	// unanswered is the beginning of the time in which calls were in flight, or
-	// ran out of theirs, and none was answered; zero when there is none such.
+	// unanswered is since when calls have been in flight, or have timed out, without an answer to any; zero:
+	// they are answered, or there are none.
 	unanswered time.Time
 	// avoid is until when the server counts as unavailable.
 	avoid time.Time
-	// probed is when it was last tried in spite of its silence.
+	// probed is when a call was last sent to the server in spite of its silence.
 	probed time.Time
 }
 
-// look returns the server's load, and whether it is time to see if it answers
-// again.
+// look returns the server's load, and whether it is time to send a silent server a call, as a probe.
 func (s *server) look(now time.Time) (l load, probe bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,9 +155,8 @@ func (s *server) began(now time.Time) {
 	}
 }
 
-// done learns from the end of a call. Whatever came from the server is a sign of
-// life; a deadline that has passed is none; that the caller lost interest, or the
-// connection broke, says nothing.
+// done learns from the end of a call. Bytes from the server are a sign of life; a deadline that passed is a
+// sign of silence; a caller that gave up, or a broken connection, says nothing.
 func (s *server) done(info balancer.DoneInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

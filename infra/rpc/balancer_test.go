@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// whereFrom is a service that says from which address it is called.
+// whereFrom is a service that answers with the address that called it.
 func whereFrom(ctx context.Context, _ string) (string, error) {
 	p, _ := peer.FromContext(ctx)
 	return p.Addr.String(), nil
@@ -31,7 +31,7 @@ func three(t *testing.T) (servers [3]*running, addrs []string) {
 	return servers, addrs
 }
 
-// shares makes calls one after the other, and counts who answered; "" is nobody.
+// shares makes calls one after the other, and counts which server answered; "" is none.
 func shares(t *testing.T, c *Conn, calls int, limit time.Duration) map[string]int {
 	t.Helper()
 	got := map[string]int{}
@@ -135,8 +135,8 @@ func TestRegistryChanges(t *testing.T) {
 	without(t, c, "a")
 }
 
-// TestAPausedServer: one that takes calls and answers none, as a stopped process
-// does, costs few calls, and gets its share again when it goes on.
+// TestAPausedServer: a server that takes calls and answers none, as a stopped process does, costs few calls,
+// and gets its share again when it goes on.
 func TestAPausedServer(t *testing.T) {
 	t.Parallel()
 	_, addrs := three(t)
@@ -167,7 +167,8 @@ func TestAPausedServer(t *testing.T) {
 	all(t, c)
 }
 
-// TestAFailingServer: one that fails at once is never busy; calls are not drawn to it.
+// TestAFailingServer: a server that fails at once has no calls in flight; it must not attract more calls for
+// that.
 func TestAFailingServer(t *testing.T) {
 	t.Parallel()
 	_, addrs := three(t)

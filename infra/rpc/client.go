@@ -18,10 +18,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// serviceConfig: every call of ours may be made again (services are idempotent;
-// what is new has a key of its caller), so each is, on UNAVAILABLE only: the
-// server has not or hardly begun. A server that only ever fails is not tried
-// more than it can bear (retryThrottling). Health checks are of the server as a whole.
+// serviceConfig: a call that ends as UNAVAILABLE, which the server has not or hardly begun, is made again.
+// That is safe for every call of ours, since services are idempotent: a call that makes something carries its
+// caller's key. retryThrottling spares a server that only ever fails. Health checks are of the server as a
+// whole.
 const serviceConfig = `{
 	"loadBalancingConfig": [{"` + balancerName + `": {}}],
 	"healthCheckConfig": {"serviceName": ""},
@@ -131,8 +131,8 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	return err
 }
 
-// bare takes off what gRPC says of its retries, which would be read as part of
-// the server's message for people.
+// bare takes off the text that gRPC adds about its retries, which would be read as part of the server's
+// message.
 func bare(err error) error {
 	if err == nil {
 		return nil
@@ -154,9 +154,9 @@ func (c *Conn) pick() *grpc.ClientConn {
 	return c.conns[int(c.next.Add(1))%len(c.conns)]
 }
 
-// ready waits while the first connections are being made. gRPC itself would wait
-// for as long as the call may take, when a registry never answers or a server
-// takes connections without ever speaking.
+// ready waits, up to rpc.connect_timeout, while the first connections are being made. gRPC itself would wait
+// as long as the call may take, even for a registry that never answers or a server that accepts connections
+// and never speaks.
 func (c *Conn) ready(ctx context.Context, conn *grpc.ClientConn) error {
 	if conn.GetState() == connectivity.Ready {
 		return nil

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestRetries: only what is unavailable is tried again, four times in all, as a
-// whole, however large the request.
+// TestRetries: a call is made again only if it is unavailable, four times in all, whole and however large the
+// request.
 func TestRetries(t *testing.T) {
 	large := strings.Repeat("x", 16<<20)
 	for name, c := range map[string]struct {
@@ -57,7 +57,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// TestATooLargeMessage is refused, and the connection lives.
+// TestATooLargeMessage: a message that is too large is refused, and the connection goes on.
 func TestATooLargeMessage(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxMessageSize = 1 << 10
@@ -74,8 +74,8 @@ func TestATooLargeMessage(t *testing.T) {
 	}
 }
 
-// TestNobodyThere: calls to a service that nobody serves are unavailable, long
-// before their deadline, whatever the reason.
+// TestNobodyThere: calls to a service without a server are unavailable long before their deadline, whatever
+// the reason.
 func TestNobodyThere(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -25,20 +25,19 @@ type Config struct {
 	Insecure bool `mapstructure:"insecure"`
 	// CallTimeout is the deadline of a unary call that has none.
 	CallTimeout time.Duration `mapstructure:"call_timeout"`
-	// ConnectTimeout is how long a call waits while no server is known yet or the
-	// first connections are still being made; then it is unavailable.
+	// ConnectTimeout is how long a call waits while no server is known yet or the first connections are still
+	// being made; then the call fails as unavailable.
 	ConnectTimeout time.Duration `mapstructure:"connect_timeout"`
-	// Connections is how many connections are kept to each server. Small calls are
-	// as fast by one (34,000 a second); large runs of messages are two to three
-	// times as fast by two, and do not hold up small calls that come after.
+	// Connections is how many connections are kept to each server. Small calls are as fast over one (34,000 a
+	// second); large runs of messages are two to three times as fast over two, and do not hold up small calls
+	// behind them.
 	Connections int `mapstructure:"connections"`
 	// MaxMessageSize bounds one request or reply, in bytes.
 	MaxMessageSize int `mapstructure:"max_message_size"`
 	// DrainTimeout is how long calls in flight may take to end at a stop.
 	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
-	// MaxConnectionAge, when set, makes clients connect anew from time to time:
-	// needed only where a load balancer that knows connections and not calls
-	// stands before the servers.
+	// MaxConnectionAge, when set, makes clients connect anew from time to time. It is needed only where a
+	// load balancer that spreads connections, not calls, is in front of the servers.
 	MaxConnectionAge time.Duration `mapstructure:"max_connection_age"`
 }
 
@@ -47,9 +46,9 @@ type Config struct {
 type TLSConfig struct {
 	// Files are for both sides: the certificate is for server and client authentication.
 	certs.Files `mapstructure:",squash"`
-	// ServerName is the DNS name that every server's certificate carries. Servers
-	// are found by address in a registry, so a common name is what they can have.
-	// Empty checks the name or address that was dialled.
+	// ServerName is the DNS name that every server's certificate carries. Servers are found by address in a
+	// registry, so their certificates need a name that all of them have. If it is empty, the name or address
+	// that was dialled is checked.
 	ServerName string `mapstructure:"server_name"`
 }
 

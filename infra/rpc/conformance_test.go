@@ -34,8 +34,7 @@ func detailed(t *testing.T, code codes.Code, message string) ownError {
 	return ownError{st}
 }
 
-// wires are the ways to reach a service: they are to differ in nothing that a
-// caller sees.
+// wires are the ways to reach a service; a caller must not see a difference between them.
 var wires = map[string]func(t *testing.T, service echo, cfg Config) grpc.ClientConnInterface{
 	"in-process": func(_ *testing.T, service echo, cfg Config) grpc.ClientConnInterface {
 		l := NewLocal(WithCaller("logic/7"))

@@ -7,12 +7,11 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Final tells the client, from within a unary call's handler, that the error which the
-// handler is about to return is no reason to make the call again, here or at another
-// server: what is missing is missing for all of them. Without it a call that is
-// unavailable is made four times in about a second. Where nobody tries again, as in this
-// process, it does nothing.
+// Final tells the client of a unary call, from within its handler, not to make the call again, here or at
+// another server: what the handler lacks is missing for all servers. Otherwise a call whose error is
+// codes.Unavailable is made up to four times in about a second. It does nothing for calls within this
+// process, which are never repeated.
 func Final(ctx context.Context) {
-	// The error says that this is no call of gRPC's.
+	// It fails when the call did not come over gRPC.
 	_ = grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", "-1"))
 }

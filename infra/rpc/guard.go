@@ -13,7 +13,7 @@ import (
 	"github.com/gochat/gochat/infra/breaker"
 )
 
-// errGuarded is the answer of a Guard that does not ask.
+// errGuarded is the answer of a Guard whose breaker is open.
 var errGuarded = status.Error(codes.Unavailable, breaker.ErrOpen.Error())
 
 // GuardConfig says how long a Guard waits.
@@ -22,13 +22,13 @@ type GuardConfig struct {
 	Timeout time.Duration
 	// Pause is how long a service is left alone after it did not answer.
 	Pause time.Duration
-	// Probe finds out whether it answers again.
+	// Probe asks the service whether it answers again.
 	Probe func(ctx context.Context, conn grpc.ClientConnInterface) error
 }
 
-// Guard is a connection to a service that its callers can do without, behind a breaker: after a call
-// without an answer each call is codes.Unavailable at once, until a probe that nobody waits for was
-// answered. Safe for concurrent use.
+// Guard is a connection, behind a breaker, to a service that its callers can do without: after a call without
+// an answer, each call is codes.Unavailable at once, until a probe in the background was answered. Safe for
+// concurrent use.
 type Guard struct {
 	conn    grpc.ClientConnInterface
 	breaker *breaker.Breaker
@@ -59,7 +59,7 @@ func (g *Guard) Invoke(ctx context.Context, method string, args, reply any, opts
 	return err
 }
 
-// isAnswer tells a refusal from silence.
+// isAnswer reports whether an error shows that the service answers: it refused the call.
 func isAnswer(err error) bool {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unimplemented, codes.Unknown, codes.Internal:

@@ -16,7 +16,7 @@ import (
 	"github.com/gochat/gochat/infra/rpc"
 )
 
-// patient answers each call with what it is told to, or never.
+// patient is a service that answers each call as the test says, or never.
 type patient struct {
 	grpc.ClientConnInterface
 	calls, probes atomic.Int64

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// echo is a service of one method, whose work is a function.
+// echo is a service with one method, whose work is a function of the test.
 type echo func(ctx context.Context, in string) (string, error)
 
 const (

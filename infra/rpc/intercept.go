@@ -53,9 +53,9 @@ func withDeadline(d time.Duration) grpc.UnaryServerInterceptor {
 	}
 }
 
-// logFailures logs what is the server's own fault. The cause of an error does not
-// cross the border, so this is the last place that knows it. An outage makes many
-// of the same: ten a second are logged, and then each thousandth.
+// logFailures logs errors of calls: at error those that are the server's own fault, at warn what is
+// unavailable, at debug the rest. An error's cause is not sent to the caller, so it is known only here. An
+// outage makes many alike: ten a second are logged, and then each thousandth.
 func logFailures(log *zap.Logger) grpc.UnaryServerInterceptor {
 	log = log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(c, time.Second, 10, 1000)
@@ -79,8 +79,8 @@ func logFailures(log *zap.Logger) grpc.UnaryServerInterceptor {
 	}
 }
 
-// recoverPanics turns a handler's panic into codes.Internal: one bad request must
-// not end the process for all others. The caller is not told what it was.
+// recoverPanics turns a handler's panic into codes.Internal: one bad request must not end the process for all
+// others. The caller is not told about the panic.
 func recoverPanics(log *zap.Logger) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 		defer func() {
@@ -108,7 +108,7 @@ func panicked(ctx context.Context, log *zap.Logger, method string, p any) error 
 	return status.Error(codes.Internal, "the server failed on this call")
 }
 
-// about says which call it was, by whom and on whose behalf, and in which trace.
+// about returns a call's method and caller, for whom the call is made, and its trace.
 func about(ctx context.Context, method string) []zap.Field {
 	fields := []zap.Field{zap.String("method", method)}
 	if caller := CallerOf(ctx); caller != "" {

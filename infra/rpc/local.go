@@ -15,12 +15,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Local is a gRPC server and the connection to it in one, within this process. A call runs on its
-// caller's goroutine, and nothing is encoded or cloned: what is inside of a message, its lists and its
-// parts, is shared by both sides. So whoever has sent a message or got one must not change what is
-// inside of it; a field of the message itself may be set. A handler that goes on after its context's
-// end keeps its caller waiting. Register services before the first call; then it is safe for concurrent
-// use. Its services have no streams.
+// Local is a gRPC server and the connection to it in one, within this process. A call runs on its caller's
+// goroutine, and nothing is encoded or cloned: sender and receiver of a message share its lists and nested
+// messages. So neither may change these; setting a field of the message itself is allowed. A handler that
+// goes on after its context's end keeps its caller waiting. Register services before the first call; then it
+// is safe for concurrent use. Its services have no streams.
 type Local struct {
 	methods  map[string]method
 	services map[string]bool
@@ -28,15 +27,14 @@ type Local struct {
 	chain    grpc.UnaryServerInterceptor
 }
 
-// method is one of a service's.
+// method is a method of a registered service.
 type method struct {
 	impl any
 	desc grpc.MethodDesc
 }
 
-// NewLocal returns an empty in-process channel. Its servers' errors and panics
-// reach the client as gRPC statuses, as over a wire, and so does the trace; a
-// deadline is the caller's to set (WithTimeout).
+// NewLocal returns an empty in-process channel. Its handlers' errors and panics reach the client as gRPC
+// statuses, and traces go through, as over a network. It sets no deadlines; WithTimeout does.
 func NewLocal(opts ...Option) *Local {
 	o := apply(opts)
 	l := &Local{
@@ -80,7 +78,7 @@ func (*Local) NewStream(_ context.Context, _ *grpc.StreamDesc, name string, _ ..
 	return nil, status.Errorf(codes.Unimplemented, "%s: there are no streams within a process", name)
 }
 
-// share makes one message the same as another one of its type; what is inside of them is shared.
+// share makes to a shallow copy of from, which has to be of the same type.
 func share(to, from any) error {
 	dst, src := reflect.ValueOf(to), reflect.ValueOf(from)
 	if dst.Type() != src.Type() || dst.Kind() != reflect.Pointer || src.IsNil() {

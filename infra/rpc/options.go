@@ -6,8 +6,7 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// Option is what a server, a connection or the in-process channel may be given
-// beside its configuration.
+// Option sets what a server, a connection or an in-process channel needs besides its Config.
 type Option func(*options)
 
 type options struct {
@@ -25,20 +24,19 @@ func apply(opts []Option) options {
 	return o
 }
 
-// WithLog says where to log: panics of handlers, certificates that changed.
-// NewServer is given its log anyway.
+// WithLog sets the log, for panics of handlers and changes of certificates. NewServer takes its log as an
+// argument instead.
 func WithLog(log *zap.Logger) Option { return func(o *options) { o.log = log } }
 
 // WithMetrics counts and times the calls. Several connections may share a
 // registerer.
 func WithMetrics(reg prometheus.Registerer) Option { return func(o *options) { o.metrics = reg } }
 
-// WithResolver finds the servers of a target whose scheme is the builder's. For
-// Dial only.
+// WithResolver sets the resolver of targets with the builder's scheme. For Dial only.
 func WithResolver(b resolver.Builder) Option { return func(o *options) { o.resolver = b } }
 
-// WithCaller tells servers who calls, as "role/instance". It is for logs and
-// metrics, not for permissions: those are the certificate's. For Dial and NewLocal.
+// WithCaller tells servers who calls, as "role/instance". It is for logs and metrics, not for permissions,
+// which only a certificate can give. For Dial and NewLocal.
 func WithCaller(roleAndInstance string) Option {
 	return func(o *options) { o.caller = roleAndInstance }
 }

@@ -22,7 +22,7 @@ const (
 	userKey    = "gochat-user"
 )
 
-// withCaller says who makes a call, and on whose behalf.
+// withCaller puts into a call's metadata who makes it, and for which request and user.
 func withCaller(ctx context.Context, caller string) context.Context {
 	of := obs.CallerOf(ctx)
 	said := make([]string, 0, 6)
@@ -41,14 +41,15 @@ func withCaller(ctx context.Context, caller string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, said...)
 }
 
-// onBehalf takes up what the client has said by withCaller, for the log and for further calls.
+// onBehalf takes what withCaller put into the metadata over into the context, for the log and for further
+// calls.
 func onBehalf(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	var of obs.Caller
 	if v := metadata.ValueFromIncomingContext(ctx, requestKey); len(v) > 0 {
 		of.Request = v[0]
 	}
 	if v := metadata.ValueFromIncomingContext(ctx, userKey); len(v) > 0 {
-		of.User, _ = strconv.ParseInt(v[0], 10, 64) // 0, which is nobody, where it is no number
+		of.User, _ = strconv.ParseInt(v[0], 10, 64) // 0, nobody, if it is not a number
 	}
 	if of != (obs.Caller{}) {
 		ctx = obs.WithCaller(ctx, of)
@@ -56,8 +57,8 @@ func onBehalf(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grp
 	return handler(ctx, req)
 }
 
-// CallerOf returns who says to make a call, as "role/instance", or "". Nothing
-// proves it: it is for logs and metrics.
+// CallerOf returns the caller's own statement of who it is, as "role/instance", or "". Nothing proves it, so
+// use it for logs and metrics only.
 func CallerOf(ctx context.Context) string {
 	if v := metadata.ValueFromIncomingContext(ctx, callerKey); len(v) > 0 {
 		return v[0]
@@ -68,8 +69,8 @@ func CallerOf(ctx context.Context) string {
 // maxRoles bounds the values of a metric's label that a peer may choose.
 const maxRoles = 32
 
-// roleLabels turns callers into the values of a metric's label: their roles, as
-// long as those are few and plain.
+// roleLabels maps callers to values of a metric's label: their roles, or "other" for a role that is too long,
+// not text, or beyond maxRoles.
 type roleLabels struct {
 	mu    sync.RWMutex
 	known map[string]bool

@@ -10,27 +10,27 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// readyName is the health service's name for "all that this process needs is
-// there". The empty name, by which callers choose servers, says only that it
-// answers: a server whose database is away tells so better than no server at all.
+// readyName is the health service's name for "everything that this process needs is there". The empty name,
+// by which callers choose servers, says only that the process answers: while the database is away, a server
+// that can say so is better than none.
 const readyName = "ready"
 
-// ableName says the same, and goes on saying it while the server is about to stop: callers ask it,
-// since what they need is there until the last call. Probes ask readyName.
+// ableName says the same, and goes on saying so while the server is about to stop, since what its services
+// need is there until the last call. Callers ask for ableName, probes for readyName.
 const ableName = "able"
 
-// wholeName is the health service's name for "nothing is missing", not even what this
-// process goes on without.
+// wholeName is the health service's name for "nothing is missing", not even a dependency without which this
+// process goes on.
 const wholeName = "whole"
 
-// errNotWhole is what Whole finds.
+// errNotWhole is the error of Whole when the server answers.
 var errNotWhole = errors.New("it answers that it goes on without something")
 
-// errNotReady is what Ready finds when the server answers.
+// errNotReady is the error of Ready when the server answers.
 var errNotReady = errors.New("it answers that something that it needs is not there")
 
-// SetReady tells those who ask whether everything is there that the services need.
-// Until it is called a server is not ready.
+// SetReady sets whether everything is there that the services need. Until the first call the server is not
+// ready.
 func (s *Server) SetReady(ready bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,9 +38,9 @@ func (s *Server) SetReady(ready bool) {
 	s.set(readyName, ready && !s.leaving)
 }
 
-// Leave says that the server is about to stop: probes hear from now on that it is not ready,
-// whatever SetReady says. It still takes calls; those who choose servers are told at the drain,
-// and Conn.Ready finds no fault with it until then.
+// Leave marks the server as about to stop: from now on probes hear that it is not ready, whatever SetReady
+// says. It still takes calls: callers hear of the stop only when the server drains, and until then Conn.Ready
+// goes by SetReady alone.
 func (s *Server) Leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,8 +48,7 @@ func (s *Server) Leave() {
 	s.set(readyName, false)
 }
 
-// SetWhole tells those who ask whether nothing is missing, not even what the services go
-// on without.
+// SetWhole sets whether nothing is missing, not even a dependency without which the services go on.
 func (s *Server) SetWhole(whole bool) { s.set(wholeName, whole) }
 
 func (s *Server) set(name string, so bool) {
@@ -60,11 +59,11 @@ func (s *Server) set(name string, so bool) {
 	s.health.SetServingStatus(name, state)
 }
 
-// Ready asks one server whether it has what it needs; its answer is in the error.
+// Ready asks one server whether it has what it needs; nil: it does.
 func (c *Conn) Ready(ctx context.Context) error {
 	health := healthpb.NewHealthClient(c)
 	resp, err := health.Check(ctx, &healthpb.HealthCheckRequest{Service: ableName})
-	if status.Code(err) == codes.NotFound { // of an older version, or before it has said anything
+	if status.Code(err) == codes.NotFound { // an older version, or SetReady was not called yet
 		resp, err = health.Check(ctx, &healthpb.HealthCheckRequest{Service: readyName})
 	}
 	if err != nil {
@@ -76,8 +75,8 @@ func (c *Conn) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Whole asks one server whether nothing is missing there. A server that has not said so
-// yet, as an older version never does, counts as whole.
+// Whole asks one server whether nothing is missing there; nil: nothing is. A server whose SetWhole was not
+// called, as in older versions, counts as whole.
 func (c *Conn) Whole(ctx context.Context) error {
 	resp, err := healthpb.NewHealthClient(c).Check(ctx, &healthpb.HealthCheckRequest{Service: wholeName})
 	if status.Code(err) == codes.NotFound {

@@ -9,10 +9,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Route returns a connection that makes each call where its service is: in this
-// process when it is registered with local, else over the connection in remotes,
-// by the service's full name ("gochat.v1.MessageRepo"). A service that is in
-// neither is codes.Unimplemented. Register everything before the first call.
+// Route returns a connection that makes each call in this process when the call's service is registered with
+// local, and else over the connection in remotes, whose keys are full names of services
+// ("gochat.v1.MessageRepo"). A call to a service in neither is codes.Unimplemented. Register everything
+// before the first call.
 func Route(local *Local, remotes map[string]grpc.ClientConnInterface) grpc.ClientConnInterface {
 	return &routed{local, remotes}
 }

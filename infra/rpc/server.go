@@ -17,14 +17,14 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// Pings on connections: a peer whose machine or process stands still is noticed
-// in the sum of the two, about 13 s. 10 s is the least that gRPC pings in.
+// Pings on connections: a peer whose machine or process stands still is noticed after the sum of the two,
+// about 13 s. 10 s is the shortest interval that gRPC allows.
 const (
 	pingEvery = 10 * time.Second
 	pingWait  = 3 * time.Second
 )
 
-// handshakeTimeout is how long a client may take to say that it speaks gRPC.
+// handshakeTimeout is how long a client may take to connect as a client of gRPC.
 const handshakeTimeout = 10 * time.Second
 
 // leaveDelay lets clients hear that a server drains, and choose another one for

@@ -94,8 +94,7 @@ func TestDrainHasAnEnd(t *testing.T) {
 	}
 }
 
-// TestDrainTellsWatchers: who watches a server's health hears of the drain while
-// the server still answers.
+// TestDrainTellsWatchers: watchers of a server's health hear of the drain while the server still answers.
 func TestDrainTellsWatchers(t *testing.T) {
 	h := newHeld()
 	s := startServer(t, DefaultConfig(), h.work)
@@ -168,8 +167,8 @@ func TestServeWhenAlreadyStopped(t *testing.T) {
 	}
 }
 
-// TestForeignCallsHaveAnEnd: a client of another make, which sets no deadline,
-// does not keep a handler working for ever.
+// TestForeignCallsHaveAnEnd: a handler does not work for ever for a client of another make that sets no
+// deadline.
 func TestForeignCallsHaveAnEnd(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.CallTimeout = 50 * time.Millisecond
@@ -191,7 +190,7 @@ func TestForeignCallsHaveAnEnd(t *testing.T) {
 	}
 }
 
-// TestFailuresAreLogged: what a caller is not told, the log is, with the caller.
+// TestFailuresAreLogged: the log has the cause that the caller is not told, and the caller.
 func TestFailuresAreLogged(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	work := func(_ context.Context, in string) (string, error) {
@@ -226,7 +225,7 @@ func TestFailuresAreLogged(t *testing.T) {
 			failures++
 		}
 	}
-	// The panic is a failed call, too; what is not there is nobody's failure.
+	// The panic is logged as a failed call, too; codes.NotFound is not a failure.
 	if panics != 1 || failures != 2 {
 		t.Errorf("logged %d panics and %d failures, want 1 and 2: %v", panics, failures, logs.All())
 	}

@@ -16,10 +16,10 @@ import (
 	"github.com/gochat/gochat/infra/certs"
 )
 
-// newCredentials makes mutual TLS from files that may change while it is used.
+// newCredentials makes mutual TLS from files that are read again when they change.
 func newCredentials(cfg TLSConfig, log *zap.Logger, reg prometheus.Registerer) (credentials.TransportCredentials, error) {
 	src, err := certs.Open(cfg.Files, func(err error) {
-		log.Warn("rpc.tls", zap.Error(err))
+		log.Warn("changed certificates are not used (rpc.tls)", zap.Error(err))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("rpc.tls.%w", err)
@@ -30,7 +30,7 @@ func newCredentials(cfg TLSConfig, log *zap.Logger, reg prometheus.Registerer) (
 	return &mutualTLS{src: src, serverName: cfg.ServerName, log: log, sometimes: &rate.Sometimes{Interval: time.Second}}, nil
 }
 
-// mutualTLS takes the certificates anew for every handshake.
+// mutualTLS takes the current certificates for every handshake.
 type mutualTLS struct {
 	src        *certs.Source
 	serverName string
@@ -41,7 +41,7 @@ type mutualTLS struct {
 // ClientHandshake implements credentials.TransportCredentials.
 func (m *mutualTLS) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	if m.serverName != "" {
-		authority = m.serverName // it is what gRPC checks; a ServerName in the settings is not
+		authority = m.serverName // gRPC checks this name, and not a tls.Config's ServerName
 	}
 	tlsConn, info, err := credentials.NewTLS(m.src.Client()).ClientHandshake(ctx, authority, conn)
 	if err != nil {
@@ -50,9 +50,9 @@ func (m *mutualTLS) ClientHandshake(ctx context.Context, authority string, conn 
 	return tlsConn, info, nil
 }
 
-// ServerHandshake implements credentials.TransportCredentials. With TLS 1.3 a
-// client learns late and little of why it is refused, so the reason is logged
-// here; once a second, for whoever knocks could fill the disk.
+// ServerHandshake implements credentials.TransportCredentials. With TLS 1.3 a client learns late and little
+// of why it is refused, so the reason is logged here; at most once a second, since refused clients could fill
+// the disk.
 func (m *mutualTLS) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -70,9 +70,8 @@ func (m *mutualTLS) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthIn
 	return tlsConn, info, err
 }
 
-// lingering lets a refused client read why. It has begun to send requests, as TLS
-// 1.3 allows; a connection that is closed with those unread is reset, and the
-// alert that says why is lost.
+// lingering lets a refused client read why. With TLS 1.3 the client may have sent requests already; a
+// connection that is closed with requests unread is reset, and the alert that says why is lost.
 type lingering struct {
 	*net.TCPConn
 	refused bool
@@ -81,7 +80,7 @@ type lingering struct {
 // Close implements net.Conn.
 func (l *lingering) Close() error {
 	if l.refused && l.CloseWrite() == nil && l.SetReadDeadline(time.Now().Add(time.Second)) == nil {
-		// Whether the client closes, sends too much or too slowly: it ends here.
+		// This ends when the client closes, after 64 KiB, or after a second.
 		_, _ = io.CopyN(io.Discard, l.TCPConn, 64<<10)
 	}
 	return l.TCPConn.Close()
@@ -98,8 +97,7 @@ func (m *mutualTLS) Clone() credentials.TransportCredentials {
 	return &c
 }
 
-// OverrideServerName implements credentials.TransportCredentials, which asks for
-// it still.
+// OverrideServerName implements credentials.TransportCredentials, which still has it.
 func (m *mutualTLS) OverrideServerName(name string) error {
 	m.serverName = name
 	return nil

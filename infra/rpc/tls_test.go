@@ -39,8 +39,8 @@ func makeTLS(t testing.TB, r certs.Request) TLSConfig {
 	return TLSConfig{Files: m.Files, ServerName: ServerName}
 }
 
-// whoCalls answers who the caller has proved to be: the name and the hosts of a certificate that the
-// CA has signed, or nobody.
+// whoCalls answers which identity the caller has proved: the name and the hosts of a certificate that the CA
+// has signed, or nobody.
 func whoCalls(ctx context.Context, _ string) (string, error) {
 	p, _ := peer.FromContext(ctx)
 	if p == nil {
@@ -72,8 +72,7 @@ func TestMutualTLS(t *testing.T) {
 	other.Name, other.Hosts = "message", []string{"message", ServerName}
 	wrongName := cfg.TLS
 	wrongName.ServerName = "elsewhere"
-	// A client whose own certificate is good for nothing at this server, though it
-	// trusts the server.
+	// A client that trusts the server, but whose own certificate the server does not accept.
 	stranger := newTLS(t)
 	mixed := filepath.Join(t.TempDir(), "both.pem")
 	write(t, mixed, read(t, cfg.TLS.CA)+read(t, stranger.CA))
@@ -177,8 +176,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestRefusedClientsMayReadWhy: their writes go through until they have read the
-// alert; a reset connection would tell them of a broken pipe instead.
+// TestRefusedClientsMayReadWhy: a refused client's writes succeed until it has read the alert; a reset
+// connection would give it a broken pipe instead.
 func TestRefusedClientsMayReadWhy(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -211,8 +210,7 @@ func TestRefusedClientsMayReadWhy(t *testing.T) {
 	}
 }
 
-// handshakeWithout speaks TLS as a client that has no certificate, until the
-// server has said what it thinks of that.
+// handshakeWithout connects as a client without a certificate, and waits for the server's answer to that.
 func handshakeWithout(addr, ca string) error {
 	pem, err := os.ReadFile(ca)
 	if err != nil {

@@ -70,8 +70,8 @@ func (u *until) Read(p []byte) (int, error) {
 	return u.r.Read(p)
 }
 
-// readArchive reads an archive to its end and holds every part to the manifest. Parts are written into
-// dir, which is empty, durably; without a dir they are read only.
+// readArchive reads an archive to its end and compares every part with the manifest. It writes the parts
+// durably into dir, which has to be empty; when dir is "" it only reads them.
 func readArchive(ctx context.Context, r io.Reader, lock Lock, dir string) (*Manifest, error) {
 	in, closed, err := lock.open(&until{ctx, r})
 	if err != nil {
@@ -110,15 +110,15 @@ func readArchive(ctx context.Context, r io.Reader, lock Lock, dir string) (*Mani
 		return nil, damaged(ctx, fmt.Errorf("its end cannot be read: %w", err))
 	}
 	if n > maxRest {
-		return nil, damaged(ctx, errors.New("it goes on behind its end"))
+		return nil, damaged(ctx, errors.New("it has data after its end"))
 	}
 	return m, nil
 }
 
-// maxRest is more than an archive has behind its last part.
+// maxRest is more bytes than an archive has behind its last part.
 const maxRest = 1 << 20
 
-// damaged tells a backup that is not whole from a reader that has to stop.
+// damaged makes err wrap ErrNotBackup, unless reading failed because ctx has ended.
 func damaged(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("read the backup: %w", ctx.Err())
@@ -154,7 +154,7 @@ func readPart(r io.Reader, p Part, dir string) (sum string, err error) {
 	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
 }
 
-// describe fills in what the manifest says of the file of a part.
+// describe returns the manifest's entry for the part of a kind, whose file is in dir.
 func describe(ctx context.Context, dir, kind string) (p Part, err error) {
 	p = Part{Kind: kind, Name: names[kind]}
 	f, err := os.Open(filepath.Join(dir, p.Name)) // #nosec G304 -- one of our names

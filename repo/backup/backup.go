@@ -1,7 +1,7 @@
 // Package backup makes and reads archives of everything that an embedded GoChat has: the database,
 // what is accepted and not stored yet, and the keys that it made. Parts are named by their kind, so
-// that an archive outlives the layout of the data directory; whoever reads one refuses what it
-// does not know.
+// that an archive outlives the layout of the data directory; a program refuses an archive with a
+// kind that it does not know.
 package backup
 
 import (
@@ -10,21 +10,21 @@ import (
 )
 
 var (
-	// ErrNotBackup is wrapped when a file is no whole backup that this program reads.
-	ErrNotBackup = errors.New("this is no whole backup")
-	// ErrLocked is wrapped when a backup is encrypted and the key that was given, or none, does not open it.
-	ErrLocked = errors.New("the backup is encrypted, and cannot be opened with what was given")
+	// ErrNotBackup is wrapped when a file is not a complete backup that this program can read.
+	ErrNotBackup = errors.New("this is not a complete backup")
+	// ErrLocked is wrapped when a backup is encrypted, and no key was given or the given one does not open it.
+	ErrLocked = errors.New("the backup is encrypted: no key was given, or the wrong one")
 	// ErrNotLocked is wrapped when a key was given and the backup is not encrypted.
 	ErrNotLocked = errors.New("the backup is not encrypted, though it should be")
 	// ErrNotEmpty is wrapped when the directory to restore into has data.
 	ErrNotEmpty = errors.New("the directory is not empty")
 )
 
-// Kinds of parts. The word behind the stroke is how the part is written.
+// Kinds of parts. After the slash is the format of the part.
 const (
-	// KindQueue is what the message queue holds that was not handled, by its own dump.
+	// KindQueue is the queue's own dump of the records that were not handled.
 	KindQueue = "queue/records"
-	// KindDatabase is a file of SQLite, as of a moment after the queue's.
+	// KindDatabase is a copy of the SQLite file, made after the queue's dump.
 	KindDatabase = "database/sqlite"
 	// KindSecrets is the keys that a process made for itself.
 	KindSecrets = "secrets/json"
@@ -41,12 +41,12 @@ const (
 type Manifest struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
-	// CreatedAt is when the backup began, in Unix milliseconds: what was stored before is in it.
+	// CreatedAt is when the backup began, in Unix milliseconds: everything stored before is in the backup.
 	CreatedAt int64  `json:"createdAt"`
 	Program   string `json:"program"`
 	// Schema is the newest migration of the database.
 	Schema string `json:"schema"`
-	// Epoch is the store's; a restore gives it another one.
+	// Epoch is the epoch of the store; a restored store gets another one.
 	Epoch string `json:"epoch"`
 	// WithoutSecrets: hashes of passwords and keys were left out.
 	WithoutSecrets bool   `json:"withoutSecrets"`
@@ -61,7 +61,7 @@ type Part struct {
 	SHA256 string `json:"sha256"`
 }
 
-// names are those that the parts have in an archive, and when they are laid out.
+// names are the file names of the parts, by kind, in an archive and when it is unpacked.
 var names = map[string]string{KindQueue: "queue.ndjson", KindDatabase: "database.sqlite", KindSecrets: "secrets.json"}
 
 func (m *Manifest) check() error {
@@ -69,12 +69,12 @@ func (m *Manifest) check() error {
 		return fmt.Errorf("%w: it is of something else", ErrNotBackup)
 	}
 	if m.Version != formatVersion {
-		return fmt.Errorf("%w that this gochat reads: it has format %d, and this gochat reads %d", ErrNotBackup, m.Version, formatVersion)
+		return fmt.Errorf("%w of a format that this gochat reads: its format is %d and not %d", ErrNotBackup, m.Version, formatVersion)
 	}
 	there := map[string]bool{}
 	for _, p := range m.Parts {
 		if names[p.Kind] == "" || names[p.Kind] != p.Name {
-			return fmt.Errorf("%w that this gochat reads: it has a part %q, which a newer one has made", ErrNotBackup, p.Kind)
+			return fmt.Errorf("%w: its part %q is unknown; a newer gochat has made it", ErrNotBackup, p.Kind)
 		}
 		if there[p.Kind] || p.Bytes < 0 {
 			return fmt.Errorf("%w: its list of parts makes no sense", ErrNotBackup)

@@ -289,8 +289,8 @@ func edited(t *testing.T, plain []byte, edit func(*Manifest)) []byte {
 	return out.Bytes()
 }
 
-// TestRestoreThatIsKilled: after any number of its moves it says that it was cut off, and is finished by
-// doing all of them again; what was there before is put away, all of it.
+// TestRestoreThatIsKilled: a restore that was killed after any number of its moves is reported as cut off,
+// and Finish ends it by repeating all moves; all of the old data is put away.
 func TestRestoreThatIsKilled(t *testing.T) {
 	t.Parallel()
 	old := map[string]string{"gochat.db": "old", "gochat.db-wal": "old", "queue": "old", "notes": "old"}
@@ -339,8 +339,8 @@ func TestRestoreThatIsKilled(t *testing.T) {
 	}
 }
 
-// TestRestoreThatIsKilledAndLookedAt: what was to be put away and has gone meanwhile keeps nothing from
-// being finished.
+// TestRestoreThatIsKilledAndLookedAt: an old file that is gone before it is put away does not keep the
+// restore from being finished.
 func TestRestoreThatIsKilledAndLookedAt(t *testing.T) {
 	t.Parallel()
 	to := target(t.TempDir())
@@ -359,8 +359,8 @@ func TestRestoreThatIsKilledAndLookedAt(t *testing.T) {
 	assert.Equal(t, to.Dir, content(t, to.Dir, p.Before, "gochat.db"))
 }
 
-// TestRestoreIntoADiskOfItsOwn: what the file system keeps for itself stays where it is, and half a file that
-// nobody finishes goes.
+// TestRestoreIntoADiskOfItsOwn: the file system's lost+found stays where it is, and an unfinished file is
+// removed.
 func TestRestoreIntoADiskOfItsOwn(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "backup")
@@ -419,7 +419,7 @@ func TestWhatCannotBePutAway(t *testing.T) {
 	}
 }
 
-// TestVacant: what a restore leaves alone does not count.
+// TestVacant: files that a restore leaves alone do not count.
 func TestVacant(t *testing.T) {
 	t.Parallel()
 	to := target(filepath.Join(t.TempDir(), "missing"))

@@ -24,26 +24,27 @@ import (
 // Source is what a backup is made of.
 type Source struct {
 	DB *db.DB
-	// Queue writes a dump of what the queue holds that was not handled; nil: the queue is elsewhere.
+	// Queue writes a dump of the queue's records that were not handled; nil: the queue is elsewhere.
 	Queue func(ctx context.Context, w io.Writer) error
-	// Secrets is the file of the keys that the process made; one that is not there is left out.
+	// Secrets is the file of the keys that the process made; a missing file is left out.
 	Secrets string
-	// Program names this one in the manifest.
+	// Program is the name of this program, for the manifest.
 	Program string
 }
 
 // Options of a backup.
 type Options struct {
-	// WithoutSecrets leaves the keys out, and puts hashes that no password has in place of those of passwords.
+	// WithoutSecrets leaves the keys out, and replaces the hashes of passwords by one that no password has.
 	WithoutSecrets bool
 	Lock           Lock
 }
 
-// Create makes a backup in the file out, which must not be there. Everything that was stored before the
-// call is in it, and what was accepted before and not stored is, too; of what comes in meanwhile, a part may
-// be. The file has mode 0600, is durable and was read again, or is not there: beside it is a
-// directory of parts meanwhile, as large as the database, which stays only when this is killed. The
-// archive that was encrypted for others' keys cannot be opened here; its bytes are read again all the same.
+// Create makes a backup in the file out, which must not exist. Everything that was stored or accepted
+// before the call is in the backup, and perhaps a part of what comes in meanwhile. On success the file has
+// mode 0600, is durable, and was read again and checked. After an error there is no file, unless only its name
+// could not be made durable. Meanwhile a directory of parts, as large as the database, is beside it; only a
+// killed process leaves it there. An archive that is encrypted for keys which this process does not have is
+// checked by its bytes alone.
 func Create(ctx context.Context, s Source, out string, o Options) (_ *Manifest, err error) {
 	if _, err := os.Lstat(out); err == nil {
 		return nil, fmt.Errorf("%s is there already: %w; name another file", out, fs.ErrExist)
@@ -84,8 +85,9 @@ func Create(ctx context.Context, s Source, out string, o Options) (_ *Manifest, 
 	return m, nil
 }
 
-// giveName gives a file a name, which another one may have got meanwhile: that stays. Where a file system
-// has no second names for a file, there is a moment in which it does not.
+// giveName moves a file to the name out, and does not overwrite a file that has got this name meanwhile.
+// Only on a file system without hard links may such a file be overwritten, when it comes between the
+// check and the rename.
 func giveName(made, out string) error {
 	err := os.Link(made, out)
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -97,8 +99,8 @@ func giveName(made, out string) error {
 	return os.Rename(made, out)
 }
 
-// collect writes the parts. The queue is first: what it holds and is stored in between comes twice, and the
-// store knows it; the other way round it would be in neither.
+// collect writes the parts. The queue is dumped first: a send that is stored between the two copies is in
+// both, and the store finds the duplicate. The other way round such a send would be in neither copy.
 func (s Source) collect(ctx context.Context, m *Manifest, dir string, o Options) (kinds []string, err error) {
 	if s.Queue != nil {
 		if err := writeNew(filepath.Join(dir, names[KindQueue]), func(w io.Writer) error { return s.Queue(ctx, w) }); err != nil {
@@ -130,7 +132,8 @@ func (s Source) collect(ctx context.Context, m *Manifest, dir string, o Options)
 	return append(kinds, KindSecrets), nil
 }
 
-// look reads of the copy what the manifest says, and takes secrets out of it.
+// look fills in the manifest from the copy of the database and, with without, replaces the hashes of
+// passwords in the copy.
 func look(ctx context.Context, m *Manifest, file string, without bool) (err error) {
 	d, err := db.Open(ctx, db.Config{Driver: db.SQLite, Path: file}, zap.NewNop())
 	if err != nil {
@@ -177,7 +180,7 @@ func writeNew(path string, write func(io.Writer) error) error {
 	return errors.Join(err, f.Close())
 }
 
-// check reads what was written: its bytes, and as a restore would where this process can open it.
+// check reads the archive again: first its bytes, then, when this process can open it, as a restore does.
 func check(ctx context.Context, made, sum string, lock Lock) (err error) {
 	f, err := os.Open(made) // #nosec G304 -- one of our names
 	if err != nil {

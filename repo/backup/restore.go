@@ -18,11 +18,11 @@ import (
 
 // Target is where a backup goes.
 type Target struct {
-	// Dir is a data directory that the caller has to itself.
+	// Dir is a data directory that nobody else uses.
 	Dir string
-	// Database, Queue and Secrets are what the parts are called in it.
+	// Database, Queue and Secrets are the names of the parts in Dir.
 	Database, Queue, Secrets string
-	// LoadQueue makes a queue in a directory out of a dump.
+	// LoadQueue makes a queue in a directory from a dump.
 	LoadQueue func(ctx context.Context, dir string, dump io.Reader) error
 	// Keep are names in Dir that stay: locks, certificates.
 	Keep []string
@@ -33,7 +33,7 @@ type Restored struct {
 	Manifest
 	// NewEpoch is the store's epoch now.
 	NewEpoch string
-	// Before is the directory in Dir with what was there before; empty: nothing was.
+	// Before is the directory in Dir that has what was in Dir before; empty: nothing was.
 	Before string
 }
 
@@ -46,11 +46,12 @@ func (t Target) Vacant() error {
 	return err
 }
 
-// Restore puts a backup into the directory. All of it is read and checked, laid out beside what is there,
-// brought to this program's schema and given another epoch before anything is touched; then what is there is put away
-// into a directory in Dir and the new takes its place. Killed before that, what is there is as it
-// was; killed within, Cut says so, no gochat starts on it, and Finish does the rest. Errors wrap ErrNotBackup,
-// ErrLocked, ErrNotLocked and store.ErrNewerSchema, and then nothing was changed.
+// Restore puts a backup into the directory, in two steps. First the whole backup is read, checked and laid out
+// in StageDir, brought to this program's schema and given another epoch; when the process is killed meanwhile,
+// the present data is as it was. Then the present data is moved into a directory in Dir, and the new
+// data into its place; when the process is killed meanwhile, Cut returns ErrCut, no gochat starts on the
+// directory, and Finish does the rest. Errors may wrap ErrNotBackup, ErrLocked, ErrNotLocked and
+// store.ErrNewerSchema; then nothing was changed.
 func (t Target) Restore(ctx context.Context, file string, lock Lock) (_ *Restored, err error) {
 	stage := filepath.Join(t.Dir, StageDir)
 	if err := t.clear(); err != nil {
@@ -86,7 +87,7 @@ func (t Target) Restore(ctx context.Context, file string, lock Lock) (_ *Restore
 	return r, t.settle(p)
 }
 
-// clear removes what a restore that was killed before its plan was written left.
+// clear removes the leftovers of a restore that was killed before it had written its plan.
 func (t Target) clear() error {
 	list, err := os.ReadDir(t.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -112,7 +113,7 @@ func unpack(ctx context.Context, file string, lock Lock, dir string) (_ *Manifes
 	return readArchive(ctx, f, lock, dir)
 }
 
-// layOut makes of the parts what the data directory is to have.
+// layOut makes the contents of the new data directory from the parts, and returns the store's new epoch.
 func (t Target) layOut(ctx context.Context, m *Manifest, parts, laid string) (epoch string, err error) {
 	for _, p := range m.Parts {
 		from := filepath.Join(parts, p.Name)
@@ -146,7 +147,8 @@ func (t Target) queue(ctx context.Context, from, dir string) (err error) {
 }
 
 // renew brings a restored database to this program's schema, gives it another epoch, and lets the search
-// index be made anew: what the queue told it of may have been handled after the copy.
+// index be rebuilt: stored events that came after the queue's dump and were indexed after the copy of the
+// database are in neither part.
 func renew(ctx context.Context, path string) (epoch string, err error) {
 	d, err := db.Open(ctx, db.Config{Driver: db.SQLite, Path: path}, zap.NewNop())
 	if err != nil {
@@ -163,7 +165,7 @@ func renew(ctx context.Context, path string) (epoch string, err error) {
 	if epoch, err = s.NewEpoch(ctx); err != nil {
 		return "", err
 	}
-	// All of it is in the file itself, which alone is moved.
+	// Only the database's main file is moved, so that everything has to be in it.
 	if _, err := d.Writer().DB.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		return "", fmt.Errorf("fold the database's log back: %w", err)
 	}

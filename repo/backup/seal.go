@@ -16,11 +16,11 @@ import (
 // Lock says for whom a backup is encrypted; the zero value: it is not.
 type Lock struct {
 	Recipients []age.Recipient
-	// Identities open it again; empty when this process only has public keys.
+	// Identities decrypt a backup; empty when this process has public keys only.
 	Identities []age.Identity
 }
 
-// Passphrase is a Lock that the first line of a file opens and closes.
+// Passphrase returns a Lock that encrypts and decrypts with the passphrase in the first line of a file.
 func Passphrase(file string) (Lock, error) {
 	raw, err := os.ReadFile(file) // #nosec G304 -- the operator's file
 	if err != nil {
@@ -39,7 +39,7 @@ func Passphrase(file string) (Lock, error) {
 	return Lock{Recipients: []age.Recipient{to}, Identities: []age.Identity{from}}, nil
 }
 
-// Recipients is a Lock of public keys of age (age1…).
+// Recipients returns a Lock that encrypts for public keys of age (age1…).
 func Recipients(keys []string) (l Lock, err error) {
 	for _, k := range keys {
 		r, err := age.ParseX25519Recipient(k)
@@ -51,7 +51,7 @@ func Recipients(keys []string) (l Lock, err error) {
 	return l, nil
 }
 
-// Identities is what opens backups for the private keys in a file of age-keygen.
+// Identities returns a Lock that decrypts with the private keys in a file of age-keygen.
 func Identities(file string) (_ Lock, err error) {
 	f, err := os.Open(file) // #nosec G304 -- the operator's file
 	if err != nil {
@@ -98,16 +98,17 @@ func (s *sealed) Close() error {
 	return err
 }
 
-// maxWindow is what decompression remembers at most, which is more than compression uses.
+// maxWindow bounds the memory of decompression, in bytes. It is more than compression uses.
 const maxWindow = 64 << 20
 
-// The first bytes of what a backup may be.
+// The first bytes of a backup: encrypted, and not encrypted.
 var (
 	ageMagic  = []byte("age-encryption.org/")
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
-// open decrypts and decompresses, and refuses what is not encrypted when there is a key; closed frees what it took, and leaves r open.
+// open decrypts and decompresses r. With Identities it refuses a backup that is not encrypted. closed frees
+// what open has allocated, and leaves r open.
 func (l Lock) open(r io.Reader) (_ io.Reader, closed func(), err error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	head, err := in.Peek(len(ageMagic))
@@ -126,7 +127,7 @@ func (l Lock) open(r io.Reader) (_ io.Reader, closed func(), err error) {
 	case !bytes.HasPrefix(head, zstdMagic):
 		return nil, nil, fmt.Errorf("%w: it begins with something else", ErrNotBackup)
 	case len(l.Identities) > 0:
-		// A passphrase says that the backup is of somebody who knows it.
+		// Whoever names a key expects a backup of somebody who has it; this one anybody may have made.
 		return nil, nil, fmt.Errorf("%w: anybody may have made it; to use it all the same, name no passphrase and no key", ErrNotLocked)
 	}
 	z, err := zstd.NewReader(inner, zstd.WithDecoderMaxWindow(maxWindow))

@@ -15,23 +15,23 @@ import (
 )
 
 const (
-	// StageDir is where a restore lays out what is to be, in the data directory: that may be a disk
-	// of its own, and files are moved at once only within one.
+	// StageDir is where a restore lays out the new data. It is in the data directory, since files can
+	// be moved atomically only within one file system.
 	StageDir = ".restore"
-	// BeforePrefix begins the names of directories with what was there before a restore.
+	// BeforePrefix begins the names of directories that have the data from before a restore.
 	BeforePrefix = "before-restore-"
 	newDir       = "new"
 	planFile     = "RESTORING"
 )
 
-// ErrCut is wrapped when a restore was killed while it moved files: what is there is neither old nor new.
+// ErrCut is wrapped when a restore was killed while it moved files: old and new data are mixed.
 var ErrCut = errors.New("a restore into this directory was cut off; run gochat restore again, which finishes it")
 
-// plan is the moves of a restore. While its file is there, they are not all done; they may be begun
-// again from the first at any time.
+// plan has the moves of a restore. While its file exists, not all of them are done; they can be repeated
+// from the first one at any time.
 type plan struct {
 	Restored Restored `json:"restored"`
-	// Before is the directory that Old go into, in the data directory.
+	// Before is the directory, in the data directory, into which Old are moved.
 	Before string   `json:"before,omitempty"`
 	Old    []string `json:"old"`
 	New    []string `json:"new"`
@@ -52,8 +52,8 @@ func Cut(dir string) error {
 // Cut is the function of this name.
 func (t Target) Cut() error { return Cut(t.Dir) }
 
-// present are the names in the directory that a restore puts away. What the file system keeps for itself it
-// could not move, and files that were never written to their end it removes.
+// present returns the names in the directory that a restore puts away. It leaves out the file system's own
+// lost+found, which cannot be moved, and unfinished files, which a restore removes.
 func (t Target) present() (names []string, err error) {
 	list, err := os.ReadDir(t.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +74,7 @@ func (t Target) present() (names []string, err error) {
 	return names, nil
 }
 
-// plan writes down what is to be moved. From then on a restore is finished and not given up.
+// plan writes the plan file. From then on a restore that is interrupted has to be finished.
 func (t Target) plan(r *Restored) (plan, error) {
 	old, err := t.present()
 	if err != nil {
@@ -102,7 +102,7 @@ func (t Target) plan(r *Restored) (plan, error) {
 	return p, nil
 }
 
-// Finish does the rest of a restore that was cut off; nil when there is none.
+// Finish does the rest of a restore that was cut off, and returns nil when there is none.
 func (t Target) Finish() (*Restored, error) {
 	raw, err := os.ReadFile(filepath.Join(t.Dir, planFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -118,8 +118,8 @@ func (t Target) Finish() (*Restored, error) {
 	return &p.Restored, t.settle(p)
 }
 
-// settle moves the old away, all of it, and then the new into its place. Each move that was done
-// before is seen by what it has left.
+// settle moves all old data away, and then the new data into its place. A move that was done before is
+// recognized and skipped.
 func (t Target) settle(p plan) error {
 	before, laid := filepath.Join(t.Dir, p.Before), filepath.Join(t.Dir, StageDir, newDir)
 	if p.Before != "" {
@@ -129,7 +129,7 @@ func (t Target) settle(p plan) error {
 	}
 	for _, name := range p.Old {
 		if _, err := os.Lstat(filepath.Join(before, name)); err == nil {
-			continue // what has its name in the directory is new
+			continue // it was moved before; a file of this name in the directory is new
 		}
 		err := os.Rename(filepath.Join(t.Dir, name), filepath.Join(before, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a database's log goes when somebody looks into the database
@@ -163,8 +163,8 @@ func (t Target) settle(p plan) error {
 	return nil
 }
 
-// giveUp ends a restore that cannot put away what has this name: what it has put away comes back, and the plan
-// goes. Where something new is in its place already, it is left to be finished.
+// giveUp ends a restore that cannot move the old file name away: it moves the other old files back and removes
+// the plan. When new data is in its place already, it changes nothing, and the restore has to be finished.
 func (t Target) giveUp(p plan, name string, cause error) error {
 	before, laid := filepath.Join(t.Dir, p.Before), filepath.Join(t.Dir, StageDir, newDir)
 	for _, one := range p.New {

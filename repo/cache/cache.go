@@ -1,14 +1,14 @@
-// Package cache is the contract of what stands in front of the database: two drivers keep it,
+// Package cache is the contract of what stands in front of the database. It has two drivers:
 // cache/rediscache in a Redis that many processes share, and cache/memory in this process. Package
-// cachetest holds both to it.
+// cachetest tests both.
 //
-// All that a [Cache] holds may vanish at any moment, a part of it or everything, and may not
-// be had for a while: the database has it too, or can do without. Errors and misses send the
-// caller there; nothing is lost, and nothing is stored twice. What a method's error says is
-// therefore for the log. [Sessions] are in no database, but gateways say them again.
+// Everything that a [Cache] holds may vanish at any moment, in part or as a whole, and the cache may
+// be away for a while. The database has the same data or can do without it: after an error or a
+// miss the caller asks the database, nothing is lost, and nothing is stored twice. So an
+// error of a method is only for the log. [Sessions] are in no database; gateways put them again.
 //
-// Every method may be called by many at the same time. None waits longer than half a second
-// for a server, and none for another of its callers.
+// All methods are safe for concurrent use. A method waits for a server at most half a second at a
+// time; some ask a server several times.
 package cache
 
 import (
@@ -19,31 +19,32 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// ErrAway says that the cache was not asked, because it did not answer a moment ago.
+// ErrAway says that the cache was not asked at all, because it did not answer a moment ago.
 var ErrAway = errors.New("the cache did not answer a moment ago")
 
 // HotMessages is how many of a conversation's newest messages a cache keeps.
 const HotMessages = 300
 
-// For how long things are remembered, unless there is no room for them.
+// For how long entries are kept, unless there is no room for them.
 const (
-	// GivenFor is of numbers that were given and not heard of since: an outage may last that
-	// long, and a second number would have to be corrected by the database.
+	// GivenFor is how long a proposed number is kept for a send that is not stored yet. An outage
+	// may last that long, and a second number for the same send would put the counter ahead of
+	// the database.
 	GivenFor = 24 * time.Hour
-	// StoredFor is of the ids of a stored message: whoever sends again after that is answered
-	// by the database.
+	// StoredFor is how long the ids of a stored message are kept. A send that is repeated later
+	// is answered by the database.
 	StoredFor = time.Minute
-	// HotFor is of a conversation's messages, from the newest on.
+	// HotFor is how long a conversation's hot messages are kept after its newest one.
 	HotFor = 7 * 24 * time.Hour
-	// UserFor is of a user's profile.
+	// UserFor is how long a user's profile is kept.
 	UserFor = 24 * time.Hour
-	// TokenFor is of what is known of a token. It bounds how long a revocation that the cache
-	// could not be told stays unknown to other processes.
+	// TokenFor is how long the state of a token is kept. It bounds how long other processes accept
+	// a token whose revocation the cache could not be told.
 	TokenFor = time.Minute
 )
 
-// Cache is everything that is kept of the database, and what is counted beside it.
-type Cache interface {
+// Cache is everything that is cached of the database, and the limits: token buckets and marks.
+type Cache interface { //nolint:interfacebloat // put together of small ones
 	Numbers
 	Hot
 	Follower
@@ -53,75 +54,74 @@ type Cache interface {
 	Marks
 }
 
-// Numbers gives messages their numbers. When it loses them, the next caller seeds the counters
-// from the database; a number that is given twice is corrected there, by its unique key.
+// Numbers proposes numbers for sends. After a loss the next caller seeds the counters from the
+// database. The storing transaction gives the real number, whatever was proposed.
 type Numbers interface {
-	// Stored asks which sends are known to be stored. The result has one message per key, with
-	// ids, number and time; an ID of 0 is a miss, which says nothing.
+	// Stored returns what is known of sends that are stored: one message per key, in order, with
+	// ids, number and time. An ID of 0 is a miss: the send may be stored or not.
 	Stored(ctx context.Context, keys []store.ClientKey) ([]store.Message, error)
-	// Allocate gives each key its number: the one that it was given before, the next one of
-	// its conversation, or 0 when the conversation's counter is missing. The same key has the
-	// same number for GivenFor. No number is given to two keys while the counter is kept.
+	// Allocate proposes a number for each key, in order: the number that the key was given before
+	// (for GivenFor), else the next one of its conversation, or 0 when the conversation's counter
+	// is missing. No two keys get the same number while the counter is kept.
 	Allocate(ctx context.Context, keys []store.ClientKey) ([]uint64, error)
-	// Seed sets counters that are missing to the newest number in the database. One that is
-	// there stays as it is.
+	// Seed sets missing counters to last, the newest numbers in the database. A counter that
+	// exists stays as it is.
 	Seed(ctx context.Context, last map[string]uint64) error
 }
 
-// Hot keeps the newest messages of conversations that are written in. Where the number of the
-// newest change that it knows differs from the database's, it has missed one and is not
-// believed.
+// Hot keeps the newest messages of conversations. For each conversation it has a mark, the number
+// of the newest change that it knows. Where the mark differs from the database's newest change,
+// the cache has missed a change and all its messages of the conversation count as missing.
 type Hot interface {
-	// Hot returns the messages of a span when all of them are there, as they are after the
-	// span's newest change. What it returns is the caller's; each message's Extra is shared.
+	// Hot returns the messages of a span, as they are after the change s.Changed, when all of them
+	// are there; else false. The caller may modify the slice, but not a message's Extra.
 	Hot(ctx context.Context, s store.Span) ([]store.Message, bool)
-	// HotMany is Hot for several spans: nil where not all of a span is there.
+	// HotMany is Hot for several spans, in order: nil for a span of which not all is there.
 	HotMany(ctx context.Context, spans []store.Span) [][]store.Message
-	// Warm takes a conversation's newest messages, which were read with its newest change
-	// known to be s.Changed, ascending, unless the cache knows a newer change. Of more than
-	// HotMessages the newest are kept.
+	// Warm keeps a conversation's newest messages, ascending, of which the last HotMessages. They
+	// are as of the change s.Changed: when the cache knows a newer change, it keeps none of them.
 	Warm(ctx context.Context, s store.Span, newest []store.Message) error
-	// Expire removes what is kept of messages that have expired. Of a conversation where
-	// nothing has expired just now it removes all: somebody may have been killed before
-	// he came to do it.
+	// Expire removes messages that have expired. Of a conversation where nothing has expired just
+	// now (Messages is 0) it removes all messages: a process may have been killed between expiring
+	// them in the database and this call.
 	Expire(ctx context.Context, done []store.Expired) error
 }
 
 // Follower is told of each transaction that stored messages.
 type Follower interface {
-	// Follow takes over what a transaction did: ids of what is stored, for StoredFor, hot
-	// messages, counters. A counter is never below the database afterwards; what was proposed
-	// and not used is given back when nothing was proposed since. A transaction that it
-	// misses leaves gaps, which are seen and read from the database.
+	// Follow takes over what a transaction did: the ids of stored messages, for StoredFor, hot
+	// messages, and counters. No counter is below the database's last number afterwards; a
+	// counter whose newest proposed number was not used goes back to the last number. Missing a
+	// transaction leaves gaps, which readers notice and fill from the database.
 	Follow(ctx context.Context, done []store.Committed) error
 }
 
 // Users keeps profiles.
 type Users interface {
-	// Users returns those of the users that are there.
+	// Users returns the cached ones of the users, by id.
 	Users(ctx context.Context, ids []int64) map[int64]store.User
-	// PutUsers remembers users for UserFor, each unless a newer version is there.
+	// PutUsers keeps users for UserFor. A user of whom a newer version is cached is skipped.
 	PutUsers(ctx context.Context, users ...store.User) error
 }
 
-// Tokens keeps what is known of tokens. When a revocation is lost here, the database is asked,
-// which has it.
+// Tokens keeps the state of tokens. A revocation that is lost here is still in the database, which
+// is asked after a miss.
 type Tokens interface {
-	// TokenChecked says what is known of a token, and of its device where one uses it; known
+	// TokenChecked returns the state of a token and, when t names a device, of that device; known
 	// is false when the database has to be asked.
 	TokenChecked(ctx context.Context, t store.UsedToken) (state store.TokenState, known bool)
-	// PutTokenChecked remembers for TokenFor what the database said of a token that it did not
-	// refuse, unless more is known by now: a reader who is late overrides nothing.
+	// PutTokenChecked keeps for TokenFor the state that the database has of a token that is not
+	// revoked. It never overrides an entry: the caller may have read before a revocation.
 	PutTokenChecked(ctx context.Context, t store.UsedToken, state store.TokenState) error
-	// PutTokensRevoked overrides everything, until the tokens run out and for TokenFor at
-	// least. It is tried even when the cache did not answer a moment ago, as the other
-	// revocations are: what it remembers otherwise is wrong.
+	// PutTokensRevoked marks tokens as revoked, whatever was kept of them, until they expire and
+	// for TokenFor at least. This call and the two below reach the cache even when it did not
+	// answer a moment ago: without them its entries are wrong.
 	PutTokensRevoked(ctx context.Context, tokens ...store.Token) error
-	// PutDeviceRevoked remembers for TokenFor when a device was revoked, in Unix milliseconds.
-	// An earlier time does not override a later one.
-	PutDeviceRevoked(ctx context.Context, device store.DeviceKey, at int64) error
-	// PutSignedOut remembers for TokenFor before when the tokens of a user are revoked, in Unix
+	// PutDeviceRevoked keeps for TokenFor the time at which a device was revoked, in Unix
 	// milliseconds. An earlier time does not override a later one.
+	PutDeviceRevoked(ctx context.Context, device store.DeviceKey, at int64) error
+	// PutSignedOut keeps for TokenFor the time, in Unix milliseconds, before which a user's tokens
+	// are revoked. An earlier time does not override a later one.
 	PutSignedOut(ctx context.Context, user, before int64) error
 }
 
@@ -133,30 +133,29 @@ type Rate struct {
 	Burst  int
 }
 
-// Ask is what is asked of one token bucket: to take or give back Tokens, of a take at
-// least Least of them. Both numbers are cut to what the bucket can hold.
+// Ask is a request to one token bucket: to take Tokens, or at least Least of them, or to give
+// Tokens back. Both numbers are cut to Rate.Burst.
 type Ask struct {
 	Key           string
 	Rate          Rate
 	Tokens, Least int
 }
 
-// Buckets are token buckets that all processes on one cache share, by the cache's own clock.
-// One that nobody has heard of, or that was lost, is full; one that is full again takes no
-// memory.
+// Buckets are token buckets that all processes on one cache share, filled by the cache's own clock.
+// An unknown or lost bucket is full; a full bucket takes no memory.
 type Buckets interface {
-	// TakeTokens takes tokens from each bucket, all that it has when these are fewer but at
-	// least Least; or from none of them: then wait is how long until the one that had too few
-	// has them.
+	// TakeTokens takes tokens from every bucket: Tokens, or what the bucket has when that is less
+	// but at least Least. When one bucket has fewer, none is taken from any; then taken is empty
+	// and wait is how long until that bucket has Least.
 	TakeTokens(ctx context.Context, asks []Ask) (taken []int, wait time.Duration, err error)
-	// ReturnTokens puts tokens back; what a bucket has no room for is lost.
+	// ReturnTokens gives tokens back to buckets, up to Burst in each.
 	ReturnTokens(ctx context.Context, asks []Ask) error
 }
 
-// Marks are words that are remembered for a while. One that is lost is not set.
+// Marks are keys that are set for some time. A lost mark counts as not set.
 type Marks interface {
-	// PutMarks sets marks for a time, from now on.
+	// PutMarks sets marks for ttl from now on, also those that are set already.
 	PutMarks(ctx context.Context, keys []string, ttl time.Duration) error
-	// HasMarks tells of each mark whether it is set.
+	// HasMarks reports for each key, in order, whether its mark is set.
 	HasMarks(ctx context.Context, keys []string) ([]bool, error)
 }

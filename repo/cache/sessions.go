@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// ErrNotSwept says that sessions are registered, and what dead gateways have left beside them
-// is still there. Later puts take it away.
-var ErrNotSwept = errors.New("sessions of dead gateways were not taken away")
+// ErrNotSwept says that the sessions are registered, but the sessions that dead gateways left with
+// the same users were not removed. A later Put removes them.
+var ErrNotSwept = errors.New("sessions of dead gateways were not removed")
 
-// ErrPartial says that not all sessions are registered: the registry has lost some, or a gateway
-// joins.
+// ErrPartial says that not all sessions are registered: the registry has lost some, or a gateway is
+// not ready yet.
 var ErrPartial = errors.New("not all gateways have registered their sessions")
 
 // Times of the registry.
@@ -19,16 +19,17 @@ const (
 	// SessionFor is how long a session is kept after it was put. Gateways put theirs every ten
 	// minutes.
 	SessionFor = 30 * time.Minute
-	// GatewayFor leaves room for two lost beats of 5 s, and for what watches presence to
-	// see a dead gateway's users go within 15 s: it asks every 2 s, of a list up to 1 s old.
+	// GatewayFor is how long a gateway counts as live after a beat. Beats come every 5 s, so that
+	// two may be lost. The users of a dead gateway are offline within 15 s: presence is asked
+	// for every 2 s, and reads a list of gateways that is up to 1 s old.
 	GatewayFor = 12 * time.Second
-	// SeenFor is how long a gateway that was live counts as possibly live when the registry
-	// does not know it: it may have lost it, or the gateway be late. One that is really gone
-	// has no topic, and what is sent there is dropped.
+	// SeenFor is how long a gateway that was live still counts as possibly live when the registry
+	// does not know it: the registry may have lost it, or its beat may be late. Records for a
+	// gateway that is really gone are dropped with its topic.
 	SeenFor = 2 * GatewayFor
-	// DeadAfter is how long a gateway must be unknown before its sessions are taken away.
+	// DeadAfter is how long a gateway must be unknown before its sessions are removed.
 	DeadAfter = 2 * GatewayFor
-	// CountFor is for how long a count of who is online is believed.
+	// CountFor is how long a count of the users online is reused.
 	CountFor = 10 * time.Second
 )
 
@@ -40,44 +41,45 @@ type Session struct {
 	LoginAt int64
 }
 
-// Beat is what a gateway says of itself.
+// Beat is what a gateway says of itself every 5 s.
 type Beat struct {
-	// Ready says that its sessions are in.
+	// Ready: the gateway has put all its sessions.
 	Ready bool
-	// PutAt is Heard.At of an answer after which the gateway has put all its sessions, "" when
-	// there is none; nil is of a gateway of a version that does not say.
+	// PutAt is the Heard.At of the newest answer after which the gateway has put all its sessions;
+	// "": there is none; nil: the gateway is of an older release, which does not send it.
 	PutAt *string
 }
 
 // Heard is the answer to a beat.
 type Heard struct {
-	// Fresh: the gateway has to put all its sessions, and is not ready before it says that it
-	// has: the registry did not know it, or may have lost them.
+	// Fresh: the registry did not know the gateway, or may have lost its sessions. The gateway has
+	// to put all its sessions, and is not ready before a beat has this answer's At as PutAt.
 	Fresh bool
-	// At names all that holds sessions now.
+	// At is an opaque word for the present state of everything that holds the gateway's sessions.
 	At string
 }
 
 // Located says through which gateways users are reached.
 type Located struct {
-	// Gateways → their users among those that were asked for.
+	// Gateways maps each gateway to those of the users asked for that are connected to it.
 	Gateways map[string][]int64
-	// Every lists gateways whose entries may be incomplete: they get everything.
+	// Every lists gateways of which any session may be missing in the registry. They have to get
+	// the messages for all of the users.
 	Every []string
-	// Doubts are gateways whose entries of some of the users may be incomplete: they get
-	// what is for those.
+	// Doubts are gateways of which the sessions of some of the users may be missing. They have to
+	// get the messages for these users.
 	Doubts []Doubt
 }
 
-// Doubt says that each of the users may be reached through each of the gateways.
+// Doubt says that each of Users may be connected to each of Gateways.
 type Doubt struct {
 	Users    []int64
 	Gateways []string
 }
 
-// Sessions is the registry of connections. It may lose what it holds: then it says so, to the
-// gateways, which put everything again, and to whoever asks where users are, who sends too much
-// rather than too little.
+// Sessions is the session registry. It may lose what it holds. It then asks the gateways to put their
+// sessions again (Heard.Fresh), and until they have, Locate names too many gateways rather than too
+// few. Safe for concurrent use.
 type Sessions interface {
 	Registry
 	Gateways
@@ -85,48 +87,47 @@ type Sessions interface {
 	Presence
 }
 
-// Registry holds connections.
+// Registry holds sessions.
 type Registry interface {
-	// Put registers connections for SessionFor, or refreshes them, and takes away what gateways
-	// that are dead for DeadAfter have left beside them. ErrNotSwept means that only that was
-	// not done.
+	// Put registers sessions for SessionFor, or refreshes them. It also removes sessions of the same
+	// users on gateways that are dead for DeadAfter. ErrNotSwept: the sessions are registered, and
+	// only the removal failed.
 	Put(ctx context.Context, sessions []Session) error
-	// Remove takes exactly these connections away: a late disconnect takes no newer session.
+	// Remove removes exactly these sessions: a late disconnect does not remove a newer session
+	// with the same connection id.
 	Remove(ctx context.Context, sessions ...Session) error
-	// Registered tells of each connection whether it is there.
+	// Registered reports for each session, in order, whether its connection is registered.
 	Registered(ctx context.Context, sessions []Session) ([]bool, error)
 }
 
 // Gateways knows which gateways live.
 type Gateways interface {
-	// Beat says that a gateway lives, for GatewayFor. Saying the same twice does what saying
-	// it once does, and has the same answer. When it fails, this process knows all the same
-	// that the gateway lives.
+	// Beat says that a gateway lives, for GatewayFor. It is idempotent: the same beat again has the
+	// same answer. When it fails, this process still remembers that the gateway lives.
 	Beat(ctx context.Context, gateway string, b Beat) (Heard, error)
 	// Leave says that a gateway is gone.
 	Leave(ctx context.Context, gateway string) error
-	// Live lists the gateways that beat within GatewayFor, and those that may live although
-	// the registry does not know them now, in order.
+	// Live lists, sorted, the gateways that beat within GatewayFor, and those that may live
+	// although the registry does not know them now.
 	Live(ctx context.Context) []string
 }
 
 // Locator finds users.
 type Locator interface {
-	// Locate finds the gateways of users. Each user comes once a gateway. When the registry
-	// does not answer, every gateway that may live gets everything, however long that lasts:
-	// nobody who is connected is missed.
+	// Locate finds the gateways that users are connected to. A user is at most once in the list of
+	// a gateway. While the registry does not answer, however long, Every has all gateways that may
+	// live: no connected user is missed.
 	Locate(ctx context.Context, users []int64) Located
 }
 
-// Presence tells who is online, and believes nothing but what the registry says: a gateway
-// that is silent for GatewayFor takes its users with it.
+// Presence tells who is online, by the registry alone: the users of a gateway that did not beat for
+// GatewayFor are offline, although Locate may still name that gateway.
 type Presence interface {
-	// Present tells through which devices users are connected; a socket that names none
-	// is the device "". Who has no live session is left out. partial: the registry has lost
-	// entries and is being told them again, or a gateway says that not all of its own are
-	// in, so that it is not known of who is left out.
+	// Present returns the devices through which users are connected; a socket without a device is
+	// the device "". A user without a live session is not in out. partial: the registry has lost
+	// sessions, or a gateway is not ready, so that a user who is not in out may be online.
 	Present(ctx context.Context, users []int64) (out map[int64][]string, partial bool, err error)
-	// CountOnline tells how many users have a session, as of the last CountFor. A driver may
-	// estimate it above some thousands. It is ErrAway or ErrPartial when that cannot be told.
+	// CountOnline returns how many users have a session; the count may be CountFor old, and above
+	// some thousands an estimate. ErrAway or ErrPartial when the number is not known.
 	CountOnline(ctx context.Context) (int64, error)
 }

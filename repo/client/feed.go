@@ -9,7 +9,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Feed keeps how far the receivers of webhooks are.
+// Feed keeps the cursors of webhooks.
 type Feed struct{ remote pb.FeedRepoClient }
 
 // NewFeed returns the calls of FeedRepo.
@@ -39,7 +39,7 @@ func (c Feed) HookStats(ctx context.Context, in *pb.HookStatsRequest) (*pb.HookS
 	return c.remote.HookStats(ctx, in)
 }
 
-// Search finds messages, and keeps the index of them.
+// Search finds messages, and maintains the search index.
 type Search struct{ remote pb.SearchRepoClient }
 
 // NewSearch returns the calls of SearchRepo.
@@ -61,7 +61,7 @@ func (c Search) BackfillIndex(ctx context.Context, in *pb.BackfillIndexRequest) 
 	return c.remote.BackfillIndex(ctx, in)
 }
 
-// Retention takes away what was kept long enough.
+// Retention removes what was kept long enough.
 type Retention struct{ remote pb.RetentionRepoClient }
 
 // NewRetention returns the calls of RetentionRepo.

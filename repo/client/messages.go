@@ -1,8 +1,7 @@
 // Package client makes calls of the repository services for those who know nothing of gRPC: each
 // method makes the call of its name without call options, so that business code declares the few
-// calls that it needs as an interface of its own, and is tested with plain fakes of it. It has the
-// calls that somebody makes; another one is added beside the first of its service. It costs a call
-// nothing: it passes on the context and the message as they are.
+// calls that it needs as an interface of its own, and is tested with plain fakes of it. Only calls
+// that are used are here. Context and message are passed on unchanged.
 //
 //nolint:revive // each method makes the call of its name, of which contracts/proto says what it does
 package client
@@ -61,6 +60,10 @@ func (c Conversations) Memberships(ctx context.Context, in *pb.MembershipsReques
 
 func (c Conversations) EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequest) (*pb.EnsureSingleResponse, error) {
 	return c.remote.EnsureSingle(ctx, in)
+}
+
+func (c Conversations) BeginSingles(ctx context.Context, in *pb.BeginSinglesRequest) (*pb.BeginSinglesResponse, error) {
+	return c.remote.BeginSingles(ctx, in)
 }
 
 func (c Conversations) GetConversation(ctx context.Context, in *pb.GetConversationRequest) (*pb.GetConversationResponse, error) {

@@ -109,7 +109,7 @@ func (c Presence) CountOnline(ctx context.Context, in *pb.CountOnlineRequest) (*
 	return c.remote.CountOnline(ctx, in)
 }
 
-// Limits counts for all processes together.
+// Limits has the token buckets and marks that all processes share.
 type Limits struct{ remote pb.LimitRepoClient }
 
 // NewLimits returns the calls of LimitRepo.

@@ -12,7 +12,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// change is what persist makes of a change.
+// change returns the message that the pipeline stores for a change.
 func change(conv string, sender int64, key string, ch *pb.Change) *pb.Message {
 	m := message(conv, sender, key)
 	m.Change, m.MessageType, m.Content = ch, contracts.TypeSystem, contracts.ChangeContent(ch)

@@ -65,7 +65,7 @@ func settle(taken *pb.NewsTaken, seq uint64, tries int32, retry time.Duration) *
 	return &pb.NewsSettled{ConversationId: taken.GetConversationId(), Claim: taken.GetClaim(), SeqId: seq, Tries: tries, RetryInMs: retry.Milliseconds()}
 }
 
-// filled is a single chat with n messages of that time.
+// filled returns a new single chat with n messages of the time at.
 func (c *clients) filled(t *testing.T, n int, at int64) string {
 	t.Helper()
 	conv, a, _ := c.single(t)
@@ -155,7 +155,7 @@ func hookBegins(t *testing.T, c *clients) {
 	assert.Equal(t, map[string]uint64{conv: 40, fresh: 0}, got, "a conversation that is new is told from its first message on")
 }
 
-// hookSharers: nobody gets what another one has, until the lease is over.
+// hookSharers: nobody can take a conversation that another process has taken, until its lease is over.
 func hookSharers(t *testing.T, c *clients) {
 	const conversations = 30
 	hook := c.hook(t, true)

@@ -51,8 +51,8 @@ func givenUp(t *testing.T, c *clients) {
 	assert.Zero(t, forgotten.GetForgotten(), "none is old")
 }
 
-// givenUpMeanwhile: somebody gives a send up while somebody else stores it. Either it is stored
-// and both know, or it is refused and both know.
+// givenUpMeanwhile: a send is refused while it is being stored. Either it is stored or it is refused,
+// and both calls say the same.
 func givenUpMeanwhile(t *testing.T, c *clients) {
 	conv, a, _ := c.single(t)
 	stored := 0

@@ -13,10 +13,10 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// kept is for how long the tests keep messages: those of other tests are newer.
+// kept is the retention in these tests. Messages of other tests are newer, so that they stay.
 const kept = 30 * time.Minute
 
-// old makes messages that were kept long enough.
+// old gives messages timestamps beyond the retention, so that they are due to expire.
 func old(list ...*pb.Message) []*pb.Message {
 	for i, m := range list {
 		m.Timestamp = time.Now().Add(-time.Hour).UnixMilli() + int64(i)
@@ -24,7 +24,7 @@ func old(list ...*pb.Message) []*pb.Message {
 	return list
 }
 
-// expire calls until there is no more, and returns how many messages have expired.
+// expire repeats ExpireMessages until nothing is due, and returns how many messages have expired.
 func (c *clients) expire(t *testing.T, limit int32) (messages int64) {
 	t.Helper()
 	for range 10_000 {
@@ -39,7 +39,7 @@ func (c *clients) expire(t *testing.T, limit int32) (messages int64) {
 	return 0
 }
 
-// outlives is what is left of messages, in the cache and without it.
+// outlives checks what is left of messages, with the cache and after it was emptied.
 func (c *clients) outlives(t *testing.T, conv string, want []string) {
 	t.Helper()
 	for range 3 {

@@ -138,7 +138,7 @@ func searchPages(t *testing.T, c *clients) {
 	assert.Len(t, c.find(t, me, "", "words 7 and 1", 5), 11)
 }
 
-// Change is what the suite does to the store that no service does.
+// Change gives the suite ways to change the store that no service has.
 type Change struct {
 	// Exec runs a statement.
 	Exec func(t *testing.T, query string, args ...any)

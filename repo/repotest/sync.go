@@ -58,8 +58,8 @@ func syncing(t *testing.T, c *clients) {
 	look("half")
 }
 
-// syncingAhead: who has numbers that the store has not, after an older backup was
-// restored, is told to take the conversation anew; with another epoch, all that he names.
+// syncingAhead: a client that has numbers which the store lacks, after an older backup was restored, is
+// told to take the conversation anew; with another epoch, all conversations that it names.
 func syncingAhead(t *testing.T, c *clients) {
 	const each = 5
 	conv, me, peer := c.single(t)

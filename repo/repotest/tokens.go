@@ -13,7 +13,7 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// token is a token that was issued at 100 and ends in an hour.
+// token returns a token that was issued at 100 and expires in an hour.
 func token(user int64, device string) *pb.UsedToken {
 	return &pb.UsedToken{
 		TokenId: fmt.Sprint("jti", nextID()), UserId: user, DeviceId: device, IssuedAt: 100, ExpiresAt: time.Now().Add(time.Hour).UnixMilli(),
@@ -30,7 +30,7 @@ func (c *clients) opens(t *testing.T, one *pb.UsedToken) bool {
 	return !got.GetTokenRevoked() && one.GetIssuedAt() >= got.GetRevokedAt()
 }
 
-// works reports whether a token is good for a call, and holds CheckTokens to the same.
+// works reports whether a token is accepted for a call, and checks that CheckTokens says the same.
 func (c *clients) works(t *testing.T, one *pb.UsedToken) bool {
 	t.Helper()
 	got, err := c.IsTokenRevoked(t.Context(), &pb.IsTokenRevokedRequest{TokenId: one.GetTokenId(), UserId: one.GetUserId(), IssuedAt: one.GetIssuedAt()})
@@ -108,7 +108,8 @@ func deviceTokens(t *testing.T, c *clients) {
 	assert.NotContains(t, list.GetRefused(), false)
 }
 
-// deviceTokenCap: of more tokens than a device may have, those end that expire first.
+// deviceTokenCap: when a device has more tokens than it may, those that expire first are revoked, but never the one
+// that is being used.
 func deviceTokenCap(t *testing.T, c *clients) {
 	user := c.user(t)
 	var all []*pb.UsedToken
@@ -126,6 +127,10 @@ func deviceTokenCap(t *testing.T, c *clients) {
 			assert.Equal(t, i >= 3, c.works(t, one), i)
 		}
 	}
+	short := token(user, "phone")
+	short.ExpiresAt = all[3].GetExpiresAt() - 1
+	assert.True(t, c.opens(t, short))
+	assert.True(t, c.works(t, short), "whoever has just logged in stays so, though all others expire later")
 	assert.True(t, c.works(t, token(user, "")))
 	assert.Len(t, c.forbid(t, user, "phone", 200).GetTokenIds(), 100)
 }

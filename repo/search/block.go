@@ -12,8 +12,8 @@ import (
 // happened, not what somebody wrote, and one that was taken back says nothing.
 func Found(m *store.Message) bool { return m.Type != contracts.TypeSystem && m.Content != "" }
 
-// Blocks returns what is to be indexed of messages, block by block in the order of
-// their keys.
+// Blocks returns what the index has to have of messages, block by block in the order of
+// CompareKeys.
 func Blocks(messages []store.Message) []store.Block {
 	by := map[store.BlockKey][]int{}
 	for i := range messages {
@@ -38,7 +38,7 @@ func Blocks(messages []store.Message) []store.Block {
 	return out
 }
 
-// CompareKeys orders blocks as all processes lock them.
+// CompareKeys is the order in which all processes lock blocks, so that they do not deadlock.
 func CompareKeys(a, b store.BlockKey) int {
 	if c := strings.Compare(a.ConversationID, b.ConversationID); c != 0 {
 		return c
@@ -46,7 +46,7 @@ func CompareKeys(a, b store.BlockKey) int {
 	return int(a.Number) - int(b.Number) //nolint:gosec // a conversation has less than 2^62 messages
 }
 
-// Merge returns a block with what is in either of two descriptions of it.
+// Merge returns the block with the times and grams of both a and b, which are of the same block.
 func Merge(a, b store.Block) store.Block {
 	a.NewestAt, a.OldestAt = max(a.NewestAt, b.NewestAt), min(a.OldestAt, b.OldestAt)
 	a.Grams = Union(a.Grams, b.Grams)

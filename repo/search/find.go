@@ -13,7 +13,7 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// Bounds of the reading for one page; beyond them the page ends where it is.
+// Bounds of the reading for one page. When one is reached, the page ends early, with a cursor.
 const (
 	maxBlocks   = 16_384
 	maxMessages = 16_384
@@ -21,7 +21,7 @@ const (
 )
 
 // Bounds of one round trip. Reading begins small, since the newest messages often
-// have what is looked for, and doubles.
+// match, and doubles.
 const (
 	maxStreams    = 50
 	maxCandidates = 32
@@ -43,13 +43,14 @@ type place struct{ at, id int64 }
 
 func (p place) before(q place) bool { return p.at > q.at || p.at == q.at && p.id > q.id }
 
-// Find reads a page and the cursor of the next, "" at the end. store.ErrBadCursor.
+// Find returns a page of results, newest first, and the cursor of the next page, "" after the last
+// one. A page may have fewer results than the limit and a cursor all the same. store.ErrBadCursor.
 //
-// It is a best-first search over three kinds of things, each with a bound on how new
-// what is in it can be: the rest of a conversation's blocks, a block that may have
-// what is looked for, and a message that has it. A message is a result once nothing
-// is left that could hold a newer one; so the order is exact even where the clocks of
-// gateways differ, and old conversations are not opened at all for the first page.
+// It is a best-first search over three kinds of items, each with a bound on how new a result in
+// it can be: the remaining blocks of a conversation, a block that may have a match, and a message
+// that matches. A message is a result once no item is left that could have a newer one. So the
+// order is exact even when the clocks of gateways differ, and old conversations are not read at
+// all for the first page.
 func Find(ctx context.Context, ix store.SearchReader, r Request) ([]store.Message, string, error) {
 	start, err := parseCursor(r.Cursor)
 	if err != nil {
@@ -96,7 +97,7 @@ type item struct {
 	message *store.Message
 }
 
-// stream is what was not read yet of a conversation's blocks.
+// stream is the blocks of a conversation that were not read yet.
 type stream struct {
 	conv *store.Conversation
 	// newest and number are of the last block that was read.
@@ -105,7 +106,7 @@ type stream struct {
 	run    int
 }
 
-// candidate is a block that may have what is looked for.
+// candidate is a block that may have a match.
 type candidate struct {
 	conv *store.Conversation
 	key  store.BlockKey
@@ -122,7 +123,7 @@ type finder struct {
 	blocks, messages    int
 }
 
-// bound is the newest place that something can have whose messages are not after at.
+// bound returns the newest place that a result can have among messages that are not newer than at.
 func (f *finder) bound(at int64) place {
 	if b := (place{at, math.MaxInt64}); f.start.before(b) {
 		return b
@@ -137,8 +138,8 @@ func (f *finder) spent() bool {
 	return f.blocks >= maxBlocks || f.messages >= maxMessages || !time.Now().Before(f.until)
 }
 
-// step opens what could hold the newest result, together with what comes right after
-// it and is of the same kind.
+// step opens the item that could have the newest result, together with the items right after
+// it that are of the same kind.
 func (f *finder) step(ctx context.Context) error {
 	if f.heap[0].stream != nil {
 		batch := f.take(f.streams, func(it *item) bool { return it.stream != nil })
@@ -157,7 +158,7 @@ func (f *finder) take(most int, of func(*item) bool) (out []item) {
 	return out
 }
 
-// read goes on with the blocks of conversations.
+// read reads the next blocks of streams.
 func (f *finder) read(ctx context.Context, batch []item) error {
 	ranges := make([]store.BlockRange, len(batch))
 	for i, it := range batch {
@@ -188,7 +189,7 @@ func (f *finder) read(ctx context.Context, batch []item) error {
 	return nil
 }
 
-// verify reads the messages of blocks: what they say decides.
+// verify reads the messages of candidates and keeps those that match.
 func (f *finder) verify(ctx context.Context, batch []item) error {
 	var spans []store.Span
 	for _, it := range batch {
@@ -215,7 +216,7 @@ func (f *finder) verify(ctx context.Context, batch []item) error {
 	return nil
 }
 
-// items is a heap, the newest place first. Of two at one place it does not matter.
+// items is a heap, the newest place first. The order of two items at the same place is of no matter.
 type items []item
 
 // Len implements heap.Interface, as the next methods do.
@@ -238,7 +239,7 @@ func formatCursor(p place) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(p.at, 10) + "." + strconv.FormatInt(p.id, 10)))
 }
 
-// parseCursor returns the place behind which a page begins.
+// parseCursor returns the place after which a page begins.
 func parseCursor(cursor string) (place, error) {
 	if cursor == "" {
 		return place{math.MaxInt64, math.MaxInt64}, nil

@@ -126,7 +126,7 @@ func TestFindIsExact(t *testing.T) {
 	}
 }
 
-// TestCommonWordsReadLittle: the first page of what is everywhere opens few messages
+// TestCommonWordsReadLittle: the first page of a search for a common word reads few messages
 // of few conversations.
 func TestCommonWordsReadLittle(t *testing.T) {
 	t.Parallel()
@@ -145,8 +145,8 @@ func TestCommonWordsReadLittle(t *testing.T) {
 	assert.Less(t, ix.read, 10*store.BlockSize)
 }
 
-// TestReadingHasABound: what the index proposes everywhere and the messages do not
-// say ends a page early, and the next goes on; also where all came at one time.
+// TestReadingHasABound: when the index proposes many blocks without a match, a page ends early
+// and the next one goes on, also when all messages have the same time.
 func TestReadingHasABound(t *testing.T) {
 	t.Parallel()
 	bounded(t, func(i int) int64 { return int64(i) }, 2*maxMessages)

@@ -5,23 +5,24 @@ import (
 	"math/bits"
 )
 
-// universe is how many different hashes there are. A block of 64 messages of English
-// text has about 3,500 n-grams: one that it does not have is there by accident in 3 of
-// 100 blocks, and a query has several.
+// universe is the number of different hashes. A block of 64 messages of English text has
+// about 3,500 n-grams: the hash of an n-gram that it does not have is there by accident in 3
+// of 100 blocks, and a query has several n-grams.
 const universe = 1 << 17
 
-// A set is a byte that says its kind, and the hashes, ascending, as varints of the
-// distance to the one before. The empty text is the empty set.
+// A set is encoded as a byte for its kind and the hashes, ascending, each as a varint of its
+// distance to the one before. No bytes at all are the empty set.
 const (
 	kindList = 1
-	// kindAll is a set that would be too large to tell anything: it has everything.
+	// kindAll is a set that counts as having every hash, since it would be too large to exclude much.
 	kindAll = 2
 )
 
-// maxHashes is up to which size a set is kept; a list has at most 3 bytes a hash.
+// maxHashes is the most hashes that a list may have; a larger set becomes kindAll. A hash takes at
+// most 3 bytes.
 const maxHashes = 20_000
 
-// hash2 and hash3 are of an n-gram. What they return is stored: they never change.
+// hash2 and hash3 return the hash of an n-gram. Hashes are stored: these functions must never change.
 func hash2(a, b rune) uint32 { return mix(uint64(a)<<21 | uint64(b) | 1<<63) }
 
 func hash3(a, b, c rune) uint32 { return mix(uint64(a)<<42 | uint64(b)<<21 | uint64(c)) }
@@ -41,9 +42,8 @@ type Builder struct {
 	n    int
 }
 
-// Add adds the n-grams of a folded text: all pairs and triples of characters that
-// follow each other. Pairs are what a query of two characters, or of a language
-// without letters, has.
+// Add adds the n-grams of a folded text: all pairs and triples of consecutive characters.
+// Pairs are for queries of two characters, as are common in languages without letters.
 func (b *Builder) Add(folded string) {
 	var before, last rune
 	n := 0
@@ -82,8 +82,8 @@ func (b *Builder) Take() []byte {
 	return w.set()
 }
 
-// Union returns the set of what is in either. A set that is not understood counts as
-// one that has everything: it loses nothing.
+// Union returns the set of the hashes in either a or b. A set that cannot be decoded counts as
+// having every hash, so that nothing is lost.
 func Union(a, b []byte) []byte {
 	switch {
 	case len(a) == 0:
@@ -134,7 +134,7 @@ func (w *writer) set() []byte {
 	return w.out
 }
 
-// reader decodes a set. all: it has everything, in whatever way that is said.
+// reader decodes a set. all: the set counts as having every hash.
 type reader struct {
 	rest      []byte
 	hash      uint32

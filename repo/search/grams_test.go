@@ -38,8 +38,8 @@ func TestLoose(t *testing.T) {
 	}
 }
 
-// TestLooseQueriesAreFoundInTheIndex: the index has n-grams of texts as they were written, of
-// older programs too, and a query may not ask it for what it has in another form.
+// TestLooseQueriesAreFoundInTheIndex: the index has n-grams of texts that are folded and not loose, so
+// that a query must not look up an n-gram that the index has in another form.
 func TestLooseQueriesAreFoundInTheIndex(t *testing.T) {
 	t.Parallel()
 	texts := []string{
@@ -61,8 +61,8 @@ func TestLooseQueriesAreFoundInTheIndex(t *testing.T) {
 	}
 }
 
-// TestQueriesFindTheirText: whatever part of a text is asked for, its block may hold it;
-// and of what is not in it hardly anything may be.
+// TestQueriesFindTheirText: for every part of a text MayBeIn is true of its block, and for texts
+// that are not in the block it is nearly always false.
 func TestQueriesFindTheirText(t *testing.T) {
 	t.Parallel()
 	texts := []string{"The quick brown fox", "日本語のテキスト", "a", "🙂🙃", "e\u0301toile", `"quoted" AND (x OR y) NOT z*`}

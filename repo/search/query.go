@@ -7,33 +7,33 @@ import (
 	"unicode/utf8"
 )
 
-// mostGrams is of how many n-grams a query asks the index; what it does not ask for costs
-// reading, no results.
+// mostGrams bounds the n-grams of a query that are looked up in the index. Leaving the others out
+// costs reading, but no results.
 const mostGrams = 128
 
-// Query is what is looked for.
+// Query is the text to look for.
 type Query struct {
-	// loose is what a text has, in its loose form.
+	// loose is the text in its loose form.
 	loose string
 	// grams are ascending by their hashes.
 	grams []gram
 	n     int
 }
 
-// gram is one of the spellings that an n-gram of the query may have in the index, of which
-// a block has at least one. last is the greatest of them.
+// gram is one spelling in the index of the query's n-gram number of. A matching block has at least
+// one of the n-gram's spellings. last: it is the spelling with the greatest hash.
 type gram struct {
 	hash uint32
 	of   int
 	last bool
 }
 
-// NewQuery returns a query for texts that contain text, without the blanks around it. A text
-// whose n-grams the index cannot tell, of one character for one, is looked for in every block.
+// NewQuery returns a query for messages that contain text, without the blanks around it. A text
+// without any n-gram that can be looked up, such as a single character, may be in every block.
 func NewQuery(text string) Query {
 	q := Query{loose: Loose(strings.TrimSpace(text))}
-	// Blanks and apostrophes are in the index as they were written: nothing is known of
-	// n-grams that they are in.
+	// The index has blanks and apostrophes as they were written, not in their loose form:
+	// n-grams that contain them cannot be looked up.
 	for _, run := range strings.FieldsFunc(q.loose, func(r rune) bool { return r == ' ' || r == apostrophe }) {
 		runes := []rune(run)
 		if len(runes) == 2 {
@@ -59,9 +59,9 @@ func (q *Query) ask(hashes []uint32) {
 	q.n++
 }
 
-// spellings are the hashes of a pair or triple as texts may have it that are folded and not
-// loose: with i or ı, and the dot of a Turkish i behind it, with which the n-gram is full
-// earlier.
+// spellings returns the hashes that a pair or triple may have in the index, whose texts are folded
+// but not loose: an i may be i or ı there, and a combining dot may follow it, which takes the
+// place of a character of the n-gram.
 func spellings(runes []rune) (out []uint32) {
 	var spell func(so []rune, rest []rune)
 	spell = func(so, rest []rune) {
@@ -94,8 +94,7 @@ func hashOf(runes []rune) uint32 {
 // Empty reports whether nothing is looked for.
 func (q Query) Empty() bool { return q.loose == "" || !utf8.ValidString(q.loose) }
 
-// MayBeIn reports whether a block with this set may hold what is looked for; no is
-// certain.
+// MayBeIn reports whether a block with this set may have a match. False is certain, true is not.
 func (q Query) MayBeIn(set []byte) bool {
 	var has [mostGrams]bool
 	r := open(set)

@@ -3,9 +3,9 @@
 // The index has one row for each block of consecutive messages of a conversation: the
 // set of the n-grams of their text, as hashes. A query asks for the blocks of the
 // user's conversations whose set has all of its n-grams, newest first, and reads the
-// messages of those; what they say decides. So the index may hold too much (the hash
-// of another n-gram, the text before an edit) and nobody sees it, a query never walks
-// what others wrote, and adding a message is adding to one row, whatever its length.
+// messages of these, which decide what is found. So the index may have too much (the hash
+// of another n-gram, the text before an edit) without a wrong result, a query never reads
+// what others wrote, and adding a message changes one row, whatever its length.
 package search
 
 import (
@@ -72,7 +72,7 @@ func Loose(s string) string {
 	return out.String()
 }
 
-// loosened are the characters of a folded text that may be others in its loose form.
+// loosened reports whether Loose may change the character of a folded text.
 func loosened(r rune) bool {
 	return unicode.IsSpace(r) || isApostrophe(r) || r == dotlessI || r == dotAbove
 }

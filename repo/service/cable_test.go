@@ -11,7 +11,7 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// cable is what a cache hangs on that several processes share: while it is out, nothing is heard.
+// cable connects processes with a cache that they share; while it is out, every call fails.
 type cable struct{ out atomic.Bool }
 
 var errOut = errors.New("the cable is out")

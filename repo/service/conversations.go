@@ -16,8 +16,9 @@ type conversations struct {
 	*Repo
 }
 
-// Memberships implements pb.ConversationRepoServer. What never changes is kept in
-// this process; the rest is read each time, in two queries for all keys.
+// Memberships implements pb.ConversationRepoServer. The facts of single chats and who is in
+// world never change: this process remembers them. Everything else is read from the database
+// on each call, in two queries for all keys.
 func (r conversations) Memberships(ctx context.Context, in *pb.MembershipsRequest) (*pb.MembershipsResponse, error) {
 	facts, err := r.facts(ctx, in.GetKeys())
 	if err != nil {
@@ -121,6 +122,32 @@ func (r conversations) EnsureSingle(ctx context.Context, in *pb.EnsureSingleRequ
 	return &pb.EnsureSingleResponse{ConversationId: id, Created: created}, nil
 }
 
+// beginMost bounds one call of BeginSingles.
+const beginMost = contracts.SinglesBatch
+
+// BeginSingles implements pb.ConversationRepoServer.
+func (r conversations) BeginSingles(ctx context.Context, in *pb.BeginSinglesRequest) (*pb.BeginSinglesResponse, error) {
+	if n := len(in.GetMessages()); n > beginMost {
+		return nil, contracts.Invalid("messages", fmt.Sprintf("at most %d", beginMost))
+	}
+	sends := make([]store.FirstSend, len(in.GetMessages()))
+	for i, m := range in.GetMessages() {
+		sends[i] = store.FirstSend{SenderID: m.GetSenderId(), ReceiverID: m.GetReceiverId(), ClientID: m.GetTempMessageId()}
+	}
+	done, err := r.store.BeginSingles(ctx, sends)
+	if err != nil {
+		return nil, answer(err)
+	}
+	out := &pb.BeginSinglesResponse{Results: make([]*pb.SingleBegun, len(done))}
+	for i, d := range done {
+		out.Results[i] = &pb.SingleBegun{There: d.There}
+		if d.Stored != nil {
+			out.Results[i].Stored = wire.Proto(d.Stored)
+		}
+	}
+	return out, nil
+}
+
 // GetConversation implements pb.ConversationRepoServer.
 func (r conversations) GetConversation(ctx context.Context, in *pb.GetConversationRequest) (*pb.GetConversationResponse, error) {
 	c, err := r.store.Conversation(ctx, in.GetConversationId(), in.GetUserId())
@@ -150,7 +177,8 @@ func (r conversations) ListConversations(ctx context.Context, in *pb.ListConvers
 	return &pb.ListConversationsResponse{Conversations: list, NextCursor: next}, nil
 }
 
-// dress adds last messages, peers and groups, in one query each.
+// dress turns conversations into the contract's form and adds to each its last message, peer
+// and group. Each of the three is read once for the whole list.
 func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]*pb.Conversation, error) {
 	spans := make([]store.Span, 0, len(list))
 	var peers, groupIDs []int64
@@ -216,6 +244,6 @@ func (r conversations) MarkRead(ctx context.Context, in *pb.MarkReadRequest) (*p
 	}, nil
 }
 
-// ListMax bounds one page of conversations: with a last message each, a larger one
-// would not fit into one answer between processes.
+// ListMax bounds one page of conversations, and of readers. Each conversation carries its last
+// message: a larger page would not fit into one answer between processes.
 const ListMax = 500

@@ -28,15 +28,15 @@ func (r devices) NoteDevices(ctx context.Context, in *pb.NoteDevicesRequest) (*p
 	return &pb.NoteDevicesResponse{}, nil
 }
 
-// KnownDevices implements pb.DeviceRepoServer. Without an answer of the registry no
-// device is known to be online: the list is there to revoke from, all the same.
+// KnownDevices implements pb.DeviceRepoServer. When the session registry does not answer, all
+// devices are listed as offline: the user can still choose one to revoke.
 func (r devices) KnownDevices(ctx context.Context, in *pb.KnownDevicesRequest) (*pb.KnownDevicesResponse, error) {
 	list, err := r.store.Devices(ctx, in.GetUserId())
 	if err != nil {
 		return nil, answer(err)
 	}
 	connected, _, err := r.sessions.Present(ctx, []int64{in.GetUserId()})
-	r.missed("ask which devices are online", err)
+	r.logCacheError("ask which devices are online", err)
 	online := map[string]bool{}
 	for _, id := range connected[in.GetUserId()] {
 		online[id] = true
@@ -48,8 +48,8 @@ func (r devices) KnownDevices(ctx context.Context, in *pb.KnownDevicesRequest) (
 	return out, nil
 }
 
-// ForbidDevice implements pb.DeviceRepoServer. What the cache could not be told is
-// remembered in this process.
+// ForbidDevice implements pb.DeviceRepoServer. This process remembers the revocation itself, so
+// that the revocation holds here also while the cache cannot be told of it.
 func (r devices) ForbidDevice(ctx context.Context, in *pb.ForbidDeviceRequest) (*pb.ForbidDeviceResponse, error) {
 	key := store.DeviceKey{UserID: in.GetUserId(), ID: in.GetDeviceId()}
 	done, err := r.store.Forbid(ctx, key, in.GetAt())
@@ -82,7 +82,7 @@ func (r devices) CheckDevice(ctx context.Context, in *pb.CheckDeviceRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	if t.ExpiresAt == 0 { // who asks knows no more of it
+	if t.ExpiresAt == 0 { // the caller is of an older release, which sends no more of the token
 		return &pb.CheckDeviceResponse{TokenRevoked: state.Revoked, RevokedAt: state.DeviceRevokedAt}, nil
 	}
 	at, err := r.use(ctx, t, state)

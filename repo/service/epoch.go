@@ -8,18 +8,18 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// epochFor is how long the store's epoch is believed: every socket that opens and every
-// sync wants it, and it changes when somebody restores a backup.
+// epochFor is how long the store's epoch is remembered. Every socket that opens and every sync
+// asks for the epoch, which changes only when an older state of the data is put back.
 const epochFor = time.Second
 
-// epochMemo is the epoch as it was read last.
+// epochMemo remembers the store's epoch and when it was read. Safe for concurrent use.
 type epochMemo struct {
 	mu    sync.Mutex
 	epoch string
 	read  time.Time
 }
 
-// epoch returns the store's epoch, as it was a second ago at most.
+// epoch returns the store's epoch, at most epochFor old.
 func (r *Repo) epoch(ctx context.Context) (string, error) {
 	if epoch := r.memo.get(); epoch != "" {
 		return epoch, nil

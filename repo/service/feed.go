@@ -18,7 +18,7 @@ type feed struct {
 const (
 	takeMax = 1000
 	scanMax = 5000
-	// noteMax is what a note may be long, in bytes.
+	// noteMax bounds the receiver's last error, in bytes.
 	noteMax = 255
 )
 

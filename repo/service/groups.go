@@ -108,7 +108,7 @@ func (r groups) ChangeGroup(ctx context.Context, in *pb.ChangeGroupRequest) (*pb
 		return nil, answer(err)
 	}
 	if done.Committed != nil {
-		r.missed("follow a change of a group", r.cache.Follow(ctx, []store.Committed{*done.Committed}))
+		r.logCacheError("follow a change of a group", r.cache.Follow(ctx, []store.Committed{*done.Committed}))
 	}
 	out := &pb.ChangeGroupResponse{
 		Group: groupProto(done.Group), Added: done.Added, Already: done.Already, Announcement: announcementProto(done.Announcement),

@@ -21,7 +21,8 @@ const (
 	limitKeys  = 16
 	limitKey   = 200 // bytes
 	mostTokens = 1 << 30
-	// longestTime is of a mark or a period. Redis takes more, but no limit needs it.
+	// longestTime bounds the lifetime of a mark and the period of a token bucket. Redis would
+	// take more, but no limit needs more.
 	longestTime = 366 * 24 * time.Hour
 )
 
@@ -70,7 +71,7 @@ func bucketAsks(in []*pb.Bucket) ([]cache.Ask, error) {
 		}
 		period := time.Duration(b.GetPeriodMs()) * time.Millisecond
 		if b.GetPeriodMs() < 1 || b.GetPeriodMs() > longestTime.Milliseconds() || period/time.Duration(b.GetRate()) < 1 {
-			return nil, contracts.Invalid("buckets", "a period of 1 ms to a year, and of a nanosecond a token")
+			return nil, contracts.Invalid("buckets", "the period must be 1 ms to a year, and at least 1 ns a token")
 		}
 		out[i] = cache.Ask{
 			Key: b.GetKey(), Tokens: int(b.GetTokens()), Least: int(b.GetTokens()),
@@ -130,5 +131,5 @@ func checkMarks(keys []string) error {
 
 func limitsAway(ctx context.Context, err error) error {
 	rpc.Final(ctx)
-	return contracts.NewError(contracts.CodeUnavailable, "The cache does not count right now.").WithCause(err)
+	return contracts.NewError(contracts.CodeUnavailable, "Limits cannot be checked right now; try again.").WithCause(err)
 }

@@ -33,7 +33,7 @@ func (r messages) LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*
 	keys := clientKeys(in.GetKeys())
 	out := &pb.LookupDedupResponse{Stored: make([]*pb.Message, len(keys))}
 	found, err := r.cache.Stored(ctx, keys)
-	r.missed("look for sends that are stored already", err)
+	r.logCacheError("look for sends that are stored already", err)
 	hits, miss := 0, &pb.Message{}
 	for i := range keys {
 		out.Stored[i] = miss
@@ -46,9 +46,9 @@ func (r messages) LookupDedup(ctx context.Context, in *pb.LookupDedupRequest) (*
 	return out, nil
 }
 
-// AllocateSeq implements pb.MessageRepoServer. A conversation that does not exist
-// gets 0, and the store's refusal later. When the cache does not answer, all get 0: the
-// store gives the numbers, which costs nothing more, while an error would be tried again.
+// AllocateSeq implements pb.MessageRepoServer: it proposes numbers. A send to a conversation
+// that does not exist gets 0; the store rejects that send later. When the cache does not answer,
+// every send gets 0 and the store alone gives the numbers: an error would only be retried.
 func (r messages) AllocateSeq(ctx context.Context, in *pb.AllocateSeqRequest) (*pb.AllocateSeqResponse, error) {
 	keys := clientKeys(in.GetKeys())
 	ids, err := r.cache.Allocate(ctx, keys)
@@ -69,13 +69,14 @@ func (r messages) AllocateSeq(ctx context.Context, in *pb.AllocateSeqRequest) (*
 	return &pb.AllocateSeqResponse{SeqIds: ids}, nil
 }
 
-// unnumbered leaves the numbers to the store.
+// unnumbered answers with 0 for each key, so that the store alone gives the numbers.
 func (r messages) unnumbered(keys []store.ClientKey, err error) *pb.AllocateSeqResponse {
-	r.missed("give messages their numbers", err)
+	r.logCacheError("give messages their numbers", err)
 	return &pb.AllocateSeqResponse{SeqIds: make([]uint64, len(keys))}
 }
 
-// seed loads counters from the database, once for all who miss the same.
+// seed puts the last numbers of conversations from the database into the cache, and reports
+// whether that was done. Concurrent calls for the same conversations share one read.
 func (r messages) seed(ctx context.Context, missing map[string]bool) bool {
 	convs := make([]string, 0, len(missing))
 	for c := range missing {
@@ -93,7 +94,7 @@ func (r messages) seed(ctx context.Context, missing map[string]bool) bool {
 		}
 		return nil, r.cache.Seed(ctx, last)
 	})
-	r.missed("seed counters", err)
+	r.logCacheError("seed counters", err)
 	return err == nil
 }
 
@@ -135,9 +136,8 @@ func (r messages) SaveMessages(ctx context.Context, in *pb.SaveMessagesRequest) 
 	return out, nil
 }
 
-// History implements pb.MessageRepoServer. Numbers have no holes, so a page is a
-// span whose ends are known before it is read; that is also how it is seen
-// whether the cache has all of it.
+// History implements pb.MessageRepoServer. Numbers have no holes. So both ends of a page are
+// known before it is read, and a count shows whether the cache has all of the page.
 func (r messages) History(ctx context.Context, in *pb.HistoryRequest) (*pb.HistoryResponse, error) {
 	conv := in.GetConversationId()
 	tips, err := r.store.Tips(ctx, []string{conv})
@@ -200,13 +200,13 @@ func (r *Repo) span(ctx context.Context, s store.Span, last uint64) ([]store.Mes
 	}
 	list := asKept(lists[0], s)
 	if s.To == last {
-		r.missed("warm a conversation", r.cache.Warm(ctx, s, list))
+		r.logCacheError("warm a conversation", r.cache.Warm(ctx, s, list))
 	}
 	return list, nil
 }
 
-// asKept returns messages of a span without what has expired: a cache or a replica may not have
-// followed yet.
+// asKept removes, in place, the content of those messages of a span that have expired, and returns
+// list: the cache or a replica may still have content that is gone from the primary.
 func asKept(list []store.Message, s store.Span) []store.Message {
 	if s.Expired > 0 {
 		for i := range list {

@@ -6,8 +6,8 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// The caches that are counted. Tokens are asked for by requests, and by gateways for the devices
-// that use them.
+// Values of the label "cache". tokens counts checks of a token alone, devices those that gateways
+// make of a token together with the device that uses it.
 const (
 	cacheUsers   = "users"
 	cacheDedup   = "dedup"
@@ -29,7 +29,7 @@ type Metrics struct {
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "gochat_repo_messages_total", Help: "Messages that were to be stored, by what became of them.",
+			Name: "gochat_repo_messages_total", Help: "Messages given to the store, by outcome.",
 		}, []string{"outcome"}),
 		transacted: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "gochat_repo_transaction_messages", Help: "Messages that shared a transaction.",
@@ -43,7 +43,7 @@ func NewMetrics() *Metrics {
 			Name: "gochat_repo_cache_total", Help: "Items that a cache was asked for, by hit and miss. What it could not answer is a miss; old: history beyond what it keeps.",
 		}, []string{"cache", "outcome"}),
 	}
-	// At 0, so that the first one is seen to be more.
+	// Each series exists from the start, at 0: Prometheus sees no increase in a series that begins at 1.
 	for _, outcome := range []string{"stored", "duplicate", "refused"} {
 		m.outcomes.WithLabelValues(outcome)
 	}
@@ -82,10 +82,10 @@ func (m *Metrics) committed(done []store.Committed) {
 	m.transacted.Observe(float64(stored + known + refused))
 }
 
-// old counts an item that the cache does not keep by nature.
+// old counts a read of history that is older than the cache keeps, which is neither hit nor miss.
 func (m *Metrics) old(cache string) { m.asked.WithLabelValues(cache, "old").Inc() }
 
-// cached counts what a cache had and what not.
+// cached counts the items that a cache had and those that it had not.
 func (m *Metrics) cached(cache string, hits, misses int) {
 	m.asked.WithLabelValues(cache, "hit").Add(float64(hits))
 	m.asked.WithLabelValues(cache, "miss").Add(float64(misses))

@@ -12,7 +12,7 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// TestReadersOfAGroup are members of now whose membership covers the message, in
+// TestReadersOfAGroup: the readers are the present members who joined before the message, in
 // pages.
 func TestReadersOfAGroup(t *testing.T) {
 	t.Parallel()

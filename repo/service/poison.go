@@ -18,7 +18,7 @@ type poison struct {
 	*Repo
 }
 
-// requeuedMost bounds one answer: each record may be as large as the queue takes.
+// requeuedMost bounds the records of one answer: each may be as large as the queue takes.
 const requeuedMost = 32
 
 // KeepPoison implements pb.PoisonRepoServer.
@@ -33,12 +33,12 @@ func (r poison) KeepPoison(ctx context.Context, in *pb.KeepPoisonRequest) (*pb.K
 	return &pb.KeepPoisonResponse{}, nil
 }
 
-// poisonRecord reads what the metadata tells. Nothing of it is trusted to fit: a record
-// that cannot be kept would come again for ever.
+// poisonRecord fills the columns from the record's metadata. Every text is cut to the width of
+// its column: a record that the database refuses would be redelivered for ever.
 func poisonRecord(in *pb.PoisonRecord) store.PoisonRecord {
 	meta := in.GetMetadata()
 	at, err := strconv.ParseInt(meta[contracts.MetaPoisonAt], 10, 64)
-	if err != nil || at <= 0 { // of a release that did not say
+	if err != nil || at <= 0 { // an older release did not write the time
 		at = time.Now().UnixMilli()
 	}
 	out := store.PoisonRecord{
@@ -51,14 +51,14 @@ func poisonRecord(in *pb.PoisonRecord) store.PoisonRecord {
 	for k, v := range meta {
 		out.Metadata[strings.ToValidUTF8(k, "?")] = strings.ToValidUTF8(v, "?")
 	}
-	if out.Error == "" { // of a release that wrote the text as the reason
+	if out.Error == "" { // an older release wrote the text as the reason
 		out.Error = short(meta[contracts.MetaPoisonReason], 4<<10)
 	}
 	return out
 }
 
-// short is a text of at most limit bytes; a longer one ends in a hash of the whole, so
-// that two of them stay two.
+// short cuts s to at most limit bytes of valid UTF-8. A text that was cut ends in a hash of the
+// whole s, so that two different texts stay different.
 func short(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "?")
 	if len(s) <= limit {

@@ -44,8 +44,8 @@ func (r presence) LastSeen(ctx context.Context, in *pb.LastSeenRequest) (*pb.Las
 	return &pb.LastSeenResponse{LastSeenAt: found}, nil
 }
 
-// Wrote implements pb.PresenceRepoServer. That somebody has written stays true and is kept in this
-// process.
+// Wrote implements pb.PresenceRepoServer. A yes stays true for ever, so that this process remembers
+// each yes.
 func (r presence) Wrote(ctx context.Context, in *pb.WroteRequest) (*pb.WroteResponse, error) {
 	out := &pb.WroteResponse{}
 	var ask []store.MembershipKey

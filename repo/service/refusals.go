@@ -9,8 +9,8 @@ import (
 	"github.com/gochat/gochat/repo/wire"
 )
 
-// refusalsKept is for how long a refused send is refused again. It is far longer than a queue
-// keeps records, so that none of them comes later.
+// refusalsKept is how long a refusal is kept. It must be longer than a queue keeps records: a record
+// of a refused send that comes after the refusal was deleted would be stored.
 const refusalsKept = 90 * 24 * time.Hour
 
 // RefuseSend implements pb.MessageRepoServer.

@@ -7,9 +7,10 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// ahead splits off the conversations of which the client has numbers that are not of
-// this store: those above the last one, and with another epoch all that it names. The
-// span of each is its last messages.
+// ahead separates the conversations that the client has to take anew (resets) from the rest. The
+// client has to when it names a number above the conversation's last one, or, with anew (the client
+// knows another epoch), when it names the conversation at all. The span of a reset is up to
+// limit of the conversation's last messages.
 func ahead(all []store.News, have map[string]uint64, limit uint64, anew bool) (resets []unread, rest []store.News) {
 	for _, n := range all {
 		has, named := have[n.ConversationID]
@@ -28,8 +29,8 @@ func ahead(all []store.News, have map[string]uint64, limit uint64, anew bool) (r
 	return resets, rest
 }
 
-// floor is the number up to which nothing is for the member to read: world and single
-// chats are readable from the start, groups from where one joined.
+// floor returns the number at and below which the member may read nothing: the join floor in a
+// group, and 0 in world and in single chats, which are readable from the start.
 func floor(n store.News) uint64 {
 	if n.Type == store.Group {
 		return n.JoinSeq
@@ -37,9 +38,9 @@ func floor(n store.News) uint64 {
 	return 0
 }
 
-// resets answers for conversations that the client is to take anew. None is left for a
-// later answer, which could not tell it from one that was taken anew already: those for
-// whose messages there is no room come without.
+// resets adds all conversations that the client has to take anew to the answer. None may be left
+// for the next answer: from the next request nobody could tell which ones the client has taken anew
+// already. Once the answer is full, the rest of them are added without messages.
 func (r conversations) resets(ctx context.Context, list []unread, out *syncAnswer) error {
 	for len(list) > 0 {
 		var spans []store.Span

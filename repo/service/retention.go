@@ -18,7 +18,7 @@ type retention struct {
 const (
 	// expireMost bounds one call; a transaction locks what it changes.
 	expireMost = 10_000
-	// dueAtOnce is how many conversations are locked together.
+	// dueAtOnce bounds the conversations of one call, which are locked together.
 	dueAtOnce = 64
 )
 
@@ -31,8 +31,9 @@ func expireLimit(n int32) (int, error) {
 
 func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// ExpireMessages implements pb.RetentionRepoServer. Content goes first, then what the cache has of
-// it, and then the conversation is noted as done: who is killed in between finds it due again.
+// ExpireMessages implements pb.RetentionRepoServer. Content is removed from the database, then from
+// the cache, and only then is the conversation noted as done: after a crash in between, the
+// conversation is still due and both steps are repeated.
 func (r retention) ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequest) (*pb.ExpireMessagesResponse, error) {
 	limit, err := expireLimit(in.GetLimit())
 	if err != nil {
@@ -53,7 +54,7 @@ func (r retention) ExpireMessages(ctx context.Context, in *pb.ExpireMessagesRequ
 	if err != nil {
 		return nil, answer(err)
 	}
-	ids = ids[:0] // those that there was no room for stay due
+	ids = ids[:0] // conversations that the limit left out stay due
 	for _, d := range done {
 		ids = append(ids, d.ConversationID)
 		out.Messages += int64(d.Messages)

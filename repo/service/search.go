@@ -15,7 +15,8 @@ import (
 
 // Bounds of the search.
 const (
-	// searchesAtOnce leaves connections to the database for those who chat.
+	// searchesAtOnce bounds the searches that run at the same time in this process, so that
+	// connections to the database are left for chatting.
 	searchesAtOnce = 2
 	// backfillBlocks is how many blocks one call of the backfill makes.
 	backfillBlocks = 64
@@ -42,8 +43,8 @@ func (r searches) IndexMessages(ctx context.Context, in *pb.IndexMessagesRequest
 // the least time for which messages are kept.
 const indexedLate = 500 * time.Millisecond
 
-// forgetExpired makes the blocks anew into which messages have come that have expired. It looks
-// after they have come: what expires later takes itself out.
+// forgetExpired rebuilds the blocks of those messages that had expired before they were indexed. It
+// has to be called after they were indexed: a message that expires later is taken out by Expire.
 func (r searches) forgetExpired(ctx context.Context, messages []store.Message) error {
 	before := time.Now().Add(-indexedLate).UnixMilli()
 	var old []string

@@ -21,8 +21,9 @@ import (
 )
 
 // Store is everything that the services need of the database.
-type Store interface {
+type Store interface { //nolint:interfacebloat // put together of small ones
 	store.Messages
+	store.Singles
 	store.Conversations
 	store.Epochs
 	store.Members
@@ -58,18 +59,18 @@ type Repo struct {
 	worldly *lru.Cache[int64, struct{}]
 	// wrote are members of single chats who have written there.
 	wrote *lru.Cache[store.MembershipKey, struct{}]
-	// revoked are tokens that were revoked through this process: what the cache says
-	// of them may be old when it could not be told.
+	// revoked are tokens that were revoked through this process. They count as revoked
+	// whatever the cache says, which may not have been told yet.
 	revoked *lru.Cache[string, struct{}]
 	// searching holds one token for each search that runs.
 	searching chan struct{}
-	// forbidden are devices that were revoked through this process, and when, for the
-	// same reason.
+	// forbidden are devices that were revoked through this process, with the time of the
+	// revocation. They are kept for the same reason as revoked.
 	forbidden *lru.Cache[store.DeviceKey, int64]
-	// signedOut are users who signed out everywhere through this process, and before when
-	// their tokens are revoked, for the same reason.
+	// signedOut are users who signed out everywhere through this process, with the time: their
+	// tokens from before are revoked. They are kept for the same reason as revoked.
 	signedOut *lru.Cache[int64, int64]
-	// untold are revocations that the cache has not heard of.
+	// untold repeats revocations to the cache until it has taken them.
 	untold *untold
 	memo   epochMemo
 }
@@ -79,13 +80,14 @@ const (
 	worldlyKept = 200_000
 	revokedKept = 10_000
 
-	// onceTimeout bounds a read that is made once for all who want it.
+	// onceTimeout bounds a read that concurrent callers share.
 	onceTimeout = 2 * time.Second
-	// quiet is how long after a failure of the cache the next is not logged.
+	// quiet is how long equal log lines are dropped after the first.
 	quiet = 5 * time.Second
 )
 
-// New returns the services. saver's transactions are to be followed by [Follow].
+// New returns the services. The caller has made saver with [Follow] as what it calls after each
+// transaction; without it the cache learns of no stored message.
 func New(from Store, saver store.Saver, kept cache.Cache, registry cache.Sessions, m *Metrics, log *zap.Logger) (*Repo, error) {
 	r := &Repo{
 		store: from, saver: saver, cache: kept, sessions: registry, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce),
@@ -104,7 +106,7 @@ func New(from Store, saver store.Saver, kept cache.Cache, registry cache.Session
 	return r, nil
 }
 
-// Close ends what runs by itself.
+// Close ends the goroutine that repeats revocations to the cache. It closes nothing that New was given.
 func (r *Repo) Close() { r.untold.close() }
 
 // seldom returns a logger that repeats a line only now and then: a cache that is
@@ -115,8 +117,8 @@ func seldom(log *zap.Logger) *zap.Logger {
 	}))
 }
 
-// once makes a read once for all who want the same at the same time. It does not
-// end with the first of them.
+// once calls read once for all concurrent callers with the same what. The read has a deadline of
+// its own, onceTimeout, and goes on when the context of the caller that began it ends.
 func (r *Repo) once(ctx context.Context, what string, read func(context.Context) (any, error)) (any, error) {
 	v, err, _ := r.flights.Do(what, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), onceTimeout)
@@ -143,8 +145,9 @@ func (r *Repo) Register(on grpc.ServiceRegistrar) {
 	pb.RegisterRetentionRepoServer(on, retention{Repo: r})
 }
 
-// Follow returns what a saver calls after each of its transactions. A cache that
-// cannot follow is behind, which the database corrects.
+// Follow returns the function that a saver calls after each of its transactions: it counts the
+// messages and tells the cache. A cache that could not be told is behind the database; its readers
+// notice a gap and ask the database.
 func Follow(kept cache.Follower, m *Metrics, log *zap.Logger) func(ctx context.Context, done []store.Committed) {
 	log = seldom(log)
 	return func(ctx context.Context, done []store.Committed) {
@@ -155,9 +158,9 @@ func Follow(kept cache.Follower, m *Metrics, log *zap.Logger) func(ctx context.C
 	}
 }
 
-func (r *Repo) missed(what string, err error) {
+func (r *Repo) logCacheError(what string, err error) {
 	if err != nil {
-		r.log.Warn("cache: "+what, zap.Error(err))
+		r.log.Warn("the cache failed: could not "+what, zap.Error(err))
 	}
 }
 

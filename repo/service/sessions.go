@@ -30,7 +30,7 @@ func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*
 	}
 	err := r.sessions.Put(ctx, list)
 	if errors.Is(err, cache.ErrNotSwept) {
-		r.missed("put sessions", err)
+		r.logCacheError("put sessions", err)
 		err = nil
 	}
 	if err != nil {
@@ -39,8 +39,8 @@ func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*
 	return &pb.PutSessionsResponse{}, nil
 }
 
-// unavailable is the answer where the cache is the only one who knows. Another storage
-// role would ask the same cache, so that nobody tries again at once.
+// unavailable is the answer when the session registry fails: sessions are in the cache alone. The
+// client must not retry at once at another repo process, which would ask the same cache.
 func unavailable(ctx context.Context, err error) error {
 	rpc.Final(ctx)
 	return contracts.NewError(contracts.CodeUnavailable, "The session registry does not answer right now.").WithCause(err)
@@ -79,12 +79,12 @@ func (r sessions) Registered(ctx context.Context, in *pb.RegisteredRequest) (*pb
 	return &pb.RegisteredResponse{Registered: found}, nil
 }
 
-// Beat implements pb.SessionRepoServer. A gateway that was heard counts as alive here,
-// with or without the cache.
+// Beat implements pb.SessionRepoServer. This process counts the gateway as alive even when the cache
+// did not take the beat.
 func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatResponse, error) {
 	heard, err := r.sessions.Beat(ctx, in.GetGatewayId(), cache.Beat{Ready: in.GetReady(), PutAt: in.PutAt})
 	if err != nil {
-		r.missed("note a gateway's beat", err)
+		r.logCacheError("note a gateway's beat", err)
 		return &pb.BeatResponse{Away: true}, nil
 	}
 	return &pb.BeatResponse{Fresh: heard.Fresh, At: heard.At}, nil

@@ -10,22 +10,22 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// Bounds of one answer to Sync. Whoever gets an answer that is cut by them asks
-// again: with every answer he has more.
+// Bounds of one answer to Sync. A client whose answer was cut by them asks again, until it has
+// everything: each answer brings at least one message that it lacked.
 const (
 	syncMessages = 5000
-	// syncBytes is of the answer as it crosses processes; one message may go beyond.
+	// syncBytes bounds the encoded answer; a single message may exceed it.
 	syncBytes = 2 << 20
-	// syncWave is how many messages are read at once: it bounds what a sync of
-	// many large messages keeps in memory, most of which its answer has no room for.
+	// syncWave is how many messages are read at once. A sync of many large messages would
+	// otherwise hold them all in memory, although most do not fit into its answer.
 	syncWave = 1500
-	// syncOverhead is about what a conversation takes without its messages.
+	// syncOverhead is about the encoded size of a conversation without its messages, in bytes.
 	syncOverhead = 48
 )
 
-// Sync implements pb.ConversationRepoServer: one query for the memberships, then
-// those with news, newest first, in waves: the cache is asked for all spans of a wave
-// in one round trip, the database for what it lacks in few range reads.
+// Sync implements pb.ConversationRepoServer. One query reads the memberships. The conversations
+// with news follow in waves, newest first: one round trip to the cache for all spans of a wave,
+// then a few range reads of the database for the spans that the cache lacks.
 func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncResponse, error) {
 	all, err := r.store.Memberships(ctx, in.GetUserId())
 	if err != nil {
@@ -63,14 +63,15 @@ func (r conversations) Sync(ctx context.Context, in *pb.SyncRequest) (*pb.SyncRe
 	return out.resp, nil
 }
 
-// unread is a conversation with news, and the part of them that is asked for.
+// unread is a conversation with messages that the client lacks, and the span of them to read. It has
+// nothing to do with the unread count.
 type unread struct {
 	store.News
 	span store.Span
 }
 
-// readable returns messages of the conversation as the member may read them. Whatever goes
-// into an answer passes here.
+// readable returns messages of the conversation as the member may read them. Every message of an
+// answer has to pass through here: an edit may have the text of a message from before the member joined.
 func (n *unread) readable(list []store.Message) []*pb.Message {
 	out := protos(list)
 	for i, m := range out {
@@ -79,7 +80,7 @@ func (n *unread) readable(list []store.Message) []*pb.Message {
 	return out
 }
 
-// unseen are the conversations with messages that the client has not.
+// unseen returns the conversations with messages that the client lacks.
 func unseen(all []store.News, have map[string]uint64, limit uint64) []unread {
 	var out []unread
 	for _, n := range all {
@@ -96,8 +97,8 @@ func unseen(all []store.News, have map[string]uint64, limit uint64) []unread {
 	return out
 }
 
-// wave returns how many conversations are read at once, at least one, and cuts the
-// last of them where it goes beyond what there is room for in the answer.
+// wave returns how many of the conversations to read at once, at least one. It cuts the span that
+// goes beyond room, the number of messages that still fit into the answer.
 func wave(news []unread, room uint64) int {
 	size := uint64(0)
 	for i := range news {
@@ -149,13 +150,13 @@ type syncAnswer struct {
 	messages, bytes int // for which there is room
 }
 
-// weight is about what a message takes of an answer.
+// weight is about the encoded size of a message in an answer, in bytes.
 func weight(m *pb.Message) int { return proto.Size(m) + 4 }
 
 func (a *syncAnswer) room() bool { return !a.resp.GetMore() && a.messages > 0 && a.bytes > 0 }
 
-// add takes as many of a conversation's messages as fit: at least one of the answer's
-// first, so that who asks again has more than before.
+// add adds as many of a conversation's messages as fit. The first conversation of an answer gets at
+// least one message: otherwise a client with one large message to read would ask for ever.
 func (a *syncAnswer) add(n *unread, list []store.Message) {
 	if len(list) == 0 || a.resp.GetMore() {
 		return

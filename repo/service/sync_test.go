@@ -170,8 +170,8 @@ func TestSyncIsBounded(t *testing.T) {
 	}
 }
 
-// TestSyncOverAHole goes on with the other conversations; what the store lacks is for
-// gochat verify to say.
+// TestSyncOverAHole: a sync goes on with the other conversations; a hole in the store is for
+// gochat verify to report.
 func TestSyncOverAHole(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -20,7 +20,7 @@ func (r users) RevokeToken(ctx context.Context, in *pb.RevokeTokenRequest) (*pb.
 	return &pb.RevokeTokenResponse{}, nil
 }
 
-// ended remembers tokens that the database has as revoked.
+// ended tells this process's memory and the cache of tokens that are revoked in the database.
 func (r *Repo) ended(ctx context.Context, tokens ...store.Token) {
 	if len(tokens) == 0 {
 		return
@@ -51,14 +51,14 @@ func (r users) IsTokenRevoked(ctx context.Context, in *pb.IsTokenRevokedRequest)
 	if err != nil {
 		return nil, err
 	}
-	if t.UserID == 0 { // who asks knows no more of it
+	if t.UserID == 0 { // the caller is of an older release, which sends the token's id alone
 		return &pb.IsTokenRevokedResponse{Revoked: state.Revoked}, nil
 	}
 	return &pb.IsTokenRevokedResponse{Revoked: state.Refused(t.IssuedAt), SignedOutBefore: state.SignedOutBefore}, nil
 }
 
-// tokenState reads what is known of a token through the cache. What was revoked through this
-// process counts whatever the cache says.
+// tokenState reads the state of a token through the cache. A token, device or user that was revoked
+// through this process counts as revoked whatever the cache says.
 func (r *Repo) tokenState(ctx context.Context, kind string, t store.UsedToken) (state store.TokenState, err error) {
 	if r.revoked.Contains(t.ID) {
 		return store.TokenState{Revoked: true}, nil
@@ -73,16 +73,16 @@ func (r *Repo) tokenState(ctx context.Context, kind string, t store.UsedToken) (
 			return state, answer(err)
 		}
 		state = states[0]
-		state.Orphan = state.Orphan && t.UserID != 0 // an older process does not say whose it is
+		state.Orphan = state.Orphan && t.UserID != 0 // an older release does not send the user
 		if !state.Revoked && !state.Orphan {
-			r.missed("remember a token", r.cache.PutTokenChecked(ctx, t, state))
+			r.logCacheError("remember a token", r.cache.PutTokenChecked(ctx, t, state))
 		}
 	}
 	r.raise(t, &state)
 	return state, nil
 }
 
-// raise adds what this process has revoked itself.
+// raise adds to state what was revoked through this process.
 func (r *Repo) raise(t store.UsedToken, state *store.TokenState) {
 	state.Revoked = state.Revoked || r.revoked.Contains(t.ID)
 	before, _ := r.signedOut.Get(t.UserID)
@@ -91,8 +91,9 @@ func (r *Repo) raise(t store.UsedToken, state *store.TokenState) {
 	state.DeviceRevokedAt = max(state.DeviceRevokedAt, at)
 }
 
-// use notes that a device uses a token, before the token serves it: whoever revokes the
-// device must find the token. It returns when the device was revoked.
+// use stores that a device uses a token, before the token is accepted for the device: the revocation
+// of a device has to find every token that the device has used. It returns when the device was
+// revoked; 0: never.
 func (r *Repo) use(ctx context.Context, t store.UsedToken, state store.TokenState) (revokedAt int64, err error) {
 	if state.Used || state.Refused(t.IssuedAt) || t.IssuedAt < state.DeviceRevokedAt {
 		return state.DeviceRevokedAt, nil
@@ -104,7 +105,7 @@ func (r *Repo) use(ctx context.Context, t store.UsedToken, state store.TokenStat
 	r.ended(ctx, ended...)
 	state.Used, state.DeviceRevokedAt = true, at
 	if t.IssuedAt >= at {
-		r.missed("remember a token", r.cache.PutTokenChecked(ctx, t, state))
+		r.logCacheError("remember a token", r.cache.PutTokenChecked(ctx, t, state))
 	}
 	return at, nil
 }
@@ -139,9 +140,9 @@ func (r users) CheckTokens(ctx context.Context, in *pb.CheckTokensRequest) (*pb.
 		}
 		out.Refused[i] = states[i].Refused(t.IssuedAt) || t.IssuedAt < revokedAt
 		if states[i].Revoked {
-			// The cache may have missed it.
+			// The cache may not have been told of the revocation.
 			r.revoked.Add(t.ID, struct{}{})
-			r.missed("remember a revoked token", r.cache.PutTokensRevoked(ctx, store.Token{ID: t.ID, ExpiresAt: t.ExpiresAt}))
+			r.logCacheError("remember a revoked token", r.cache.PutTokensRevoked(ctx, store.Token{ID: t.ID, ExpiresAt: t.ExpiresAt}))
 		}
 	}
 	return out, nil

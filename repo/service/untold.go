@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	// untoldWithin bounds one call, which a caller waits for.
+	// untoldWithin bounds one call to the cache; a request waits for the first one.
 	untoldWithin = 500 * time.Millisecond
-	// untoldPause is how long after a failure the cache is told again.
+	// untoldPause is the pause before each repetition.
 	untoldPause = 200 * time.Millisecond
-	// untoldMost bounds what waits to be told. Beyond it the cache may be wrong until it
-	// forgets by itself, within a minute.
+	// untoldMost bounds the revocations that wait. One beyond it is not repeated: the cache's
+	// entry stays wrong until it expires, for a minute at most.
 	untoldMost = 10_000
-	// untoldFor is how long it is tried: what the cache held before is forgotten by then.
+	// untoldFor is how long a revocation is repeated; by then the cache's old entry has expired.
 	untoldFor = 2 * time.Minute
 )
 
-// untold tells the cache of revocations until it has heard: a cache that was away for a
-// moment comes back with what it knew before, and all processes believe it. Safe for
-// concurrent use.
+// untold repeats revocations to the cache until it has taken them: a cache that was away for a
+// moment comes back with its old entries, which all processes would believe. Safe for concurrent
+// use.
 type untold struct {
 	log *zap.Logger
 	ctx context.Context //nolint:containedctx // of the goroutine below
@@ -53,10 +53,10 @@ func newUntold(log *zap.Logger) *untold {
 	return u
 }
 
-// tell calls once, and after a failure again in the background. A later call of the same
-// name stands for the earlier ones.
+// tell makes call at once and, when that fails, again in the background. A later call with the same
+// name replaces the one that waits.
 func (u *untold) tell(ctx context.Context, name string, call func(context.Context) error) {
-	// The database has it: the caller's end is no reason not to say it.
+	// The database has the revocation: the cache has to be told even when the caller's context ends.
 	one := untoldCall{call, time.Now()}
 	err := one.try(context.WithoutCancel(ctx))
 	u.mu.Lock()
@@ -65,7 +65,7 @@ func (u *untold) tell(ctx context.Context, name string, call func(context.Contex
 		delete(u.waiting, name)
 		return
 	}
-	u.log.Warn("cache: a revocation was not heard", zap.Error(err))
+	u.log.Warn("the cache could not be told of a revocation; it is repeated", zap.Error(err))
 	if u.closed || len(u.waiting) >= untoldMost {
 		return
 	}
@@ -76,7 +76,7 @@ func (u *untold) tell(ctx context.Context, name string, call func(context.Contex
 	}
 }
 
-// run tells what waits until nothing does.
+// run repeats the waiting calls until none is left or untold is closed.
 func (u *untold) run() {
 	ticker := time.NewTicker(untoldPause)
 	defer ticker.Stop()
@@ -92,7 +92,7 @@ func (u *untold) run() {
 	}
 }
 
-// again tells everything once, up to the first failure, and reports whether nothing is left.
+// again makes each waiting call once, up to the first failure, and reports whether none is left.
 func (u *untold) again() bool {
 	u.mu.Lock()
 	list := maps.Clone(u.waiting)

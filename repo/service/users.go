@@ -50,7 +50,7 @@ func (r *Repo) load(ctx context.Context, ids []int64) (map[int64]store.User, err
 	if err != nil || len(found) == 0 {
 		return found, err
 	}
-	r.missed("remember users", r.cache.PutUsers(ctx, slices.Collect(maps.Values(found))...))
+	r.logCacheError("remember users", r.cache.PutUsers(ctx, slices.Collect(maps.Values(found))...))
 	return found, nil
 }
 
@@ -101,13 +101,13 @@ func (r users) GetCredentials(ctx context.Context, in *pb.GetCredentialsRequest)
 	return &pb.GetCredentialsResponse{User: userProto(u), PasswordHash: hash, SignedOutBefore: before}, nil
 }
 
-// UpdateUser implements pb.UserRepoServer. The cache gets the new version, so
-// that a reader who is late with the old one cannot put it back.
+// UpdateUser implements pb.UserRepoServer. The cache gets the new version, which a concurrent
+// reader that still has the old one cannot overwrite.
 func (r users) UpdateUser(ctx context.Context, in *pb.UpdateUserRequest) (*pb.UpdateUserResponse, error) {
 	u, err := r.store.Update(ctx, in.GetUserId(), store.UserChange{Nickname: in.Nickname, AvatarURL: in.AvatarUrl})
 	if err != nil {
 		return nil, answer(err)
 	}
-	r.missed("remember a changed user", r.cache.PutUsers(ctx, u))
+	r.logCacheError("remember a changed user", r.cache.PutUsers(ctx, u))
 	return &pb.UpdateUserResponse{User: userProto(u)}, nil
 }

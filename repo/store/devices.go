@@ -4,42 +4,42 @@ import "context"
 
 // Devices keeps the devices of users. Times are in Unix milliseconds.
 type Devices interface {
-	// See raises when devices were last seen, except where the token that they were
-	// seen with was issued before a revocation. Beyond DevicesMax a user's devices
-	// that were not seen for the longest time are forgotten.
+	// See raises the times at which devices were last seen. A device whose token was issued before
+	// the device was revoked is skipped. Above DevicesMax devices of a user, those that were seen
+	// longest ago are forgotten.
 	See(ctx context.Context, seen []Seen) error
 	// Devices lists a user's devices, newest first.
 	Devices(ctx context.Context, userID int64) ([]Device, error)
-	// Use notes that a device uses a token, unless the token was issued before the
-	// device was revoked, and returns when that was; 0: never. What a device uses beyond
-	// DeviceTokensMax tokens that work is revoked and returned, those that expire first.
+	// Use stores that a device uses a token, unless the token was issued before the device was
+	// revoked, and returns when the device was revoked; 0: never. When the device then has more
+	// than DeviceTokensMax tokens, those that expire first are revoked and returned in ended; t
+	// itself may be one of them.
 	Use(ctx context.Context, t UsedToken, now int64) (revokedAt int64, ended []Token, err error)
-	// Forbid takes a device out of the list, notes when, and revokes the tokens that it
-	// has used.
+	// Forbid revokes a device at a time: it takes the device out of the user's list, and revokes
+	// the tokens that the device has used.
 	Forbid(ctx context.Context, device DeviceKey, at int64) (DeviceRevocation, error)
-	// LastSeen tells when users were last seen; who never was is left out.
+	// LastSeen returns when users were last seen; a user who never was is left out.
 	LastSeen(ctx context.Context, userIDs []int64) (map[int64]int64, error)
 }
 
 const (
 	// DevicesMax is how many devices of a user are remembered.
 	DevicesMax = 100
-	// DeviceTokensMax is how many tokens that work a device may have.
+	// DeviceTokensMax is how many tokens a device may have that are valid at the same time.
 	DeviceTokensMax = 100
 )
 
-// DeviceRevocation is what came of the revocation of a device.
+// DeviceRevocation is the result of the revocation of a device.
 type DeviceRevocation struct {
 	// Listed is false when the device was not in the list.
 	Listed bool
-	// RevokedAt is when it was revoked last, in Unix milliseconds; 0: never.
+	// RevokedAt is when the device was revoked last, in Unix milliseconds; 0: never.
 	RevokedAt int64
-	// Tokens are those that it has used and that are revoked.
+	// Tokens are all tokens of the device that are revoked, also from before the call.
 	Tokens []Token
 }
 
-// DeviceKey names a device. Without an ID it stands for all sockets of the user that
-// name no device.
+// DeviceKey names a device. An empty ID stands for all sockets of the user that name no device.
 type DeviceKey struct {
 	UserID int64
 	ID     string

@@ -2,15 +2,14 @@ package store
 
 import "context"
 
-// Receipts keeps what has reached the members of conversations. Reading implies
-// delivered: the effective position is the greater of the two.
+// Receipts keeps the delivered positions of members. What is read is delivered, too: the delivered
+// position that counts is the greater of the two positions.
 type Receipts interface {
-	// MarkDelivered raises delivered positions, never past the last message and
-	// never back, and returns those that it moved. Who is not in a conversation is
-	// passed over.
+	// MarkDelivered raises delivered positions, but not past the last message, never lowers one,
+	// and returns the moved ones. A position of a user who is not in the conversation is skipped.
 	MarkDelivered(ctx context.Context, positions []Position) ([]Delivered, error)
-	// Readers reads one page of those who have read a message, ascending by user.
-	// ErrNotFound when the user who asks may not read the message, or there is none.
+	// Readers reads one page of the members who have read a message, ascending by user. ErrNotFound
+	// when there is no such message or the user who asks may not read it.
 	Readers(ctx context.Context, ask ReadersPage) (Readers, error)
 }
 
@@ -36,8 +35,8 @@ type ReadersPage struct {
 	Limit int
 }
 
-// Readers are those who have read a message. The counts are of all members but its
-// sender whose membership covers it.
+// Readers are the members who have read a message. The counts are over all present members who
+// joined before the message, without its sender.
 type Readers struct {
 	Read, Delivered, Members int64
 	Page                     []Position

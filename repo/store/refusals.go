@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Refusals are sends whose senders are told that they will never be stored.
+// Refusals keeps the refusals: sends whose senders are told that the send will never be stored.
 type Refusals interface {
-	// Refuse notes that a send is never to be stored, unless it is stored already: then it
-	// returns the message. Otherwise Saver.Save answers it with Refused from now on, however
-	// it interleaves with Refuse. Doing it twice is doing it once.
+	// Refuse stores a refusal, unless the send is stored already: then it returns the message and
+	// found. Otherwise Saver.Save answers the send with Refused from now on, also when both run at
+	// the same time. Refuse is idempotent.
 	Refuse(ctx context.Context, send ClientKey, now time.Time) (stored Message, found bool, err error)
-	// ForgetRefusals deletes some of those from before a moment, and tells how many; 0: there
-	// are no more.
+	// ForgetRefusals deletes some of the refusals from before a time and returns how many; 0: none
+	// is left.
 	ForgetRefusals(ctx context.Context, before time.Time) (int64, error)
 }

@@ -7,28 +7,30 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// Retention takes away what was kept long enough.
+// Retention removes what was kept long enough.
 type Retention interface {
-	// DueConversations lists conversations that may have messages whose time is over, at most limit
-	// of them, those that have waited longest first among those with the same time; these take turns.
+	// DueConversations lists up to limit conversations that may have messages to expire. Of those
+	// with the same kind and retention the longest overdue come first; different retentions take
+	// turns, so that none of them waits for another.
 	DueConversations(ctx context.Context, keep Keep, limit int, now time.Time) ([]Due, error)
-	// Expire takes the content of at most limit messages of conversations whose time is over, the
-	// lowest numbers first, and returns what became of those conversations that there was room for.
-	// Caches and copies have to follow: the conversations stay due until Kept.
+	// Expire removes the content of at most limit messages whose time is over, the lowest numbers
+	// first. It returns the result for each conversation that it got to before the limit. The
+	// conversations stay due until Kept, before which the caller brings caches up to date.
 	Expire(ctx context.Context, conversations []string, keep Keep, limit int, now time.Time) ([]Expired, error)
-	// Kept notes when conversations are to be looked at again.
+	// Kept sets when conversations are due again, by their oldest message that has not expired.
 	Kept(ctx context.Context, conversations []string) error
-	// ForgetOldPoison deletes at most limit records that were given up before a time, but none that
-	// is on its way back, and tells how many.
+	// ForgetOldPoison deletes at most limit poison records that were given up before a time, except
+	// those that an operator wants back in their topics, and returns how many.
 	ForgetOldPoison(ctx context.Context, before time.Time, limit int) (int64, error)
-	// ForgetHookErrors deletes what hooks failed with last before a time, and tells of how many.
+	// ForgetHookErrors deletes the last errors of hooks that are from before a time, and returns how
+	// many hooks had one.
 	ForgetHookErrors(ctx context.Context, before time.Time) (int64, error)
 }
 
-// Keep is for how long messages are kept in each kind of conversation; 0: for ever.
+// Keep is the retention of each kind of conversation; 0: messages are kept for ever.
 type Keep struct{ Single, Group, World time.Duration }
 
-// Of returns the time of a kind.
+// Of returns the retention of a kind.
 func (k Keep) Of(t Type) time.Duration {
 	switch t {
 	case Single:
@@ -44,17 +46,18 @@ func (k Keep) Of(t Type) time.Duration {
 // Due is a conversation that may have messages whose time is over.
 type Due struct {
 	ConversationID string
-	// Overdue is for how long its oldest message has outlived its time; 0: that is not known.
+	// Overdue is how far the oldest message is beyond its retention; 0: not known.
 	Overdue time.Duration
 }
 
-// Expired is what became of a conversation.
+// Expired is what one call of Expire did to a conversation.
 type Expired struct {
 	ConversationID string
-	// Through is the number up to which its messages have expired, Messages how many just now.
+	// Through is the number up to which messages have expired, Messages how many did in this call.
 	Through  uint64
 	Messages int
-	// Edits have lost the text of what expired, and have not expired themselves.
+	// Edits are the numbers of edits that lost their text because the edited message has expired,
+	// and that have not expired themselves.
 	Edits []uint64
 }
 
@@ -62,15 +65,16 @@ type Expired struct {
 type RetentionState struct {
 	ConversationID string
 	Type           Type
-	// Override is the conversation's own time, 0: for ever; nil: that of its kind holds.
+	// Override is the conversation's own retention, 0: for ever; nil: that of its kind holds.
 	Override *time.Duration
 	// Expired is the number up to which messages have expired, of LastSeq.
 	Expired, LastSeq uint64
 }
 
-// Expire makes of the message what is left once all of its conversation up to a number have
-// expired, and reports whether that is another one than before. What says who came and went
-// stays, as does that something was edited, recalled or reacted to.
+// Expire reduces the message to what is left of it when all messages of its conversation up to through
+// have expired, and reports whether that changed the message. System messages about who came and
+// went stay as they are, and of a change it stays known that a message was edited, recalled or
+// reacted to.
 func (m *Message) Expire(through uint64) bool {
 	var e Extra
 	if m.Extra != nil {
@@ -88,7 +92,8 @@ func (m *Message) Expire(through uint64) bool {
 	return true
 }
 
-// expireChange: an edit loses its text as soon as what it has edited expires.
+// expireChange is Expire for a system message. An edit loses its text as soon as the edited message
+// has expired, also when the edit itself has not.
 func (m *Message) expireChange(e Extra, due bool, through uint64) bool {
 	if e.Change == nil || e.Expired {
 		return false

@@ -33,7 +33,7 @@ type Block struct {
 // BlockRange asks for blocks of a conversation, the greatest (NewestAt, Number) first.
 type BlockRange struct {
 	ConversationID string
-	// NewestAt and Number are of the block behind which the range begins.
+	// NewestAt and Number are those of the block after which the range begins.
 	NewestAt int64
 	Number   uint64
 	// NotAfter leaves out blocks whose messages are all newer.
@@ -41,15 +41,16 @@ type BlockRange struct {
 	Limit    int
 }
 
-// SearchIndex keeps the search index. What it has of a block may be too much, never
-// too little once it was told of a message.
+// SearchIndex keeps the search index. A block may have grams that no message of it has any more, but
+// never lacks those of a message that Merge or Rebuild has covered.
 type SearchIndex interface {
-	// Merge adds to blocks what is new in them. Idempotent; in any order.
+	// Merge adds the grams of blocks to those that are stored. It is idempotent, and calls may come
+	// in any order.
 	Merge(ctx context.Context, blocks []Block) error
-	// Rebuild makes blocks anew from their messages.
+	// Rebuild replaces blocks by what their messages contain now.
 	Rebuild(ctx context.Context, keys []BlockKey) error
-	// Backfill rebuilds up to limit blocks from where the last call ended. Blocks is
-	// how many; done says that it has reached the end.
+	// Backfill rebuilds up to limit blocks from where the last call ended, and returns how many;
+	// done: the last conversation is reached.
 	Backfill(ctx context.Context, limit int) (blocks int, done bool, err error)
 	// RestartBackfill lets the next Backfill begin at the first conversation.
 	RestartBackfill(ctx context.Context) error
@@ -58,11 +59,11 @@ type SearchIndex interface {
 // SearchReader reads through the search index.
 type SearchReader interface {
 	// Searchable lists the conversations that a user is in, or the one that is named,
-	// the newest message first. JoinSeq is where the reader may read from.
+	// the newest message first. JoinSeq is the number at and below which the user may read nothing.
 	Searchable(ctx context.Context, userID int64, conversationID string) ([]Conversation, error)
-	// Blocks reads one run of blocks per range, in order.
+	// Blocks reads one list of blocks for each range, in order.
 	Blocks(ctx context.Context, ranges []BlockRange) ([][]Block, error)
-	// Current reads one run of messages per span, in order, as they are now: a replica
-	// may not know yet that one was changed.
+	// Current reads one list of messages for each span, in order, from the primary: a replica may
+	// have messages from before a change.
 	Current(ctx context.Context, spans []Span) ([][]Message, error)
 }

@@ -5,7 +5,7 @@ package store
 
 import "errors"
 
-// What stores answer with instead of a result. All are permanent.
+// Permanent errors: the same call would fail again.
 var (
 	// ErrNotFound: there is no such thing, or the user may not know of it.
 	ErrNotFound = errors.New("not found")
@@ -15,15 +15,15 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrSelf: a single chat needs two different users.
 	ErrSelf = errors.New("a single chat needs two users")
-	// ErrForbidden: somebody's role in the group is not as required.
+	// ErrForbidden: the role of the actor or of the other member does not allow the change.
 	ErrForbidden = errors.New("the role in the group does not allow it")
 	// ErrTooLarge: the group would have more members than it may.
 	ErrTooLarge = errors.New("the group would be too large")
-	// ErrBadCursor: the cursor is none that a former page gave.
+	// ErrBadCursor: the cursor was not returned by an earlier page.
 	ErrBadCursor = errors.New("not a cursor")
 )
 
-// What stores fail with for a time; trying again is safe.
+// Errors that pass; repeating the call is safe.
 var (
 	// ErrUnavailable: the database cannot do it right now.
 	ErrUnavailable = errors.New("the store is unavailable")
@@ -31,8 +31,8 @@ var (
 	ErrClosed = errors.New("the store is closed")
 )
 
-// ErrNewerSchema says that the database was migrated by a newer version of the program, in a
-// way that this one cannot work with, or would corrupt.
+// ErrNewerSchema says that a newer version of the program has migrated the database, in a way that
+// this version cannot work with, or would corrupt.
 var ErrNewerSchema = errors.New("the schema is newer than this program")
 
 // Type is the kind of a conversation.
@@ -53,11 +53,12 @@ type Message struct {
 	SenderID       int64
 	Content        string
 	Type           string
-	// ClientID is the sender's idempotency key, unique per sender for ever.
+	// ClientID is the tempMessageId, unique for ever among the sender's messages.
 	ClientID string
 	// Timestamp is in Unix milliseconds.
 	Timestamp int64
-	// Extra is what few messages have; nil: none of it. It is never changed, but replaced.
+	// Extra is what only few messages have; nil: none of it. Copies of a message share it: replace
+	// it, never modify it.
 	Extra *Extra
 }
 
@@ -77,16 +78,16 @@ type Extra struct {
 	RecalledAt int64      `json:"recalledAt,omitempty"`
 	RecalledBy int64      `json:"recalledBy,omitempty"`
 	Reactions  []Reaction `json:"reactions,omitempty"`
-	// Expired: its time is over, and what it said is gone.
+	// Expired: the message's time is over, and its content is gone.
 	Expired bool `json:"expired,omitempty"`
-	// Edits are the numbers of the messages that edited this one: their text goes with a
-	// recall, too.
+	// Edits are the numbers of the messages that edited this one. When this one is recalled, they
+	// lose their text, too.
 	Edits []uint64 `json:"edits,omitempty"`
 	// Change is set on a message that changes an earlier one.
 	Change *Change `json:"change,omitempty"`
 }
 
-// Reaction is what users answered a message with.
+// Reaction is one reaction to a message, with the users who have it.
 type Reaction struct {
 	Reaction string  `json:"reaction"`
 	Users    []int64 `json:"users"`
@@ -109,9 +110,10 @@ type Change struct {
 	// Seq is the earlier message.
 	Seq      uint64 `json:"seq"`
 	Reaction string `json:"reaction,omitempty"`
-	// Text is the new content of an edit; only what is to be stored has it.
+	// Text is the new content of an edit. It is not stored here: a message that was read from the
+	// database has none.
 	Text string `json:"-"`
-	// AsAdmin: the sender must be an owner or admin of the group, when it is stored.
+	// AsAdmin: the sender must be owner or admin of the group at the time when the change is stored.
 	AsAdmin bool `json:"-"`
 }
 
@@ -127,27 +129,28 @@ type Outcome int
 
 // The outcomes.
 const (
-	// Stored: with the ids in the result's message.
+	// Stored: the message is stored; the result's message has its ids.
 	Stored Outcome = iota + 1
-	// Duplicate: it was stored before; the result's message is what was stored then.
+	// Duplicate: the send was stored before; the result's message is what was stored then.
 	Duplicate
-	// NotMember: the sender is not in the conversation, or there is none.
+	// NotMember: the sender is not in the conversation, or there is no such conversation.
 	NotMember
-	// Dissolved: the group is no more.
+	// Dissolved: the group is dissolved.
 	Dissolved
-	// NoTarget: the message to answer or to change is not there for the sender.
+	// NoTarget: the message to reply to or to change does not exist, or the sender may not read it,
+	// or the sender does not have the reaction to remove.
 	NoTarget
-	// Conflict: it was recalled or has expired, or cannot be changed in this way.
+	// Conflict: the message to change was recalled or has expired, or cannot be changed in this way.
 	Conflict
-	// ReactedAlready: the sender reacted so before.
+	// ReactedAlready: the sender has this reaction already.
 	ReactedAlready
-	// Forbidden: the sender is no owner or admin.
+	// Forbidden: the change is for an owner or admin, which the sender is not.
 	Forbidden
-	// Refused: by Refusals.Refuse, before.
+	// Refused: the send was refused before, by Refusals.Refuse.
 	Refused
 )
 
-// Bounds of what one message gathers.
+// Bounds of the reactions and of the edits of one message.
 const (
 	MaxReactions = 500
 	MaxEdits     = 100
@@ -173,9 +176,9 @@ type Committed struct {
 	Stored, Known []Message
 	// Refused were not stored and never will be.
 	Refused []ClientKey
-	// Changed is the newest message that changed earlier ones, ChangedBefore what it was before
-	// the transaction; both 0 when it changed none. Updated are the earlier messages as they
-	// are now, Dropped others of them that a cache has to read again.
+	// Changed is the number of the newest change that the transaction stored; 0: it stored none.
+	// ChangedBefore is the conversation's newest change before the transaction. Updated are the
+	// changed messages as they are now, Dropped the numbers of others that a cache has to read again.
 	Changed, ChangedBefore uint64
 	Updated                []Message
 	Dropped                []uint64
@@ -184,7 +187,7 @@ type Committed struct {
 // Tip is the end of a conversation.
 type Tip struct {
 	Last uint64
-	// Changed is the newest message that changed an earlier one; 0: none did.
+	// Changed is the number of the newest change; 0: there is none.
 	Changed uint64
 	// Expired is the number up to which messages have expired.
 	Expired uint64
@@ -195,116 +198,18 @@ type Page struct {
 	ConversationID string
 	// After and Before are exclusive bounds; Before 0 is none.
 	After, Before uint64
-	// Oldest takes the first Limit after After; otherwise the last Limit.
+	// Oldest: the first Limit messages after After; otherwise the last Limit before Before.
 	Oldest bool
 	Limit  int
 }
 
-// Span is the messages with From < seq <= To of one conversation. Changed is the
-// conversation's newest change when the span was asked for: what a cache or a replica holds
-// must not be older. Expired is the number up to which messages had expired: what a cache or a
-// replica still has of them is not to be shown.
+// Span is the messages with From < seq <= To of one conversation. Changed is the number of the
+// conversation's newest change when the span was asked for: messages of a cache or a replica that
+// lacks this change are not used. Expired is the number up to which messages had expired: content
+// that a cache or a replica still has of them must not be shown.
 type Span struct {
 	ConversationID string
 	From, To       uint64
 	Changed        uint64
 	Expired        uint64
-}
-
-// User is an account without its secret.
-type User struct {
-	ID        int64
-	Username  string
-	Nickname  string
-	AvatarURL string
-	CreatedAt int64
-	// Version grows with each change, so that a cache can tell old from new.
-	Version int64
-}
-
-// UserChange is a change of a profile; nil leaves a field as it is.
-type UserChange struct {
-	Nickname, AvatarURL *string
-}
-
-// GroupInfo is a group.
-type GroupInfo struct {
-	ID             int64
-	ConversationID string
-	Name           string
-	Announcement   string
-	OwnerID        int64
-	MemberCount    int64
-	JoinPolicy     string
-	CreatedAt      int64
-	// DissolvedAt is 0 for a group that lives.
-	DissolvedAt int64
-}
-
-// Conversation is a conversation as one of its members sees it.
-type Conversation struct {
-	ID      string
-	Type    Type
-	PeerID  int64
-	GroupID int64
-	LastSeq uint64
-	ReadSeq uint64
-	JoinSeq uint64
-	Changed uint64
-	Expired uint64
-	// LastMessageAt and MessageSeq are of the newest message that is no system message; MessageSeq
-	// is 0 when there is none that the member may read. Unread counts those after ReadSeq. What
-	// only lists conversations leaves the two numbers out.
-	LastMessageAt int64
-	MessageSeq    uint64
-	Unread        uint64
-	// PeerReadSeq and PeerDeliveredSeq are of a single chat's other user.
-	PeerReadSeq, PeerDeliveredSeq uint64
-}
-
-// MembershipKey asks whether a user is in a conversation.
-type MembershipKey struct {
-	ConversationID string
-	UserID         int64
-}
-
-// Facts are what is known of a conversation without regard to a member.
-type Facts struct {
-	Type      Type
-	Dissolved bool
-	// UserIDs are both users of a single chat.
-	UserIDs []int64
-	GroupID int64
-	// MembersVersion grows with each change of who is in a group; GroupSize is how many are, or
-	// were at most within the last minute.
-	MembersVersion, GroupSize int64
-}
-
-// Standing is a member's place in a conversation.
-type Standing struct {
-	// JoinSeq: nothing at or below it is for the member to read.
-	JoinSeq uint64
-	// Role is the role in a group.
-	Role string
-}
-
-// News is a conversation in which a user may have unseen messages.
-type News struct {
-	ConversationID string
-	Type           Type
-	LastSeq        uint64
-	ReadSeq        uint64
-	JoinSeq        uint64
-	Changed        uint64
-	Expired        uint64
-}
-
-// Read is the result of moving a read position.
-type Read struct {
-	ReadSeq uint64
-	LastSeq uint64
-	Unread  uint64
-	Moved   bool
-	Type    Type
-	PeerID  int64
 }

@@ -4,18 +4,19 @@ import "context"
 
 // Tokens remembers revoked tokens. Times are in Unix milliseconds.
 type Tokens interface {
-	// Revoke is idempotent.
+	// Revoke revokes a token, which expires at expiresAt. It is idempotent.
 	Revoke(ctx context.Context, tokenID string, userID, expiresAt int64) error
-	// SignOut revokes every token of a user that was issued before a moment, and returns
-	// the moment that holds now: an earlier call may have named a later one.
+	// SignOut revokes every token of a user that was issued before a time, and returns the time
+	// that holds now: an earlier call may have named a later one.
 	SignOut(ctx context.Context, userID, before int64) (int64, error)
-	// SignedOut returns that moment; 0: the user never signed out everywhere.
+	// SignedOut returns the time before which a user's tokens are revoked; 0: the user never signed
+	// out everywhere.
 	SignedOut(ctx context.Context, userID int64) (int64, error)
-	// CheckTokens tells what is known of each token, in order.
+	// CheckTokens returns the state of each token, in order.
 	CheckTokens(ctx context.Context, tokens []UsedToken) ([]TokenState, error)
 }
 
-// UsedToken is a token and who uses it. Without a device ID no device does.
+// UsedToken is a token with its user and the device that uses it; an empty device ID: no device does.
 type UsedToken struct {
 	ID string
 	DeviceKey
@@ -26,9 +27,9 @@ type UsedToken struct {
 // Unix milliseconds.
 type TokenState struct {
 	Revoked bool
-	// Orphan: its user does not exist.
+	// Orphan: the token's user does not exist.
 	Orphan bool
-	// SignedOutBefore: the user's tokens from before are revoked; 0: none.
+	// SignedOutBefore is the time before which the user's tokens are revoked; 0: none is.
 	SignedOutBefore int64
 	// DeviceRevokedAt is when the device was revoked; 0: never.
 	DeviceRevokedAt int64

@@ -22,13 +22,13 @@ import (
 	"github.com/gochat/gochat/infra/private"
 )
 
-// everyRows is after how many rows progress is told.
+// everyRows is the number of rows after which progress is told.
 const everyRows = 1000
 
 // ExportDir writes an export of everything that d holds at one moment into a directory: a file
-// of lines for each table, and ManifestFile at last. The directory is made, mode 0700, or has
-// nothing in it but what an interrupted export left, which is overwritten. Others may write to
-// the database meanwhile. program names this one in the manifest.
+// of lines for each table, and ManifestFile at last. The directory is made with mode 0700; an existing
+// one may have nothing in it but what an interrupted export left, which is removed. Others may write
+// to the database meanwhile. program is the name of this program, for the manifest.
 func ExportDir(ctx context.Context, d *db.DB, dir, program string, tell Progress) (*Manifest, error) {
 	if err := exportable(dir); err != nil {
 		return nil, err
@@ -49,8 +49,8 @@ func ExportDir(ctx context.Context, d *db.DB, dir, program string, tell Progress
 	return m, nil
 }
 
-// exportable makes the directory, or says what is in it already; then nothing was removed. What an interrupted
-// export left is removed.
+// exportable makes the directory, or removes from it what an interrupted export left. When anything else is in
+// the directory, it removes nothing and the error wraps fs.ErrExist.
 func exportable(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the directory of the export: %w", err)
@@ -78,7 +78,7 @@ func exportable(dir string) error {
 	return nil
 }
 
-// exported says whether an export that is not finished may leave a file of this name.
+// exported reports whether an unfinished export may leave a file of this name.
 func exported(name string) bool {
 	table, isTable := strings.CutSuffix(name, ".ndjson")
 	_, ours := tableNamed(table)
@@ -86,7 +86,7 @@ func exported(name string) bool {
 }
 
 // ExportStream writes an export as one stream of lines, to be read by other programs: each line
-// is {"table": name, "row": {…}}, and the last one {"manifest": {…}}, by which one knows that it is whole.
+// is {"table": name, "row": {…}}, and the last one {"manifest": {…}}: a stream without it is incomplete.
 func ExportStream(ctx context.Context, d *db.DB, w io.Writer, program string, tell Progress) (*Manifest, error) {
 	m, err := export(ctx, d, program, tell, func(name string) (io.WriteCloser, error) {
 		return &named{w: w, head: []byte(`{"table":"` + name + `","row":`)}, nil
@@ -142,7 +142,7 @@ func export(ctx context.Context, d *db.DB, program string, tell Progress, open f
 	return m, nil
 }
 
-// snapshot begins a transaction that sees one moment of the database, for as long as it takes.
+// snapshot begins a transaction that sees the database as of one moment, however long it takes.
 func snapshot(ctx context.Context, d *db.DB) (*sql.Tx, func() error, error) {
 	pool, closed, opts := d.Primary().DB, func() error { return nil }, (*sql.TxOptions)(nil)
 	if d.Driver() == db.MySQL {

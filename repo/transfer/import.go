@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	// One transaction stores at most this much, and a statement so many rows: MySQL takes 16 MiB
-	// in one, in which each byte may take two, and SQLite 32,766 values.
+	// Bounds of one transaction, and of the rows of one statement: MySQL takes statements of 16 MiB,
+	// in which each byte may take two, and SQLite takes 32,766 values.
 	batchBytes    = 1 << 20
 	batchRows     = 2000
 	statementRows = 500
-	// maxLine is more than the columns of any row hold together.
+	// maxLine is more bytes than the columns of any row hold together.
 	maxLine = 128 << 20
 )
 
-// Import stores an export of ExportDir in a database whose schema is up to date and which has
-// nothing in it, then reads all of it back and compares. Interrupted, it goes on where it was when
-// it is called again with the same export; until it is finished Pending tells so. Nobody else may
-// write to the database. Memory is bounded by a batch. Errors wrap ErrNotExport before anything is
-// changed, ErrNotEmpty, and ErrDiffers.
+// Import stores an export of ExportDir in a database whose schema is up to date and which has no data,
+// then reads everything back and compares. After an interruption, a call with the same export goes on
+// where the last one ended; until then Pending returns ErrBegun. Nobody else may write to the
+// database. At most one batch is in memory. Errors may wrap ErrNotExport (then nothing was changed),
+// ErrNotEmpty and ErrDiffers.
 func Import(ctx context.Context, d *db.DB, dir string, tell Progress) (_ *Manifest, err error) {
 	m, err := ReadManifest(dir)
 	if err != nil {
@@ -79,7 +79,8 @@ type importer struct {
 	mark   mark
 }
 
-// columns are those of the export, as this database has them. What it has beyond gets its default.
+// columns returns the columns of the export with their kinds in this database. Columns of this database
+// that the export lacks get their defaults.
 func (i *importer) columns(ctx context.Context, p Part) ([]column, error) {
 	there, err := columnsOf(ctx, i.pool, i.driver, p.Name)
 	if err != nil {
@@ -89,14 +90,14 @@ func (i *importer) columns(ctx context.Context, p Part) ([]column, error) {
 	for n, name := range p.Columns {
 		at := slices.IndexFunc(there, func(c column) bool { return c.name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("%w that fits this database: it has no column %q in %s; a newer gochat has exported it", ErrNotExport, name, p.Name)
+			return nil, fmt.Errorf("%w: this database has no column %q in %s; a newer gochat has exported it", ErrNotExport, name, p.Name)
 		}
 		out[n] = there[at]
 	}
 	return out, nil
 }
 
-// table stores a file of lines from the mark on.
+// table stores the lines of a table's file from the mark on.
 func (i *importer) table(ctx context.Context, p Part, columns []column) (err error) {
 	f, err := os.Open(filepath.Join(i.dir, p.file())) // #nosec G304 -- the operator's directory
 	if err != nil {
@@ -136,7 +137,7 @@ func (i *importer) table(ctx context.Context, p Part, columns []column) (err err
 	}
 }
 
-// batch is rows that are stored together.
+// batch is the rows that one transaction stores.
 type batch struct {
 	args  []any
 	rows  int
@@ -203,10 +204,10 @@ func insert(ctx context.Context, tx *sql.Tx, table string, columns []column, arg
 	return nil
 }
 
-// compare reads everything back.
+// compare reads everything back, and returns ErrDiffers when it is not what was exported.
 func (i *importer) compare(ctx context.Context, m *Manifest) error {
 	for n, p := range m.Tables {
-		t, _ := tableNamed(p.Name) // the manifest was judged
+		t, _ := tableNamed(p.Name) // ReadManifest has checked the names
 		var sum rowSum
 		err := scan(ctx, i.pool, t, i.tables[n], func(line []byte) error {
 			sum.add(line)

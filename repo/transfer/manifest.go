@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// ManifestFile says what an export holds. It is written last: without it there is none.
+	// ManifestFile describes an export. It is written last: without it the export is incomplete.
 	ManifestFile = "manifest.json"
 	formatName   = "gochat-export"
-	// formatVersion is of the manifest and the lines, not of the tables' columns.
+	// formatVersion is the version of the manifest's and the lines' format, not of the tables' columns.
 	formatVersion = 1
 )
 
@@ -28,7 +28,7 @@ type Manifest struct {
 	ID        string `json:"id"`
 	CreatedAt int64  `json:"createdAt"` // Unix milliseconds
 	Program   string `json:"program"`
-	// Source is the kind of database that it came from.
+	// Source is the kind of the exported database.
 	Source string `json:"source"`
 	Tables []Part `json:"tables"`
 }
@@ -38,14 +38,14 @@ type Part struct {
 	Name    string   `json:"name"`
 	Columns []string `json:"columns"`
 	Rows    int64    `json:"rows"`
-	// Sum is of all rows in any order; see rowSum.
+	// Sum is a checksum of all rows that does not depend on their order; see rowSum.
 	Sum string `json:"sum"`
-	// Bytes and SHA256 are of the table's file.
+	// Bytes and SHA256 are the size and the hash of the table's file.
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 }
 
-// Rows is how many there are in all tables together.
+// Rows returns the number of rows in all tables.
 func (m *Manifest) Rows() (n int64) {
 	for _, p := range m.Tables {
 		n += p.Rows
@@ -55,7 +55,7 @@ func (m *Manifest) Rows() (n int64) {
 
 func (p Part) file() string { return p.Name + ".ndjson" }
 
-// ReadManifest reads and judges the manifest of an export. ErrNotExport.
+// ReadManifest reads and checks the manifest of an export. ErrNotExport.
 func ReadManifest(dir string) (*Manifest, error) {
 	raw, err := readBounded(filepath.Join(dir, ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,11 +72,11 @@ func ReadManifest(dir string) (*Manifest, error) {
 		return nil, fmt.Errorf("%w: its manifest is of something else", ErrNotExport)
 	}
 	if m.Version != formatVersion {
-		return nil, fmt.Errorf("%w that this gochat reads: it has format %d, and this gochat reads %d", ErrNotExport, m.Version, formatVersion)
+		return nil, fmt.Errorf("%w of a format that this gochat reads: its format is %d and not %d", ErrNotExport, m.Version, formatVersion)
 	}
 	for _, p := range m.Tables {
 		if _, known := tableNamed(p.Name); !known {
-			return nil, fmt.Errorf("%w that this gochat reads: it does not know %q, which a newer one has exported", ErrNotExport, p.Name)
+			return nil, fmt.Errorf("%w: its table %q is unknown; a newer gochat has exported it", ErrNotExport, p.Name)
 		}
 	}
 	return m, nil
@@ -98,7 +98,7 @@ func readBounded(path string) (raw []byte, err error) {
 	return raw, err
 }
 
-// checkFiles reads all files of an export and says whether they are what the manifest says.
+// checkFiles reads all files of an export, and returns ErrNotExport when one is not as in the manifest.
 func (m *Manifest) checkFiles(dir string) error {
 	for _, p := range m.Tables {
 		sum, n, err := hashFile(filepath.Join(dir, p.file()))

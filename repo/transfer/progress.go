@@ -9,11 +9,12 @@ import (
 	"github.com/gochat/gochat/infra/db"
 )
 
-// progressTable holds one row while an import is under way: how far it is, which changes with
-// what is stored in one transaction. It is there for as long as the import takes.
+// progressTable exists while an import is under way. Its one row says how far the import is, and is
+// updated in the same transaction that stores the rows.
 const progressTable = "import_progress"
 
-// mark is how far an import is: everything before Offset of table number Table is stored.
+// mark is how far an import is: all tables before number table are stored, and of the file of this table
+// everything before offset, which is rows rows.
 type mark struct {
 	export string
 	table  int
@@ -21,7 +22,7 @@ type mark struct {
 	rows   int64
 }
 
-// Pending returns ErrBegun when an import was begun and is not finished: what is there is not all.
+// Pending returns ErrBegun when an import was begun and is not finished, so that the data is incomplete.
 func Pending(ctx context.Context, d *db.DB) error {
 	there, err := hasTable(ctx, d.Primary().DB, d.Driver(), progressTable)
 	if err != nil || !there {
@@ -34,14 +35,14 @@ func Pending(ctx context.Context, d *db.DB) error {
 	return err
 }
 
-// Vacant returns ErrNotEmpty when Import would: there is something in the database which is not of the beginning
-// of this import. It changes nothing, and tables need not be there.
+// Vacant returns ErrNotEmpty when Import would: the database has data that no earlier, interrupted import of
+// this export has stored. It changes nothing, and the tables need not exist.
 func Vacant(ctx context.Context, d *db.DB, m *Manifest) error {
 	_, _, err := vacant(ctx, d.Primary().DB, d.Driver(), m.ID)
 	return err
 }
 
-// vacant also returns how far the import is, when it was begun.
+// vacant is Vacant, and also returns how far the import is, when it was begun.
 func vacant(ctx context.Context, pool *sql.DB, driver db.Driver, export string) (m mark, begun bool, err error) {
 	there, err := hasTable(ctx, pool, driver, progressTable)
 	if err == nil && there {
@@ -91,8 +92,8 @@ func readMark(ctx context.Context, pool *sql.DB) (m mark, begun bool, err error)
 	return m, true, nil
 }
 
-// begin makes sure that the database is empty or has the beginning of this import, and returns
-// how far that is.
+// begin makes sure that the database is empty or has the beginning of this import, and returns how far
+// the import is.
 func begin(ctx context.Context, pool *sql.DB, driver db.Driver, export string) (mark, error) {
 	m, begun, err := vacant(ctx, pool, driver, export)
 	if begun || err != nil {
@@ -117,7 +118,7 @@ func begin(ctx context.Context, pool *sql.DB, driver db.Driver, export string) (
 				return fmt.Errorf("take what a new store has out of %s: %w", t.Name, err)
 			}
 		}
-		// A gochat that ran on the empty database has seen that there is nothing to find.
+		// A gochat that ran on the empty database may have finished the backfill of nothing.
 		if _, err := tx.ExecContext(ctx, "UPDATE search_backfill SET conversation_id = '', block = 0, done = 0 WHERE id = 1"); err != nil {
 			return fmt.Errorf("let the search index be made anew: %w", err)
 		}
@@ -145,7 +146,7 @@ func empty(ctx context.Context, pool *sql.DB, t Table) error {
 	return fmt.Errorf("%w: there are rows in %s; import into a new database", ErrNotEmpty, t.Name)
 }
 
-// save notes how far the import is, in the transaction that stores what is before.
+// save stores the mark, in the transaction that stores the rows before it.
 func (m mark) save(ctx context.Context, tx *sql.Tx) error {
 	if _, err := tx.ExecContext(ctx, "UPDATE "+progressTable+" SET table_number = ?, file_offset = ?, row_count = ? WHERE id = 1",
 		m.table, m.offset, m.rows); err != nil {
@@ -154,7 +155,7 @@ func (m mark) save(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// finish removes the mark: the database is as any other.
+// finish removes the mark: the import is complete.
 func finish(ctx context.Context, pool *sql.DB) error {
 	if _, err := pool.ExecContext(ctx, "DROP TABLE "+progressTable); err != nil {
 		return fmt.Errorf("note that the import is finished: %w", err)

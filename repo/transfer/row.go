@@ -31,7 +31,7 @@ type column struct {
 	kind kind
 }
 
-// kinds of the types that the schemas use.
+// kinds has the kind of each column type that the schemas use.
 var kinds = map[string]kind{
 	"integer": number, "bigint": number, "int": number, "smallint": number, "tinyint": number,
 	"text": text, "mediumtext": text, "longtext": text, "varchar": text, "char": text,
@@ -161,7 +161,7 @@ func parse(raw []byte, columns []column, args []any) ([]any, error) {
 	return args, nil
 }
 
-// stored makes of a JSON value what the column takes.
+// stored converts a JSON value into a value that the column takes.
 func (c column) stored(v any) (any, error) {
 	var s string
 	switch v := v.(type) {
@@ -190,8 +190,8 @@ func (c column) stored(v any) (any, error) {
 	return s, nil
 }
 
-// rowSum adds up rows: 128 bits of the SHA-256 of each line. The order does not count, so that
-// databases that order differently have the same.
+// rowSum adds up 128 bits of the SHA-256 of each row's line. The sum does not depend on the order of
+// rows, which differs between databases.
 type rowSum struct {
 	rows      int64
 	high, low uint64

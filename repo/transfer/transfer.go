@@ -10,27 +10,27 @@ import (
 )
 
 var (
-	// ErrNotExport is wrapped when a directory holds no whole export that this program reads.
-	ErrNotExport = errors.New("this is no whole export")
-	// ErrNotEmpty is wrapped when the database has data that is not of the import which was begun.
+	// ErrNotExport is wrapped when a directory has no complete export that this program can read.
+	ErrNotExport = errors.New("this is not a complete export")
+	// ErrNotEmpty is wrapped when the database has data from elsewhere than an interrupted import of this export.
 	ErrNotEmpty = errors.New("the database is not empty")
-	// ErrDiffers is wrapped when the database does not hold what the export says, after all of it was read.
+	// ErrDiffers is wrapped when, after all rows are imported, the database does not have what was exported.
 	ErrDiffers = errors.New("the database does not hold what was exported")
 	// ErrBegun is wrapped when an import into the database was begun and is not finished.
 	ErrBegun = errors.New("an import into this database was begun and is not finished; run the same gochat import again")
 )
 
-// Table is one that is carried over, with all of its columns.
+// Table is a table that is carried over, with all of its columns.
 type Table struct {
 	Name string
 	// Key is the primary key: rows are read in its order.
 	Key string
-	// Made are rows that every new store has; those of the export take their place.
+	// Made is an SQL condition for the rows that every new store has; an import replaces them.
 	Made string
 }
 
-// Tables is the one list of what is carried over, in the order in which it is. A table of the
-// schema is either here or in LeftOut.
+// Tables lists the tables that are carried over, in this order. Every table of the schema is either here
+// or in LeftOut.
 var Tables = []Table{
 	{Name: "users", Key: "user_id"},
 	{Name: "groups", Key: "group_id"},
@@ -71,13 +71,13 @@ func tableNamed(name string) (Table, bool) {
 	return Tables[i], true
 }
 
-// isID tells columns whose numbers are written as strings: many programs that read JSON cannot
-// hold them as numbers.
+// isID reports whether a column's numbers are written as strings: many readers of JSON cannot represent
+// such large numbers.
 func isID(column string) bool {
 	return strings.HasSuffix(column, "_id") && column != "seq_id" || column == "user_a" || column == "user_b"
 }
 
-// Progress is told how many rows of a table are done, of how many; 0: that is not known.
+// Progress is told how many rows of a table are done, and of how many; 0: not known.
 type Progress func(table string, rows, of int64)
 
 // quoted is a name in a statement of either database.

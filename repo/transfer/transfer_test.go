@@ -68,7 +68,7 @@ func tablesOf(t *testing.T, d *db.DB) (names []string) {
 	return names
 }
 
-// TestEveryTableIsDecidedOn: whoever adds a table says whether it is carried over.
+// TestEveryTableIsDecidedOn: every table of the schema is in Tables or in LeftOut.
 func TestEveryTableIsDecidedOn(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, fresh func(t *testing.T) db.Config) {
@@ -170,8 +170,8 @@ func TestEverythingComesOver(t *testing.T) {
 // errStop ends an import in its middle.
 var errStop = errors.New("stopped")
 
-// TestInterruptedImportGoesOn: wherever it ends, the next call does the rest, and nobody takes what is
-// there for all in between.
+// TestInterruptedImportGoesOn: wherever an import is interrupted, the next call does the rest, and in
+// between Pending says that the data is incomplete.
 func TestInterruptedImportGoesOn(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, fresh func(t *testing.T) db.Config) {
@@ -208,7 +208,8 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 	})
 }
 
-// TestWhatIsImportedIsFound: a database on which a gochat ran before has an index that is made, of nothing.
+// TestWhatIsImportedIsFound: also in a database on which a gochat ran before, whose backfill of the search
+// index was finished when there was nothing to index.
 func TestWhatIsImportedIsFound(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, fresh func(t *testing.T) db.Config) {
@@ -246,8 +247,7 @@ func TestAManifestThatIsTooLong(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotExport)
 }
 
-// TestVacant: who asks before an import learns what it would say, whatever the schema is, and nothing is
-// changed by the question.
+// TestVacant: Vacant returns the error that Import would return, whatever the schema is, and changes nothing.
 func TestVacant(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, fresh func(t *testing.T) db.Config) {
@@ -282,7 +282,7 @@ func TestVacant(t *testing.T) {
 	})
 }
 
-// TestAnotherExportIsNoContinuation: what was begun with one export is not finished with another.
+// TestAnotherExportIsNoContinuation: an import of one export is not continued with another export.
 func TestAnotherExportIsNoContinuation(t *testing.T) {
 	t.Parallel()
 	first := migrated(t, embedded(t))
@@ -304,7 +304,7 @@ func TestAnotherExportIsNoContinuation(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestDamagedExports: nothing is changed by what is not whole.
+// TestDamagedExports: a damaged export is refused and changes nothing.
 func TestDamagedExports(t *testing.T) {
 	t.Parallel()
 	first := migrated(t, embedded(t))
@@ -365,7 +365,7 @@ func edit(t *testing.T, path, from, to string) {
 	require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
 }
 
-// TestImportNoticesWhatDiffers: the end is not believed but read.
+// TestImportNoticesWhatDiffers: an import reads everything back before it succeeds.
 func TestImportNoticesWhatDiffers(t *testing.T) {
 	t.Parallel()
 	first := migrated(t, embedded(t))
@@ -384,7 +384,7 @@ func TestImportNoticesWhatDiffers(t *testing.T) {
 	require.ErrorIs(t, Pending(t.Context(), second), ErrBegun)
 }
 
-// TestExportNeedsAPlaceOfItsOwn: an interrupted one is written anew; what is somebody's stays.
+// TestExportNeedsAPlaceOfItsOwn: an interrupted export is written anew, and other files are never touched.
 func TestExportNeedsAPlaceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	d := migrated(t, embedded(t))
@@ -403,8 +403,8 @@ func TestExportNeedsAPlaceOfItsOwn(t *testing.T) {
 	assert.EqualValues(t, 0o600, info.Mode().Perm())
 }
 
-// TestWhatAnExportFindsInItsPlace: what an interrupted one left goes, a disk's own directory stays, and beside
-// anything else nothing is touched.
+// TestWhatAnExportFindsInItsPlace: leftovers of an interrupted export are removed, lost+found stays, and when
+// there is anything else, nothing is touched.
 func TestWhatAnExportFindsInItsPlace(t *testing.T) {
 	t.Parallel()
 	d := migrated(t, embedded(t))

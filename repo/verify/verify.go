@@ -17,7 +17,7 @@ type Report struct {
 	Messages      int64 `json:"messages"`
 	// Problems are violations in words, at most MaxProblems of them.
 	Problems []string `json:"problems"`
-	// Violations counts all of them.
+	// Violations counts all violations, also those that Problems has no room for.
 	Violations int64 `json:"violations"`
 }
 
@@ -39,8 +39,8 @@ func (r *Report) add(format string, args ...any) {
 
 // Verify checks that each conversation's numbers are 1..last_seq without a hole,
 // that ids and idempotency keys are unique, that read positions are within the
-// conversation, and that nothing refers to what does not exist. The error is of
-// reading; what is wrong in the data is in the report.
+// conversation, and that nothing refers to what does not exist. Violations are in the
+// report; an error says that reading failed.
 func Verify(ctx context.Context, d *db.DB) (_ *Report, err error) {
 	pool := d.Primary().DB
 	if d.Driver() == db.MySQL {
@@ -63,9 +63,9 @@ func Verify(ctx context.Context, d *db.DB) (_ *Report, err error) {
 	return r, nil
 }
 
-// sequences: (conversation_id, seq_id) is the primary key, so as many numbers as
-// the highest, from 1 on, are all of them. One statement sees one moment, so a
-// live system does not look broken.
+// sequences checks that numbers have no holes. (conversation_id, seq_id) is the primary key:
+// when the lowest number is 1 and there are as many numbers as the highest, none is missing. One
+// statement sees one moment, so that a live system does not look broken.
 func (r *Report) sequences(ctx context.Context, pool *sql.DB) error {
 	const query = `SELECT c.conversation_id, c.last_seq, COUNT(m.seq_id), COALESCE(MIN(m.seq_id), 1), COALESCE(MAX(m.seq_id), 0)
 		FROM (SELECT conversation_id, last_seq FROM conversations WHERE conversation_id > ? ORDER BY conversation_id LIMIT ?) c
@@ -166,7 +166,7 @@ var checks = []check{
 		"what expired messages say", `SELECT m.conversation_id, m.seq_id, c.expired_seq FROM conversations c JOIN messages m
 			ON m.conversation_id = c.conversation_id AND m.seq_id <= c.expired_seq
 			WHERE c.expired_seq > 0 AND m.message_type <> 'system' AND (m.content <> '' OR COALESCE(m.extra, '') NOT LIKE '%"expired":true%')`,
-		"%v: message %v has not lost its content, or does not say so, and messages up to %v have expired", 3,
+		"%v: message %v still has content or is not marked as expired, and messages up to %v have expired", 3,
 	},
 	{
 		"system messages", "SELECT k.conversation_id, k.seq_id FROM message_skips k LEFT JOIN messages m" +

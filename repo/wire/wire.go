@@ -28,7 +28,7 @@ func Proto(m *store.Message) *pb.Message {
 	return out
 }
 
-// FromProto is the other way.
+// FromProto is the inverse of Proto.
 func FromProto(m *pb.Message) store.Message {
 	return store.Message{
 		ID: m.GetMessageId(), ConversationID: m.GetConversationId(), Seq: m.GetSeqId(), SenderID: m.GetSenderId(),

@@ -11,13 +11,13 @@ import (
 
 // Written is what people wrote in a record, and who.
 type Written struct {
-	// Content is cut out of what is kept and logged about the record.
+	// Content is cut out of every text about the record that is kept or logged.
 	Content string
-	// Sender is the user's id; 0: nobody is known to have sent it.
+	// Sender is the user's id; 0 when the sender is not known.
 	Sender int64
 }
 
-// Content returns what was written in a record. A nil one finds nothing.
+// Content returns what was written in a record. A nil Content returns nothing.
 type Content func(*message.Message) Written
 
 func (c Content) of(msg *message.Message) Written {
@@ -27,7 +27,7 @@ func (c Content) of(msg *message.Message) Written {
 	return c(msg)
 }
 
-// describe is the text of an error of a run, as it may be logged.
+// describe returns the text of a run's error as it may be logged, without what people wrote.
 func (c Content) describe(msg *message.Message, err error) string {
 	var written []string
 	for _, m := range mq.Run(msg) {
@@ -36,11 +36,11 @@ func (c Content) describe(msg *message.Message, err error) string {
 	return describe(err, written...)
 }
 
-// mostNamed bounds the traces, requests and users of one line, each.
+// mostNamed bounds each of the lists of traces, requests and users in a log line.
 const mostNamed = 32
 
-// about says which records a log's line is about: how many, and their traces, requests and users,
-// of which the traces are those that the clients were told.
+// about returns the fields of a log line about a run: how many records, and their traces, requests and users.
+// The traces are those that the clients were told.
 func (c Content) about(msg *message.Message) []zap.Field {
 	run := mq.Run(msg)
 	fields := []zap.Field{zap.Int("records", len(run)), zap.String("uuid", msg.UUID)}
@@ -60,7 +60,7 @@ func (c Content) about(msg *message.Message) []zap.Field {
 	return oneOrMore(fields, users, obs.FieldUser, zap.Int64, zap.Int64s)
 }
 
-// named adds a name that is not there yet, as long as there is room.
+// named adds a name that is not in the list yet, or sets more when the list is full.
 func named[T comparable](to []T, name T, more *bool) []T {
 	var none T
 	if name == none {

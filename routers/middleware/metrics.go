@@ -71,7 +71,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 	})
 	m.recipients = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "gochat_pipeline_recipients", Help: "Connected users that a message was pushed to, of single chats and of groups that the fan-out does not do.",
+		Name: "gochat_pipeline_recipients", Help: "Connected users that a message was pushed to, in single chats and in groups that the fanout role does not deliver to.",
 		Buckets: append([]float64{0}, prometheus.ExponentialBuckets(1, 2, 10)...),
 	})
 	m.outbox(latency)
@@ -86,7 +86,7 @@ func (m *Metrics) outbox(latency []float64) {
 	m.publishes.WithLabelValues(endOK)
 	m.publishes.WithLabelValues(endError) // at 0, so that the first one is seen to be more
 	m.records = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gochat_outbox_records_total", Help: "Records that handlers published, by topic; those for gateways are one.",
+		Name: "gochat_outbox_records_total", Help: "Records that handlers published, by topic; the topics of all gateways count as one.",
 	}, []string{"topic"})
 }
 
@@ -99,7 +99,7 @@ func (m *Metrics) Retried(router string, err error) {
 	m.retries.WithLabelValues(router, reason).Inc()
 }
 
-// Stored measures how long those messages of an envelope took that were stored just now.
+// Stored measures, for the messages of an envelope that were stored just now, the time since their acceptance.
 func (m *Metrics) Stored(env *handlers.Envelope) {
 	now := time.Now().UnixMilli()
 	for _, it := range env.Items {
@@ -109,7 +109,8 @@ func (m *Metrics) Stored(env *handlers.Envelope) {
 	}
 }
 
-// Routed counts to how many users each message of an envelope goes.
+// Routed counts to how many users each newly stored message of an envelope is pushed. It leaves out world and
+// what fanout delivers.
 func (m *Metrics) Routed(env *handlers.Envelope) {
 	for _, it := range env.Items {
 		if !it.Fresh() || it.State() == handlers.StateFannedOut {
@@ -137,7 +138,7 @@ func (m *Metrics) Published(topics iter.Seq[string], took time.Duration, err err
 	}
 	m.publishes.WithLabelValues(endOK).Observe(took.Seconds())
 	of, n := "", 0
-	for topic := range topics { // as a rule many of the same follow each other
+	for topic := range topics { // equal topics mostly follow each other
 		if topic != of {
 			m.published(of, n)
 			of, n = topic, 0

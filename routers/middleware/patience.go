@@ -10,25 +10,24 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// remembered is how many runs and records are remembered: far more than a router has lanes.
+// remembered bounds the runs and the records that are remembered, each; a router has far fewer lanes.
 const remembered = 4096
 
-// patience says when errors that nobody foresaw have gone on for too long. Safe for concurrent
-// use.
+// patience says when unforeseen errors have gone on for too long. Safe for concurrent use.
 type patience struct {
 	after time.Duration
 	now   func() time.Time
 
 	mu sync.Mutex
-	// since is when a run, known by its first record, began to fail by nothing but unforeseen
-	// errors. A dependency's error in between starts anew: what it left open (a transaction
-	// that may yet be committed) has an end by then.
+	// since is when a run, known by its first record, began to fail with nothing but unforeseen errors. A
+	// dependency's error in between restarts the time: what that error left open, such as a transaction that
+	// may still commit, must have ended when the record is given up.
 	since *lru.Cache[string, time.Time]
-	// gone are records in the poison topic whose run has not been acknowledged: it may come
-	// again, and what its sender was told will never be stored must not be.
+	// gone are poisoned records whose run is not acknowledged yet. When the run comes again they must not be
+	// handled: their senders were told that the messages will never be stored.
 	gone *lru.Cache[string, struct{}]
-	// well is whether a run was handled since the last burial for an unforeseen error, which
-	// was at last.
+	// well says whether a run was handled since the last record was poisoned for an unforeseen error, at the
+	// time last.
 	well bool
 	last time.Time
 }
@@ -41,7 +40,7 @@ func newPatience(after time.Duration) *patience {
 	return p
 }
 
-// living leaves out what is in the poison topic.
+// living returns the run without the records that are in the poison topic.
 func (p *patience) living(run []*message.Message) []*message.Message {
 	if p.gone.Len() == 0 {
 		return run
@@ -55,7 +54,7 @@ func (p *patience) living(run []*message.Message) []*message.Message {
 	return out
 }
 
-// ripe reports whether a run has failed for long enough, by this error and those before it.
+// ripe reports whether a run has failed with unforeseen errors for long enough, err included, to be narrowed.
 func (p *patience) ripe(run string, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,9 +70,9 @@ func (p *patience) ripe(run string, err error) bool {
 	return p.after > 0 && p.now().Sub(began) >= p.after && p.allowed()
 }
 
-// allowed: when everything fails it is no message's fault, and what is poisoned would be
-// everything. So between two burials something must have been handled, or as much time have
-// passed again.
+// allowed reports whether another record may be poisoned for an unforeseen error. When everything fails, no
+// single message is at fault, and all would be poisoned: so between two such burials a run must have been
+// handled, or after have passed again.
 func (p *patience) allowed() bool { return p.well || p.now().Sub(p.last) >= p.after }
 
 func (p *patience) mayBury() bool {
@@ -89,7 +88,7 @@ func (p *patience) worked() {
 	p.well = true
 }
 
-// buried notes a record that is in the poison topic.
+// buried notes that a record is in the poison topic.
 func (p *patience) buried(uuid, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,11 +98,11 @@ func (p *patience) buried(uuid, reason string) {
 	}
 }
 
-// ended forgets a run that is acknowledged, with what of it is in the poison topic.
+// ended forgets a run that will be acknowledged, with its records in the poison topic.
 func (p *patience) ended(run []*message.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, m := range run { // it began with another one when that was living
+	for _, m := range run { // its first record was another one while that was not poisoned
 		p.since.Remove(m.UUID)
 	}
 	if p.gone.Len() > 0 {

@@ -17,21 +17,20 @@ import (
 var (
 	// ErrUndecodable marks a record whose payload is not what its topic carries.
 	ErrUndecodable = errors.New("record cannot be decoded")
-	// ErrNewer marks a record that a newer release wrote in a way that this one does not
-	// know. It waits for a worker that does: nothing is wrong with it.
+	// ErrNewer marks a record that a newer release wrote in a form that this release does not know. Nothing is
+	// wrong with the record: it waits for a newer worker.
 	ErrNewer = errors.New("record is of a newer schema version than this worker reads")
 )
 
-// IsPermanent reports whether handling the same record again is useless: it
-// cannot be decoded, its handler panics, what follows from it does not fit into
-// the queue, or the error table says so.
+// IsPermanent reports whether handling the same record again is useless: the record cannot be decoded, its
+// handler panics, what is published for it is too large for the queue, or the error table of contracts says so.
 func IsPermanent(err error) bool {
 	return errors.Is(err, ErrUndecodable) || IsPanic(err) || errors.Is(err, mq.ErrTooLarge) || contracts.IsPermanent(err)
 }
 
-// IsDependency reports whether an error is a dependency's, which will come back: a service, the
-// database or the queue does not answer, a deadline has passed, a call or a record is of a newer
-// release than who should handle it. Such errors are waited for, however long it takes.
+// IsDependency reports whether an error is a dependency's and will pass: a service, the database or the queue
+// does not answer, a deadline has passed, or a call or a record is of a newer release than whoever should
+// handle it. Its end is waited for, however long it takes.
 func IsDependency(err error) bool {
 	if errors.Is(err, ErrNewer) || errors.Is(err, mq.ErrClosed) || errors.Is(err, mq.ErrUnknownTopic) {
 		return true
@@ -42,14 +41,13 @@ func IsDependency(err error) bool {
 	return contracts.AsError(err).Code == contracts.CodeUnavailable
 }
 
-// IsPanic reports whether a handler panicked. That is tried again a few times
-// before it counts as permanent.
+// IsPanic reports whether a handler panicked. A panic is tried again a few times before it counts as permanent.
 func IsPanic(err error) bool {
 	var panicked wmiddleware.RecoveredPanicError
 	return errors.As(err, &panicked)
 }
 
-// Reason is the word for why a record is poisoned.
+// Reason returns the word for why a record that fails with err is poisoned, one of contracts.Poison….
 func Reason(err error) string {
 	switch {
 	case errors.Is(err, ErrUndecodable):

@@ -19,13 +19,13 @@ type Poison struct {
 	// Publisher and Topic are where such records go, with the reason.
 	Publisher message.Publisher
 	Topic     string
-	// Router and Group name who gives records up.
+	// Router and Group name the consumer that gives records up.
 	Router, Group string
-	// About, when set, says what a record is about and who is to be told what; whatever that
-	// is stays true when the record comes again after a crash. Its error keeps the record.
+	// About, when set, describes a record and says what its sender is told, which must stay true when the
+	// record comes again after a crash. When About fails, the record is not poisoned and comes again.
 	About func(ctx context.Context, msg *message.Message) (Subject, error)
-	// After is for how long a run may fail by errors that are no dependency's until it is
-	// narrowed to the message that they are of; 0 is for ever.
+	// After is for how long a run may fail with unforeseen errors until it is narrowed to the failing message;
+	// 0 is for ever.
 	After time.Duration
 	// Count counts a poisoned record by its reason.
 	Count func(router, reason string)
@@ -40,22 +40,21 @@ type Subject struct {
 	Content string
 	// Told is what the sender is told; empty is contracts.ToldNobody.
 	Told string
-	// Tell, when set, tells the sender. It is called once the record is in the poison topic,
-	// so that whoever puts records back knows what the sender may have heard.
+	// Tell, when set, tells the sender. It is called after the record is in the poison topic, so that an
+	// operator who puts the record back knows what the sender may have been told.
 	Tell func(ctx context.Context) error
 }
 
-// Middleware lets a dependency's errors pass: the router nacks and the lane waits, for however
-// long it takes. A permanent error of a run is narrowed down: its messages are handled one by
-// one, and the guilty one is poisoned. So is an error that nobody foresaw, once the run has
-// failed by nothing else for as long as After says. Watermill's PoisonQueue serves neither runs
-// nor shutdown, which it takes for a reason to poison.
+// Middleware lets a dependency's errors pass: the router nacks and the lane waits, for however long it takes.
+// After a permanent error of a run, its messages are handled one by one, and the guilty one is poisoned. The
+// same is done after an unforeseen error, once the run has failed with nothing else for as long as After says.
+// Watermill's PoisonQueue knows no runs, and would poison records because of a shutdown.
 func (p Poison) Middleware(h message.HandlerFunc) message.HandlerFunc {
 	b := &burial{Poison: p, next: h, patience: newPatience(p.After)}
 	return b.handle
 }
 
-// burial is one router's Poison at work.
+// burial is the Poison of one router at work.
 type burial struct {
 	Poison
 	next     message.HandlerFunc
@@ -98,8 +97,8 @@ func (b *burial) attempt(msg *message.Message) error {
 	return err
 }
 
-// narrow handles a run's messages one by one. A message that fails as a dependency's error does
-// holds those behind it; what is buried already is left out when the run comes again.
+// narrow handles a run's messages one by one. A message that fails and is not poisoned holds those behind it;
+// what is poisoned already is left out when the run comes again.
 func (b *burial) narrow(run []*message.Message, ctx context.Context, ripe bool) error { //nolint:revive // the context is that of the run
 	for _, one := range run {
 		single := together([]*message.Message{one}, ctx)
@@ -125,14 +124,14 @@ func together(run []*message.Message, ctx context.Context) *message.Message { //
 	return first
 }
 
-// bury writes the record to the poison topic, then tells its sender. When it fails in between
-// the record comes again and is buried again.
+// bury writes the record to the poison topic, then tells its sender. After a failure in between, the record
+// comes again and is buried again.
 func (b *burial) bury(msg *message.Message, why error) error {
 	var about Subject
 	if b.About != nil {
 		var err error
 		if about, err = b.About(msg.Context(), msg); err != nil {
-			// The record is held for this error; that it is to be poisoned is only told.
+			// %w only for About's error, which decides whether the record waits; why is only quoted.
 			return fmt.Errorf("look at record %s, which is to be poisoned (%s): %w", msg.UUID, why.Error(), err)
 		}
 	}
@@ -161,8 +160,8 @@ func (b *burial) bury(msg *message.Message, why error) error {
 	return nil
 }
 
-// write publishes a record to the poison topic; one that does not fit there goes without its
-// payload, since otherwise it would hold its lane for ever.
+// write publishes a record to the poison topic. One that is too large for the topic goes without its payload,
+// since it would hold its lane for ever otherwise.
 func (p Poison) write(dead *message.Message) error {
 	err := p.Publisher.Publish(p.Topic, dead)
 	if !errors.Is(err, mq.ErrTooLarge) {

@@ -71,8 +71,8 @@ var (
 	errAway    = contracts.NewError(contracts.CodeUnavailable, "")
 )
 
-// TestOnlyPatienceNarrows: a run with an error that nobody foresaw comes again until the time is
-// over; a dependency's error in between starts anew, since what it left open may yet be done.
+// TestOnlyPatienceNarrows: a run with an unforeseen error comes again until the time is over; a dependency's
+// error in between restarts the time, since what that error left open may still be done.
 func TestOnlyPatienceNarrows(t *testing.T) {
 	t.Parallel()
 	errs := map[string]error{"bad": errStrange}
@@ -96,8 +96,8 @@ func TestOnlyPatienceNarrows(t *testing.T) {
 	assert.Zero(t, r.patience.since.Len()+r.patience.gone.Len(), "nothing is remembered of it")
 }
 
-// TestWhatFailsForAllIsNobodysFault: when nothing can be handled, one message at most goes in
-// the time that is waited.
+// TestWhatFailsForAllIsNobodysFault: when nothing can be handled, at most one message is poisoned in each
+// period of After.
 func TestWhatFailsForAllIsNobodysFault(t *testing.T) {
 	t.Parallel()
 	broken := true
@@ -118,8 +118,8 @@ func TestWhatFailsForAllIsNobodysFault(t *testing.T) {
 	assert.Equal(t, []string{"b", "c", "d"}, r.handled)
 }
 
-// TestWhatIsBuriedIsNotHandledAgain: its sender was told that it will never be stored, though
-// its run comes again because of another message.
+// TestWhatIsBuriedIsNotHandledAgain: the sender was told that the message will never be stored, so it is left
+// out when its run comes again because of another message.
 func TestWhatIsBuriedIsNotHandledAgain(t *testing.T) {
 	t.Parallel()
 	errs := map[string]error{"bad": ErrUndecodable, "c": errAway}
@@ -138,8 +138,8 @@ func TestWhatIsBuriedIsNotHandledAgain(t *testing.T) {
 	assert.Zero(t, r.patience.gone.Len(), "of a run of nothing else, too")
 }
 
-// TestABurialThatCannotBeDoneIsHeldForItsOwnReason: the record waits for the store, and is no
-// permanent failure until it is buried.
+// TestABurialThatCannotBeDoneIsHeldForItsOwnReason: a record whose burial fails waits for the store, and counts
+// as a dependency's failure until it is buried.
 func TestABurialThatCannotBeDoneIsHeldForItsOwnReason(t *testing.T) {
 	t.Parallel()
 	r := newRig(func(string) error { return ErrUndecodable })

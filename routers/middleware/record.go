@@ -17,7 +17,7 @@ import (
 // errorMax is how many bytes of an error's text are kept.
 const errorMax = 2 << 10
 
-// note makes the record of the poison topic: what came, with what is known about it.
+// note makes the poison topic's record: the record that came, with what is known about it in the metadata.
 func note(msg *message.Message, group, reason, text string, about Subject) *message.Message {
 	dead := message.NewMessage(msg.UUID, msg.Payload)
 	for k, v := range msg.Metadata {
@@ -45,7 +45,8 @@ func note(msg *message.Message, group, reason, text string, about Subject) *mess
 	return dead
 }
 
-// TraceOf returns the trace of one record, which may not be that of its run.
+// TraceOf returns the id of a record's trace, which may be another one than that of its run; "" without a
+// trace.
 func TraceOf(msg *message.Message) string {
 	if id := msg.Metadata.Get(contracts.MetaTraceID); id != "" {
 		return id
@@ -56,8 +57,8 @@ func TraceOf(msg *message.Message) string {
 	return traceID(msg.Context())
 }
 
-// describe is an error's text as it may be kept and logged: without the contents of messages,
-// which a database or a panic may quote, and not longer than people read.
+// describe returns an error's text as it may be kept and logged: without the contents of messages, which a
+// database's error or a panic may quote, and of at most errorMax bytes.
 func describe(err error, contents ...string) string {
 	text := err.Error()
 	var panicked wmiddleware.RecoveredPanicError
@@ -73,7 +74,8 @@ func describe(err error, contents ...string) string {
 	return strings.ToValidUTF8(text, string(utf8.RuneError))
 }
 
-// quoteMax is how long a quotation in an error may be that is part of the content by chance.
+// quoteMax is the length in bytes up to which a quotation in an error is left alone: it may be part of the
+// content by chance.
 const quoteMax = 3
 
 // withoutContent replaces the content, and quotations of parts of it.

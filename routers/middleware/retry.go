@@ -11,26 +11,27 @@ import (
 	"go.uber.org/zap"
 )
 
-// Retry handles a run again in place, with a pause that doubles, and says each time why.
-// A permanent error is not tried again, unless it is a panic.
+// Retry handles a run again in place, with a pause that doubles, and logs each time why. A permanent error is
+// not tried again, unless it is a panic.
 type Retry struct {
 	// Times is how often a run is tried again; then its error goes on.
 	Times int
 	// Pause is before the first retry; it doubles up to PauseMax.
 	Pause, PauseMax time.Duration
 	Router          string
-	// Content is cut out of what is logged.
+	// Content returns what people wrote in a record, which is cut out of the log.
 	Content Content
 	// Count counts a run that is tried again.
 	Count func(router string, err error)
 	Log   *zap.Logger
 }
 
-// Middleware implements message.HandlerMiddleware, by Watermill's own.
+// Middleware implements message.HandlerMiddleware, by Watermill's own Retry.
 func (r Retry) Middleware(h message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		return wmiddleware.Retry{
-			// With ShouldRetry, Watermill takes two steps for each pause.
+			// With ShouldRetry, Watermill takes two steps of the backoff for each pause: hence the square roots
+			// of 2.
 			MaxRetries: r.Times, InitialInterval: time.Duration(float64(r.Pause) / math.Sqrt2), MaxInterval: r.PauseMax,
 			Multiplier: math.Sqrt2, RandomizationFactor: 0.3, ResetContextOnRetry: true,
 			ShouldRetry: func(p wmiddleware.RetryParams) bool {
@@ -48,15 +49,15 @@ func (r Retry) Middleware(h message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// Failed says why a run goes back to its lane. Watermill's own line knows no traces, and
-// would say what people wrote.
+// Failed logs why a run goes back to its lane. The line that Watermill itself logs has no traces, and may quote
+// what people wrote.
 func Failed(router string, content Content, log *zap.Logger) message.HandlerMiddleware {
 	return func(h message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
 			out, err := h(msg)
 			if err != nil && !errors.Is(err, context.Canceled) {
 				level := zap.ErrorLevel
-				if IsDependency(err) { // that says so itself, once
+				if IsDependency(err) { // an outage is logged, once, by whatever watches the dependency
 					level = zap.WarnLevel
 				}
 				log.Log(level, "a run failed; its lane tries it again", append(content.about(msg),

@@ -17,21 +17,21 @@ import (
 
 const traceParent = "traceparent"
 
-// TracerName is what spans of the routers are found by.
+// TracerName is the tracer of the routers' spans.
 const TracerName = "github.com/gochat/gochat/routers"
 
 // Trace continues the trace that came in each record's metadata.
 //
-// A run is one span, of its first trace that is kept, with links to the others: what is done for
-// the run, down to the database, is below it. Each other trace that is kept has a span of its own
-// for its record, with a link to the run's, and so goes on to the receivers. Of traces that are
-// not kept the first one's id goes on, for the log.
+// A trace is kept when it is sampled. A run has one span, in the first of its traces that is kept: what is done
+// for the run, down to the database, is below this span, which links to the other kept traces. Each of these
+// has a span of its own for its record, which links to the run's span and which the receivers continue. When no
+// trace is kept, the id of the first one goes on, for the log.
 type Trace struct {
 	// System is what the queue is called, and Topic and Group where the records are from.
 	System, Topic, Group string
-	// Content is cut out of what is said of an error.
+	// Content returns what people wrote in a record, which is cut out of the text of errors.
 	Content Content
-	// All has a span made also of runs without a trace that is kept, in case they fail.
+	// All makes a span also for runs none of whose traces is kept, since the spans of a failed run are kept.
 	All bool
 }
 
@@ -73,7 +73,8 @@ func (t Trace) Middleware(h message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// nameUnkept links the span of a run that failed to the traces that are not kept: their clients ask, too.
+// nameUnkept links the span of a failed run to the traces that are not kept: their clients may ask about the
+// failure as well.
 func nameUnkept(span trace.Span, msg *message.Message) {
 	for _, m := range mq.Run(msg) {
 		sc := contextOf(m)
@@ -90,8 +91,9 @@ type part struct {
 	sampled bool
 }
 
-// goesOn has what becomes of the record continue a span, when its trace is kept: run gets a copy of
-// the record that says so, since the record itself is the queue's.
+// goesOn makes whatever follows from the record continue the span of ctx, when the record's trace is kept. run
+// gets a copy of the record with that span in its metadata: the record itself belongs to the queue, and other
+// readers see it.
 func (p part) goesOn(ctx context.Context, run []*message.Message) {
 	if !p.sampled {
 		return
@@ -104,11 +106,11 @@ func (p part) goesOn(ctx context.Context, run []*message.Message) {
 	run[p.at] = own
 }
 
-// notSampled ends a traceparent of a trace that is not kept, as we write it.
+// notSampled ends the traceparent of a trace that is not kept, as this program writes it.
 const notSampled = "-00"
 
-// remote returns the first record of a run whose trace is kept, or else the first one that has
-// a trace, and the others whose traces are kept.
+// remote returns the first record of a run whose trace is kept, or else the first one that has a trace; others
+// are the other records whose traces are kept.
 func remote(msg *message.Message) (first part, others []part) {
 	first = part{ctx: msg.Context()}
 	for i, m := range mq.Run(msg) {

@@ -12,7 +12,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// TestSpansAreNotWrittenIntoTheQueuesRecords: other subscribers, and a later try, see them as they were.
+// TestSpansAreNotWrittenIntoTheQueuesRecords: other subscribers, and a later try, see the records as they were
+// published.
 func TestSpansAreNotWrittenIntoTheQueuesRecords(t *testing.T) {
 	t.Parallel()
 	const kept, other, unkept = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",

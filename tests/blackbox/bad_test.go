@@ -52,8 +52,7 @@ func forms(peer *user, conv string) []form {
 	}
 }
 
-// wrongTypes are JSON values of every type; those of the good value's own type are
-// left out.
+// wrongTypes returns JSON values of every type except for that of the good value.
 func wrongTypes(good any) []string {
 	all := map[string]string{"string": `"text"`, "number": "12", "bool": "true", "array": "[1]", "object": `{"a":1}`, "null": "null"}
 	switch good.(type) {
@@ -73,7 +72,7 @@ func wrongTypes(good any) []string {
 	return out
 }
 
-// without returns the good body without a field, or with another value for it.
+// with returns the good body with another value for a field, or without the field.
 func (f form) with(name, raw string) []byte {
 	var parts []string
 	for _, one := range f.fields {
@@ -159,7 +158,7 @@ func TestBadQueries(t *testing.T) {
 	}
 }
 
-// state is what bad input must leave alone.
+// state returns everything that bad input must not change.
 func state(t *testing.T, u *user, conv string) string {
 	t.Helper()
 	c := u.get("/api/conversations/" + conv)

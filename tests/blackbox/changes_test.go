@@ -23,8 +23,8 @@ func first(t *testing.T, u *user, conv string) obj {
 	return a.Body["messages"].([]any)[0].(obj)
 }
 
-// TestChangesOfAMessage: each is a message of its own for everyone, is made once, and history
-// shows the message as it is then.
+// TestChangesOfAMessage: each change is a message with its own number for everyone, a repeated change is made once,
+// and history shows the changed message as it is then.
 func TestChangesOfAMessage(t *testing.T) {
 	t.Parallel()
 	ann, bob := newUser(t), newUser(t)
@@ -72,7 +72,7 @@ func TestChangesOfAMessage(t *testing.T) {
 	assert.EqualValues(t, 5, bob.get("/api/conversations/" + conv).Body["lastSeq"], "no number for what is refused")
 }
 
-// TestOneHeart: a reaction has one form, however it is written.
+// TestOneHeart: different encodings of the same reaction count as one.
 func TestOneHeart(t *testing.T) {
 	t.Parallel()
 	ann, bob := newUser(t), newUser(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// send makes a call with headers of its own and holds the answer to the OpenAPI file.
+// send makes a call with headers and checks the answer against the OpenAPI file.
 func send(t *testing.T, method, path string, header http.Header, body []byte) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, base()+path, bytes.NewReader(body))
@@ -58,7 +58,7 @@ func TestBodiesAreNotInflated(t *testing.T) {
 	assert.Equal(t, 200, send(t, "POST", "/api/auth/login", http.Header{"Content-Encoding": {"identity"}}, login).Status)
 }
 
-// TestTooLargeIsAnswered: who writes all of a request before reading gets an answer, whatever its size.
+// TestTooLargeIsAnswered: a client that writes its whole request before it reads gets an answer, for any size.
 func TestTooLargeIsAnswered(t *testing.T) {
 	t.Parallel()
 	large := bytes.Repeat([]byte("x"), 9_000_000)
@@ -103,7 +103,7 @@ func rawAnswer(t *testing.T, parts ...[]byte) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// TestFramingFromOutside: a request whose end is in doubt gets 400, and what follows it is not run.
+// TestFramingFromOutside: a request whose length is ambiguous gets 400, and the bytes after it are not run as a request.
 func TestFramingFromOutside(t *testing.T) {
 	t.Parallel()
 	const hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -165,7 +165,8 @@ func TestPagesOfAnotherOrigin(t *testing.T) {
 	}
 }
 
-// TestMethodsAndPaths: a path that is there names its methods; an id in it is decoded once.
+// TestMethodsAndPaths: a wrong method at a known path is answered with the right ones, and an id in a path is decoded
+// once.
 func TestMethodsAndPaths(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGroupGrowsAndShrinksUnderLoad takes a group of five over the size from which another role
-// delivers, and back again, while all five talk. On a socket that is open all the time every
-// number comes exactly once and in order.
+// TestGroupGrowsAndShrinksUnderLoad grows a group of five beyond router.group_limit, so that fanout delivers, and
+// shrinks it again, while all five send. A socket that is open all the time gets every number exactly once and in
+// order.
 func TestGroupGrowsAndShrinksUnderLoad(t *testing.T) {
 	t.Parallel()
 	const size, visitors = 5, 12
@@ -29,7 +29,7 @@ func TestGroupGrowsAndShrinksUnderLoad(t *testing.T) {
 	listened, heard := make(chan error, size), make([][]float64, size)
 	for i, u := range people {
 		s := u.open("listens")
-		go func() { // all the time, since who does not read is told to sync instead
+		go func() { // reads all the time: a socket that is not read gets sync-hints instead of pushes
 			var err error
 			heard[i], err = s.numbers(conv, end)
 			listened <- err
@@ -82,8 +82,8 @@ func TestGroupGrowsAndShrinksUnderLoad(t *testing.T) {
 	}
 }
 
-// numbers are those of a conversation's messages, as they come, until one has this
-// content.
+// numbers returns the sequence numbers of a conversation's pushes in their order, up to
+// the one with the content last.
 func (s *socket) numbers(conv, last string) (seqs []float64, err error) {
 	for {
 		m, err := s.await("new-message")

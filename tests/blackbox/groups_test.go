@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crew is a group with people of every kind.
+// crew is a group with a user for each place: owner, admin, member, removed member, outsider.
 type crew struct {
 	t                                       *testing.T
 	id, conv                                string
@@ -52,7 +52,7 @@ func (c *crew) ok(status int, a answer) answer {
 	return a
 }
 
-// state is all of the group that a refused call might have changed.
+// state returns everything of the group that a refused call might have changed.
 func (c *crew) state() string {
 	c.t.Helper()
 	out := ""
@@ -62,8 +62,8 @@ func (c *crew) state() string {
 	return out
 }
 
-// TestGroupMatrix is every operation by owner, admin, member, removed member, outsider and
-// nobody. What is refused leaves the store as it was.
+// TestGroupMatrix tries every operation as owner, admin, member, removed member, outsider and without a
+// token. A refused operation changes nothing.
 func TestGroupMatrix(t *testing.T) {
 	t.Parallel()
 	type do func(c *crew, token string) answer
@@ -89,7 +89,7 @@ func TestGroupMatrix(t *testing.T) {
 		what string
 		do   do
 		want [6]int
-		// safe: what succeeds changes nothing either.
+		// safe: the operation changes nothing even when it succeeds.
 		safe bool
 	}{
 		{"read", with("GET", at(""), nil), [6]int{200, 200, 200, 404, 404, 401}, true},
@@ -139,8 +139,8 @@ func TestGroupMatrix(t *testing.T) {
 	}
 }
 
-// TestDissolvedGroupMatrix is every operation on a dissolved group: its members read it until they
-// leave, which anyone in it may, the owner too, and nothing else is left to do.
+// TestDissolvedGroupMatrix tries every operation on a dissolved group: members may read and leave, the
+// owner too, and everything else is refused.
 func TestDissolvedGroupMatrix(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
@@ -149,7 +149,7 @@ func TestDissolvedGroupMatrix(t *testing.T) {
 	c.ok(204, c.owner.send("DELETE", c.path(""), nil))
 	for _, s := range at {
 		for s.next("group-event")["event"] != "dissolved" {
-			continue // what was before the group's end
+			continue // from before the group was dissolved
 		}
 	}
 	conv := "/api/conversations/" + c.conv
@@ -236,12 +236,12 @@ func TestGroupLimits(t *testing.T) {
 	assert.Equal(t, before, c.state(), "refused calls change nothing")
 }
 
-// TestLifeOfAGroup: who is told what, who reads what, from making it to its end.
+// TestLifeOfAGroup: which members get which frames and read which messages, from the making of a group to its end.
 func TestLifeOfAGroup(t *testing.T) {
 	t.Parallel()
 	ann, bob, cyd := newUser(t), newUser(t), newUser(t)
 	bobAt, cydAt := bob.open(""), cyd.open("")
-	// Looking for one kind of frame passes over the others.
+	// next skips other frames, so group events need their own sockets.
 	events := map[*user]*socket{ann: ann.open(""), bob: bob.open(""), cyd: cyd.open("")}
 	id, conv := ann.group("life", bob)
 	event := func(u *user, name string) obj {

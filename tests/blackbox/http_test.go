@@ -197,7 +197,7 @@ func TestOperations(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, 200, call(t, "GET", "/healthz", "", nil).Status)
 	assert.Equal(t, 200, call(t, "GET", "/livez", "", nil).Status)
-	// A replica of the database that is behind for a moment makes it "degraded".
+	// A database replica that is behind for a moment makes the state "degraded".
 	assert.Eventually(t, func() bool {
 		ready := call(t, "GET", "/readyz", "", nil)
 		checks, _ := ready.Body["checks"].(map[string]any)

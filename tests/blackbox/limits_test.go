@@ -19,7 +19,7 @@ import (
 	"github.com/gochat/gochat/tests/chaos"
 )
 
-// strict starts a server of the test's own whose limits are low.
+// strict starts a server with low limits for one test.
 func strict(t *testing.T, env ...string) *chaos.Server {
 	t.Helper()
 	if os.Getenv("GOCHAT_TEST_URL") != "" {
@@ -42,8 +42,8 @@ func strict(t *testing.T, env ...string) *chaos.Server {
 	return s
 }
 
-// until429 tries until it is refused and returns how often it was not. most is how long a client is
-// told to wait at most, in seconds.
+// until429 calls try until the answer is 429 and returns how many calls were allowed before. most is the longest
+// Retry-After that is accepted, in seconds.
 func until429(t *testing.T, what string, most int, try func(i int) (status int, header http.Header)) (allowed int) {
 	t.Helper()
 	for i := range 200 {
@@ -117,7 +117,7 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// socketSends sends until a frame says that it was too much.
+// socketSends sends messages on a socket until an error frame reports the limit.
 func socketSends(t *testing.T, base, token string) {
 	t.Helper()
 	ws, _, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(base, "http")+"/ws?token="+token, nil)
@@ -146,7 +146,7 @@ func socketSends(t *testing.T, base, token string) {
 	assert.Positive(t, refused)
 }
 
-// TestSyncOfManyConversations: one call has all of them.
+// TestSyncOfManyConversations: one call syncs all of them.
 func TestSyncOfManyConversations(t *testing.T) {
 	t.Parallel()
 	const chats, workers = 600, 16

@@ -1,6 +1,6 @@
-// Package blackbox looks at a running server as a client does: every answer is
-// held to the OpenAPI file, every frame to the AsyncAPI file, every promise of the
-// contract to what happens.
+// Package blackbox tests a running server as its clients see it: every answer is
+// checked against the OpenAPI file, every frame against the AsyncAPI file, and the
+// rules that the contract states in words are tested one by one.
 package blackbox
 
 import (
@@ -27,11 +27,11 @@ var (
 	contract *conform.Contract
 )
 
-// elsewhere is an origin whose pages the server started here lets use it.
+// elsewhere is an origin in gateway.allowed_origins of the server that TestMain starts.
 const elsewhere = "https://app.elsewhere.example"
 
-// base is the address for the next call: of several gateways each gets its turn,
-// so that no promise is kept by one gateway alone.
+// base returns the address for the next call. Several gateways are used in turn, so
+// that each promise is tested across gateways.
 func base() string { return bases[turn.Add(1)%uint64(len(bases))] }
 
 // TestMain runs against GOCHAT_TEST_URL (several with commas), or against a server
@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// answer is an HTTP answer that was held to the OpenAPI file.
+// answer is an HTTP answer that matches the OpenAPI file.
 type answer struct {
 	Status int
 	Header http.Header
@@ -72,7 +72,7 @@ func (a answer) code() string {
 	return code
 }
 
-// field is what the error says about a field.
+// field returns the message of the error for a field.
 func (a answer) field(name string) string {
 	e, _ := a.Body["error"].(map[string]any)
 	f, _ := e["fields"].(map[string]any)
@@ -86,7 +86,7 @@ func call(t *testing.T, method, path, token string, body []byte) answer {
 	return callAt(t, base(), method, path, token, body)
 }
 
-// callAt is call to a server of the test's own.
+// callAt is call to another server.
 func callAt(t *testing.T, base, method, path, token string, body []byte) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, base+path, bytes.NewReader(body))
@@ -98,8 +98,8 @@ func callAt(t *testing.T, base, method, path, token string, body []byte) answer 
 	return do(t, req)
 }
 
-// do makes a call and checks the answer against the OpenAPI file. What is unavailable is safe to
-// try again, and a busy machine's server may say so.
+// do makes a call and checks the answer against the OpenAPI file. It repeats the call while the answer
+// is 503, which a busy machine may give and which is safe to repeat.
 func do(t *testing.T, req *http.Request) answer {
 	t.Helper()
 	for tries := 0; ; tries++ {
@@ -172,7 +172,7 @@ func (u *user) post(path string, body any) answer {
 	return call(u.t, "POST", path, u.token, enc(body))
 }
 
-// say sends by HTTP and returns the message-stored data.
+// say sends a message over HTTP and returns the data of message-stored.
 func (u *user) say(target obj, content, tempID string) answer {
 	u.t.Helper()
 	body := obj{"content": content, "messageType": "text", "tempMessageId": tempID}

@@ -16,7 +16,7 @@ func (u *user) remove(path string) answer {
 	return call(u.t, "DELETE", path, u.token, nil)
 }
 
-// again logs in once more, and returns the same user with another token.
+// again logs in and returns the same user with a new token.
 func (u *user) again() *user {
 	u.t.Helper()
 	a := call(u.t, "POST", "/api/auth/login", "", enc(obj{"username": u.name, "password": u.plain}))
@@ -26,7 +26,7 @@ func (u *user) again() *user {
 	return &other
 }
 
-// devices are the user's devices, and whether each is online.
+// devices returns the user's devices, and whether each is online.
 func (u *user) devices() map[string]bool {
 	u.t.Helper()
 	a := u.get("/api/devices")
@@ -40,7 +40,7 @@ func (u *user) devices() map[string]bool {
 	return out
 }
 
-// settled are the user's devices when one of them is offline.
+// settled waits until a device is offline and returns the user's devices then.
 func (u *user) settled(device string) (all map[string]bool) {
 	u.t.Helper()
 	eventually(u.t, device+" is offline", func() bool {
@@ -123,8 +123,8 @@ func TestRevocationIsQuick(t *testing.T) {
 	for i := range 5 {
 		sockets = append(sockets, other.open(fmt.Sprint("d", 1+i)))
 	}
-	// A second is for a machine that has time: this one's own is added, by what it takes for
-	// calls that wait for nothing.
+	// The limit of a second is for an idle machine: the time that this machine needs for simple
+	// calls is added to it.
 	begin := time.Now()
 	for range 10 {
 		require.Equal(t, 200, u.get("/api/users/me").Status)
@@ -169,7 +169,7 @@ func TestDelivered(t *testing.T) {
 	receiver.send("delivered", obj{"conversationId": conv, "seqId": 1})
 	receiver.send("delivered", obj{"conversationId": conv, "seqId": 2})
 	receiver.send("delivered", obj{"conversationId": "world", "seqId": 2})
-	for at := 0.0; at < 2; { // both at once, unless a second ended in between
+	for at := 0.0; at < 2; { // one frame for both, or two when the interval ended in between
 		f := sender.next("delivered")
 		assert.Equal(t, []any{conv, b.id}, []any{f["conversationId"], f["userId"]})
 		require.Greater(t, f["deliveredSeq"].(float64), at)

@@ -10,7 +10,7 @@ import (
 )
 
 // refused reports whether every gateway refuses the user's token, over HTTP and for
-// sockets, whatever device they name.
+// sockets, with any or no device.
 func (u *user) refused() bool {
 	u.t.Helper()
 	for range len(bases) {
@@ -26,8 +26,8 @@ func (u *user) refused() bool {
 	return true
 }
 
-// TestRevokedDeviceLosesItsTokens: what a device has used is refused from then on, over
-// HTTP and for sockets that name no or another device, and such sockets close.
+// TestRevokedDeviceLosesItsTokens: after a device is revoked, every token that it has used is refused,
+// over HTTP and for sockets of no or another device, and open sockets with these tokens close.
 func TestRevokedDeviceLosesItsTokens(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
@@ -52,7 +52,7 @@ func TestRevokedDeviceLosesItsTokens(t *testing.T) {
 	assert.Equal(t, 200, fresh.get("/api/users/me").Status, "it has logged in anew")
 }
 
-// TestSignOutEverywhere: every token and every socket of the user, and nobody else's.
+// TestSignOutEverywhere ends every token and every socket of the user, and nobody else's.
 func TestSignOutEverywhere(t *testing.T) {
 	t.Parallel()
 	u, stranger := newUser(t), newUser(t)

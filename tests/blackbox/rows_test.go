@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBadProfiles is the matrix for the one body that is patched.
+// TestBadProfiles is the matrix of TestBadBodies for the one body of a PATCH.
 func TestBadProfiles(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
@@ -38,8 +38,8 @@ func TestBadProfiles(t *testing.T) {
 	assert.Equal(t, before, string(u.get("/api/users/me").Raw), "a refused patch changes nothing, its good fields neither")
 }
 
-// TestBadBytesAndNumbers: each body with null for what is required, a field twice,
-// NUL bytes, and numbers that no int64 holds.
+// TestBadBytesAndNumbers: each body with null for a required field, with a field twice,
+// with NUL bytes, and with numbers that do not fit into an int64.
 func TestBadBytesAndNumbers(t *testing.T) {
 	t.Parallel()
 	u, peer := newUser(t), newUser(t)
@@ -80,8 +80,8 @@ func TestBadBytesAndNumbers(t *testing.T) {
 	assert.Equal(t, before, state(t, u, conv), "nothing was stored")
 }
 
-// TestReadReachesOwnOtherSockets: the peer and one's own other sockets learn of a
-// read position, the socket that moved it does not.
+// TestReadReachesOwnOtherSockets: the peer and the user's other sockets get a read
+// frame, the socket that moved the read position does not.
 func TestReadReachesOwnOtherSockets(t *testing.T) {
 	t.Parallel()
 	a, b := newUser(t), newUser(t)
@@ -95,8 +95,8 @@ func TestReadReachesOwnOtherSockets(t *testing.T) {
 	phone.nothing("read")
 }
 
-// TestTypingIsPassedOnOnceASecond: what a socket says again within the second is
-// not passed on.
+// TestTypingIsPassedOnOnceASecond: typing frames of a socket within a second after
+// one are not passed on.
 func TestTypingIsPassedOnOnceASecond(t *testing.T) {
 	t.Parallel()
 	a, b := newUser(t), newUser(t)
@@ -176,7 +176,7 @@ func TestRefusedHandshakesAreExplained(t *testing.T) {
 		assert.Equal(t, c.status, resp.StatusCode, name)
 		assert.NotEmpty(t, resp.Header.Get("X-Trace-Id"), name)
 		body := make([]byte, 1024)
-		n, _ := resp.Body.Read(body) // the dialer keeps what it has read of it
+		n, _ := resp.Body.Read(body) // the dialer keeps the beginning of the body
 		assert.Contains(t, string(body[:n]), `"`+c.code+`"`, name)
 	}
 }

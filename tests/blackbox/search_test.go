@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// search reads every page of a search.
+// search returns the contents of all pages of a search.
 func (u *user) search(q, rest string) (contents []string) {
 	u.t.Helper()
 	cursor := ""
@@ -30,7 +30,7 @@ func (u *user) search(q, rest string) (contents []string) {
 	return nil
 }
 
-// found waits until a search finds that many.
+// found waits until a search finds n messages.
 func (u *user) found(n int, q, rest string) []string {
 	u.t.Helper()
 	var got []string

@@ -22,9 +22,9 @@ type socket struct {
 	hello  obj
 	frames chan frame
 	closed chan *websocket.CloseError
-	// world: pushes of the world, in which other tests talk, are of interest.
+	// world keeps pushes of world, which are ignored by default since other tests send there, too.
 	world atomic.Bool
-	// wrong is what the contract's file says against a frame that came.
+	// wrong is the error of a frame that violates the contract.
 	wrong atomic.Pointer[error]
 }
 
@@ -120,7 +120,7 @@ func (s *socket) next(kind string) obj {
 	return d
 }
 
-// await is next for goroutines that are not the test's own.
+// await is next for goroutines other than the test's, which must not fail the test directly.
 func (s *socket) await(kind string) (obj, error) {
 	deadline := time.After(patience)
 	for {
@@ -138,7 +138,7 @@ func (s *socket) await(kind string) (obj, error) {
 	}
 }
 
-// nothing checks that no frame of a kind comes before the pong of a ping.
+// nothing checks that no frame of the kinds comes before the pong to a ping.
 func (s *socket) nothing(kinds ...string) {
 	s.t.Helper()
 	s.send("ping", obj{})

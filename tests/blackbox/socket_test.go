@@ -104,7 +104,7 @@ func TestWorldReachesStrangers(t *testing.T) {
 	sender.send("send-message", text(obj{"conversationId": "world"}, "to all from "+a.name, "w"))
 	sender.next("message-stored")
 	for other.next("new-message")["content"] != "to all from "+a.name {
-		continue // others talk too
+		continue // other tests send to world, too
 	}
 }
 
@@ -200,7 +200,7 @@ func TestBadFrames(t *testing.T) {
 			}
 			for _, v := range one.tooMuch {
 				if v == "nonsense" && one.name == "conversationId" {
-					continue // of a form that can exist nowhere: not_found is right as well
+					continue // an id that no conversation can have: not_found is right as well
 				}
 				bad(kind+": over the limit of "+one.name, wrap(kind, f.with(one.name, string(enc(v)))), "bad-input")
 			}

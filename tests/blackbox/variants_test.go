@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEditsOfEarlierMessages: who joined after a message is told that it was edited, without its
-// new text, by whatever way.
+// TestEditsOfEarlierMessages: a member who joined after a message learns of its edit, by push, history and sync,
+// without the new text.
 func TestEditsOfEarlierMessages(t *testing.T) {
 	t.Parallel()
 	ann, bob, cyd := newUser(t), newUser(t), newUser(t)
@@ -31,8 +31,8 @@ func TestEditsOfEarlierMessages(t *testing.T) {
 	assert.Contains(t, string(bob.post("/api/sync", obj{"conversations": obj{conv: 2}}).Raw), "secret")
 }
 
-// edit returns what the next edit that comes to a socket says. What was said before, as who was
-// added, may come to a socket that has just opened.
+// edit returns the content of the next edit that is pushed to a socket. Earlier messages, such as the system message of
+// an added member, may come to a new socket first, and are skipped.
 func edit(t *testing.T, s *socket) obj {
 	t.Helper()
 	for {
@@ -42,8 +42,8 @@ func edit(t *testing.T, s *socket) obj {
 	}
 }
 
-// TestOwnSendsAreRead: one's other sockets are told that one has read what one sends; nobody else
-// is, and a change tells nobody.
+// TestOwnSendsAreRead: a send moves the sender's read position, and the sender's other sockets get a read frame; nobody
+// else does. A change sends no read frame.
 func TestOwnSendsAreRead(t *testing.T) {
 	t.Parallel()
 	ann, bob := newUser(t), newUser(t)

@@ -38,14 +38,14 @@ func startRedis(t *testing.T, address string) *exec.Cmd {
 	return cmd
 }
 
-// TestCacheAway: a server in one process whose cache is a Redis goes on without it, however
-// long that takes: what is said is pushed, and whoever asks is told that the server is
+// TestCacheAway: a server in one process with Redis as its cache works while Redis is away for
+// longer than a silent gateway counts as alive: messages are still pushed, and /readyz says
 // degraded.
 func TestCacheAway(t *testing.T) {
 	if os.Getenv("GOCHAT_TEST_LOCAL") == "" {
 		t.Skip("set GOCHAT_TEST_LOCAL=1 to start redis-server, which has to be installed, and kill it")
 	}
-	away := 30 * time.Second // longer than a gateway that nobody hears counts as alive
+	away := 30 * time.Second // longer than the 12 s after which a silent gateway counts as dead
 	if os.Getenv("CI_NIGHTLY") == "1" {
 		away = 120 * time.Second
 	}
@@ -87,7 +87,7 @@ func TestCacheAway(t *testing.T) {
 	slowest := time.Duration(0)
 	for time.Now().Before(over) {
 		slowest = max(slowest, hears(fmt.Sprintf("%s before it is back", time.Until(over).Round(time.Second))))
-		time.Sleep(time.Second) // time without it
+		time.Sleep(time.Second) // time without Redis
 	}
 	t.Logf("the slowest message was stored in %s before, in %s without Redis", before, slowest)
 	startRedis(t, address)
@@ -101,7 +101,7 @@ func TestCacheAway(t *testing.T) {
 	c.verifyStore(t)
 }
 
-// readiness is what a server answers.
+// readiness returns the status code and the state of /readyz, or the error.
 func readiness(t *testing.T, s *client.Server) string {
 	t.Helper()
 	resp, err := s.HTTP.Get(s.URL + "/readyz") //nolint:noctx // the client has a time-out

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// contentMax is how large a content may be.
+	// contentMax is the default of limits.content_max, in bytes.
 	contentMax = 8192
-	// largeEvery is how seldom a talker says something large. It is a prime, so that all its
-	// targets get that.
+	// largeEvery: of so many sends of a talker one is large and one is of angles. It is a prime, so that
+	// these sends go to all targets in turn.
 	largeEvery = 61
 )
 
-// content is the n-th thing that a talker says. Now and then it is as large as it may be:
-// text, or a character that some encoders of JSON make six times as large.
+// content returns the content of a talker's n-th send. Some have contentMax bytes: text, or
+// the characters of angles.
 func content(n int, id string) string {
 	text := "message " + id
 	switch n % largeEvery {
@@ -31,10 +31,10 @@ func content(n int, id string) string {
 	return text
 }
 
-// angles is the content that grows most where it is encoded without care.
+// angles returns contentMax bytes of "<", which a JSON encoder that escapes HTML makes six times as large.
 func angles(int, string) string { return strings.Repeat("<", contentMax) }
 
-// frame is a send as a client writes it.
+// frame returns a send-message frame.
 func frame(to Target, id, content string) []byte {
 	data := map[string]string{"content": content, "messageType": "text", "tempMessageId": id}
 	if to.ReceiverID != "" {
@@ -49,8 +49,8 @@ func frame(to Target, id, content string) []byte {
 	return bytes.TrimSpace(out.Bytes())
 }
 
-// brief is a message as it is logged: of a large content its digest, so that a long run
-// fits into memory, and every byte still counts.
+// brief returns m for the log: a large content is replaced by its SHA-256, so that a long run
+// fits into memory and contents can still be compared.
 func brief(m client.Message) client.Message {
 	if len(m.Content) > 2*sha256.Size {
 		sum := sha256.Sum256([]byte(m.Content))
@@ -59,8 +59,8 @@ func brief(m client.Message) client.Message {
 	return m
 }
 
-// Cry says n of the heaviest things to one target at once, however many sends have no outcome
-// yet. Little else is begun until they have theirs.
+// Cry begins n sends of angles to one target at once, beyond InFlight. Until most of them have an
+// outcome, Run begins no other sends.
 func (t *Talker) Cry(to Target, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,8 +69,8 @@ func (t *Talker) Cry(to Target, n int) {
 	}
 }
 
-// Crying is how many sends of Cry have no outcome yet, and how many of them the server has
-// not even accepted.
+// Crying returns how many sends of Cry have no outcome yet, and how many of these are not
+// accepted either.
 func (t *Talker) Crying() (pending, unaccepted int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

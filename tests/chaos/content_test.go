@@ -11,8 +11,8 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// Every target gets contents of all kinds, none above what is allowed, however many targets
-// a talker has.
+// Every target gets contents of all kinds, for any number of targets, and no content is larger
+// than contentMax.
 func TestTalkersSayLargeThings(t *testing.T) {
 	t.Parallel()
 	for targets := 1; targets <= 8; targets++ {
@@ -45,7 +45,7 @@ func TestTalkersSayLargeThings(t *testing.T) {
 	}
 }
 
-// What is logged of a large content tells it from any other.
+// brief keeps messages with different large contents different.
 func TestBriefIsExact(t *testing.T) {
 	t.Parallel()
 	large := client.Message{Content: strings.Repeat("<", contentMax)}

@@ -10,10 +10,10 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// registering is how many accounts are made at the same time.
+// registering bounds the registrations at the same time.
 const registering = 8
 
-// Crowd registers n accounts, in turn at each of the servers.
+// Crowd registers n accounts, spread over the servers.
 func Crowd(ctx context.Context, servers []*client.Server, prefix string, n int) ([]*client.Account, error) {
 	out := make([]*client.Account, n)
 	all, ctx := errgroup.WithContext(ctx)
@@ -27,7 +27,7 @@ func Crowd(ctx context.Context, servers []*client.Server, prefix string, n int) 
 	return out, all.Wait()
 }
 
-// Gather makes a group of the accounts, of which the first is its owner.
+// Gather makes a group of the accounts; the first one is its owner.
 func Gather(ctx context.Context, name string, members []*client.Account) (Target, error) {
 	ids := make([]string, 0, len(members))
 	for _, m := range members[1:] {

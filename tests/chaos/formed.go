@@ -7,13 +7,13 @@ import (
 	"github.com/gochat/gochat/tests/conform"
 )
 
-// contract is read once for all talkers.
+// contract is the contract of frames, read once for all talkers.
 var contract = sync.OnceValues(conform.New)
 
-// maxMalformed bounds what a talker keeps: the first few say it all.
+// maxMalformed bounds the malformed frames that a talker reports.
 const maxMalformed = 10
 
-// judge holds a frame to the contract's file.
+// judge checks a frame against asyncapi.yaml and records an error.
 func (t *Talker) judge(frame []byte) {
 	c, err := contract()
 	if err == nil {
@@ -29,7 +29,7 @@ func (t *Talker) judge(frame []byte) {
 	}
 }
 
-// unformed are the violations of the talker's frames.
+// unformed returns the violations of WellFormed that the talker recorded.
 func (t *Talker) unformed() []Violation {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 // diskSize has room for the message log's files, the database, and some minutes of messages.
 const diskSize = 128 << 20
 
-// smallDisk mounts a file system of its own, which ends with the test.
+// smallDisk mounts a file system of diskSize bytes for the time of the test, and returns its directory.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -35,7 +35,7 @@ func smallDisk(t *testing.T) string {
 // ballast is a file that takes all the room of a disk.
 type ballast struct{ path string }
 
-// fill takes what room there is right now, to the last block.
+// fill writes to the file until the disk has no free block.
 func (b ballast) fill(t *testing.T) {
 	t.Helper()
 	f, err := os.OpenFile(b.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -54,7 +54,7 @@ func (b ballast) remove(t *testing.T) {
 	require.NoError(t, os.Remove(b.path))
 }
 
-// outcome sends one message over HTTP, and says how that ended: nil when it is stored.
+// outcome sends one message over HTTP and returns the refusal, or nil when the message is stored.
 func (c *town) outcome(t *testing.T, key string) *client.Error {
 	t.Helper()
 	err := c.clients[0].Account.Call(t.Context(), http.MethodPost, "/api/messages", map[string]string{
@@ -67,10 +67,10 @@ func (c *town) outcome(t *testing.T, key string) *client.Error {
 	return refused
 }
 
-// TestFullDisk fills the disk of a whole server under load. A send is unavailable then, and may be
-// tried again; what reads goes on; nothing that was stored or accepted is lost, and nothing is
-// there twice. When there is room the server goes on by itself, and also after it was killed
-// while the disk was full.
+// TestFullDisk fills the disk of a server under load. Meanwhile sends are answered with unavailable,
+// and reads work; nothing stored or accepted is lost, and nothing is stored twice. When there is
+// room again the server accepts sends by itself, also after it was killed and started on the full
+// disk.
 func TestFullDisk(t *testing.T) {
 	disk := smallDisk(t)
 	c := newTownIn(t, filepath.Join(disk, "data"))
@@ -85,7 +85,7 @@ func TestFullDisk(t *testing.T) {
 		require.Eventually(t, func() bool { return send() == nil }, time.Minute, 50*time.Millisecond)
 		var refused *client.Error
 		require.Eventually(t, func() bool {
-			load.fill(t) // what the server gives back meanwhile, too
+			load.fill(t) // also takes the room that the server frees meanwhile
 			refused = send()
 			return refused != nil
 		}, 2*time.Minute, 10*time.Millisecond)

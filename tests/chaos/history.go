@@ -1,5 +1,5 @@
-// Package chaos kills, stops and starves one running server, and judges what clients saw against
-// what is stored. The faults of a cluster are in tests/cluster, by the same judge.
+// Package chaos kills, stops and starves one running server under load, and compares what its clients
+// saw with what is stored. tests/cluster does so with a cluster, by the same Judge.
 package chaos
 
 import (
@@ -9,11 +9,12 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// Kind of an event in a client's log.
+// Kind is the kind of an event in a client's log.
 type Kind string
 
-// The kinds. A send is invoked once and sent as often as needed; accepted,
-// stored and rejected are the server's words; received is a push or a pull.
+// The kinds. A send is invoked once, however often the client repeats it.
+// Accepted, stored and rejected are answers of the server; a message is received
+// by a push or a pull.
 const (
 	Invoked  Kind = "invoked"
 	Accepted Kind = "accepted"
@@ -26,13 +27,13 @@ const (
 type Event struct {
 	Kind   Kind
 	Client string // user id
-	// TempID is the idempotency key of a send.
+	// TempID is the tempMessageId of a send.
 	TempID string
-	// Message is set for stored (ids only) and received ones.
+	// Message is set for received messages. Of an invoked send it has the content, of a stored one the ids.
 	Message client.Message
 }
 
-// Log is what one client saw. Safe for concurrent use.
+// Log has the events that one client saw. Safe for concurrent use.
 type Log struct {
 	mu     sync.Mutex
 	events []Event
@@ -45,25 +46,25 @@ func (l *Log) Add(e Event) {
 	l.events = append(l.events, e)
 }
 
-// Events returns what was logged so far.
+// Events returns a copy of all events so far.
 func (l *Log) Events() []Event { return l.Since(0) }
 
-// Since returns what was logged after the first n events.
+// Since returns a copy of the events after the first n.
 func (l *Log) Since(n int) []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]Event(nil), l.events[n:]...)
 }
 
-// Truth is the final state to judge against.
+// Truth is the stored state at the end, which Judge compares the logs with.
 type Truth struct {
-	// Histories are read from the server at the end: conversation → messages.
+	// Histories are the messages of each conversation, by conversation id.
 	Histories map[string][]client.Message
-	// Members of each conversation, by user id.
+	// Members are the user ids of each conversation's members, by conversation id.
 	Members map[string][]string
 }
 
-// Violation is a promise that was broken, with the evidence.
+// Violation is a broken promise, with the evidence.
 type Violation struct {
 	Promise  string
 	Evidence string
@@ -71,8 +72,8 @@ type Violation struct {
 
 func (v Violation) String() string { return v.Promise + ": " + v.Evidence }
 
-// Judge checks every promise and returns what was broken. Logs are those of all
-// clients, complete and after their final sync.
+// Judge checks the logs of clients, by user id, against truth and returns every
+// violation. The logs must be complete: each client has pulled everything.
 func Judge(logs map[string][]Event, truth Truth) []Violation {
 	j := &judge{truth: truth, byKey: map[key]client.Message{}, bySeq: map[place]client.Message{}}
 	j.histories()
@@ -102,7 +103,7 @@ func (j *judge) add(promise, format string, args ...any) {
 	j.found = append(j.found, Violation{promise, fmt.Sprintf(format, args...)})
 }
 
-// The promises, as the report names them.
+// The promises, as violations name them.
 const (
 	NoHole      = "one order: a history is 1..n without a hole"
 	NoTwice     = "nothing twice"
@@ -138,7 +139,7 @@ func (j *judge) histories() {
 	}
 }
 
-// sends judges one client's own messages.
+// sends checks the outcomes of one client's own sends.
 func (j *judge) sends(user string, events []Event) {
 	accepted, outcome := map[string]bool{}, map[string]Kind{}
 	for _, e := range events {
@@ -159,13 +160,23 @@ func (j *judge) sends(user string, events []Event) {
 			if m, there := j.byKey[key{user, e.TempID}]; there {
 				j.add(NotBoth, "%s of user %s was rejected and is at %s/%d", e.TempID, user, m.ConversationID, m.SeqID)
 			}
-		case Invoked, Received:
+		case Invoked:
+			j.said(user, e)
+		case Received:
 		}
 	}
 	for id := range accepted {
 		if _, there := j.byKey[key{user, id}]; !there && outcome[id] != Rejected {
 			j.add(KeptAck, "%s of user %s was accepted and is not in history", id, user)
 		}
+	}
+}
+
+// said compares what a client sent with what was stored, if it was: content that is damaged before it is stored is the
+// same for all who read it.
+func (j *judge) said(user string, e Event) {
+	if m, there := j.byKey[key{user, e.TempID}]; there && !m.Expired && m.Content != e.Message.Content {
+		j.add(KeptStore, "%s of user %s was sent as %q and history has %q", e.TempID, user, e.Message.Content, m.Content)
 	}
 }
 
@@ -182,7 +193,7 @@ func (j *judge) stored(user string, e Event) {
 	}
 }
 
-// received judges what one client was given.
+// received checks the messages that one client received.
 func (j *judge) received(user string, events []Event) {
 	for _, e := range events {
 		if e.Kind != Received {
@@ -206,7 +217,7 @@ func (j *judge) member(conversation, user string) bool {
 	return false
 }
 
-// complete checks that every member has every message, sent or received.
+// complete checks that every member with a log has every message, as sender or receiver.
 func (j *judge) complete(logs map[string][]Event) {
 	for conv, members := range j.truth.Members {
 		for _, user := range members {

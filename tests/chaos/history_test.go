@@ -10,7 +10,7 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// good is a small history in which every promise holds.
+// good returns small logs and histories in which every promise holds.
 func good() (map[string][]Event, Truth) {
 	const conv = "single_0000000000000001"
 	truth := Truth{Histories: map[string][]client.Message{}, Members: map[string][]string{conv: {"1", "2"}, "world": {"1", "2", "3"}}}
@@ -28,7 +28,7 @@ func good() (map[string][]Event, Truth) {
 					logs[user] = append(logs[user], Event{Kind: Received, Client: user, Message: m})
 				}
 			}
-			ids := client.Message{MessageID: m.MessageID, ConversationID: name, SeqID: m.SeqID, TempMessageID: m.TempMessageID, Timestamp: m.Timestamp}
+			ids := client.Message{MessageID: m.MessageID, ConversationID: name, SeqID: m.SeqID, TempMessageID: m.TempMessageID, Timestamp: m.Timestamp, Content: m.Content}
 			for _, kind := range []Kind{Invoked, Accepted, Stored} {
 				logs[sender] = append(logs[sender], Event{Kind: kind, Client: sender, TempID: m.TempMessageID, Message: ids})
 			}
@@ -43,8 +43,8 @@ func TestAGoodHistoryPasses(t *testing.T) {
 	require.Empty(t, Judge(logs, truth))
 }
 
-// A checker that cannot fail says nothing: each mutant is a history with one
-// fault, and has to be found.
+// The judge has to find every mutant, which is a history with one fault: a judge
+// that cannot fail would prove nothing.
 func TestEveryMutantIsFound(t *testing.T) {
 	t.Parallel()
 	const conv = "single_0000000000000001"
@@ -82,6 +82,16 @@ func TestEveryMutantIsFound(t *testing.T) {
 		"the content changes": {func(_ map[string][]Event, tr *Truth) {
 			tr.Histories[conv][0].Content = "changed"
 		}, SameForAl},
+		"the content is damaged before it is stored": {func(logs map[string][]Event, tr *Truth) {
+			tr.Histories[conv][0].Content = "changed"
+			for _, events := range logs {
+				for i := range events {
+					if m := &events[i].Message; events[i].Kind == Received && m.ConversationID == conv && m.SeqID == 1 {
+						m.Content = "changed"
+					}
+				}
+			}
+		}, KeptStore},
 		"a push is lost for ever": {func(logs map[string][]Event, _ *Truth) {
 			logs["3"] = logs["3"][1:]
 		}, Everyone},

@@ -30,13 +30,13 @@ type town struct {
 }
 
 // newTown starts a server, with env added to its environment, and registers clients: each
-// talks to its two neighbours, to the world and to a group of all.
+// sends to two other clients, to world and to a group of all.
 func newTown(t *testing.T, env ...string) *town {
 	t.Helper()
 	return newTownIn(t, t.TempDir()+"/data", env...)
 }
 
-// newTownIn is newTown with its data in a directory of the caller's.
+// newTownIn is newTown with the data directory data.
 func newTownIn(t *testing.T, data string, env ...string) *town {
 	t.Helper()
 	c := &town{server: newServer(t, data, env...)}
@@ -62,7 +62,7 @@ func newTownIn(t *testing.T, data string, env ...string) *town {
 	return c
 }
 
-// newServer builds a server that does not run yet. What it says is shown when the test fails.
+// newServer builds a server and does not start it. Its output is logged when the test fails.
 func newServer(t *testing.T, data string, env ...string) *Server {
 	t.Helper()
 	bin, err := Build(t.Context(), t.TempDir())
@@ -100,7 +100,7 @@ func (c *town) talk(t *testing.T) {
 	})
 }
 
-// settle lets every send come to its outcome and every client to everything.
+// settle waits until every send has an outcome, lets every client pull everything, and stops the clients.
 func (c *town) settle(t *testing.T) {
 	t.Helper()
 	for _, one := range c.clients {
@@ -121,7 +121,7 @@ func (c *town) settle(t *testing.T) {
 	c.running.Wait()
 }
 
-// judge reads the histories and holds them against what the clients saw.
+// judge reads the histories and fails the test for every violation.
 func (c *town) judge(t *testing.T) {
 	t.Helper()
 	logs, truth, wrong, err := Observe(t.Context(), c.clients)
@@ -135,7 +135,7 @@ func (c *town) judge(t *testing.T) {
 	assert.Empty(t, len(violations), "violations")
 }
 
-// verifyStore runs the program's own check on the data that is left.
+// verifyStore runs "gochat verify" on the data directory.
 func (c *town) verifyStore(t *testing.T) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), c.server.Binary, "verify", "--data-dir", c.server.DataDir).CombinedOutput() //nolint:gosec // built above
@@ -154,9 +154,9 @@ func killRounds(t *testing.T) int {
 	return 8
 }
 
-// TestKillNine kills the server at random moments under load. Nothing that was
-// stored or accepted may be lost, nothing may be there twice, no number may be
-// missing, and everyone ends up with everything.
+// TestKillNine kills the server at random moments under load. No stored or accepted
+// message may be lost or stored twice, no number may be missing, and every client has
+// to have every message in the end.
 func TestKillNine(t *testing.T) {
 	c := newTown(t)
 	c.talk(t)
@@ -181,8 +181,8 @@ func TestKillNine(t *testing.T) {
 	assert.NotContains(t, c.server.Output(), "DATA RACE")
 }
 
-// TestTermUnderLoad asks the server to stop under load: it ends by itself within the
-// time that its settings give it, tells every client when to come back, and loses nothing.
+// TestTermUnderLoad sends SIGTERM under load: the server ends within 30 s with exit code 0,
+// tells the clients different delays for their reconnects, and loses nothing.
 func TestTermUnderLoad(t *testing.T) {
 	c := newTown(t)
 	c.talk(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// Listener is a socket that pulls nothing: what it has was pushed to it. A Talker has
-// everything in the end, however little is pushed.
+// Listener is a client that never pulls, so that a test sees which messages were pushed. A Talker
+// cannot show that: its syncs fill every gap.
 type Listener struct {
 	Account *client.Account
 
@@ -23,12 +23,12 @@ type Listener struct {
 	work sync.WaitGroup
 	mu   sync.Mutex
 	got  map[string]bool // by tempMessageId
-	news chan struct{}   // closed and made anew at each message
+	news chan struct{}   // closed and replaced at each message, and at the end
 	quit chan struct{}
-	err  error // why it hears no more
+	err  error // why the socket ended
 }
 
-// Listen opens a socket and returns after its hello. Close ends it.
+// Listen opens a socket and returns after its hello frame. The caller closes the Listener.
 func Listen(ctx context.Context, a *client.Account) (*Listener, error) {
 	conn, err := a.Dial(ctx, &websocket.Dialer{HandshakeTimeout: silence}, "")
 	if err != nil {
@@ -83,7 +83,7 @@ func (l *Listener) ping() {
 		select {
 		case <-ticker.C:
 			if l.conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`)) != nil {
-				return // listen says why
+				return // listen records the error
 			}
 		case <-l.quit:
 			return
@@ -91,7 +91,8 @@ func (l *Listener) ping() {
 	}
 }
 
-// Hear returns once a message was pushed, or why none will be, or when ctx is done.
+// Hear waits until the message with a tempMessageId was pushed. It returns an error when the socket ends or ctx is
+// done before.
 func (l *Listener) Hear(ctx context.Context, tempID string) error {
 	for {
 		l.mu.Lock()
@@ -114,12 +115,12 @@ func (l *Listener) Hear(ctx context.Context, tempID string) error {
 // Close closes the socket.
 func (l *Listener) Close() {
 	close(l.quit)
-	_ = l.conn.Close() // it may be closed
+	_ = l.conn.Close() // may be closed already
 	l.work.Wait()
 }
 
-// Tell sends a message to a listener over HTTP, and returns how long that took until it
-// was stored. As long as it is told that it is not stored yet, it sends it again.
+// Tell sends a message to a listener over HTTP and returns the time until it was stored. While
+// the answer is 503 it repeats the send with the same tempMessageId.
 func Tell(ctx context.Context, from *client.Account, to *Listener, tempID string) (time.Duration, error) {
 	begin := time.Now()
 	for {

@@ -8,9 +8,9 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// Observe reads what there is to judge, from clients that have stopped: what each of
-// them saw, and the histories of all conversations that they are in. Unread counts
-// that are wrong are violations already.
+// Observe returns the arguments of Judge for talkers that have stopped: their logs, and
+// the histories of all their conversations, read from the server. wrong has the
+// violations that Judge does not look for: malformed frames and wrong unread counts.
 func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, truth Truth, wrong []Violation, err error) {
 	logs = map[string][]Event{}
 	truth = Truth{Histories: map[string][]client.Message{}, Members: map[string][]string{}}
@@ -61,7 +61,7 @@ func Observe(ctx context.Context, talkers []*Talker) (logs map[string][]Event, t
 	return logs, truth, wrong, nil
 }
 
-// History reads what comes after a number in a conversation, as talkers log it.
+// History returns the messages of a conversation after seq, with contents shortened as in logs (see brief).
 func History(ctx context.Context, reader *client.Account, conv string, seq uint64) ([]client.Message, error) {
 	history, err := reader.HistoryAfter(ctx, conv, seq)
 	if err != nil {
@@ -73,14 +73,14 @@ func History(ctx context.Context, reader *client.Account, conv string, seq uint6
 	return history, nil
 }
 
-// count is what a list says of a conversation.
+// count has the numbers that a user's list of conversations shows for one of them.
 type count struct {
 	conv, name         string
 	last, read, unread uint64
 }
 
-// check counts the messages after the read position, which system messages are not. A history
-// that was not read whole is not judged here.
+// check compares the unread count with the messages after the read position, system messages left
+// out. It skips a history that is shorter than the list says, which Judge reports.
 func (c count) check(history []client.Message) []Violation {
 	if uint64(len(history)) < c.last {
 		return nil
@@ -98,7 +98,7 @@ func (c count) check(history []client.Message) []Violation {
 		c.unread, c.name, c.conv, want, c.read)}}
 }
 
-// Messages is how many there are in all.
+// Messages returns the number of messages in all histories.
 func (t Truth) Messages() int {
 	n := 0
 	for _, h := range t.Histories {

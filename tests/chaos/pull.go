@@ -7,8 +7,8 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// Sync pulls everything that is missing: what is beyond the last number without a
-// gap before it.
+// Sync pulls, in each conversation, all messages after the last number up to which the
+// talker has no gap.
 func (t *Talker) Sync(ctx context.Context) error { return t.sync(ctx, t.Account) }
 
 func (t *Talker) sync(ctx context.Context, account *client.Account) error {
@@ -50,7 +50,7 @@ func (t *Talker) lastOf(conv string) uint64 {
 	return t.last[conv]
 }
 
-// knows: the talker has this number already.
+// knows reports whether the talker has the message already.
 func (t *Talker) knows(m client.Message) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -2,5 +2,5 @@
 
 package chaos
 
-// raceDetector: a test with the race detector runs a server with it.
+// raceDetector reports whether the test was built with the race detector; then Build builds the server with it, too.
 const raceDetector = false

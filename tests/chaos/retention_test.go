@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// hall is a server that keeps messages for a short time, and two who talk.
+// hall is a server that keeps messages for a short time, and two users.
 type hall struct {
 	server   *Server
 	ann, bob *client.Account
@@ -42,7 +42,7 @@ func (h *hall) start(t *testing.T) {
 	require.NoError(t, h.server.Start(ctx))
 }
 
-// stored is what the sender of a message is told.
+// stored has the ids that the sender of a stored message is told.
 type stored struct {
 	MessageID string `json:"messageId"`
 	SeqID     uint64 `json:"seqId"`
@@ -73,8 +73,9 @@ func (h *hall) run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// TestRetention: messages expire by their time while the server is killed again and again, and
-// what was promised of them holds. A group with a time of its own keeps its own.
+// TestRetention: messages expire after their retention while the server is killed again and again.
+// Expired messages keep their ids and numbers, are not found by search, and cannot be edited; a repeated
+// send of one gets the same ids. A group with a retention of its own keeps its messages.
 func TestRetention(t *testing.T) {
 	const many = 40
 	h := newHall(t, "GOCHAT_RETENTION_SINGLE=4s", "GOCHAT_RETENTION_GROUP=4s", "GOCHAT_RETENTION_INTERVAL=50ms", "GOCHAT_RETENTION_BATCH=3",

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Running returns the addresses of the servers to look at: those of
-// GOCHAT_TEST_URL (several with commas), or one that it builds and starts with env
-// added to its environment. stop ends what it started, and says when that did
-// not end well.
+// Running returns the URLs of the servers under test: those of GOCHAT_TEST_URL (several
+// with commas), or that of a server that it builds and starts with env added to its
+// environment. stop ends the server that was started, and returns an error when its exit
+// code is not 0 or it panicked.
 func Running(env ...string) (urls []string, stop func() error, err error) {
 	if urls := os.Getenv("GOCHAT_TEST_URL"); urls != "" {
 		return strings.Split(urls, ","), func() error { return nil }, nil

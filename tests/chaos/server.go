@@ -19,14 +19,14 @@ import (
 	"time"
 )
 
-// Build compiles the program of the module that dir is in and returns its path.
+// Build compiles gochat into the directory dir and returns the path of the program.
 func Build(ctx context.Context, dir string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
 	bin := filepath.Join(dir, "gochat")
-	args := []string{"build", "-buildvcs=false", "-o", bin} // a checkout may belong to somebody else
+	args := []string{"build", "-buildvcs=false", "-o", bin} // git refuses a checkout that another user owns
 	if raceDetector {
 		args = append(args, "-race")
 	}
@@ -39,7 +39,7 @@ func Build(ctx context.Context, dir string) (string, error) {
 }
 
 // Server is a server process that can be killed and started again on the same
-// data and the same address.
+// data and the same address. Output and Write are safe for concurrent use.
 type Server struct {
 	Binary  string
 	DataDir string
@@ -52,24 +52,25 @@ type Server struct {
 	log bytes.Buffer
 }
 
-// Ports of FreeAddress are below those that systems give to outgoing connections
-// (from 32768 on Linux, from 49152 elsewhere), which take a port while the process
-// that it is meant for has not started or is being started again; and above those of
-// deploy/local's servers.
+// Ports of FreeAddress are below those of outgoing connections (from 32768 on Linux,
+// from 49152 elsewhere): such a connection could take the port before the process that
+// is to listen there has started, or while it restarts. They are above the ports of
+// deploy/local.
 const (
 	firstPort = 26000
 	portCount = 6000
 )
 
-// nextPort walks from a random place, so that a process is given no port twice.
+// nextPort counts up from a random port, so that a test gets no port twice and tests in
+// different processes rarely get the same one.
 var nextPort = func() *atomic.Uint32 {
 	var n atomic.Uint32
 	n.Store(rand.Uint32N(portCount)) //nolint:gosec // no secret: it keeps tests side by side apart
 	return &n
 }()
 
-// FreeAddress returns an address on loopback that nobody listens on right now and
-// that it has not returned a short while ago. Safe for concurrent use.
+// FreeAddress returns an address on loopback on which nobody listens. It returns the
+// same one again only after all others. Safe for concurrent use.
 func FreeAddress() (string, error) {
 	for range portCount {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+int(nextPort.Add(1)%portCount)))
@@ -85,24 +86,24 @@ func FreeAddress() (string, error) {
 	return "", fmt.Errorf("find a free port: all from %d to %d are taken", firstPort, firstPort+portCount-1)
 }
 
-// URL is where clients go.
+// URL returns the URL of the server's gateway.
 func (s *Server) URL() string { return "http://" + s.Address }
 
-// Write takes the process's output; what it said is in Output.
+// Write appends output of the process for Output.
 func (s *Server) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.Write(p)
 }
 
-// Output is what all processes so far have printed.
+// Output returns the output of all processes of this Server so far.
 func (s *Server) Output() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.String()
 }
 
-// Begin starts the process, and does not wait.
+// Begin starts the process and does not wait until it is ready.
 func (s *Server) Begin() error {
 	s.cmd = exec.Command(s.Binary) //nolint:gosec,noctx // Kill and Term end it
 	s.cmd.Env = append(os.Environ(), append([]string{
@@ -116,7 +117,8 @@ func (s *Server) Begin() error {
 	return nil
 }
 
-// Start begins the server and waits until it is ready, or until ctx is done.
+// Start starts the process and waits until it is ready. When ctx is done before, it kills
+// the process and returns an error.
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.Begin(); err != nil {
 		return err
@@ -127,7 +129,7 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
-// Await waits until a server that was begun is ready, or until ctx is done.
+// Await waits until /readyz answers 200, or returns an error when ctx is done before.
 func (s *Server) Await(ctx context.Context) error {
 	for {
 		if s.ready(ctx) {
@@ -154,7 +156,7 @@ func (s *Server) ready(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// Kill ends the process at once (SIGKILL).
+// Kill ends the process at once (SIGKILL) and waits for its end.
 func (s *Server) Kill() error {
 	if err := s.Strike(); err != nil {
 		return err
@@ -163,8 +165,8 @@ func (s *Server) Kill() error {
 	return nil
 }
 
-// Strike is the first half of Kill: the process executes nothing more. It may wait for a disk; Bury waits
-// for its end.
+// Strike sends SIGKILL without waiting: the process may end only once a call to a disk returns. Bury waits for the
+// end.
 func (s *Server) Strike() error {
 	if err := s.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the server: %w", err)
@@ -172,10 +174,10 @@ func (s *Server) Strike() error {
 	return nil
 }
 
-// Bury waits for the end of a process that was struck.
-func (s *Server) Bury() { _ = s.cmd.Wait() } // it says that it was killed
+// Bury waits for the end of the process after Strike.
+func (s *Server) Bury() { _ = s.cmd.Wait() } // the error only says that the process was killed
 
-// Term asks the process to stop and returns its exit code and how long it took.
+// Term sends SIGTERM, waits for the end of the process, and returns its exit code and the time that it took.
 func (s *Server) Term() (code int, took time.Duration, err error) {
 	start := time.Now()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {

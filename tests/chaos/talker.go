@@ -16,18 +16,20 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// Talker is a well-behaved client: it resends what has no outcome with the same
-// key, pulls what it misses, comes back after every close, and logs all of it.
+// Talker is a client that keeps to the contract: it repeats a send without an outcome
+// with the same tempMessageId, pulls missing messages, reconnects after every close, and
+// logs every event. Set the exported fields before Run; the methods are safe for
+// concurrent use.
 type Talker struct {
 	Account *client.Account
 	Log     Log
-	// To are the users and conversations that it talks to.
+	// To are the users and conversations that it sends to, in turn.
 	To []Target
-	// Servers are the gateways that it may connect to, in turn; none: the account's.
+	// Servers are the gateways that it connects to, in turn; empty: that of Account.
 	Servers []*client.Server
-	// InFlight is how many sends may be without an outcome.
+	// InFlight bounds the sends without an outcome.
 	InFlight int
-	// Pace is the least time between two sends; 0 is none.
+	// Pace is the shortest time between two sends; 0: no limit.
 	Pace time.Duration
 
 	mu      sync.Mutex
@@ -35,30 +37,30 @@ type Talker struct {
 	have    map[string]map[uint64]bool
 	last    map[string]uint64 // newest number of each conversation
 	sent    int
-	lately  time.Time // of the last new send
+	lately  time.Time // time of the last new send
 	dials   int
 	closes  []string // reasons of the closes that it saw
 	longest time.Duration
-	left    time.Time // when its last socket ended
+	left    time.Time // when its last socket ended; zero while it has one
 	ended   int       // sends that had their outcome
 	talking bool
-	// malformed are frames that are not as the contract's file says.
+	// malformed are the errors of frames that violate asyncapi.yaml.
 	malformed []string
 }
 
 // send is a message without an outcome.
 type send struct {
 	frame    []byte
-	begun    time.Time // when the client wanted to say it
-	at       time.Time // when it was written to a socket last
+	begun    time.Time // when the client made the send
+	at       time.Time // when it was last written to a socket
 	accepted bool
 	cried    bool // by Cry
 }
 
-// Target is a receiver or a conversation.
+// Target is a user or a conversation to send to; one of the fields is set.
 type Target struct{ ReceiverID, ConversationID string }
 
-// NewTalker returns a client that talks once it runs.
+// NewTalker returns a talker that sends to the targets once it runs, with 4 sends in flight.
 func NewTalker(a *client.Account, to []Target) *Talker {
 	return &Talker{
 		Account: a, To: to, InFlight: 4, talking: true,
@@ -66,9 +68,9 @@ func NewTalker(a *client.Account, to []Target) *Talker {
 	}
 }
 
-// Run talks until ctx is done.
+// Run connects and sends until ctx is done.
 func (t *Talker) Run(ctx context.Context) {
-	t.wentAway() // it has none yet
+	t.wentAway() // there is no socket yet
 	defer t.waitsNoLonger()
 	for ctx.Err() == nil {
 		if err := t.session(ctx); err != nil {
@@ -82,7 +84,7 @@ func (t *Talker) Run(ctx context.Context) {
 	}
 }
 
-// Hush stops new sends; what is pending is still brought to its end.
+// Hush stops new sends; those without an outcome are still repeated until they have one.
 func (t *Talker) Hush() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -96,7 +98,7 @@ func (t *Talker) Speak() {
 	t.talking = true
 }
 
-// Pending is how many sends have no outcome yet.
+// Pending returns the number of sends without an outcome.
 func (t *Talker) Pending() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,15 +122,17 @@ func (t *Talker) sawClose(err error) {
 }
 
 const (
-	// tick drives sends that wait for their time.
+	// tick is the time between two looks for frames to write.
 	tick = 20 * time.Millisecond
-	// again is after how long a send without an outcome is sent once more.
+	// again is the time after which a send without an outcome is repeated.
 	again = 4 * time.Second
-	// silence is how long a socket may say nothing; pings make a live one speak.
+	// silence is the time without a frame after which a socket counts as dead; the answers to pings keep a live
+	// one from it.
 	silence, pingEvery = 10 * time.Second, 3 * time.Second
 )
 
-// session is one connection: hello, sync, resend, talk.
+// session opens one socket, reads hello, repeats the sends without an outcome, pulls, and then talks until the
+// socket ends.
 func (t *Talker) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -175,7 +179,7 @@ func (t *Talker) session(ctx context.Context) error {
 	}
 }
 
-// elsewhere is the account at the next of its gateways.
+// elsewhere returns the account at the next of Servers.
 func (t *Talker) elsewhere() *client.Account {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -185,83 +189,6 @@ func (t *Talker) elsewhere() *client.Account {
 	}
 	t.dials++
 	return &a
-}
-
-// speak writes what is to be said until ctx is done. It is the only writer.
-func (t *Talker) speak(ctx context.Context, conn *websocket.Conn) error {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	pinged := time.Now()
-	for {
-		var frames [][]byte
-		for f := t.nextFrame(); f != nil; f = t.nextFrame() {
-			frames = append(frames, f)
-		}
-		frames = append(frames, t.unfinished(again)...)
-		if time.Since(pinged) >= pingEvery {
-			pinged = time.Now()
-			frames = append(frames, []byte(`{"type":"ping"}`))
-		}
-		if err := t.write(conn, frames); err != nil {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (t *Talker) write(conn *websocket.Conn, frames [][]byte) error {
-	for _, frame := range frames {
-		if err := conn.SetWriteDeadline(time.Now().Add(silence)); err != nil {
-			return err
-		}
-		if err := conn.WriteMessage(websocket.TextMessage, frame); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unfinished are the sends that were written at least so long ago; they count as
-// written now.
-func (t *Talker) unfinished(least time.Duration) [][]byte {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var frames [][]byte
-	now := time.Now()
-	for _, s := range t.pending {
-		if now.Sub(s.at) >= least {
-			s.at = now
-			frames = append(frames, s.frame)
-		}
-	}
-	return frames
-}
-
-func (t *Talker) nextFrame() []byte {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := time.Now()
-	if !t.talking || len(t.pending) >= t.InFlight || len(t.To) == 0 || now.Sub(t.lately) < t.Pace {
-		return nil
-	}
-	t.lately = now
-	s := t.begin(t.To[(t.sent+1)%len(t.To)], content)
-	s.at = now
-	return s.frame
-}
-
-// begin makes the next send, and logs it.
-func (t *Talker) begin(to Target, content func(n int, id string) string) *send {
-	t.sent++
-	id := t.Account.Name + "-" + strconv.Itoa(t.sent)
-	s := &send{frame: frame(to, id, content(t.sent, id)), begun: time.Now()}
-	t.pending[id] = s
-	t.Log.Add(Event{Kind: Invoked, Client: t.Account.UserID, TempID: id})
-	return s
 }
 
 // on handles one frame of the server.
@@ -301,7 +228,7 @@ func (t *Talker) finish(id string) {
 	delete(t.pending, id)
 }
 
-// got remembers that a message is here; each is logged once.
+// got records that the talker has a message; a received one is logged the first time.
 func (t *Talker) got(m client.Message, received bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -320,7 +247,7 @@ func (t *Talker) got(m client.Message, received bool) {
 	}
 }
 
-// RetryAfter reads the delay out of a close reason.
+// RetryAfter returns the delay of a close reason with retry-after-ms, and whether there is one.
 func RetryAfter(reason string) (time.Duration, bool) {
 	_, ms, found := strings.Cut(reason, "retry-after-ms=")
 	n, err := strconv.Atoi(ms)

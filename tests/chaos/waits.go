@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Longest is the longest time that its user had to wait since Longest was called last: from the wish to
-// send something to its outcome, reconnections and repetitions included, and from the end of a
-// socket, during which nothing can be sent, until another one had told everything that was missed.
+// Longest returns the longest wait of the talker's user since the last call of Longest: from a new send to its
+// outcome, reconnects and repetitions included, or from the end of a socket until the next socket was open and its
+// first sync was done.
 func (t *Talker) Longest() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -16,14 +16,14 @@ func (t *Talker) Longest() time.Duration {
 	return d
 }
 
-// Ended is how many sends had their outcome so far.
+// Ended returns the number of sends that have their outcome.
 func (t *Talker) Ended() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ended
 }
 
-// Accepted is how many sends were accepted and have no outcome yet.
+// Accepted returns the number of sends that are accepted and have no outcome yet.
 func (t *Talker) Accepted() (n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,8 +35,8 @@ func (t *Talker) Accepted() (n int) {
 	return n
 }
 
-// Unanswered says what its user still waits for that was begun before that time, a socket or the outcome
-// of a send; empty: nothing.
+// Unanswered describes a wait that began before a time and has not ended: for a socket, or for the outcome of a
+// send. Empty: there is none.
 func (t *Talker) Unanswered(before time.Time) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -51,7 +51,7 @@ func (t *Talker) Unanswered(before time.Time) string {
 	return ""
 }
 
-// wentAway notes that there is no socket; sessions that fail do not begin the wait anew.
+// wentAway notes since when there is no socket; another failed attempt does not change that time.
 func (t *Talker) wentAway() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,7 +70,7 @@ func (t *Talker) cameBack() {
 	t.left = time.Time{}
 }
 
-// waitsNoLonger: who does not run waits for no socket.
+// waitsNoLonger ends the wait for a socket when Run ends, without counting it.
 func (t *Talker) waitsNoLonger() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package client speaks GoChat's client contract for the load generator and for
-// tests that look at the server from outside.
+// Package client is a client of GoChat's HTTP API and WebSocket, for the load
+// generator and for tests from outside.
 package client
 
 import (
@@ -26,8 +26,8 @@ type Server struct {
 	HTTP *http.Client
 }
 
-// New returns a server with a client of its own that keeps enough connections
-// for many users.
+// New returns a Server at a base URL with its own HTTP client, which keeps up to
+// 256 idle connections and has a timeout of 30 s.
 func New(base string) *Server {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = 256
@@ -45,7 +45,7 @@ type Account struct {
 	Token  string
 }
 
-// Error is an answer that is not 2xx.
+// Error is an answer whose status is not 2xx.
 type Error struct {
 	Status     int
 	Code       string            `json:"code"`
@@ -113,11 +113,12 @@ func failure(resp *http.Response, data []byte) error {
 	return &body.Error
 }
 
-// unavailableTries is how often an account is asked for at a server that cannot do it right
-// now, as one on a busy machine may say: a password costs it much.
+// unavailableTries bounds the retries of a registration that is answered with 503, as a busy
+// machine does: hashing a password is expensive.
 const unavailableTries = 20
 
-// Register makes an account, waiting where the server says so.
+// Register makes an account. It waits and retries when the server answers 429 or, up to 20 times,
+// 503; it ends with ctx's error when ctx is done meanwhile.
 func (s *Server) Register(ctx context.Context, name, password string) (*Account, error) {
 	path, unavailable := "/api/auth/register", 0
 	for {
@@ -136,7 +137,7 @@ func (s *Server) Register(ctx context.Context, name, password string) (*Account,
 				unavailable++
 				again = true
 			case refused.Status == http.StatusConflict && unavailable > 0:
-				path, again = "/api/auth/login", true // an attempt before was stored all the same
+				path, again = "/api/auth/login", true // an earlier attempt made the account despite its 503
 			}
 			if again {
 				select {
@@ -154,12 +155,12 @@ func (s *Server) Register(ctx context.Context, name, password string) (*Account,
 	}
 }
 
-// Call is an authenticated call.
+// Call is Server.Call with the account's token.
 func (a *Account) Call(ctx context.Context, method, path string, body, out any) error {
 	return a.Server.Call(ctx, method, path, a.Token, body, out)
 }
 
-// Dial opens a WebSocket; device may be empty. The caller reads hello first.
+// Dial opens a WebSocket; d may be nil, and device may be empty. The first frame is hello.
 func (a *Account) Dial(ctx context.Context, d *websocket.Dialer, device string) (*websocket.Conn, error) {
 	u := "ws" + strings.TrimPrefix(a.Server.URL, "http") + "/ws?token=" + url.QueryEscape(a.Token)
 	if device != "" {
@@ -178,7 +179,7 @@ func (a *Account) Dial(ctx context.Context, d *websocket.Dialer, device string) 
 	return conn, nil
 }
 
-// Message is a message as history has it.
+// Message is a message of a history.
 type Message struct {
 	MessageID      string `json:"messageId"`
 	ConversationID string `json:"conversationId"`
@@ -191,12 +192,12 @@ type Message struct {
 	Expired        bool   `json:"expired"`
 }
 
-// History reads a conversation from its start.
+// History returns all messages of a conversation.
 func (a *Account) History(ctx context.Context, conversation string) ([]Message, error) {
 	return a.HistoryAfter(ctx, conversation, 0)
 }
 
-// HistoryAfter reads what comes after a number in a conversation.
+// HistoryAfter returns the messages of a conversation whose number is greater than seq.
 func (a *Account) HistoryAfter(ctx context.Context, conversation string, seq uint64) ([]Message, error) {
 	var all []Message
 	err := a.EachMessage(ctx, conversation, seq, func(m Message) error {
@@ -209,8 +210,8 @@ func (a *Account) HistoryAfter(ctx context.Context, conversation string, seq uin
 	return all, nil
 }
 
-// EachMessage reads a conversation page by page from behind a number on, and gives each message to do, whose error
-// ends the reading: no more than a page is held.
+// EachMessage calls do for each message whose number is greater than after, in order. An error of do ends it and is
+// returned. It holds one page in memory at a time.
 func (a *Account) EachMessage(ctx context.Context, conversation string, after uint64, do func(Message) error) error {
 	for {
 		var page struct {

@@ -25,18 +25,18 @@ import (
 	"github.com/gochat/gochat/tests/cluster"
 )
 
-// TestAlertsFire causes the faults that alerts are for, and asks a real Prometheus, which has the
-// rules as they are but for the times that each has to hold and between two looks (3 s), whether they
-// fire. Alerts that look back over more than the minutes this takes are held by promtool's tests alone:
+// TestAlertsFire causes the faults that alerts are for, and checks in a real Prometheus that the alerts fire.
+// Prometheus has the project's rules with "for" and "interval" set to 3 s. Alerts that look back over more
+// minutes than the test takes, or need other faults, are tested by promtool alone:
 // LagGrowing, LagStuck, SlowSockets, StoredLate, WebhookBehind, OpenFiles, VersionsMixed, NoWorkerID,
 // DatabasePoolExhausted, ReplicaAway, CacheCold, CacheEvicts, RetentionFailing, DiskFilling, DiskFull, TracesLost (which is of
 // a collector) and the slower burns of Unavailable; and Retrying: without a database sends are refused before a worker has anything to
-// try again. What kills something takes minutes, and is for the night.
+// try again. Faults that kill something take minutes, and are run at night only.
 func TestAlertsFire(t *testing.T) {
 	w := startWatched(t)
 	for _, f := range []struct {
 		name   string
-		do     func(*watched, *testing.T) // nil: it is there from the start
+		do     func(*watched, *testing.T) // nil: the fault is there from the start
 		alerts []string
 		heal   func(*watched, *testing.T)
 	}{
@@ -63,7 +63,7 @@ func TestAlertsFire(t *testing.T) {
 				f.do(w, t)
 			}
 			if f.heal != nil {
-				defer f.heal(w, t) // the next one needs what was killed, whatever becomes of this one
+				defer f.heal(w, t) // even when this fault's test fails: the next one needs a whole cluster
 			}
 			for _, a := range f.alerts {
 				require.Eventually(t, func() bool {
@@ -75,7 +75,7 @@ func TestAlertsFire(t *testing.T) {
 	}
 }
 
-// watched is a cluster with a Prometheus that looks at it.
+// watched is a cluster with a Prometheus that scrapes it.
 type watched struct {
 	*cluster.Cluster
 	prometheus string
@@ -124,8 +124,7 @@ func startWatched(t *testing.T) *watched {
 	return w
 }
 
-// lasting is the time that an alert's rule has to hold, or that passes until a group of rules is
-// looked at again.
+// lasting matches the "for" of an alert and the "interval" of a group of rules.
 var lasting = regexp.MustCompile(`(?m)^( +(?:for|interval):) \S+$`)
 
 // watch starts Prometheus on the project's own rules.
@@ -139,7 +138,7 @@ func (w *watched) watch(t *testing.T, binary, dir string) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(file)), lasting.ReplaceAll(text, []byte("$1 3s")), 0o600))
 	}
-	// A process asks those that it needs for some seconds before it answers.
+	// A process may ask its dependencies for some seconds before it answers a scrape.
 	conf := "global: {scrape_interval: 6s, scrape_timeout: 6s, evaluation_interval: 1s}\nrule_files: ['" + dir + "/*.yaml']\n" +
 		"scrape_configs:\n- job_name: gochat\n  static_configs:\n"
 	for _, p := range w.Processes {
@@ -162,7 +161,7 @@ func (w *watched) watch(t *testing.T, binary, dir string) {
 	require.Eventually(t, func() bool { return w.upSince(t, len(w.Processes)) }, complete, 100*time.Millisecond, "not all are seen")
 }
 
-// upSince reports whether at least n processes answer Prometheus.
+// upSince reports whether Prometheus can scrape at least n processes.
 func (w *watched) upSince(t *testing.T, n int) bool {
 	t.Helper()
 	var out struct {
@@ -173,7 +172,7 @@ func (w *watched) upSince(t *testing.T, n int) bool {
 	return w.ask(t, "/api/v1/query?query=up%20%3D%3D%201", &out) && len(out.Data.Result) >= n
 }
 
-// firing are the names of the alerts that fire.
+// firing returns the names of the firing alerts.
 func (w *watched) firing(t *testing.T) map[string]bool {
 	t.Helper()
 	var out struct {
@@ -207,8 +206,8 @@ func (w *watched) ask(t *testing.T, path string, out any) bool {
 	return resp.StatusCode == http.StatusOK && json.NewDecoder(resp.Body).Decode(out) == nil
 }
 
-// say has somebody send a message and make a group, which services announce. Nobody waits for
-// what becomes of them: they may not be stored.
+// say sends a message and makes a group, which is announced. It ignores the answers: both may fail during a
+// fault.
 func (w *watched) say() {
 	w.said++
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -244,7 +243,7 @@ func (w *watched) restart(t *testing.T) {
 	for range 3 {
 		w.killFeed(t)
 		w.startFeed(t)
-		time.Sleep(7 * time.Second) // as often as it is looked at
+		time.Sleep(7 * time.Second) // a little longer than the scrape interval
 	}
 }
 
@@ -259,7 +258,7 @@ func (w *watched) startFeed(t *testing.T) {
 	w.recover(t)
 }
 
-// killGateway kills the one that has most sockets.
+// killGateway kills the gateway with the most sockets.
 func (w *watched) killGateway(t *testing.T) {
 	t.Helper()
 	for range 120 {
@@ -284,7 +283,7 @@ func (w *watched) startGateway(t *testing.T) {
 	w.recover(t)
 }
 
-// recover waits until all processes are ready, and seen.
+// recover waits until all processes are ready and Prometheus can scrape them.
 func (w *watched) recover(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

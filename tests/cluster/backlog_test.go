@@ -20,17 +20,17 @@ import (
 )
 
 const (
-	// backlogs are of 8 KiB, so that 64 of them are what a run takes.
+	// The numbers of sends in each backlog. Each send has 8 KiB, so 64 of them fill a run.
 	singleBacklog, circleBacklog, crowdBacklog = 256, 128, 96
-	// worked is how long a slow machine may take to do all that waits; what holds its lane
-	// does so for ever.
+	// worked bounds the handling of a backlog on a slow machine; a run that blocks its lane
+	// would never end.
 	worked = 2 * time.Minute
 )
 
-// backlog stops workers until more than the bytes of one run wait for them, of what grows most
-// where it is encoded without care: the message workers, with sends to a single chat, a small
-// group and a large one; then those of tasks, with sends to the large group. All of it is
-// stored and delivered, nothing is given up, and what is said afterwards is not held up.
+// backlog pauses workers until sends of several runs wait for them, with contents that grow most in JSON: first the
+// message workers, with sends to a single chat, a small and a large group; then fanout, with tasks of the large
+// group. Afterwards all sends have to be stored and delivered, none may become poison, and later sends must not be
+// delayed.
 func backlog(t *testing.T, w *town) {
 	t.Helper()
 	criers := w.people[:3]
@@ -41,7 +41,7 @@ func backlog(t *testing.T, w *town) {
 		require.Eventually(t, func() bool { _, n := crying(criers); return n == 0 }, complete, 20*time.Millisecond, "the queue takes it")
 		waiting, _ := crying(criers)
 		require.Equal(t, singleBacklog+circleBacklog+crowdBacklog, waiting, "nobody works, so all of it waits")
-		for _, one := range w.people { // what waits is load enough, on a slow machine too
+		for _, one := range w.people { // the backlog is load enough, even more so on a slow machine
 			one.Hush()
 		}
 	})
@@ -61,7 +61,7 @@ func backlog(t *testing.T, w *town) {
 	w.crowdHears(t)
 	w.while(t, "fanout", func() {
 		criers[2].Cry(w.crowd, crowdBacklog)
-		outcome() // the tasks wait
+		outcome() // all sends are stored, and their tasks wait
 	})
 	w.crowdHears(t)
 	for _, one := range criers {
@@ -72,7 +72,7 @@ func backlog(t *testing.T, w *town) {
 	assert.Zero(t, w.total(t, "gochat_router_poisoned_total"), "records that were given up")
 }
 
-// crying is how many heavy sends have no outcome yet, and how many are not even accepted.
+// crying returns how many sends of Cry have no outcome yet, and how many of these are not accepted either.
 func crying(criers []*chaos.Talker) (pending, unaccepted int) {
 	for _, one := range criers {
 		p, u := one.Crying()
@@ -81,7 +81,7 @@ func crying(criers []*chaos.Talker) (pending, unaccepted int) {
 	return pending, unaccepted
 }
 
-// while does something while all processes of a role stand still.
+// while calls do while all processes of a role are paused.
 func (w *town) while(t *testing.T, role string, do func()) {
 	t.Helper()
 	w.signal(t, role, syscall.SIGSTOP)
@@ -89,7 +89,7 @@ func (w *town) while(t *testing.T, role string, do func()) {
 	do()
 }
 
-// crowdHears has one of those who were absent listen, and another say something small.
+// crowdHears checks that a small message to the large group is pushed to a member who connects now.
 func (w *town) crowdHears(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), worked)
@@ -121,7 +121,7 @@ func (w *town) signal(t *testing.T, role string, sig syscall.Signal) {
 	}
 }
 
-// total adds a metric up over all processes.
+// total returns the sum of a metric over all processes.
 func (w *town) total(t *testing.T, metric string) (sum float64) {
 	t.Helper()
 	web := &http.Client{Timeout: 5 * time.Second}

@@ -19,10 +19,10 @@ import (
 	"github.com/gochat/gochat/tests/cluster"
 )
 
-// patience bounds the wait for a push. What is lost would be pulled a minute later.
+// patience bounds the wait for a push. It is shorter than the 60 s after which a client pulls by itself.
 const patience = 20 * time.Second
 
-// audience are listeners on all gateways, and somebody who speaks to them.
+// audience has listeners on all gateways, and a speaker who sends to them.
 type audience struct {
 	w       *town
 	speaker *client.Account
@@ -54,8 +54,8 @@ func (a *audience) join(t *testing.T, name string) {
 	a.ears = append(a.ears, ear)
 }
 
-// hears tells each listener something and expects it to be pushed. It returns how long the
-// median message took until it was stored.
+// hears sends a message to each listener and waits until it is pushed. It returns the median time until
+// a message was stored.
 func (a *audience) hears(t *testing.T, when string) time.Duration {
 	t.Helper()
 	a.said++
@@ -85,9 +85,8 @@ func (a *audience) hears(t *testing.T, when string) time.Duration {
 	return took[len(took)/2]
 }
 
-// without kills the cache for a while. Nobody waits for it meanwhile: messages are pushed,
-// also to those who connect now, and stored about as fast as before; who asks is told that
-// the service is degraded.
+// without kills the cache for a while. Meanwhile messages are pushed, also to new sockets, and are
+// stored about as fast as before, since no call waits for the cache; /readyz says degraded.
 func without(away time.Duration) func(*testing.T, *town) {
 	return func(t *testing.T, w *town) {
 		t.Helper()
@@ -104,19 +103,19 @@ func without(away time.Duration) func(*testing.T, *town) {
 		var during []time.Duration
 		for time.Now().Before(over) {
 			during = append(during, a.hears(t, fmt.Sprintf("%s before it is back", time.Until(over).Round(time.Second))))
-			time.Sleep(time.Second) // time without it
+			time.Sleep(time.Second) // time without the cache
 		}
 		slices.Sort(during)
 		median := during[len(during)/2]
 		t.Logf("a message was stored in %s before, in %s while the cache was away", before, median)
-		// A call that is tried again takes a second or more; a busy machine less.
+		// A retried call takes a second or more; the delay of a busy machine is less.
 		assert.Less(t, median, 2*before+800*time.Millisecond)
 		w.do(t, "start", "redis")
 		a.hears(t, "when it is back")
 	}
 }
 
-// readiness is what a gateway answers.
+// readiness returns the status code and the state of a gateway's /readyz, or the error.
 func readiness(t *testing.T, url string) string {
 	t.Helper()
 	web := &http.Client{Timeout: 5 * time.Second}
@@ -133,10 +132,10 @@ func readiness(t *testing.T, url string) string {
 	return fmt.Sprint(resp.StatusCode, " ", state.Status)
 }
 
-// node is a master of the cache and its replica, by their names at deploy/local.
+// node is a master of the Redis cluster and its replica, by their names in deploy/local.
 type node struct{ master, replica string }
 
-// nodes asks the cluster of the cache who is who.
+// nodes asks the Redis cluster which servers are masters and which their replicas.
 func (w *town) nodes(t *testing.T) (out []node) {
 	t.Helper()
 	addrs := w.Servers.CacheNodes()
@@ -170,7 +169,7 @@ func (w *town) nodes(t *testing.T) (out []node) {
 	return out
 }
 
-// emptied takes from one master, and its replica, all that it holds.
+// emptied removes all keys of each master and its replica, one master at a time.
 func emptied(t *testing.T, w *town) {
 	t.Helper()
 	a := w.newAudience(t, 24)
@@ -183,7 +182,8 @@ func emptied(t *testing.T, w *town) {
 	}
 }
 
-// takenOver lets a replica take over that has not heard of those who came last.
+// takenOver kills a master after its replica has missed the newest sessions, so that the replica takes over without
+// them.
 func takenOver(t *testing.T, w *town) {
 	t.Helper()
 	a := w.newAudience(t, 8)
@@ -204,11 +204,11 @@ func takenOver(t *testing.T, w *town) {
 	}, 30*time.Second, 50*time.Millisecond, "the replica takes over")
 	a.hears(t, "a replica has taken over")
 	w.do(t, "start", n.master)
-	time.Sleep(time.Second) // it comes back as a replica
+	time.Sleep(time.Second) // the old master comes back as a replica
 	a.hears(t, "after that")
 }
 
-// TestPartialLoss loses a part of a cache that is a cluster.
+// TestPartialLoss: a Redis cluster as cache loses the data of one of its masters.
 func TestPartialLoss(t *testing.T) {
 	w := newTown(t, cluster.Options{BasePort: 22300, Queue: "redisstream", CacheCluster: true})
 	w.suffer(t, fault{name: "each master of the cache is emptied", do: emptied})

@@ -16,13 +16,11 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/gochat/gochat/tests/chaos"
 )
 
-// Options say what a cluster consists of.
+// Options are the parts of a cluster.
 type Options struct {
-	// Binary is the program.
+	// Binary is the path of gochat.
 	Binary string
 	// Dir holds the servers' data, the certificates and the logs.
 	Dir string
@@ -34,38 +32,38 @@ type Options struct {
 	Sentinel bool
 	// CacheCluster makes the cache a cluster of three masters with a replica each.
 	CacheCluster bool
-	// Roles says how many processes each role has, or several in one process (with commas
-	// between them); nil is DefaultRoles.
+	// Roles is the number of processes of each role, or of each list of roles with commas; nil is
+	// DefaultRoles.
 	Roles map[string]int
-	// Nameless are processes that are not told their names, so that they take numbers.
+	// Nameless are processes without GOCHAT_NAME, which take slots instead.
 	Nameless []string
 	// Env is added to the environment of every process.
 	Env []string
-	// Out is told what happens.
+	// Out is for lines of progress; nothing is written to it at present.
 	Out io.Writer
 }
 
-// DefaultRoles is the smallest set in which everything that can be there several
-// times is.
+// DefaultRoles has several processes of each role except for feed and janitor: the
+// roles between which work is shared.
 func DefaultRoles() map[string]int {
 	return map[string]int{"repo": 2, "logic": 2, "message": 3, "fanout": 2, "feed": 1, "janitor": 1, "gateway": 2}
 }
 
-// order is that of a start by hand; the processes do not need it.
+// order is the order in which processes are started. They would also start in any other.
 var order = []string{"repo", "logic", "message", "fanout", "feed", "janitor", "gateway"}
 
-// Cluster is running. Its methods are for one goroutine.
+// Cluster is a running cluster. Its methods are not safe for concurrent use.
 type Cluster struct {
 	opt     Options
 	Servers *Servers
-	guest   bool // the servers are another cluster's
+	guest   bool // the servers belong to another cluster
 	env     []string
 	// Processes are in the order in which they were started.
 	Processes []*Process
 }
 
-// Start starts the servers, makes certificates and starts every process. It returns
-// when all of them are ready.
+// Start starts the servers, makes certificates, starts every process, and waits until
+// all are ready. After an error it stops what it has started.
 func Start(ctx context.Context, opt Options) (*Cluster, error) {
 	if opt.Roles == nil {
 		opt.Roles = DefaultRoles()
@@ -83,8 +81,8 @@ func Start(ctx context.Context, opt Options) (*Cluster, error) {
 	return c, nil
 }
 
-// Beside starts another cluster on the servers of this one, which has to stop later. opt.Env
-// says what keeps the two apart.
+// Beside starts another cluster on the servers of c; stop the other one first. opt.Env has the
+// settings that separate the two. The options of servers (BasePort, Queue, Sentinel, CacheCluster) are not used.
 func (c *Cluster) Beside(ctx context.Context, opt Options) (*Cluster, error) {
 	if opt.Roles == nil {
 		opt.Roles = DefaultRoles()
@@ -96,7 +94,7 @@ func (c *Cluster) Beside(ctx context.Context, opt Options) (*Cluster, error) {
 	return other, nil
 }
 
-// sequence has all kinds of processes in the order in which they are started.
+// sequence returns the keys of Roles in the order in which their processes are started.
 func (o Options) sequence() []string {
 	var several []string
 	for role := range o.Roles {
@@ -127,7 +125,7 @@ func (c *Cluster) start(ctx context.Context) (err error) {
 	return c.Ready(ctx)
 }
 
-// prepare makes the certificates and what all processes are told.
+// prepare makes the certificates and the environment of all processes.
 func (c *Cluster) prepare(ctx context.Context) error {
 	certs := filepath.Join(c.opt.Dir, "certs")
 	if _, err := os.Stat(filepath.Join(certs, "gochat.pem")); err != nil {
@@ -151,7 +149,7 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	return nil
 }
 
-// tokenKey is kept, so that tokens outlive a restart of the cluster.
+// tokenKey returns the token key of Options.Dir, made at the first start: tokens stay valid over restarts.
 func (c *Cluster) tokenKey() (string, error) {
 	file := filepath.Join(c.opt.Dir, "token-key")
 	if key, err := os.ReadFile(file); err == nil { //nolint:gosec // ours
@@ -166,77 +164,6 @@ func (c *Cluster) tokenKey() (string, error) {
 	return key, nil
 }
 
-// Add starts one more process of a role; it is not waited for.
-func (c *Cluster) Add(role string) (*Process, error) {
-	n := 1
-	for c.Process(fmt.Sprintf("%s-%d", role, n)) != nil {
-		n++
-	}
-	return c.add(role, fmt.Sprintf("%s-%d", role, n))
-}
-
-func (c *Cluster) add(role, name string) (*Process, error) {
-	var env []string
-	if !slices.Contains(c.opt.Nameless, name) {
-		env = append(env, "GOCHAT_NAME="+name)
-	}
-	p, err := c.Other(role, name, env...)
-	if err != nil {
-		return nil, err
-	}
-	if role == "gateway" {
-		if p.Address, err = chaos.FreeAddress(); err != nil {
-			return nil, err
-		}
-		p.env = append(p.env, "GOCHAT_GATEWAY_LISTEN="+p.Address)
-	}
-	if err := p.Start(); err != nil {
-		return nil, err
-	}
-	c.Processes = append(c.Processes, p)
-	return p, nil
-}
-
-// Upgrade makes binary the program of what is started from now on. What runs goes on as
-// it is.
-func (c *Cluster) Upgrade(binary string) { c.opt.Binary = binary }
-
-// Renew ends a process in order, where it runs, and starts it again, as the program of now,
-// under its name and on its addresses. It returns when it is ready.
-func (c *Cluster) Renew(ctx context.Context, name string) error {
-	p := c.Process(name)
-	if p == nil {
-		return fmt.Errorf("renew %s: there is no such process", name)
-	}
-	if p.Running() {
-		if err := p.Term(30 * time.Second); err != nil {
-			return err
-		}
-	}
-	p.binary = c.opt.Binary
-	if err := p.Start(); err != nil {
-		return err
-	}
-	return p.Ready(ctx)
-}
-
-// Other makes one more process of a role, which the caller starts and ends: it is not
-// expected to run. Its log is named as it is here, and its settings are env.
-func (c *Cluster) Other(role, name string, env ...string) (*Process, error) {
-	p := &Process{Name: name, Role: role, binary: c.opt.Binary, log: filepath.Join(c.opt.Dir, name+".log")}
-	var err error
-	if p.ops, err = chaos.FreeAddress(); err != nil {
-		return nil, err
-	}
-	p.env = slices.Concat(os.Environ(), c.env, env, []string{"GOCHAT_OPS_LISTEN=" + p.ops})
-	return p, nil
-}
-
-// Forget leaves processes that have ended out of what is expected to run.
-func (c *Cluster) Forget(names ...string) {
-	c.Processes = slices.DeleteFunc(c.Processes, func(p *Process) bool { return slices.Contains(names, p.Name) })
-}
-
 // Process returns a process by its name, nil when there is none.
 func (c *Cluster) Process(name string) *Process {
 	for _, p := range c.Processes {
@@ -247,7 +174,7 @@ func (c *Cluster) Process(name string) *Process {
 	return nil
 }
 
-// Gateways lists the addresses that clients connect to.
+// Gateways returns the URLs of the gateways.
 func (c *Cluster) Gateways() []string {
 	var urls []string
 	for _, p := range c.Processes {
@@ -268,11 +195,11 @@ func (c *Cluster) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Verify runs the program's own check on the database.
+// Verify runs "gochat verify" on the database.
 func (c *Cluster) Verify(ctx context.Context) (string, error) { return c.Command(ctx, "verify") }
 
-// Command runs a command of the program with the settings of the processes, and returns
-// what it says.
+// Command runs a command of gochat with the settings of the processes, and returns its
+// output.
 func (c *Cluster) Command(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.opt.Binary, args...) //nolint:gosec // ours
 	cmd.Env = append(os.Environ(), c.env...)
@@ -283,7 +210,7 @@ func (c *Cluster) Command(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// Stop asks every process to stop, the gateways first, and then the servers.
+// Stop stops every process, the gateways first, and then the servers.
 func (c *Cluster) Stop() error {
 	var errs []error
 	order := c.opt.sequence()

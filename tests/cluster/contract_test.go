@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// contract runs the whole of the black-box suite, and the vectors, with each call and each
-// socket on another gateway than the one before; with CI_NIGHTLY also on each gateway alone.
+// contract runs the black-box suite and the vectors with calls and sockets on all gateways in
+// turn; with CI_NIGHTLY also on each gateway alone.
 func (w *town) contract(t *testing.T) {
 	t.Helper()
 	for _, url := range w.Gateways() {
-		// What was cut off before may be behind for a while.
+		// A server that an earlier fault cut off may be behind for a while.
 		require.Eventually(t, func() bool { return readiness(t, url) == "200 ok" }, complete, 100*time.Millisecond, "%s is wholly ready", url)
 	}
 	addresses := []string{strings.Join(w.Gateways(), ",")}

@@ -32,16 +32,15 @@ type colour struct {
 	name     string
 	people   []*client.Account
 	group    string
-	contents []string // what was said
+	contents []string // contents of the messages that were sent
 
 	mu    sync.Mutex
-	heard map[string]bool // contents that came to a socket
+	heard map[string]bool // contents that were pushed to a socket
 }
 
-// TestTwoEnvironments has two of them on the same etcd, Kafka, Redis and Redis streams, each with
-// a database of its own: nobody in one hears, reads or sees anything of the other, settings at
-// etcd are one environment's, and every name at the servers begins with an environment. Redis
-// streams are tried at night.
+// TestTwoEnvironments runs two environments on the same etcd, Kafka and Redis, and at night Redis streams,
+// each with its own database. No message, user or setting of one is visible in the other, and every name at
+// the servers begins with an environment.
 func TestTwoEnvironments(t *testing.T) {
 	if os.Getenv("GOCHAT_TEST_CLUSTER") == "" {
 		t.Skip("GOCHAT_TEST_CLUSTER is not set: servers and processes are not started")
@@ -82,7 +81,7 @@ func TestTwoEnvironments(t *testing.T) {
 	}
 }
 
-// ends are what follows an environment in names, by the kind of the server.
+// ends are the separators after the environment in names, by the kind of the server.
 var ends = map[string]string{"etcd": "/", "kafka": ".", "redis": ":"}
 
 func startColours(t *testing.T, basePort int, queue string) (blue, green *colour) {
@@ -127,8 +126,7 @@ func stopColour(t *testing.T, c *cluster.Cluster, dir string) {
 	}
 }
 
-// populate makes the same people in each environment, with a socket each, and a group that is
-// large.
+// populate makes the same users in each environment, with a socket each, and a large group.
 func (c *colour) populate(t *testing.T) {
 	t.Helper()
 	server := client.New(c.Gateways()[0])
@@ -151,7 +149,7 @@ func (c *colour) populate(t *testing.T) {
 	c.group = group.ConversationID
 }
 
-// listen notes what comes to a socket until it is closed.
+// listen notes the contents that are pushed to a socket until it is closed.
 func (c *colour) listen(conn *websocket.Conn) {
 	for {
 		_, data, err := conn.ReadMessage()
@@ -170,7 +168,7 @@ func (c *colour) listen(conn *websocket.Conn) {
 	}
 }
 
-// talk has everyone say something everywhere.
+// talk sends a message of every user to every conversation.
 func (c *colour) talk(t *testing.T) {
 	t.Helper()
 	for i, one := range c.people {
@@ -187,7 +185,7 @@ func (c *colour) talk(t *testing.T) {
 			c.contents = append(c.contents, content)
 		}
 	}
-	// What leaves marks of its own: a wrong password, a logout, a device that is signed out.
+	// These calls make other keys in Redis: a wrong password, a logout, a device that is signed out.
 	last := c.people[len(c.people)-1]
 	var refused *client.Error
 	require.ErrorAs(t, c.people[0].Server.Call(t.Context(), http.MethodPost, "/api/auth/login", "", map[string]string{"username": "ada", "password": "a wrong password"}, nil), &refused)
@@ -195,8 +193,8 @@ func (c *colour) talk(t *testing.T) {
 	require.NoError(t, c.people[2].Call(t.Context(), http.MethodPost, "/api/auth/logout", map[string]bool{"everywhere": true}, nil))
 }
 
-// isComplete waits until all that was said is heard, and asserts that nothing else is, and that
-// the world's history is this environment's.
+// isComplete waits until every message was pushed, and asserts that no other was, and that the history of world has only
+// messages of this environment.
 func (c *colour) isComplete(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -245,7 +243,7 @@ func namesAt(t *testing.T, servers *cluster.Servers, queue string) map[string][]
 			out["kafka topics"] = append(out["kafka topics"], name)
 		}
 	}
-	// Transactional ids are in the names of the groups in which each outbox says whose it is.
+	// The names of the groups by which outboxes find out their fencing contain the transactional ids.
 	groups, err := admin.ListConsumerGroups()
 	require.NoError(t, err)
 	for name := range groups {
@@ -269,7 +267,7 @@ func keysAt(t *testing.T, addr string) (keys []string) {
 	return keys
 }
 
-// settingsAreApart changes a setting of one environment at etcd.
+// settingsAreApart: a setting that changes at etcd changes in one environment only.
 func settingsAreApart(t *testing.T, blue, green *colour) {
 	t.Helper()
 	etcd, err := clientv3.New(clientv3.Config{Endpoints: []string{blue.Servers.Registry()}, DialTimeout: 10 * time.Second})
@@ -300,7 +298,7 @@ func settingsAreApart(t *testing.T, blue, green *colour) {
 	}
 }
 
-// poisonIsApart: a record that nobody can read is one environment's.
+// poisonIsApart: a record that cannot be decoded becomes poison in its own environment only.
 func poisonIsApart(t *testing.T, blue, green *colour) {
 	t.Helper()
 	conf := sarama.NewConfig()
@@ -322,7 +320,7 @@ func poisonIsApart(t *testing.T, blue, green *colour) {
 	assert.NotContains(t, listed, "undecodable")
 }
 
-// commandsAreApart: what forgets a cache forgets that of its own environment.
+// commandsAreApart: a command that empties the cache removes the entries of its own environment only.
 func commandsAreApart(t *testing.T, blue, green *colour) {
 	t.Helper()
 	counters := func(c *colour) (n int) {

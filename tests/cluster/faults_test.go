@@ -22,29 +22,29 @@ import (
 	"github.com/gochat/gochat/tests/cluster"
 )
 
-// complete is how long everyone may take to have everything after a fault is over.
+// complete bounds the time after a fault until every client has every message.
 const complete = 30 * time.Second
 
-// town is a cluster and the people who talk on it.
+// town is a cluster and the talkers on it.
 type town struct {
 	*cluster.Cluster
 	opt     cluster.Options
 	servers []*client.Server
 	people  []*chaos.Talker
-	// crowd is a group of all people and those who are absent; circles have eight each.
+	// crowd is a large group of all people and many users who are not connected; circles have eight members each.
 	crowd   chaos.Target
 	circles []chaos.Target
 	absent  []*client.Account
 	groups  []string // their ids
-	// countsSystem: a storage role of before answers, which counts system messages as unread.
+	// countsSystem: a process of the former program may answer, which counts system messages as unread.
 	countsSystem bool
 	waits        waits
 	stop         context.CancelFunc
 	running      sync.WaitGroup
 }
 
-// newTown starts a cluster on which people talk to their two neighbours, to a small and a
-// large group and to the world, through whatever gateway they get.
+// newTown starts a cluster and its talkers: each sends to two others, to a small and a large group
+// and to world, through all gateways in turn.
 func newTown(t *testing.T, opt cluster.Options) *town {
 	t.Helper()
 	if os.Getenv("GOCHAT_TEST_CLUSTER") == "" {
@@ -89,8 +89,8 @@ func (w *town) talk(t *testing.T) {
 	}
 }
 
-// settle lets every send come to its outcome and every client to everything, and
-// returns how long that took.
+// settle waits until every send has an outcome and lets every client pull everything,
+// and returns how long that took.
 func (w *town) settle(t *testing.T) time.Duration {
 	t.Helper()
 	begin := time.Now()
@@ -117,7 +117,7 @@ func (w *town) settle(t *testing.T) time.Duration {
 	return took
 }
 
-// do is a command for the servers.
+// do runs a command of deploy/local.
 func (w *town) do(t *testing.T, args ...string) {
 	t.Helper()
 	_, err := w.Servers.Do(t.Context(), args...)
@@ -129,7 +129,7 @@ func crash(name string) func(*testing.T, *town) {
 	return func(t *testing.T, w *town) {
 		t.Helper()
 		require.NoError(t, w.Process(name).Kill())
-		time.Sleep(2 * time.Second) // the time without it
+		time.Sleep(2 * time.Second) // time without the process
 		require.NoError(t, w.Process(name).Start())
 	}
 }
@@ -144,8 +144,8 @@ func cut(name string, away time.Duration) func(*testing.T, *town) {
 	}
 }
 
-// missed kills a server that nothing goes on without, looks how that shows to those
-// who ask, and starts it again.
+// missed kills a server that is needed for everything, checks /readyz and the answer to
+// a call, and starts the server again.
 func missed(name func(*town) string, ask func(context.Context, *client.Account) error) func(*testing.T, *town) {
 	return func(t *testing.T, w *town) {
 		t.Helper()
@@ -159,9 +159,11 @@ func missed(name func(*town) string, ask func(context.Context, *client.Account) 
 			_ = resp.Body.Close()
 			return resp.StatusCode == http.StatusServiceUnavailable
 		}, 15*time.Second, 100*time.Millisecond, "readiness")
-		// It may get there all the same, once.
+		// The refused message may still be stored, at most once, so the judge has to know of it.
 		asking := w.people[0]
-		asking.Log.Add(chaos.Event{Kind: chaos.Invoked, Client: asking.Account.UserID, TempID: asked})
+		asking.Log.Add(chaos.Event{
+			Kind: chaos.Invoked, Client: asking.Account.UserID, TempID: asked, Message: client.Message{Content: question},
+		})
 		var refused *client.Error
 		if err := ask(t.Context(), asking.Account); assert.ErrorAs(t, err, &refused) {
 			assert.Equal(t, http.StatusServiceUnavailable, refused.Status)
@@ -175,20 +177,20 @@ func list(ctx context.Context, a *client.Account) error {
 	return a.Call(ctx, http.MethodGet, "/api/conversations?limit=100", nil, nil)
 }
 
-// asked is the idempotency key of a message that is refused.
-const asked = "asked"
+// asked is the tempMessageId of the message that missed tries to send, and question its content.
+const asked, question = "asked", "is anybody there?"
 
 func say(ctx context.Context, a *client.Account) error {
 	return a.Call(ctx, http.MethodPost, "/api/messages", map[string]string{
-		"conversationId": "world", "content": "is anybody there?", "messageType": "text", "tempMessageId": asked,
+		"conversationId": "world", "content": question, "messageType": "text", "tempMessageId": asked,
 	}, nil)
 }
 
-// fault is one thing that goes wrong and is over when do returns.
+// fault is a failure that is over when do returns.
 type fault struct {
 	name string
 	do   func(*testing.T, *town)
-	// quick ones are run in CI.
+	// quick faults are run in every CI run, the others at night.
 	quick bool
 }
 
@@ -230,11 +232,11 @@ var faults = []fault{
 			p, err := w.Add("message")
 			require.NoError(t, err)
 			require.NoError(t, p.Ready(t.Context()))
-			time.Sleep(2 * time.Second) // it works
+			time.Sleep(2 * time.Second) // load while it works
 		}
 		for _, name := range []string{"message-1", "message-4", "message-5"} {
 			require.NoError(t, w.Process(name).Term(20*time.Second))
-			time.Sleep(time.Second) // the others work
+			time.Sleep(time.Second) // load on the others
 		}
 		require.NoError(t, w.Process("message-1").Start())
 		w.Forget("message-4", "message-5")
@@ -248,7 +250,7 @@ func (w *town) queue() string {
 	return "kafka"
 }
 
-// stall stops a process from running, and lets it go on.
+// stall pauses a process for a time (SIGSTOP, SIGCONT).
 func stall(name string, d time.Duration) func(*testing.T, *town) {
 	return func(t *testing.T, w *town) {
 		t.Helper()
@@ -265,8 +267,8 @@ func (w *town) flush(t *testing.T) {
 	require.NoError(t, rdb.FlushAll(t.Context()).Err())
 }
 
-// chosen says which faults are run: GOCHAT_TEST_FAULTS is "all" or words of their
-// names, with commas between; without it the quick ones, or all where CI_NIGHTLY is set.
+// chosen reports whether a fault is run. GOCHAT_TEST_FAULTS is "all" or a list of words
+// of names, with commas; without it the quick faults are run, and all with CI_NIGHTLY.
 func chosen(f fault) bool {
 	words := os.Getenv("GOCHAT_TEST_FAULTS")
 	if words == "" {
@@ -287,7 +289,7 @@ func (w *town) suffer(t *testing.T, f fault) {
 	time.Sleep(2 * time.Second) // the load before
 	f.do(t, w)
 	healed := time.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*complete) // what is killed starts anew first
+	ctx, cancel := context.WithTimeout(t.Context(), 2*complete) // a killed server needs time to start again
 	defer cancel()
 	require.NoError(t, w.Ready(ctx), "it does not heal by itself")
 	ready := time.Since(healed)
@@ -298,15 +300,15 @@ func (w *town) suffer(t *testing.T, f fault) {
 		f.name, stored, ready.Seconds(), took.Seconds(), time.Since(begin).Seconds())
 }
 
-// TestFaults breaks each part under load, one at a time. Nothing that was stored or
-// accepted may be lost, nothing may be there twice, no number may be missing, the
-// order is the same for all, and everyone has everything soon after.
+// TestFaults breaks each part under load, one at a time. No stored or accepted message
+// may be lost or stored twice, no number may be missing, the order must be the same for
+// all, and every client must have every message soon after the fault.
 func TestFaults(t *testing.T) {
 	w := newTown(t, cluster.Options{BasePort: 22000, Nameless: []string{"message-2", "message-3", "fanout-1"}})
 	w.run(t, slices.Concat(faults, kafkaFaults)...)
 }
 
-// TestFaultsOnRedisStreams is the same with the other queue.
+// TestFaultsOnRedisStreams is TestFaults with Redis streams as the queue.
 func TestFaultsOnRedisStreams(t *testing.T) {
 	w := newTown(t, cluster.Options{BasePort: 22100, Queue: "redisstream"})
 	w.run(t, faults...)
@@ -322,11 +324,11 @@ func (w *town) run(t *testing.T, all ...fault) {
 	out, err := w.Verify(t.Context())
 	require.NoError(t, err)
 	t.Log("verify:", out)
-	// Last, since the strangers of that suite talk to the world as well.
+	// The last one, since other users of that suite send to world as well, and the judge does not know them.
 	t.Run("contract", w.contract)
 }
 
-// TestPromotion lets a replica of Redis take over from a master that dies.
+// TestPromotion kills a Redis master, so that its replica takes over.
 func TestPromotion(t *testing.T) {
 	w := newTown(t, cluster.Options{BasePort: 22200, Sentinel: true})
 	w.suffer(t, fault{name: "a replica takes over", do: func(t *testing.T, w *town) {

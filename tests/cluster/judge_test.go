@@ -10,8 +10,8 @@ import (
 	"github.com/gochat/gochat/tests/chaos"
 )
 
-// judge reads the histories and holds them against what the clients saw. It returns
-// how many messages there are.
+// judge reads the histories, fails the test for every violation, and returns the number
+// of messages.
 func (w *town) judge(t *testing.T) int {
 	t.Helper()
 	logs, truth, wrong, err := chaos.Observe(t.Context(), w.people)

@@ -14,19 +14,18 @@ import (
 	"github.com/gochat/gochat/tests/cluster"
 )
 
-// nightly reports whether there is time for what is slow; a short form runs every time.
+// nightly reports whether the slow, full forms of tests are run.
 func nightly() bool { return os.Getenv("CI_NIGHTLY") != "" }
 
-// kafkaFaults are those that only Kafka knows.
+// kafkaFaults are the faults that only exist with Kafka.
 var kafkaFaults = []fault{
 	{"a broker is silent for as long as members bear it", atTheLimit, true},
 	{"two processes of one name", namesakes, true},
 	{"kill a message worker without a name", crash("message-3"), false},
 }
 
-// atTheLimit stops the broker for a little longer than the two thirds of a session after
-// which a member doubts, and lets it answer before anybody looks again: no lane may
-// be forgotten over it.
+// atTheLimit pauses the broker for about two thirds of a session, after which a member of a
+// consumer group begins nothing new, and resumes it at once: no lane may stay stopped after that.
 func atTheLimit(t *testing.T, w *town) {
 	t.Helper()
 	silences := []time.Duration{6900 * time.Millisecond}
@@ -37,15 +36,15 @@ func atTheLimit(t *testing.T, w *town) {
 	}
 	for _, d := range silences {
 		w.do(t, "pause", "kafka")
-		time.Sleep(d) // as long as the fault is
+		time.Sleep(d) // the length of the fault
 		w.do(t, "resume", "kafka")
 		time.Sleep(3 * time.Second) // some load between
 	}
 }
 
-// namesakes has a second process of a name that lives: it is refused. Where etcd does not
-// tell of the first one, the second takes over, and the first one ends: it would take
-// messages and hand them back for ever.
+// namesakes starts a second process with the name of a living one: it is refused. When etcd does not know
+// of the first one, the second fences the outbox of the first, which has to end: it could never
+// publish again and would retry its runs for ever.
 func namesakes(t *testing.T, w *town) {
 	t.Helper()
 	const name = "message-1"
@@ -68,21 +67,21 @@ func namesakes(t *testing.T, w *town) {
 	code, err = first.Wait(within)
 	require.NoError(t, err, "it goes on under a name that is another one's")
 	assert.Equal(t, 1, code)
-	assert.Contains(t, first.Tail(2000), "another process with the same name began later")
+	assert.Contains(t, first.Tail(2000), "another process has taken over this outbox")
 	assert.Contains(t, first.Tail(2000), "GOCHAT_NAME")
-	require.NoError(t, stranger.Kill()) // it finds no repo
+	require.NoError(t, stranger.Kill()) // it is useless: under its prefix there is no repo
 	require.NoError(t, first.Start())
 }
 
-// TestFaultsOfThreeBrokers has each record at three brokers, of which any one may be away.
-// Without two nothing is accepted, and nothing that was is lost.
+// TestFaultsOfThreeBrokers: with three replicas of each record, any one broker may be away.
+// While two are away no send is accepted, and no accepted one is lost.
 func TestFaultsOfThreeBrokers(t *testing.T) {
 	w := newTown(t, cluster.Options{BasePort: 22300, Queue: "kafka3"})
 	for _, p := range w.people {
 		p.Pace *= 4 // three brokers on one machine write everything three times
 	}
 	w.inSync(t)
-	away := 8 * time.Second // a broker is done without after four
+	away := 8 * time.Second // the other brokers go on without one after four
 	brokers := []string{"kafka-1", "kafka-2"}
 	if nightly() {
 		away, brokers = 15*time.Second, []string{"kafka-1", "kafka-2", "kafka-3"}
@@ -123,7 +122,7 @@ func TestFaultsOfThreeBrokers(t *testing.T) {
 	t.Log("verify:", out)
 }
 
-// inSync waits until every broker has everything: only then may the next one be lost.
+// inSync waits until all replicas are in sync: only then may the next broker fail.
 func (w *town) inSync(t *testing.T) {
 	t.Helper()
 	s := sarama.NewConfig()
@@ -136,7 +135,7 @@ func (w *town) inSync(t *testing.T) {
 	require.NoError(t, why)
 }
 
-// missing says which replica is not up to date, or nothing.
+// missing returns an error that names a replica that is not in sync, or nil.
 func missing(brokers []string, s *sarama.Config) error {
 	client, err := sarama.NewClient(brokers, s)
 	if err != nil {

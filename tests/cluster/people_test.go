@@ -13,11 +13,11 @@ import (
 
 const (
 	people = 64
-	// pace makes 64 people say 500 messages a second.
+	// pace makes all people together send 500 messages a second.
 	pace = people * time.Second / 500
-	// crowd is how many members the largest group has, most of whom are not connected.
+	// crowd is the number of members of the large group, most of whom are not connected.
 	crowd = 500
-	// circle is how many the small ones have, which workers deliver to without a task.
+	// circle is the number of members of a small group, which is delivered to without a task.
 	circle = 8
 )
 
@@ -37,7 +37,7 @@ func (w *town) populate(t *testing.T) {
 	w.crowd, w.circles = w.gather(t, accounts)
 	for i, a := range accounts {
 		next, before := chaos.Target{ReceiverID: accounts[(i+1)%people].UserID}, chaos.Target{ReceiverID: accounts[(i+people-1)%people].UserID}
-		// A quarter goes to all, as pushes cost most.
+		// A quarter of the sends goes to all users, since pushes cost most.
 		p := chaos.NewTalker(a, []chaos.Target{
 			next, before, {ReceiverID: accounts[(i+people/2)%people].UserID}, {ConversationID: "world"},
 			next, before, w.circles[i/circle], w.crowd,
@@ -49,8 +49,8 @@ func (w *town) populate(t *testing.T) {
 	}
 }
 
-// gather puts all people into one group with many who are not connected, and each into a
-// small one of its own.
+// gather makes the large group of all people and many users who are not connected, and the small
+// groups of the people.
 func (w *town) gather(t *testing.T, accounts []*client.Account) (all chaos.Target, circles []chaos.Target) {
 	t.Helper()
 	absent, err := chaos.Crowd(t.Context(), w.servers, "absent", crowd-len(accounts))

@@ -8,7 +8,8 @@ import (
 	"github.com/gochat/gochat/tests/load"
 )
 
-// Running returns the processes of the cluster, those of the servers first. A server that is not there is left out.
+// Running returns the processes of the cluster with their PIDs, the servers first. A server without a process is left
+// out.
 func (c *Cluster) Running(ctx context.Context) []load.Process {
 	var out []load.Process
 	for _, name := range c.Servers.names() {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Process is one role's process, which can be killed and started again under the
+// Process is a process of a role, which can be killed and started again with the
 // same name and on the same addresses.
 type Process struct {
 	Name, Role string
-	// Address is host:port for clients, of a gateway.
+	// Address is host:port for clients; empty unless the role is gateway.
 	Address string
 
 	ops    string
@@ -30,7 +30,7 @@ type Process struct {
 	err  error
 }
 
-// Start starts it. Its output is added to its log.
+// Start starts the process. Its output is appended to its log.
 func (p *Process) Start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,7 +56,7 @@ func (p *Process) Start() error {
 	return nil
 }
 
-// Running reports whether it has not ended.
+// Running reports whether the process was started and has not ended.
 func (p *Process) Running() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,17 +68,17 @@ func (p *Process) Running() bool {
 	}
 }
 
-// PID is its process number.
+// PID returns the PID of the process, which must have been started.
 func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cmd.Process.Pid
 }
 
-// Operations is host:port of its /healthz, /readyz and /metrics.
+// Operations returns host:port of the process's ops.listen, with /healthz, /readyz and /metrics.
 func (p *Process) Operations() string { return p.ops }
 
-// Signal sends a signal: SIGSTOP pauses it, SIGCONT lets it go on.
+// Signal sends a signal to the process: SIGSTOP pauses it, SIGCONT resumes it.
 func (p *Process) Signal(sig syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,7 +88,7 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	return nil
 }
 
-// Kill ends it as a power cut would.
+// Kill ends the process by SIGKILL and waits for its end.
 func (p *Process) Kill() error {
 	if err := p.Signal(syscall.SIGKILL); err != nil {
 		return err
@@ -97,7 +97,8 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// Term asks it to end, and is an error when it does not in time or not in order.
+// Term sends SIGTERM and waits. It returns an error when the process does not end in time, and kills it then, or when
+// its exit code is not 0.
 func (p *Process) Term(within time.Duration) error {
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -117,7 +118,7 @@ func (p *Process) Term(within time.Duration) error {
 	return nil
 }
 
-// Wait waits until it has ended by itself, and returns its exit code.
+// Wait waits until the process has ended, and returns its exit code.
 func (p *Process) Wait(ctx context.Context) (code int, err error) {
 	select {
 	case <-p.done:
@@ -129,7 +130,7 @@ func (p *Process) Wait(ctx context.Context) (code int, err error) {
 	return p.cmd.ProcessState.ExitCode(), nil
 }
 
-// Ready waits until it says that it is ready.
+// Ready waits until /readyz answers 200. It returns an error when the process ends or ctx is done before.
 func (p *Process) Ready(ctx context.Context) error {
 	client := &http.Client{Timeout: 3 * time.Second}
 	defer client.CloseIdleConnections()
@@ -155,7 +156,7 @@ func (p *Process) Ready(ctx context.Context) error {
 	}
 }
 
-// Tail returns the end of its log.
+// Tail returns the last n bytes of the process's log.
 func (p *Process) Tail(n int) string {
 	data, err := os.ReadFile(p.log)
 	if err != nil {

@@ -24,12 +24,12 @@ import (
 	"github.com/gochat/gochat/tests/cluster"
 )
 
-// soon is what is promised of a setting that changes at etcd.
+// soon is the promised time until a change at etcd is in force in every process.
 const soon = 5 * time.Second
 
-// TestSettingsEverywhere: a log level, a limit and the sampling ratio that change at etcd hold in
-// each of many processes within five seconds; what cannot change while they run, is out of its
-// range or is no setting is refused by each, said and counted, and nothing else changes by it.
+// TestSettingsEverywhere: changes of a log level, a limit and the sampling share at etcd are in force in every
+// process within five seconds. A setting that needs a restart, is out of its range or does not exist is logged
+// and counted by each process, and changes nothing else.
 func TestSettingsEverywhere(t *testing.T) {
 	c, spans := startTuned(t)
 	etcd, err := clientv3.New(clientv3.Config{Endpoints: []string{c.Servers.Registry()}, DialTimeout: 10 * time.Second})
@@ -64,7 +64,7 @@ func TestSettingsEverywhere(t *testing.T) {
 		assert.Contains(t, p.Tail(1<<20), `"to":"debug"`, p.Name)
 		assert.Contains(t, p.Tail(1<<20), `"changed":["limits.content_max","log.level","trace.sampling"]`, p.Name)
 	}
-	require.Eventually(t, func() bool { // of all calls, no longer of each hundredth
+	require.Eventually(t, func() bool { // all calls are traced, and not one in a hundred any more
 		send(t, people[0], 100)
 		return spans.got.Load() > before+50
 	}, complete, 50*time.Millisecond, "not every trace is kept")
@@ -79,7 +79,7 @@ func TestSettingsEverywhere(t *testing.T) {
 			assert.Equal(t, http.StatusOK, send(t, one, 100))
 		}
 		for _, p := range c.Processes {
-			assert.Contains(t, p.Tail(1<<20), "the configuration makes no sense any more", p.Name)
+			assert.Contains(t, p.Tail(1<<20), "a changed configuration was refused", p.Name)
 			assert.Contains(t, p.Tail(1<<20), wrong[0], p.Name)
 		}
 		if i == 0 {
@@ -93,8 +93,8 @@ func TestSettingsEverywhere(t *testing.T) {
 	}
 }
 
-// startTuned starts several processes of all kinds that take messages, whose traces go to one
-// receiver.
+// startTuned starts several processes of each role that handles messages, with one receiver for their
+// traces.
 func startTuned(t *testing.T) (*cluster.Cluster, *spanCounter) {
 	t.Helper()
 	if os.Getenv("GOCHAT_TEST_CLUSTER") == "" {
@@ -121,7 +121,7 @@ func startTuned(t *testing.T) (*cluster.Cluster, *spanCounter) {
 	return c, spans
 }
 
-// everywhere waits for at most what is promised until all processes have counted an outcome.
+// everywhere waits, for at most soon, until all processes have counted n reloads with an outcome.
 func everywhere(t *testing.T, c *cluster.Cluster, outcome string, n int) {
 	t.Helper()
 	want := fmt.Sprintf("gochat_config_reloads_total{outcome=%q,source=\"etcd\"} %d\n", outcome, n)
@@ -148,10 +148,10 @@ func metricsOf(t *testing.T, p *cluster.Process) string {
 	return string(text)
 }
 
-// sends tells messages apart.
+// sends counts sends, for unique tempMessageIds.
 var sends atomic.Int64
 
-// send is how a message of some bytes is answered.
+// send sends a message whose content has some bytes, and returns the HTTP status.
 func send(t *testing.T, from *client.Account, bytes int) int {
 	t.Helper()
 	err := from.Call(t.Context(), http.MethodPost, "/api/messages", map[string]string{
@@ -165,14 +165,14 @@ func send(t *testing.T, from *client.Account, bytes int) int {
 	return refused.Status
 }
 
-// spanCounter is a receiver of traces that counts what it gets.
+// spanCounter is a receiver of traces that counts spans.
 type spanCounter struct {
 	collector.UnimplementedTraceServiceServer
 	address string
 	got     atomic.Int64
 }
 
-// Export takes spans.
+// Export counts the spans of a request.
 func (s *spanCounter) Export(_ context.Context, in *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
 	for _, r := range in.GetResourceSpans() {
 		for _, scope := range r.GetScopeSpans() {

@@ -18,10 +18,10 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// saying is a send: whose, and under which key.
+// saying is an idempotency key: the sender's user id and tempMessageId.
 type saying struct{ sender, tempID string }
 
-// saidBy are the sends that people were told are accepted, with what they were told of those that are stored.
+// saidBy returns the accepted sends of people, with the ids that they were told of stored ones.
 func saidBy(people []*chaos.Talker) map[saying]client.Message {
 	out := map[saying]client.Message{}
 	for _, p := range people {
@@ -40,20 +40,20 @@ func saidBy(people []*chaos.Talker) map[saying]client.Message {
 	return out
 }
 
-// beginAnew lets people take everything anew, as clients do that are told of another epoch.
+// beginAnew replaces the talkers by ones without messages, as clients forget everything when the epoch changes.
 func (w *town) beginAnew() {
 	former := w.people
 	w.people = nil
 	for _, p := range former {
 		a := *p.Account
-		a.Name += ".anew" // its keys begin with it
+		a.Name += ".anew" // tempMessageIds begin with the name
 		next := chaos.NewTalker(&a, p.To)
 		next.Pace, next.InFlight, next.Servers = p.Pace, p.InFlight, p.Servers
 		w.people = append(w.people, next)
 	}
 }
 
-// epochTold is what hello says.
+// epochTold returns the epoch in hello.
 func epochTold(t *testing.T, a *client.Account) string {
 	t.Helper()
 	conn, err := a.Dial(t.Context(), websocket.DefaultDialer, "")
@@ -66,7 +66,7 @@ func epochTold(t *testing.T, a *client.Account) string {
 	return hello.Data.Epoch
 }
 
-// afterwards is what was done between the copy and the loss, besides messages of people.
+// afterwards has the changes between the copy and the loss, besides messages of people.
 type afterwards struct {
 	edited   saying
 	newcomer *client.Account
@@ -77,7 +77,7 @@ const (
 	greeting = "greeting"
 )
 
-// afterTheCopy renames a group, edits a message that the copy has, and lets somebody new say something.
+// afterTheCopy renames a group, edits a message that is in the copy, and lets a new user send a message.
 func (w *town) afterTheCopy(t *testing.T, copied map[saying]client.Message) afterwards {
 	t.Helper()
 	owner := w.people[0].Account
@@ -102,7 +102,7 @@ func (w *town) afterTheCopy(t *testing.T, copied map[saying]client.Message) afte
 	return did
 }
 
-// insist sends something again, as clients do, until it is stored.
+// insist repeats a call, as clients do, until it succeeds.
 func insist(t *testing.T, who *client.Account, path string, body map[string]string) {
 	t.Helper()
 	var why error
@@ -114,8 +114,8 @@ func insist(t *testing.T, who *client.Account, path string, body map[string]stri
 	require.NoError(t, why)
 }
 
-// isJudged holds what there is to what the documentation says of it: messages and their changes come back
-// from Kafka, accounts and groups do not, and nothing of an account that is gone.
+// isJudged checks the documented result: messages and their changes come back from Kafka; changes of accounts and
+// groups do not, and neither do messages of an account that is gone.
 func (did afterwards) isJudged(t *testing.T, w *town, byKey map[saying]client.Message) {
 	t.Helper()
 	assert.Equal(t, editedTo, byKey[did.edited].Content, "the edit is lost")
@@ -133,7 +133,7 @@ func (did afterwards) isJudged(t *testing.T, w *town, byKey map[saying]client.Me
 	}
 }
 
-// nothingIsLost holds what people had been told before the loss against what is stored.
+// nothingIsLost compares what people had been told before the loss with what is stored now.
 func (w *town) nothingIsLost(t *testing.T, former []*chaos.Talker, copied map[saying]client.Message, byKey map[saying]client.Message) {
 	t.Helper()
 	told := saidBy(former)
@@ -166,7 +166,7 @@ func (w *town) nothingIsLost(t *testing.T, former []*chaos.Talker, copied map[sa
 	w.inOrder(t, former, byKey)
 }
 
-// inOrder: of two messages of one conversation that anybody saw, the one that came first comes first again.
+// inOrder checks that messages of a conversation that anybody saw before the loss are in the same order now.
 func (w *town) inOrder(t *testing.T, former []*chaos.Talker, byKey map[saying]client.Message) {
 	t.Helper()
 	seen := map[string]map[uint64]saying{}
@@ -201,7 +201,7 @@ func (w *town) inOrder(t *testing.T, former []*chaos.Talker, byKey map[saying]cl
 	}
 }
 
-// byKey are all messages that people can read, by their senders' keys.
+// byKey returns all messages that people can read, by idempotency key.
 func (w *town) byKey(t *testing.T) map[saying]client.Message {
 	t.Helper()
 	_, truth, _, err := chaos.Observe(t.Context(), w.people)

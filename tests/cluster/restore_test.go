@@ -19,10 +19,10 @@ import (
 	"github.com/gochat/gochat/tests/cluster"
 )
 
-// TestDatabaseIsPutBack is the drill of docs/operations.md, "Backups", with the commands that are written
-// there: a copy of the database is made while people talk, they go on, and the database is lost. The copy
-// is put back, the readers of accepted messages are set back to before it, and everything that anybody was
-// told is accepted is stored, once and in the order of before. What the copy has keeps its ids and numbers.
+// TestDatabaseIsPutBack runs the drill of docs/operations.md, "Backups", with the commands there: the database is
+// copied under load, and lost later. The copy is put back, and the consumer group of the pipeline is set back to
+// a time before the copy. Then every accepted message is stored exactly once and in the same order as before, and
+// messages of the copy keep their ids and numbers.
 func TestDatabaseIsPutBack(t *testing.T) {
 	if !nightly() {
 		t.Skip("CI_NIGHTLY is not set: a database is put back at night")
@@ -31,7 +31,7 @@ func TestDatabaseIsPutBack(t *testing.T) {
 		"repo": 1, "logic": 1, "message": 2, "fanout": 1, "feed": 1, "janitor": 1, "gateway": 2,
 	}})
 	for _, p := range w.people {
-		p.Pace *= 8 // what is handled twice takes its time twice
+		p.Pace *= 8 // all sends since the copy are handled twice
 	}
 	w.newGroup(t, "of before", 12)
 	before := epochTold(t, w.people[0].Account)
@@ -67,7 +67,7 @@ func TestDatabaseIsPutBack(t *testing.T) {
 	t.Log("verify:", out)
 }
 
-// ended is how many sends had their outcome.
+// ended returns the number of sends that have their outcome.
 func (w *town) ended() (n int) {
 	for _, p := range w.people {
 		n += p.Ended()
@@ -75,14 +75,14 @@ func (w *town) ended() (n int) {
 	return n
 }
 
-// stores waits until so many more sends are stored.
+// stores waits until more sends have their outcome.
 func (w *town) stores(t *testing.T, more int) {
 	t.Helper()
 	want := w.ended() + more
 	require.Eventually(t, func() bool { return w.ended() >= want }, 2*complete, 100*time.Millisecond, "nothing is stored")
 }
 
-// mariadb runs a program of MariaDB's clients on the primary.
+// mariadb runs a client program of MariaDB on the primary.
 func (w *town) mariadb(t *testing.T, program string, in, out *os.File, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -100,7 +100,7 @@ func (w *town) mariadb(t *testing.T, program string, in, out *os.File, args ...s
 	require.NoError(t, cmd.Run(), "%s %v: %s", program, args, &said)
 }
 
-// copyDatabase makes the copy while everything runs.
+// copyDatabase makes the copy while the cluster runs.
 func (w *town) copyDatabase(t *testing.T) (file string) {
 	t.Helper()
 	file = filepath.Join(w.opt.Dir, "gochat.sql")
@@ -111,8 +111,8 @@ func (w *town) copyDatabase(t *testing.T) (file string) {
 	return file
 }
 
-// loseDatabase kills the database while people talk, and ends everything once something is accepted that is
-// not stored.
+// loseDatabase kills the database under load, and ends all processes once some accepted sends are not
+// stored.
 func (w *town) loseDatabase(t *testing.T) {
 	t.Helper()
 	w.do(t, "kill", "mariadb-primary")
@@ -130,7 +130,7 @@ func (w *town) loseDatabase(t *testing.T) {
 	}
 }
 
-// putBack is the documented order, up to the first start.
+// putBack follows the documented steps up to the first start.
 func (w *town) putBack(t *testing.T, file string, begun time.Time) {
 	t.Helper()
 	w.do(t, "start", "mariadb-primary")
@@ -153,7 +153,7 @@ func (w *town) putBack(t *testing.T, file string, begun time.Time) {
 	t.Log("verify before the start:", out)
 }
 
-// epochs is how many different ones the primary and its replica have.
+// epochs returns how many different epochs the primary and its replica have.
 func (w *town) epochs(t *testing.T) int {
 	t.Helper()
 	found := map[string]bool{}
@@ -162,7 +162,7 @@ func (w *town) epochs(t *testing.T) int {
 		require.NoError(t, err)
 		var epoch string
 		if d.QueryRowContext(t.Context(), "SELECT epoch FROM store_epoch").Scan(&epoch) != nil {
-			epoch = "none at " + dsn // it is not there yet
+			epoch = "none at " + dsn // the replica does not have the row yet
 		}
 		found[epoch] = true
 		require.NoError(t, d.Close())
@@ -187,7 +187,7 @@ func (w *town) startRoles(t *testing.T, roles ...string) {
 	}
 }
 
-// handlesAll waits until the janitor tells that no accepted message waits.
+// handlesAll waits until the lag metric of the janitor says that no accepted send waits.
 func (w *town) handlesAll(t *testing.T) {
 	t.Helper()
 	begin := time.Now()

@@ -10,12 +10,12 @@ import (
 	"github.com/gochat/gochat/tests/cluster"
 )
 
-// TestRollingRestart replaces every process of a cluster, one after the other and in the
-// order of an upgrade, while people talk: nothing is lost, and nobody waits long.
+// TestRollingRestart restarts every process of a cluster under load, one after the other
+// in the order of an upgrade: nothing is lost, and no user waits long.
 func TestRollingRestart(t *testing.T) {
 	w := newTown(t, cluster.Options{BasePort: 22600})
 	for _, p := range w.people {
-		p.Pace *= 4 // processes that start take their time from the others
+		p.Pace *= 4 // starting processes take CPU from the others
 	}
 	w.talk(t)
 	w.warm(t)
@@ -24,7 +24,7 @@ func TestRollingRestart(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		require.NoError(t, w.Renew(ctx, name), name)
 		cancel()
-		time.Sleep(time.Second) // load on what there is now
+		time.Sleep(time.Second) // load on the new process
 		w.waited(t, name)
 	}
 	w.settle(t)

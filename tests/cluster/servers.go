@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Servers are those of deploy/local.
+// Servers are the servers that deploy/local starts.
 type Servers struct {
 	opt  Options
 	tool string
@@ -46,8 +46,8 @@ func (s *Servers) services() []string {
 	return append(list, "redis")
 }
 
-// Do runs a command of deploy/local, as kill, start, pause and resume with the
-// name of a process.
+// Do runs a command of deploy/local, such as kill, start, pause or resume with the
+// name of a server, and returns its output.
 func (s *Servers) Do(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 	defer cancel()
@@ -66,10 +66,10 @@ func (s *Servers) stop() error {
 
 func (s *Servers) at(offset int) string { return "127.0.0.1:" + strconv.Itoa(s.opt.BasePort+offset) }
 
-// queue is the driver's name.
+// queue returns the value of mq.driver.
 func (s *Servers) queue() string { return strings.TrimSuffix(s.opt.Queue, "3") }
 
-// Brokers are the addresses of Kafka.
+// Brokers returns the addresses of the Kafka brokers.
 func (s *Servers) Brokers() []string {
 	if s.opt.Queue == "kafka3" {
 		return []string{s.at(80), s.at(82), s.at(84)}
@@ -77,7 +77,7 @@ func (s *Servers) Brokers() []string {
 	return []string{s.at(0)}
 }
 
-// Cache is the address of the Redis that takes writes, as started.
+// Cache returns the address of the Redis that was started as the master.
 func (s *Servers) Cache() string {
 	if s.opt.Sentinel {
 		return s.at(30)
@@ -85,24 +85,24 @@ func (s *Servers) Cache() string {
 	return s.at(20)
 }
 
-// Queue is the address of the Redis whose streams are the queue.
+// Queue returns the address of the Redis for mq.driver redisstream.
 func (s *Servers) Queue() string { return s.at(21) }
 
-// Registry is the address of etcd.
+// Registry returns the address of etcd.
 func (s *Servers) Registry() string { return s.at(50) }
 
-// Database is the name of a database on the primary, as the driver takes it.
+// Database returns the DSN of a database on the primary.
 func (s *Servers) Database(name string) string { return "root@tcp(" + s.at(10) + ")/" + name }
 
-// Replica is a name of a database on the replica, as the driver takes it.
+// Replica returns the DSN of a database on the replica.
 func (s *Servers) Replica(name string) string { return "root@tcp(" + s.at(11) + ")/" + name }
 
-// Primary is where the clients of MariaDB find the primary.
+// Primary returns the host and the port of the primary.
 func (s *Servers) Primary() (host, port string) {
 	return "127.0.0.1", strconv.Itoa(s.opt.BasePort + 10)
 }
 
-// CacheNodes are the addresses of the servers of a cluster, by their names.
+// CacheNodes returns the addresses of the servers of a Redis cluster, by their names in deploy/local.
 func (s *Servers) CacheNodes() map[string]string {
 	out := map[string]string{}
 	for i := range 6 {
@@ -111,10 +111,10 @@ func (s *Servers) CacheNodes() map[string]string {
 	return out
 }
 
-// Sentinel is the address of one of the sentinels.
+// Sentinel returns the address of one of the sentinels.
 func (s *Servers) Sentinel() string { return s.at(35) }
 
-// Env is what the processes are told of the servers.
+// Env returns the settings of the servers, as environment variables for the processes.
 func (s *Servers) Env() []string {
 	dsn := func(port int) string { return "root@tcp(" + s.at(port) + ")/gochat" }
 	env := []string{

@@ -18,14 +18,14 @@ import (
 	"github.com/gochat/gochat/tests/cluster"
 )
 
-// formerCommit is of the program that clusters are upgraded from.
+// formerCommit is the commit of the former program, from which clusters are upgraded.
 const formerCommit = "af7bb18a3cd318b3d316c69118388ca09428a699"
 
-// inTurn is the order in which roles are upgraded, as deploy/SERVERS.md has it: who is
-// asked comes before who asks, and who reads before who writes.
+// inTurn is the order in which roles are upgraded, as in deploy/SERVERS.md: a role that is
+// called comes before its callers, and a role that reads records before the one that writes them.
 var inTurn = []string{"repo", "logic", "fanout", "feed", "janitor", "message", "gateway"}
 
-// former is the program of before, which is built from the history once.
+// former returns the path of the former program, which is built from the history once.
 func former(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("GOCHAT_TEST_CLUSTER") == "" {
@@ -35,7 +35,7 @@ func former(t *testing.T) string {
 	require.NoError(t, haveFormer(t.Context(), top))
 	cache, err := os.UserCacheDir()
 	require.NoError(t, err)
-	bin := filepath.Join(cache, "gochat", "gochat-"+formerCommit[:12]) // beside what deploy/local built
+	bin := filepath.Join(cache, "gochat", "gochat-"+formerCommit[:12]) // beside the servers of deploy/local
 	if _, err := os.Stat(bin); err == nil {
 		return bin
 	}
@@ -51,12 +51,12 @@ func former(t *testing.T) string {
 		out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput() //nolint:gosec // ours
 		require.NoError(t, err, string(out))
 	}
-	require.NoError(t, os.Rename(made, bin)) // whole, or not there
+	require.NoError(t, os.Rename(made, bin)) // atomic, so that a build that was cut off is not used
 	return bin
 }
 
-// haveFormer says what to do where the history lacks the commit of the program of before: without
-// it nothing would be tested, and that must not look like a success.
+// haveFormer returns an error with advice when the repository lacks formerCommit: a skipped test would look like a
+// success.
 func haveFormer(ctx context.Context, repository string) error {
 	out, err := exec.CommandContext(ctx, "git", "-C", repository, "cat-file", "-e", formerCommit+"^{commit}").CombinedOutput() //nolint:gosec // ours
 	if err != nil {
@@ -67,17 +67,16 @@ func haveFormer(ctx context.Context, repository string) error {
 	return nil
 }
 
-// A checkout without the history is told of, since the upgrade cannot be tried there.
+// A checkout without the history fails TestUpgrade with advice.
 func TestUpgradeNeedsTheHistory(t *testing.T) {
 	shallow := t.TempDir()
 	require.NoError(t, exec.CommandContext(t.Context(), "git", "init", "-q", shallow).Run())
 	require.ErrorContains(t, haveFormer(t.Context(), shallow), "fetch the whole history")
 }
 
-// TestUpgrade takes a cluster from the program of before to this one, process by process,
-// while people talk: on one database, cache and queue. Halfway each role runs as both, for a
-// while. Order, completeness, pushes and unread counts are right throughout. With CI_NIGHTLY
-// a part goes back and forth again.
+// TestUpgrade upgrades a cluster from the former program to this one under load, process by process, on one
+// database, cache and queue. Halfway, each role runs with both programs for a while. Order, completeness, pushes
+// and unread counts are right throughout. With CI_NIGHTLY some processes go back and forth again.
 func TestUpgrade(t *testing.T) {
 	for i, queue := range []string{"redisstream", "kafka"} {
 		if queue == "kafka" && !nightly() && !strings.Contains(os.Getenv("GOCHAT_TEST_FAULTS"), "all") {
@@ -95,8 +94,8 @@ func upgrade(t *testing.T, opt cluster.Options) {
 	bin, err := chaos.Build(t.Context(), w.opt.Dir)
 	require.NoError(t, err)
 	for _, p := range w.people {
-		p.Pace *= 8 // processes that start take their time from the others
-		// Before, a run whose recipients made a record too large for the queue stood still for ever.
+		p.Pace *= 8 // starting processes take CPU from the others
+		// In the former program, a run with so many recipients that its record was too large blocked its lane.
 		p.To = slices.DeleteFunc(p.To, func(to chaos.Target) bool { return to == w.crowd })
 	}
 	w.newGroup(t, "of before", 12)
@@ -128,8 +127,8 @@ func upgrade(t *testing.T, opt cluster.Options) {
 	}
 }
 
-// takenBack goes back to the program of before, with the schema that it knows, and forth
-// again: no message, number or read position is lost by that.
+// takenBack takes the cluster and the schema back to the former program, and forth again: no
+// message, number or read position may be lost.
 func (w *town) takenBack(t *testing.T, old, bin string) {
 	t.Helper()
 	all := slices.Concat(w.halves())
@@ -161,8 +160,8 @@ func (w *town) renewAll(t *testing.T, names []string) {
 	}
 }
 
-// halves are the processes that are upgraded first and those that are then, in their order.
-// Of a role that has one process only, it is upgraded first.
+// halves returns the processes that are upgraded first and the rest, in order. The only process of
+// a role is upgraded first.
 func (w *town) halves() (first, rest []string) {
 	for _, role := range inTurn {
 		n := 0
@@ -181,7 +180,7 @@ func (w *town) halves() (first, rest []string) {
 	return first, rest
 }
 
-// upgradeStep lets people talk while processes are renewed, and judges.
+// upgradeStep renews processes under load, and judges.
 func (w *town) upgradeStep(t *testing.T, name string, renewed []string) {
 	t.Helper()
 	begin := time.Now()
@@ -191,7 +190,7 @@ func (w *town) upgradeStep(t *testing.T, name string, renewed []string) {
 		w.newAudience(t, 4).hears(t, name+": "+one+" is another one")
 	}
 	w.renameGroups(t, name)
-	time.Sleep(5 * time.Second) // load on what there is now
+	time.Sleep(5 * time.Second) // load on the new processes
 	w.newAudience(t, 8).hears(t, name)
 	took := w.settle(t)
 	stored := w.judge(t)
@@ -199,7 +198,7 @@ func (w *town) upgradeStep(t *testing.T, name string, renewed []string) {
 		name, stored, took.Seconds(), time.Since(begin).Seconds())
 }
 
-// newGroup makes a group of the first n people, who talk in it from now on.
+// newGroup makes a group of the first n people, who send to it from now on.
 func (w *town) newGroup(t *testing.T, name string, n int) {
 	t.Helper()
 	var ids []string
@@ -215,7 +214,7 @@ func (w *town) newGroup(t *testing.T, name string, n int) {
 	}
 }
 
-// renameGroups makes a system message in each group.
+// renameGroups renames each group, which makes a system message in it.
 func (w *town) renameGroups(t *testing.T, name string) {
 	t.Helper()
 	for _, g := range w.groups {

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// longestWait is how long anybody may wait while processes are replaced one after the other. It
-	// holds where the machine has nothing else to do, so at night; otherwise it is twice complete.
+	// longestWait bounds the wait of any user while processes are replaced one after the other. It holds
+	// on an otherwise idle machine, so it is checked at night; by day the bound is twice complete.
 	longestWait = 5 * time.Second
-	// warmSends in a row that had their outcome within warmWait each: the servers have got going.
+	// The servers count as warm after warmSends sends in a row had their outcome within warmWait each.
 	warmSends, warmWait = 5000, time.Second
 )
 
-// waits is a table of the longest waits, by what was done meanwhile.
+// waits is a table of the longest waits, by the step in which they were.
 type waits []wait
 
 type wait struct {
@@ -26,7 +26,7 @@ type wait struct {
 	longest time.Duration
 }
 
-// longest is the longest time that anybody waited since it was asked last.
+// longest returns the longest wait of any user since the last call of longest.
 func (w *town) longest() time.Duration {
 	var longest time.Duration
 	for _, p := range w.people {
@@ -35,7 +35,7 @@ func (w *town) longest() time.Duration {
 	return longest
 }
 
-// waited notes the longest wait since it was asked last, once everybody who waits has what they wait for.
+// waited waits until every wait that has begun so far is over, and adds the longest wait to the table.
 func (w *town) waited(t *testing.T, during string) {
 	t.Helper()
 	now := time.Now()
@@ -55,7 +55,7 @@ func (w *town) waited(t *testing.T, during string) {
 	w.waits = append(w.waits, wait{during, w.longest()})
 }
 
-// judge prints the table, and fails where somebody waited longer than clients are promised.
+// judge logs the table, and fails the test for each wait that is longer than the bound.
 func (all waits) judge(t *testing.T) {
 	t.Helper()
 	limit := 2 * complete
@@ -72,9 +72,8 @@ func (all waits) judge(t *testing.T) {
 	}
 }
 
-// warm returns once so many sends in a row were quick. A Kafka that has just started stands still for
-// some seconds once, which no process of this project can do anything about. It is waited for where
-// the limit is less than that.
+// warm waits at night until warmSends sends in a row were quick. A Kafka that has just started stalls once for some
+// seconds, which GoChat cannot prevent and which is longer than longestWait.
 func (w *town) warm(t *testing.T) {
 	t.Helper()
 	if !nightly() {

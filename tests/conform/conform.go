@@ -1,5 +1,5 @@
-// Package conform holds what a server sends to the client contract's files: HTTP
-// answers to openapi.yaml, frames to asyncapi.yaml.
+// Package conform checks what a server sends against the contract: HTTP answers
+// against openapi.yaml, frames against asyncapi.yaml.
 package conform
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// Contract judges answers and frames. Safe for concurrent use.
+// Contract checks answers and frames. Safe for concurrent use.
 type Contract struct {
 	routes  routers.Router
-	answers routers.Router // of the strict form
+	answers routers.Router // from the strict form of the file
 	rows    []string
 	client  map[string]*jsonschema.Schema
 	server  map[string]*jsonschema.Schema
@@ -62,7 +62,7 @@ func readCalls(text []byte) (*openapi3.T, routers.Router, error) {
 	if err := doc.Validate(context.Background()); err != nil {
 		return nil, nil, err
 	}
-	doc.Servers = nil // whatever its address
+	doc.Servers = nil // calls match at any address
 	routes, err := gorillamux.NewRouter(doc)
 	return doc, routes, err
 }
@@ -79,14 +79,14 @@ func (c *Contract) Row(req *http.Request) string {
 // Rows returns all calls of the contract.
 func (c *Contract) Rows() []string { return c.rows }
 
-// find finds the call's row whatever host it goes to.
+// find finds the row of a call to any host.
 func find(routes routers.Router, req *http.Request) (*routers.Route, map[string]string, error) {
 	bare := req.Clone(req.Context())
 	bare.URL.Scheme, bare.URL.Host, bare.Host = "", "", ""
 	return routes.FindRoute(bare)
 }
 
-// Request says what is wrong with a call that the server is to take.
+// Request returns an error when a call that the server has to accept violates the contract.
 func (c *Contract) Request(req *http.Request, body []byte) error {
 	route, params, err := find(c.routes, req)
 	if err != nil {
@@ -100,12 +100,12 @@ func (c *Contract) Request(req *http.Request, body []byte) error {
 	})
 }
 
-// Response says what is wrong with an answer. Of a call that the contract does not
-// have it says nothing.
+// Response returns an error when an answer violates the contract. Answers to calls
+// that the contract does not have are not checked.
 func (c *Contract) Response(req *http.Request, resp *http.Response, raw []byte) error {
 	route, params, err := find(c.answers, req)
 	if err != nil {
-		return nil //nolint:nilerr // as said
+		return nil //nolint:nilerr // the contract does not have the call
 	}
 	err = openapi3filter.ValidateResponse(req.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{
@@ -119,7 +119,7 @@ func (c *Contract) Response(req *http.Request, resp *http.Response, raw []byte) 
 		return fmt.Errorf("%s %s: %d %s: %w", req.Method, req.URL, resp.StatusCode, raw, err)
 	}
 	if !json.Valid(raw) {
-		return nil // YAML and metrics hold no messages
+		return nil // other answers, as YAML and metrics, have no messages in them
 	}
 	var body any
 	if err := json.Unmarshal(raw, &body); err != nil {

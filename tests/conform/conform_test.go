@@ -48,7 +48,7 @@ func TestServerFrames(t *testing.T) {
 	}
 }
 
-// TestExamplesAreValid: each message's examples are what its own schema takes.
+// TestExamplesAreValid: the examples of each message in asyncapi.yaml match its schema.
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	c := contract(t)

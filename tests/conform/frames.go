@@ -15,11 +15,11 @@ import (
 
 const (
 	asyncFile = "asyncapi.yaml"
-	// systemContent is what x-content-schema of a message's content names.
+	// systemContent is the value of x-content-schema for the content of a system message.
 	systemContent = "#/components/schemas/SystemContent"
 )
 
-// asyncDoc is what of the AsyncAPI file leads to the schemas.
+// asyncDoc has the parts of the AsyncAPI file that lead to the schemas.
 type asyncDoc struct {
 	Operations map[string]struct {
 		Action   string
@@ -37,7 +37,7 @@ type ref struct {
 	To string `yaml:"$ref"`
 }
 
-// last is the last part of what is referred to.
+// last returns the last part of the reference.
 func (r ref) last() string { return r.To[strings.LastIndexByte(r.To, '/')+1:] }
 
 // readFrames compiles the payload schema of each message of each direction.
@@ -76,7 +76,7 @@ func (c *Contract) readFrames(text []byte) error {
 	return err
 }
 
-// compiler returns what compiles a schema of the file by its place.
+// compiler returns a function that compiles the schema at a place of the file.
 func compiler(text []byte) (func(place string) (*jsonschema.Schema, error), error) {
 	var doc any
 	if err := yaml.Unmarshal(text, &doc); err != nil {
@@ -90,14 +90,14 @@ func compiler(text []byte) (func(place string) (*jsonschema.Schema, error), erro
 		return nil, err
 	}
 	js := jsonschema.NewCompiler()
-	js.DefaultDraft(jsonschema.Draft7) // AsyncAPI's own
+	js.DefaultDraft(jsonschema.Draft7) // the default of AsyncAPI
 	if err := js.AddResource(asyncFile, doc); err != nil {
 		return nil, err
 	}
 	return func(place string) (*jsonschema.Schema, error) { return js.Compile(asyncFile + place) }, nil
 }
 
-// ServerFrame says what is wrong with a frame that a server sent.
+// ServerFrame returns an error when a frame of a server violates the contract.
 func (c *Contract) ServerFrame(text []byte) error { return c.frame(c.server, text) }
 
 // ClientFrames returns the types of frames that clients send.
@@ -123,8 +123,8 @@ func (c *Contract) frame(schemas map[string]*jsonschema.Schema, text []byte) err
 	return c.systemContents(value)
 }
 
-// systemContents judges the content of every system message that is in a JSON value:
-// it is JSON within a string, which no schema reaches into.
+// systemContents checks the content of every system message in a JSON value. The
+// content is JSON in a string, which the schema of the message cannot check.
 func (c *Contract) systemContents(value any) error {
 	switch v := value.(type) {
 	case []any:

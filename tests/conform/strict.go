@@ -2,9 +2,9 @@ package conform
 
 import "go.yaml.in/yaml/v3"
 
-// strict returns a contract's file in which no object has a member that the file does not
-// name. Clients are told that objects may grow, so the file itself leaves them open; the
-// server is held to the strict form, so that it cannot send what nobody wrote down.
+// strict returns a contract's file with all objects closed: no member is allowed that the
+// file does not name. The file itself leaves objects open, since clients have to accept new
+// members; the strict form finds a member that the server sends and nobody documented.
 func strict(text []byte) ([]byte, error) {
 	var doc any
 	if err := yaml.Unmarshal(text, &doc); err != nil {
@@ -14,8 +14,8 @@ func strict(text []byte) ([]byte, error) {
 	return yaml.Marshal(doc)
 }
 
-// closeObjects forbids further members in each schema that lists properties and does not
-// say itself what else there may be.
+// closeObjects sets additionalProperties to false in each schema that has properties and
+// does not set it itself.
 func closeObjects(node any) {
 	switch n := node.(type) {
 	case []any:

@@ -14,8 +14,8 @@ import (
 
 var diffBlock = regexp.MustCompile("(?s)```diff\n(.*?)```")
 
-// TestDiffsApply: whoever follows a page of docs/contributing begins with a diff that fits the code. One
-// line around each change has to be as it was; where it is not, make the page's diff anew.
+// TestDiffsApply: the diffs on the pages of docs/contributing apply to the code, with one line of context around
+// each change. When a diff does not apply any more, make it anew.
 func TestDiffsApply(t *testing.T) {
 	pages, err := filepath.Glob(root + "/docs/contributing/*.md")
 	require.NoError(t, err)
@@ -41,11 +41,11 @@ var (
 	words       = []string{"none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
 )
 
-// generatedPage is a page that a diff may show, though a program writes it.
+// generatedPage is a generated page that a diff may still change.
 const generatedPage = "docs/settings.md"
 
-// TestCountsAreTrue: a page that says how many files its example takes has as many in its diff; and
-// where CONTRIBUTING.md says it as well, it says the same.
+// TestCountsAreTrue: the number of files that a page states for its example is the number of files in its diff, and
+// CONTRIBUTING.md states the same number.
 func TestCountsAreTrue(t *testing.T) {
 	pages, err := filepath.Glob(root + "/docs/contributing/*.md")
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-// Package links_test holds the documents to each other: what one links to is there.
+// Package links_test checks the documents: the targets of their links exist, and their diffs apply.
 package links_test
 
 import (
@@ -22,7 +22,7 @@ var (
 	dropped = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// anchors are the names that a document's headings are linked by, as forges make them.
+// anchors returns the anchors of a document's headings, as GitHub and others make them.
 func anchors(text string) map[string]bool {
 	out := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(text, -1) {
@@ -32,7 +32,7 @@ func anchors(text string) map[string]bool {
 	return out
 }
 
-// broken lists the links of a document that lead nowhere.
+// broken lists the links of a document whose targets do not exist.
 func broken(t *testing.T, file string) (wrong []string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)

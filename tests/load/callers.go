@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// callers make calls of the HTTP API, each one call after the other.
+// callers are n goroutines that call the HTTP API, each one call after the other.
 type callers struct {
 	n int
 	// call makes the k-th call of a caller.
@@ -17,14 +17,15 @@ type callers struct {
 	made      atomic.Int64
 }
 
-// note records how long something took that a call did, while that is measured.
+// note records the time since begin, unless the warm-up or the end of the run is going on.
 func (c *callers) note(h *histogram, begin time.Time) {
 	if c.measuring.Load() {
 		h.record(time.Since(begin))
 	}
 }
 
-// measure has them call while the warm-up and the measured time last, and puts what each call cost into the report.
+// measure runs the callers for the warm-up and the measured time, and puts the cost of a call into the report. each is
+// the name of a call there; the histograms in fresh are reset after the warm-up.
 func (c *callers) measure(ctx context.Context, t *test, r *Report, each string, fresh ...*histogram) error {
 	group, gctx := errgroup.WithContext(ctx)
 	calling, enough := context.WithCancel(gctx)
@@ -43,7 +44,7 @@ func (c *callers) loop(ctx context.Context, caller int) error {
 	for k := 0; ctx.Err() == nil; k++ {
 		if err := c.call(ctx, caller, k); err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the call was ended with the measuring
+				return nil //nolint:nilerr // the end of the run cancelled the call
 			}
 			return err
 		}
@@ -52,7 +53,7 @@ func (c *callers) loop(ctx context.Context, caller int) error {
 	return nil
 }
 
-// period is the warm-up and the measured time.
+// period waits for the warm-up, then measures for the duration and fills in the report.
 func (c *callers) period(ctx context.Context, t *test, r *Report, each string, fresh []*histogram) error {
 	if err := t.warmUp(ctx); err != nil {
 		return err

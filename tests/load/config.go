@@ -6,55 +6,55 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Config says what to measure.
+// Config chooses a kind of load and its size. Flags sets the defaults.
 type Config struct {
 	// URLs of the gateways; senders and their receivers are on different ones.
 	URLs []string
-	// Pairs of a sender and a receiver, each with InFlight messages on the way.
+	// Pairs is the number of pairs of a sender and a receiver, each with InFlight messages in flight.
 	Pairs, InFlight int
-	// Peers is to how many receivers each sender sends in turn: there are Pairs × Peers
+	// Peers is the number of receivers that each sender sends to in turn: there are Pairs × Peers
 	// conversations.
 	Peers int
-	// Rate is how many messages a second all pairs together send, however long answers take; 0: each
-	// pair has InFlight messages on the way.
+	// Rate is the number of messages a second that all pairs together send, each when it is due, however
+	// long answers take. 0: each pair keeps InFlight messages in flight instead.
 	Rate float64
-	// Group is the number of members of one group who are all online, instead of pairs: InFlight
+	// Group, if not 0, measures one group with so many members, all online, instead of pairs: InFlight
 	// of them send, each one message after the other.
 	Group int
-	// Groups is how many groups of Members members there are instead of one; in each of them InFlight send.
+	// Groups, if not 0, measures so many groups of Members members; in each of them InFlight members send.
 	Groups, Members int
-	// World is how many users are online who all get what InFlight of them say in the world.
+	// World, if not 0, measures world with so many users online; InFlight of them send.
 	World int
-	// Idle sockets instead of pairs, of Users users; memory is measured after
+	// Idle, if not 0, opens so many sockets of Users users, and measures the server's memory after
 	// Duration.
 	Idle, Users int
-	// Reconnect is how many sockets of Users users are cut at once and come back.
+	// Reconnect, if not 0, opens so many sockets of Users users, cuts all at once, and measures their return.
 	Reconnect int
-	// History is how many messages the conversation has whose pages InFlight callers read.
+	// History, if not 0, measures pages of a conversation with so many messages, read by InFlight callers.
 	History int
-	// Sync is in how many conversations there is news for each of InFlight callers who sync.
+	// Sync, if not 0, measures syncs of InFlight callers, each with news in so many conversations.
 	Sync int
-	// Content is bytes a message.
+	// Content is the size of a message's content in bytes.
 	Content int
-	// Warmup is not measured; Duration is. Both are of each of the Runs.
+	// Each of the Runs has a Warmup, which is not measured, and a Duration, which is.
 	Warmup, Duration time.Duration
 	Runs             int
-	// PIDs are the processes whose CPU and disk are measured, as NAME=PID; without any they are those of this
-	// machine that listen at URLs. Processes are the same for who does not come by flags.
+	// PIDs are the local processes whose CPU and disk are measured, as NAME=PID, and Processes are more of them,
+	// for callers without flags. If both are empty, they are the local processes that listen at URLs.
 	PIDs      []string
 	Processes []Process
-	// JSON prints the report for machines, HTML is the file that gets it as a page.
+	// JSON prints the report as JSON instead of text. HTML is a file to write the report to as a page.
 	JSON bool
 	HTML string
 
-	// named tells which flags were on the command line; nil where there is none.
+	// named reports whether a flag was on the command line; nil without a command line.
 	named func(flag string) bool
 }
 
-// Flags declares the configuration's flags with its present values as defaults.
+// Flags declares the flags that set the fields of c, with their defaults.
 func Flags(fs *pflag.FlagSet, c *Config) {
 	c.named = fs.Changed
-	// --warmup is what --warm-up was called at first.
+	// --warmup is the old name of --warm-up.
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "warmup" {
 			name = "warm-up"

@@ -10,23 +10,23 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// Cost is what one process used while a run was measured.
+// Cost is the CPU and the disk writes of one process during a run.
 type Cost struct {
 	Name string `json:"name"`
 	PID  int    `json:"pid,omitempty"`
-	// CorePercent is of one core; MicrosEach is CPU for each of what Report.Each says.
+	// CorePercent is the share of one core; MicrosEach is the CPU time for each Report.Each, in µs.
 	CPUSeconds  float64 `json:"cpuSeconds"`
 	CorePercent float64 `json:"corePercent"`
 	MicrosEach  float64 `json:"cpuMicrosEach"`
-	// WrittenBytes are those that it made the system write to disks; nil where that is not known.
+	// WrittenBytes are the bytes that the process made the kernel write to disks; nil if unknown.
 	WrittenBytes *int64   `json:"writtenBytes,omitempty"`
 	WrittenEach  *float64 `json:"writtenBytesEach,omitempty"`
 }
 
-// thisGenerator is the row of the process that measures.
+// thisGenerator is the name of the load generator's own row.
 const thisGenerator = "this generator"
 
-// costs reads what the processes and the first server use.
+// costs reads the usage of the measured processes, of the first server and of this generator.
 type costs struct {
 	proc      procFS
 	server    *client.Server
@@ -34,7 +34,7 @@ type costs struct {
 	notes     []string
 }
 
-// meter is what had been used at one moment.
+// meter is the total usage up to one moment.
 type meter struct {
 	at     time.Time
 	own    time.Duration
@@ -42,7 +42,7 @@ type meter struct {
 	used   []usage
 }
 
-// newCosts finds the processes, or takes those that are named.
+// newCosts finds the processes to measure, or takes those that the configuration names.
 func newCosts(ctx context.Context, cfg Config, server *client.Server) (*costs, error) {
 	named, err := parseProcesses(cfg.PIDs)
 	if err != nil {
@@ -52,8 +52,8 @@ func newCosts(ctx context.Context, cfg Config, server *client.Server) (*costs, e
 	return c, c.find(ctx, cfg.URLs, runtime.GOOS)
 }
 
-// find looks for the servers' processes where none are named. Those that are named must be there; what cannot be
-// found is a note in the report.
+// find looks for the servers' processes where the configuration names none; if they cannot be found, the report has a
+// note. A named process that cannot be read is an error.
 func (c *costs) find(ctx context.Context, urls []string, system string) error {
 	if len(c.processes) > 0 {
 		if system != "linux" {
@@ -87,7 +87,7 @@ func (c *costs) find(ctx context.Context, urls []string, system string) error {
 	return nil
 }
 
-// read reads everything.
+// read reads the present usage of all.
 func (c *costs) read(ctx context.Context) (meter, error) {
 	m := meter{at: time.Now()}
 	var err error
@@ -107,7 +107,7 @@ func (c *costs) read(ctx context.Context) (meter, error) {
 	return m, nil
 }
 
-// put writes what was used between two moments into a report, for each of n things.
+// put writes the usage between two moments into the report, divided by n; each is the name of the n things.
 func (c *costs) put(r *Report, before, after meter, each string, n int64) {
 	r.Each = each
 	seconds := after.at.Sub(before.at).Seconds()
@@ -134,7 +134,7 @@ func (c *costs) put(r *Report, before, after meter, each string, n int64) {
 	r.ServerMemoryBytes = after.server[rssMetric]
 }
 
-// ownCPU is what this process has used.
+// ownCPU returns the CPU time that this process has used.
 func ownCPU() (time.Duration, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -14,14 +14,14 @@ import (
 const (
 	// deviceBuffer holds the largest frame that a device gets, a short message or its hello.
 	deviceBuffer = 4 << 10
-	// comeAgain is after how long one comes again who was turned away without a time, and spread over how long they are
-	// who were turned away together.
+	// comeAgain is the pause before another attempt when the server names no delay; the attempts of different devices
+	// are spread over spread.
 	comeAgain, spread = time.Second, time.Second
 )
 
 var helloT = []byte(`{"type":"hello"`)
 
-// device is one socket of a crowd, with what it takes to come back.
+// device is one socket of a crowd, which can be cut and come back.
 type device struct {
 	crowd   *crowd
 	account *client.Account
@@ -30,7 +30,7 @@ type device struct {
 	socket  *socket
 }
 
-// connect opens the socket, waits for hello and reads from then on.
+// connect opens the socket, waits for hello, and starts read.
 func (d *device) connect(ctx context.Context) error {
 	s, err := dial(ctx, d.account, d.how)
 	if err != nil {
@@ -54,7 +54,7 @@ func (d *device) connect(ctx context.Context) error {
 	return nil
 }
 
-// read takes what arrives until the socket ends, which only a cut may do.
+// read discards frames until the socket ends; only a cut may end it.
 func (d *device) read() error {
 	for {
 		if _, err := d.socket.next(); err != nil {
@@ -66,7 +66,7 @@ func (d *device) read() error {
 	}
 }
 
-// comeBack connects again and catches up.
+// comeBack connects again and syncs, and records both times since the cut.
 func (d *device) comeBack(ctx context.Context) error {
 	c := d.crowd
 	if err := d.insist(ctx, d.connect); err != nil {
@@ -82,7 +82,7 @@ func (d *device) comeBack(ctx context.Context) error {
 	return nil
 }
 
-// sync asks for everything, as a device does that has kept nothing.
+// sync asks for the news of all conversations, as a device without any stored messages does.
 func (d *device) sync(ctx context.Context) error {
 	var n news
 	begin := time.Now()
@@ -98,7 +98,7 @@ func (d *device) sync(ctx context.Context) error {
 	return fmt.Errorf("%w: a sync after a cut does not bring the %d messages that there are", ErrWrong, newsEach)
 }
 
-// insist tries again what the server, or the network before it, turned away for now.
+// insist repeats try until it succeeds, ctx is done, or an error is final (see later).
 func (d *device) insist(ctx context.Context, try func(context.Context) error) error {
 	for {
 		err := try(ctx)
@@ -116,7 +116,7 @@ func (d *device) insist(ctx context.Context, try func(context.Context) error) er
 	}
 }
 
-// later tells errors that end by themselves, and when to try again, from those that do not.
+// later reports whether an error is temporary, and how long to wait then: 429, 503 and errors of the connection are.
 func later(err error) (after time.Duration, again bool) {
 	var (
 		no     *refusal
@@ -131,7 +131,7 @@ func later(err error) (after time.Duration, again bool) {
 	case errors.As(err, &answer):
 		status, after = answer.Status, answer.RetryAfter
 	default:
-		return comeAgain, true // a connection that did not come about, or ended
+		return comeAgain, true // the connection failed or ended
 	}
 	return max(after, comeAgain), status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }

@@ -9,7 +9,7 @@ type Figure struct {
 	Value float64
 }
 
-// Median is one figure over all runs. Spread is from the lowest to the highest, in percent of the median.
+// Median is one figure over all runs. Spread is Highest − Lowest in percent of Median.
 type Median struct {
 	Name    string  `json:"name"`
 	Unit    string  `json:"unit"`
@@ -25,7 +25,7 @@ type named struct {
 	Latency
 }
 
-// latencies are all that were measured.
+// latencies returns the latencies that have at least one value.
 func (r *Report) latencies() []named {
 	all := []named{{"stored", r.StoredLatency}, {"delivered", r.DeliveredLatency}}
 	if s := r.Storm; s != nil {
@@ -40,7 +40,7 @@ func (r *Report) latencies() []named {
 	return slices.DeleteFunc(all, func(l named) bool { return l.Count == 0 })
 }
 
-// figures are those by which runs are compared, without what was not measured.
+// figures returns the figures by which runs are compared; those that are 0, or were not measured, are left out.
 func (r *Report) figures() []Figure {
 	all := []Figure{{"stored", "/s", r.StoredPerSecond}, {"delivered", "/s", r.DeliveredSecond}}
 	if s := r.Storm; s != nil {
@@ -67,8 +67,8 @@ func (r *Report) figures() []Figure {
 	return slices.DeleteFunc(all, func(f Figure) bool { return f.Value == 0 })
 }
 
-// Medians are the figures over all runs, in the order in which they appear first. A run in which one was nothing
-// counts as 0.
+// Medians returns the median of each figure over all runs, in the order of their first appearance. A run without a
+// figure counts as 0.
 func (r *Results) Medians() []Median {
 	var out []Median
 	values := map[[2]string][]float64{}

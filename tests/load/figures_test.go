@@ -26,13 +26,13 @@ func TestMedians(t *testing.T) {
 		{[]float64{5}, 5, 5, 5, 0},
 		{[]float64{1, 100, 10}, 10, 1, 100, 990},
 		{[]float64{4, 1, 2, 3}, 2.5, 1, 4, 120},
-		{[]float64{0, 4, 4}, 4, 0, 4, 100}, // a run without the figure is a run
+		{[]float64{0, 4, 4}, 4, 0, 4, 100}, // a run without the figure counts as 0
 	} {
 		assert.Equal(t, []Median{{"stored", "/s", c.median, c.lowest, c.highest, c.spread}}, rates(c.values...).Medians(), "%v", c.values)
 	}
 }
 
-// full is a report of a kind that has everything.
+// full returns a report with values in all fields.
 func full(of string) *Report {
 	l := newHistogram()
 	for i := range 2000 {
@@ -91,7 +91,7 @@ func TestReportsAreRead(t *testing.T) {
 	}
 }
 
-// TestJSONOfOneRunIsItsReport: scripts that read one run are not troubled by those that read several.
+// TestJSONOfOneRunIsItsReport: a single run is encoded without a list of runs, for scripts that read one.
 func TestJSONOfOneRunIsItsReport(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(&Results{Runs: []*Report{full("pairs")}})

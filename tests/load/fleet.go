@@ -13,14 +13,14 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// fleet is all pairs of a chat.
+// fleet has all pairs of a run.
 type fleet struct {
 	run   *run
 	pairs []*pair
 	loops *errgroup.Group
 }
 
-// pairs measures pairs who talk.
+// pairs measures pairs of a sender and a receiver.
 func pairs(ctx context.Context, t *test) error {
 	f, talking, err := setSail(ctx, t, t.cfg)
 	if err != nil {
@@ -37,7 +37,7 @@ func pairs(ctx context.Context, t *test) error {
 	return f.check(ctx, t.results.Runs)
 }
 
-// setSail makes pairs who talk until their run is ended. The context that it returns ends when one of them fails.
+// setSail makes the pairs and lets them send until run.end. The returned context ends when one of them fails.
 func setSail(ctx context.Context, t *test, cfg Config) (*fleet, context.Context, error) {
 	f, err := setUp(ctx, cfg, t)
 	if err != nil {
@@ -76,7 +76,7 @@ func setUp(ctx context.Context, cfg Config, t *test) (*fleet, error) {
 	return f, nil
 }
 
-// introduce tells every pair whom it sends to, and who sends.
+// introduce gives every pair its peers, and the run the pair of each sender.
 func (f *fleet) introduce() {
 	f.run.senders = map[string]*pair{}
 	for i, p := range f.pairs {
@@ -90,8 +90,8 @@ func (f *fleet) introduce() {
 	}
 }
 
-// round waits until every sender has gone round its peers, since a first message makes
-// its conversation.
+// round waits until every sender has sent to each of its peers: the first message to a peer
+// makes the conversation, which is not to be measured.
 func (f *fleet) round(ctx context.Context, told *teller) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -126,10 +126,10 @@ func (f *fleet) close() {
 	}
 }
 
-// checked is how many pairs' histories are read after the runs.
+// checked bounds the pairs whose histories are read after the runs.
 const checked = 20
 
-// check reads histories: they must be whole, in order, and have everything that was said to be stored.
+// check reads histories with the first peer: they must be whole, in order, and have every message that was stored.
 func (f *fleet) check(ctx context.Context, runs []*Report) error {
 	pairs, messages := 0, 0
 	for _, p := range f.pairs[:min(checked, len(f.pairs))] {

@@ -20,14 +20,14 @@ var (
 	hintT   = []byte(`{"type":"sync-hint"`)
 )
 
-// valueOf finds the string that follows a key.
+// valueOf returns the string value after a key.
 func valueOf(frame, key []byte) []byte {
 	_, rest, _ := bytes.Cut(frame, key)
 	value, _, _ := bytes.Cut(rest, []byte(`"`))
 	return value
 }
 
-// read reads one frame into buf.
+// read reads one frame into buf; a frame that does not fit is an error.
 func read(c *websocket.Conn, buf []byte) ([]byte, error) {
 	_, r, err := c.NextReader()
 	if err != nil {
@@ -48,7 +48,7 @@ func read(c *websocket.Conn, buf []byte) ([]byte, error) {
 	}
 }
 
-// numberAfter reads the number that follows a key; 0 where there is none. The generator counts from 1.
+// numberAfter returns the number after a key; 0: there is none. The generator counts from 1.
 func numberAfter(frame, key []byte) (n int) {
 	i := bytes.Index(frame, key)
 	if i < 0 {
@@ -63,7 +63,7 @@ func numberAfter(frame, key []byte) (n int) {
 	return n
 }
 
-// refused says whether a frame refuses a send.
+// refused reports whether a frame is message-rejected or error.
 func refused(frame []byte) bool {
 	return bytes.HasPrefix(frame, []byte(`{"type":"message-rejected"`)) || bytes.HasPrefix(frame, []byte(`{"type":"error"`))
 }

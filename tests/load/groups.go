@@ -12,13 +12,13 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// addAtOnce is how many members one call adds, the server's default limit.
+// addAtOnce is the number of members that one call adds: the default of limits.group_add_max.
 const addAtOnce = 1000
 
-// world is the conversation that everybody is in.
+// world is the id of the conversation of all users.
 const world = "world"
 
-// hall is all rooms of a test, which are measured together.
+// hall has all rooms of a test, which are measured together.
 type hall struct {
 	run   *run
 	rooms []*room
@@ -49,8 +49,8 @@ func groups(ctx context.Context, t *test) error {
 	return h.check(ctx, t.results.Runs)
 }
 
-// assemble makes rooms of people who are online, and lets them talk until their run is ended. The context that it returns
-// ends when a socket of theirs fails.
+// assemble makes rooms with all members online, and lets the senders send until run.end. The returned context ends when
+// a socket fails.
 func assemble(ctx context.Context, t *test, run *run, rooms, members int) (*hall, context.Context, error) {
 	h := &hall{run: run}
 	h.run.totals = h.totals
@@ -95,7 +95,7 @@ func assemble(ctx context.Context, t *test, run *run, rooms, members int) (*hall
 	return h, ctx, nil
 }
 
-// found makes the group of all accounts; the first is its owner.
+// found makes a group of all accounts, whose owner is the first one, and returns its conversation.
 func found(ctx context.Context, accounts []*client.Account) (conversation string, err error) {
 	var made struct {
 		GroupID        string `json:"groupId"`
@@ -117,7 +117,7 @@ func found(ctx context.Context, accounts []*client.Account) (conversation string
 	return made.ConversationID, nil
 }
 
-// newest is the number of the last message of a conversation.
+// newest returns the number of the last message of a conversation.
 func newest(ctx context.Context, a *client.Account, conversation string) (uint64, error) {
 	var page struct {
 		LastSeq uint64 `json:"lastSeq"`
@@ -128,7 +128,7 @@ func newest(ctx context.Context, a *client.Account, conversation string) (uint64
 	return page.LastSeq, nil
 }
 
-// seat gives everybody a place; the first of them send.
+// seat makes the accounts members of the room; the first InFlight of them send.
 func (m *room) seat(accounts []*client.Account, cfg Config) {
 	head := []byte(`{"type":"send-message","data":{"conversationId":"` + m.conversation + `","messageType":"text","content":"` +
 		strings.Repeat("x", cfg.Content) + `","tempMessageId":"n`)
@@ -146,7 +146,7 @@ func (h *hall) totals() (stored, delivered int64) {
 	return h.run.stored.Load(), delivered
 }
 
-// slow is what slow sockets did not get so far.
+// slow returns how many sync-hints came so far, and how many messages were not pushed because of slow sockets.
 func (h *hall) slow() (hints, skipped int64) {
 	for _, r := range h.rooms {
 		hints += r.hints.Load()
@@ -165,7 +165,7 @@ func (h *hall) close() {
 	}
 }
 
-// check reads the histories: they must be whole and have everything that was said to be stored.
+// check reads the histories of all rooms: they must be whole and have every message that was stored.
 func (h *hall) check(ctx context.Context, runs []*Report) error {
 	messages := 0
 	for _, r := range h.rooms {

@@ -8,10 +8,10 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// longest is the longest time that a histogram tells from longer ones, in microseconds.
+// longest is the highest value of a histogram, in microseconds; longer times count as this one.
 const longest = 150_000_000
 
-// histogram of microseconds up to two and a half minutes. Its size does not grow with what is recorded. Safe for concurrent use.
+// histogram counts durations up to two and a half minutes, in microseconds. Its size is fixed. Safe for concurrent use.
 type histogram struct {
 	mu sync.Mutex
 	h  *hdrhistogram.Histogram
@@ -22,17 +22,17 @@ func newHistogram() *histogram { return &histogram{h: hdrhistogram.New(1, longes
 func (h *histogram) record(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_ = h.h.RecordValue(min(max(d.Microseconds(), 1), longest)) // within its range
+	_ = h.h.RecordValue(min(max(d.Microseconds(), 1), longest)) // fails only out of its range
 }
 
-// reset forgets what was recorded before a run.
+// reset removes all values, at the begin of a run.
 func (h *histogram) reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.h.Reset()
 }
 
-// percents are the points of a curve; the higher ones need many values to mean something.
+// percents are the points of a latency curve. The highest ones are left out unless a value lies above them.
 var percents = []float64{0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 97.5, 98, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999}
 
 func (h *histogram) latency() Latency {
@@ -52,5 +52,5 @@ func (h *histogram) latency() Latency {
 	return l
 }
 
-// nines is where a percentile is on a curve's axis: 90 at 1, 99 at 2, 99.9 at 3.
+// nines returns the place of a percentile on the x axis: 90 is at 1, 99 at 2, 99.9 at 3.
 func nines(percent float64) float64 { return -math.Log10(1 - percent/100) }

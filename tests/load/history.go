@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// pageSize is how many messages a page has, the server's default.
+	// pageSize is the number of messages of a page: the default of limits.history_default.
 	pageSize = 50
-	// fillers are the members who fill the conversation: each sends less than one user may.
+	// fillers is the number of members who fill the conversation; with so many none reaches the limit of sends.
 	fillers = 32
-	// step goes over the conversation in an order in which no page follows its neighbour.
+	// step is the distance between pages that are read one after the other: neighbours do not follow each other.
 	step = 7919
-	// joined is behind the messages about the making of the group, which not every member may read.
+	// joined is above the numbers of the messages about the making of the group, which not every member may read.
 	joined = 10
 )
 
-// library is a long conversation whose pages are read.
+// library is a long conversation, and the callers that read its pages.
 type library struct {
 	callers     callers
 	readers     []*client.Account
@@ -29,8 +29,8 @@ type library struct {
 	head, depth *histogram
 }
 
-// history measures pages of a long conversation: its newest, as everyone sees who opens it, and pages in its older half, as
-// those see who scroll back or look for something.
+// history measures pages of a long conversation: the newest page, which a client reads when it opens the conversation,
+// and pages of its older half, which a client reads when its user scrolls back.
 func history(ctx context.Context, t *test) error {
 	l := &library{head: newHistogram(), depth: newHistogram()}
 	if err := l.fill(ctx, t); err != nil {
@@ -47,7 +47,7 @@ func history(ctx context.Context, t *test) error {
 	})
 }
 
-// fill makes a group whose members talk until there are enough messages.
+// fill makes a group and lets its members send until it has enough messages.
 func (l *library) fill(ctx context.Context, t *test) error {
 	cfg := t.cfg
 	cfg.InFlight = fillers
@@ -96,7 +96,7 @@ func (l *library) filled(ctx context.Context, t *test, r *run) error {
 	return nil
 }
 
-// page reads a page at the head, then one at depth, by each of the readers in turn.
+// page reads the newest page when k is even and a deep one when k is odd, by each of the readers in turn.
 func (l *library) page(ctx context.Context, caller, k int) error {
 	to, last, bound := l.head, l.last, ""
 	if k%2 == 1 {

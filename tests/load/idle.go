@@ -26,7 +26,7 @@ func idle(ctx context.Context, t *test) error {
 		return err
 	}
 	for _, a := range accounts {
-		a.Server = s // whose memory is measured
+		a.Server = s // memory is measured at the first server only
 	}
 	if err := pause(ctx, cfg.Warmup); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (h *herd) keep(ctx context.Context, d time.Duration, told *teller) error {
 	end := time.Now().Add(d)
 	for time.Now().Before(end) {
 		for _, c := range h.conns {
-			// A dead socket is counted by its reader.
+			// The reader of a dead socket counts it.
 			_ = c.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second))
 		}
 		if err := pause(ctx, min(pingEvery, time.Until(end))); err != nil {

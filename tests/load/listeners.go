@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// listening is the state of a socket in /proc/net/tcp that takes connections.
+	// listening is the state of a listening socket in /proc/net/tcp.
 	listening = "0A"
-	// The fields of a line there.
+	// Fields of a line of /proc/net/tcp.
 	localField, stateField, inodeField = 1, 3, 9
-	// lookUpIn bounds how long the name of a server is looked up.
+	// lookUpIn bounds the look-up of the servers' names.
 	lookUpIn = 5 * time.Second
 )
 
-// listeners returns the processes that listen at the ports, by their sockets.
+// listeners returns the processes of this machine that listen at one of the ports.
 func (p procFS) listeners(ports []int) ([]Process, error) {
 	sockets := map[string]bool{}
 	for _, table := range []string{"tcp", "tcp6"} {
@@ -60,8 +60,8 @@ func (p procFS) listeners(ports []int) ([]Process, error) {
 	return tellApart(out), nil
 }
 
-// holds says whether a process has one of the sockets open. One that ends meanwhile, or is another user's,
-// has none as far as can be seen.
+// holds reports whether a process has one of the sockets open. It is false for a process that ends meanwhile, and
+// for one of another user, whose files cannot be read.
 func (p procFS) holds(pid int, sockets map[string]bool) bool {
 	dir := filepath.Join(string(p), strconv.Itoa(pid), "fd")
 	files, err := os.ReadDir(dir)
@@ -76,7 +76,7 @@ func (p procFS) holds(pid int, sockets map[string]bool) bool {
 	return false
 }
 
-// tellApart gives processes of one name their numbers.
+// tellApart appends the PID to the names of processes that have the same name.
 func tellApart(list []Process) []Process {
 	count := map[string]int{}
 	for _, p := range list {
@@ -90,7 +90,7 @@ func tellApart(list []Process) []Process {
 	return list
 }
 
-// localPorts are the ports of the servers that are on this machine.
+// localPorts returns the ports of the servers that are on this machine.
 func localPorts(ctx context.Context, urls []string) ([]int, error) {
 	own := map[string]bool{}
 	addrs, err := net.InterfaceAddrs()
@@ -123,7 +123,7 @@ func localPorts(ctx context.Context, urls []string) ([]int, error) {
 	return ports, nil
 }
 
-// portOf is the port of an address, the scheme's where it names none.
+// portOf returns the port of a URL, or the default port of its scheme.
 func portOf(u *url.URL) string {
 	if u.Port() != "" {
 		return u.Port()

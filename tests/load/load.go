@@ -1,5 +1,5 @@
-// Package load measures a running server through real sockets: how many messages
-// it stores and delivers, how long that takes, what it costs.
+// Package load measures a running server through real sockets: throughput,
+// latencies, and the cost of a message. It checks the messages that arrive as well.
 package load
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// ErrWrong is wrapped when the server broke a promise during the run.
+// ErrWrong is wrapped when the server lost, doubled, reordered or refused a message during the run.
 var ErrWrong = errors.New("the server broke a promise")
 
-// test is one call of Run: what every mode works with.
+// test is the state of one call of Run, which every mode uses.
 type test struct {
 	cfg     Config
 	servers []*client.Server
@@ -24,7 +24,8 @@ type test struct {
 	results *Results
 }
 
-// Run measures and returns what was found; progress gets a line now and then.
+// Run measures the servers as cfg says and returns the reports of all runs; it writes lines of progress to progress.
+// It returns an error for a configuration that makes no sense, and one that wraps ErrWrong for a wrong server.
 func Run(ctx context.Context, cfg Config, progress io.Writer) (*Results, error) {
 	m, err := cfg.mode()
 	if err != nil {
@@ -48,7 +49,7 @@ func Run(ctx context.Context, cfg Config, progress io.Writer) (*Results, error) 
 	return t.results, nil
 }
 
-// each makes the runs, one after the other.
+// each calls one for every run, one run after the other, and collects the reports.
 func (t *test) each(ctx context.Context, one func(context.Context, *Report) error) error {
 	for n := range t.cfg.Runs {
 		r := &Report{Cores: runtime.NumCPU(), Notes: t.costs.notes}
@@ -66,7 +67,7 @@ func (t *test) each(ctx context.Context, one func(context.Context, *Report) erro
 	return nil
 }
 
-// warmUp waits until what is measured has become steady.
+// warmUp waits for the warm-up, in which nothing is measured.
 func (t *test) warmUp(ctx context.Context) error {
 	t.told.say("warming up for %s, then measuring for %s…", t.cfg.Warmup, t.cfg.Duration)
 	return pause(ctx, t.cfg.Warmup)

@@ -11,7 +11,7 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// gauges reads some of the server's own metrics.
+// gauges returns the server's metrics that have no labels, by name.
 func gauges(ctx context.Context, s *client.Server) (map[string]float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/metrics", nil)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 
 // mode is one kind of load.
 type mode struct {
-	// flag chooses it; pairs are what is measured without any.
+	// flag is the flag that chooses the mode; without any the mode is pairs.
 	flag string
-	// wants tells whether the configuration chooses it.
+	// wants reports whether the configuration chooses the mode.
 	wants func(Config) bool
-	// takes are the flags that mean something to it, beside those that mean something to all.
+	// takes lists the flags that the mode uses, beside those that all modes use.
 	takes string
 	run   func(context.Context, *test) error
 }
@@ -32,10 +32,10 @@ var modes = []mode{
 	{flag: "sync", wants: func(c Config) bool { return c.Sync != 0 }, takes: "in-flight content runs", run: syncs},
 }
 
-// ofModes are all flags that some mode takes and another does not.
+// ofModes lists the flags that not every mode takes.
 var ofModes = strings.Fields("pairs in-flight peers rate members content runs users")
 
-// mode returns what the configuration chooses, or says what does not go together in it.
+// mode returns the mode that the configuration chooses, or an error for flags that contradict each other.
 func (c Config) mode() (mode, error) {
 	chosen := pairMode
 	for _, m := range modes {
@@ -63,7 +63,7 @@ func (c Config) mode() (mode, error) {
 
 func (c Config) names(flag string) bool { return c.named != nil && c.named(flag) }
 
-// bounds says which number is out of its range.
+// bounds returns an error for a value that is out of its range.
 func (c Config) bounds(m mode) error {
 	for _, b := range []struct {
 		wrong bool
@@ -95,10 +95,10 @@ func (c Config) bounds(m mode) error {
 	return c.addresses()
 }
 
-// mostRuns bounds what is kept of all runs until the end.
+// mostRuns bounds the reports that are kept in memory until the end.
 const mostRuns = 100
 
-// addresses says which URL is none.
+// addresses returns an error for a URL that is not an http or https one.
 func (c Config) addresses() error {
 	if len(c.URLs) == 0 {
 		return errors.New("name a server by --url")

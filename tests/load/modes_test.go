@@ -43,7 +43,8 @@ func TestOneKindOfLoadIsChosen(t *testing.T) {
 	}
 }
 
-// TestWhatDoesNotGoTogetherIsSaid: the error names the flags, and says why or what to do.
+// TestWhatDoesNotGoTogetherIsSaid: for flags that contradict each other the error names them, and says why or what
+// to do.
 func TestWhatDoesNotGoTogetherIsSaid(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, says string }{
@@ -89,7 +90,7 @@ func TestWhatDoesNotGoTogetherIsSaid(t *testing.T) {
 	}
 }
 
-// TestEveryFlagIsPlaced: a flag is one of all loads, or of those that name it; a new one must say which.
+// TestEveryFlagIsPlaced: every flag is either for all modes or in takes of some; a new flag has to be put in one place.
 func TestEveryFlagIsPlaced(t *testing.T) {
 	t.Parallel()
 	var c Config

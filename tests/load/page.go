@@ -14,7 +14,7 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// page is what the template shows.
+// page is the data of the template page.html.
 type page struct {
 	Headline string
 	Made     string
@@ -35,7 +35,7 @@ type row struct {
 	Values          []string
 }
 
-// WriteHTML writes all runs as one page that needs nothing else: no network, no script.
+// WriteHTML writes all runs as one HTML page without scripts and without other files; made is the time that it shows.
 func (r *Results) WriteHTML(w io.Writer, made time.Time) error {
 	if len(r.Runs) == 0 {
 		return errors.New("write the page: there is no run")
@@ -68,7 +68,7 @@ func (r *Results) WriteHTML(w io.Writer, made time.Time) error {
 	return nil
 }
 
-// value is a figure of one run, a dash where it has none.
+// value returns a figure of the run as text; "–": the run has none.
 func (r *Report) value(name, unit string) string {
 	for _, f := range r.figures() {
 		if f.Name == name && f.Unit == unit {
@@ -78,7 +78,7 @@ func (r *Report) value(name, unit string) string {
 	return "–"
 }
 
-// latencyPlot draws which share of everything took how long, with more room for the slowest, as they are rare.
+// latencyPlot draws the latency by percentile. The axis is stretched towards 100 %, where the slow values are.
 func (r *Results) latencyPlot() *plot {
 	var curves []curve
 	for _, run := range r.Runs {
@@ -97,7 +97,7 @@ func (r *Results) latencyPlot() *plot {
 	return newPlot("Latency", "of everything took at most", "ms", curves, ticks)
 }
 
-// timePlot draws what happened a second, over the time of each run.
+// timePlot draws the throughput a second over the time of each run.
 func (r *Results) timePlot() *plot {
 	var curves []curve
 	for _, run := range r.Runs {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThePageIsWhole: it needs nothing from elsewhere, is well formed, and draws what there is.
+// TestThePageIsWhole: the page loads nothing from elsewhere, is well formed, and has all plots.
 func TestThePageIsWhole(t *testing.T) {
 	t.Parallel()
 	made := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
@@ -42,7 +42,7 @@ func TestThePageIsWhole(t *testing.T) {
 	assert.Error(t, (&Results{}).WriteHTML(io.Discard, made))
 }
 
-// wellFormed reads a page as XML, which its template is as well.
+// wellFormed parses a page as XML; the template is written so that it is XML, too.
 func wellFormed(t *testing.T, text string) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(text))

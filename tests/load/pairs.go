@@ -13,24 +13,33 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// ringSize is how many send times a pair remembers.
+// ringSize is the number of send times that a pair remembers, and bounds --in-flight. Times of sends that are paced are
+// computed by their numbers, since a slow server may have any number of them in flight.
 const ringSize = 1024
+
+// schedule says when the sends of a pair are due: first is the number of the send at begin (Unix ns), and the others
+// follow every so many ns.
+type schedule struct {
+	first        int
+	begin, every int64
+}
 
 // pair is one sender and one receiver.
 type pair struct {
 	run              *run
 	sender, receiver *client.Account
 	from, to         *websocket.Conn
-	// peers are those whose receivers it sends to in turn, itself first; heads are the
-	// beginnings of the frames to them, up to the number.
+	// peers are the pairs whose receivers this pair's sender sends to in turn, beginning with its own;
+	// heads are the frames to them up to the message's number.
 	peers        []*pair
 	heads        [][]byte
 	frame        []byte
 	next         int
 	sent         [ringSize]atomic.Int64 // Unix ns by number
-	storedFirst  atomic.Int64           // of what was sent to the first peer
-	conversation string                 // with the first peer
-	// last is the number that arrived last from each sender, by its user id.
+	paced        atomic.Pointer[schedule]
+	storedFirst  atomic.Int64 // stored messages to the first peer
+	conversation string       // with the first peer
+	// last is the number of the last message that the receiver got from each sender, by user id.
 	last map[string]int
 }
 
@@ -47,16 +56,17 @@ func (p *pair) open(ctx context.Context, sender bool) (err error) {
 	return err
 }
 
-// pace sends at the pair's share of the rate, however long answers take, until the run stops. A
-// message's time begins when it was due: what a slow server holds up is not left out of the
-// latencies (coordinated omission).
+// pace sends at the pair's share of the rate, however long answers take, until the run stops. The
+// latency of a message begins when the message was due, even if it was sent later: otherwise a slow
+// server would delay the sends and hide its own latency (coordinated omission).
 func (p *pair) pace(ctx context.Context, i int) error {
 	cfg := p.run.cfg
 	every := time.Duration(float64(time.Second) * float64(cfg.Pairs) / cfg.Rate)
 	due := time.Now().Add(every * time.Duration(i) / time.Duration(cfg.Pairs))
+	p.paced.Store(&schedule{first: p.next + 1, begin: due.UnixNano(), every: int64(every)})
 	for !p.run.stopping.Load() {
 		if err := pause(ctx, time.Until(due)); err != nil {
-			return nil //nolint:nilerr // the run ends, and whoever ended it says why
+			return nil //nolint:nilerr // the run ends; its cause is reported elsewhere
 		}
 		if err := p.sendDue(due); err != nil {
 			return p.run.ended(fmt.Errorf("send: %w", err))
@@ -69,13 +79,21 @@ func (p *pair) pace(ctx context.Context, i int) error {
 // send writes the next message.
 func (p *pair) send() error { return p.sendDue(time.Now()) }
 
-// sendDue writes the next message, which was to be sent at a time.
+// sendDue writes the next message; its latency begins at due.
 func (p *pair) sendDue(due time.Time) error {
 	head := p.heads[p.next%len(p.heads)]
 	p.next++
 	p.frame = append(strconv.AppendInt(append(p.frame[:0], head...), int64(p.next), 10), frameTail...)
 	p.sent[p.next%ringSize].Store(due.UnixNano())
 	return p.from.WriteMessage(websocket.TextMessage, p.frame)
+}
+
+// sentAt returns when the send of a number was made, or was due.
+func (p *pair) sentAt(n int) int64 {
+	if s := p.paced.Load(); s != nil && n >= s.first {
+		return s.begin + s.every*int64(n-s.first)
+	}
+	return p.sent[n%ringSize].Load()
 }
 
 func (p *pair) sendLoop() error {
@@ -118,7 +136,7 @@ func (p *pair) onStored(frame []byte) error {
 	}
 	p.run.stored.Add(1)
 	if p.run.measuring.Load() {
-		p.run.storedIn.record(time.Duration(time.Now().UnixNano() - p.sent[n%ringSize].Load()))
+		p.run.storedIn.record(time.Duration(time.Now().UnixNano() - p.sentAt(n)))
 	}
 	if p.run.stopping.Load() || p.run.cfg.Rate > 0 {
 		return nil
@@ -145,14 +163,14 @@ func (p *pair) receiveLoop() error {
 		if sender == nil {
 			return fmt.Errorf("%w: a stranger's message arrived: %s", ErrWrong, frame)
 		}
-		// Of each sender come its messages to this receiver, one after the other.
+		// A sender goes round its peers, so its messages to this receiver are len(peers) numbers apart.
 		if last := p.last[user]; last != 0 && n != last+len(p.peers) || last == 0 && n > len(p.peers) {
 			return fmt.Errorf("%w: message %d arrived after %d", ErrWrong, n, last)
 		}
 		p.last[user] = n
 		p.run.delivered.Add(1)
 		if p.run.measuring.Load() {
-			p.run.reachedIn.record(time.Duration(time.Now().UnixNano() - sender.sent[n%ringSize].Load()))
+			p.run.reachedIn.record(time.Duration(time.Now().UnixNano() - sender.sentAt(n)))
 		}
 	}
 }

@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	// registerAtOnce and openAtOnce are how many users register, and how many sockets open, at the same time.
+	// registerAtOnce and openAtOnce bound the registrations and the handshakes at the same time.
 	registerAtOnce = 8
 	openAtOnce     = 32
-	// openPerSecond stays below the server's default limit of handshakes an address.
+	// openPerSecond is below the default limit of handshakes a second of one address.
 	openPerSecond = 800
-	// perSource is how many sockets one loopback address opens: there are about
-	// 28,000 ports for each.
+	// perSource bounds the sockets from one loopback address, which has about
+	// 28,000 ports for outgoing connections.
 	perSource = 20_000
-	// tellEach is after how many users, sockets or conversations a line says how many there are.
+	// tellEach is the number of users, sockets or conversations between two lines of progress.
 	tellEach = 1000
 )
 
-// register makes accounts, those of several servers in turn.
+// register makes n accounts, spread over the servers.
 func register(ctx context.Context, t *test, what string, n int) ([]*client.Account, error) {
 	t.told.say("registering %d users…", n)
 	accounts, done := make([]*client.Account, n), atomic.Int64{}
@@ -46,7 +46,7 @@ func register(ctx context.Context, t *test, what string, n int) ([]*client.Accou
 	return accounts, registering.Wait()
 }
 
-// openAll calls open for each of n sockets, at a pace that the server's limit of one address takes.
+// openAll calls open for each of n sockets, at most openPerSecond of them a second.
 func openAll(ctx context.Context, t *test, n int, open func(ctx context.Context, i int) error) error {
 	t.told.say("opening %d sockets…", n)
 	opening, octx := errgroup.WithContext(ctx)
@@ -54,7 +54,7 @@ func openAll(ctx context.Context, t *test, n int, open func(ctx context.Context,
 	pace, done := rate.NewLimiter(openPerSecond, 1), atomic.Int64{}
 	for i := range n {
 		if err := pace.Wait(octx); err != nil {
-			break // the group knows why
+			break // the group has the error
 		}
 		opening.Go(func() error {
 			err := open(octx, i)
@@ -67,8 +67,8 @@ func openAll(ctx context.Context, t *test, n int, open func(ctx context.Context,
 	return opening.Wait()
 }
 
-// source is the address that a socket is opened from: nil, which leaves it to the system, unless the server is on
-// loopback, where one address has too few ports for many sockets.
+// source returns the n-th local address to open sockets from. It is nil, which leaves the choice to the system, unless
+// the server is on loopback: there other addresses of 127.0.0.0/8 give more ports.
 func source(s *client.Server, n int) net.IP {
 	u, err := url.Parse(s.URL)
 	if err != nil {
@@ -80,10 +80,10 @@ func source(s *client.Server, n int) net.IP {
 	return net.IPv4(127, 0, byte(n/254), byte(1+n%254))
 }
 
-// addressOf is what a dialer takes.
+// addressOf returns ip as the local address of a dialer.
 func addressOf(ip net.IP) net.Addr {
 	if ip == nil {
-		return nil // and not a nil *net.TCPAddr, which is no nil Addr
+		return nil // a nil *net.TCPAddr would be a net.Addr that is not nil
 	}
 	return &net.TCPAddr{IP: ip}
 }

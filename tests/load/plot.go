@@ -8,25 +8,25 @@ import (
 	"strings"
 )
 
-// The size of a plot, and of the margins around what is drawn, in the units of its SVG.
+// The size of a plot and of its margins, in the units of its SVG.
 const (
 	plotWidth, plotHeight                         = 640, 300
 	marginLeft, marginRight, marginTop, marginLow = 64, 24, 12, 44
 	barHeight, barGap, barLabel, barValue         = 22, 8, 160, 170
-	// colors is how many colors the page has for lines.
+	// colors is the number of line colors in the style of page.html.
 	colors = 6
 )
 
-// xy is a point of a line in what is measured.
+// xy is a point of a curve, in the units of the measured values.
 type xy struct{ x, y float64 }
 
-// curve is one line of a plot before it has its place.
+// curve is one line of a plot before it is scaled.
 type curve struct {
 	name   string
 	points []xy
 }
 
-// plot is a drawing with lines, as the page's template takes it.
+// plot is a drawing with lines, scaled for the page's template.
 type plot struct {
 	Title, X, Y    string
 	Width, Height  int
@@ -43,7 +43,7 @@ type tick struct {
 	Text string
 }
 
-// line is a path in the color of its name; runs of one name share it.
+// line is an SVG path; the curves of all runs with the same name have the same color.
 type line struct {
 	Color int
 	Path  string
@@ -54,7 +54,8 @@ type legend struct {
 	Name  string
 }
 
-// newPlot draws curves over 0 to the largest value. Marks of the x axis may be given; nil makes round ones.
+// newPlot scales curves from 0 to the largest value; nil: there are no values. xTicks are the marks of the x axis; nil
+// makes marks at round numbers.
 func newPlot(title, x, y string, curves []curve, xTicks []tick) *plot {
 	var most xy
 	for _, c := range curves {
@@ -98,7 +99,7 @@ func newPlot(title, x, y string, curves []curve, xTicks []tick) *plot {
 	return p
 }
 
-// color returns the color of a name, a new one for a new name.
+// color returns the color of a name, and adds a new name to the legend.
 func (p *plot) color(name string) int {
 	i := slices.IndexFunc(p.Legend, func(l legend) bool { return l.Name == name })
 	if i < 0 {
@@ -108,7 +109,7 @@ func (p *plot) color(name string) int {
 	return p.Legend[i].Color
 }
 
-// marks are round numbers from 0 on, the last of them at or above most.
+// marks returns marks at round numbers from 0 on; the last one is at or above most.
 func marks(most float64) []tick {
 	const about = 5
 	size := math.Pow(10, math.Floor(math.Log10(most/about)))
@@ -128,7 +129,7 @@ func marks(most float64) []tick {
 	}
 }
 
-// short writes a mark's number, with k for thousands.
+// short formats a mark's number, with k for thousands from 10,000 on.
 func short(v float64) string {
 	if v >= 10_000 {
 		return strconv.FormatFloat(math.Round(v/100)/10, 'f', -1, 64) + "k"
@@ -136,7 +137,7 @@ func short(v float64) string {
 	return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64)
 }
 
-// bars are what each of some processes cost.
+// bars is a bar chart of the costs of processes.
 type bars struct {
 	Title         string
 	Width, Height int
@@ -149,7 +150,7 @@ type bar struct {
 	NameAt, Middle                float64
 }
 
-// newBars draws one bar for each median of a process.
+// newBars draws a bar for each median whose name begins with prefix; nil: there is none.
 func newBars(title, prefix string, list []Median) *bars {
 	b := &bars{Title: title, Width: plotWidth}
 	most := 0.0

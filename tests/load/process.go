@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// Process is one process of this machine.
+// Process is a process of this machine, with the name that reports give it.
 type Process struct {
 	Name string
 	PID  int
 }
 
-// usage is what a process has used since it began.
+// usage is the total usage of a process since its start.
 type usage struct {
 	cpu     time.Duration
-	written int64 // bytes that it made the kernel write to disks
+	written int64 // bytes that it made the kernel write to disks; -1: unknown
 }
 
 const (
-	// ticks is how many units of /proc/PID/stat a second has, on every Linux that Go runs on.
+	// ticks is the number of clock ticks of /proc/PID/stat in a second, on every Linux that Go runs on.
 	ticks = 100
-	// The fields of /proc/PID/stat behind the name in brackets, which may have spaces itself.
+	// Fields of /proc/PID/stat, counted after the name in brackets, which may contain spaces.
 	userField, systemField = 11, 12
 )
 
-// errNoUsage: the system does not tell.
+// errNoUsage is returned on systems without /proc.
 var errNoUsage = errors.New("CPU and disk by process are read from /proc, which only Linux has")
 
 // parseProcesses reads NAME=PID.
@@ -54,7 +54,7 @@ func parseProcesses(named []string) ([]Process, error) {
 // procFS is /proc.
 type procFS string
 
-// usage reads what a process has used. Bytes are -1 where the system lets only the process's owner know.
+// usage reads the usage of a process. written is -1 where only the process's owner may read it.
 func (p procFS) usage(pid int) (usage, error) {
 	dir := filepath.Join(string(p), strconv.Itoa(pid))
 	stat, err := os.ReadFile(filepath.Join(dir, "stat")) //nolint:gosec // of the process table
@@ -82,7 +82,7 @@ func (p procFS) usage(pid int) (usage, error) {
 	return u, nil
 }
 
-// cpuTime is the time in user and kernel mode that a line of /proc/PID/stat tells.
+// cpuTime returns the CPU time, in user and kernel mode, of a line of /proc/PID/stat.
 func cpuTime(stat string) (time.Duration, error) {
 	end := strings.LastIndex(stat, ") ")
 	fields := strings.Fields(stat[max(end+1, 0):])
@@ -100,7 +100,7 @@ func cpuTime(stat string) (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, nil
 }
 
-// name is what a process is called, which the kernel cuts after 15 bytes.
+// name returns the name of a process, which the kernel cuts to 15 bytes.
 func (p procFS) name(pid int) string {
 	text, err := os.ReadFile(filepath.Join(string(p), strconv.Itoa(pid), "comm"))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeProc is a /proc with some processes.
+// fakeProc is a directory like /proc with some processes.
 type fakeProc struct {
 	t   *testing.T
 	dir string
@@ -39,7 +39,7 @@ func stat(pid int, comm string, user, system int) string {
 	return fmt.Sprintf("%d (%s) S 1 1 1 0 -1 4194560 100 0 0 0 %d %d 7 7 20 0 8 0 100 1000 200 1844674\n", pid, comm, user, system)
 }
 
-// process adds one with open sockets.
+// process adds a process with open sockets.
 func (p fakeProc) process(pid int, comm string, sockets ...int) {
 	p.t.Helper()
 	dir := strconv.Itoa(pid)
@@ -104,7 +104,7 @@ func TestListenersAreFound(t *testing.T) {
 		ports []int
 		want  []Process
 	}{
-		{[]int{8080}, []Process{{"gochat", 17}}}, // and not who is connected to it
+		{[]int{8080}, []Process{{"gochat", 17}}}, // not the process that is connected to the port
 		{[]int{8080, 8081}, []Process{{"gochat-17", 17}, {"gochat-18", 18}}},
 		{[]int{9999}, nil},
 	} {
@@ -118,7 +118,7 @@ func TestListenersAreFound(t *testing.T) {
 	assert.Empty(t, got, "another user's process")
 }
 
-// TestWhoIsMeasured: processes that are named are needed, those that are found are welcome.
+// TestWhoIsMeasured: a named process that is missing is an error; if no process is found, that is a note.
 func TestWhoIsMeasured(t *testing.T) {
 	t.Parallel()
 	p := newFakeProc(t)

@@ -12,42 +12,42 @@ import (
 )
 
 const (
-	// tellEvery is how often a line says how far the measuring is.
+	// tellEvery is the time between two lines of progress.
 	tellEvery = 2 * time.Second
-	// mostPoints bounds what is kept of the throughput over time, and shortest how often it is looked at.
+	// mostPoints bounds the points of a series; shortest is the shortest time between two of them.
 	mostPoints = 120
 	shortest   = 100 * time.Millisecond
 )
 
-// teller says how far everything is. Safe for concurrent use.
+// teller writes lines of progress. Safe for concurrent use.
 type teller struct {
 	mu sync.Mutex
 	to io.Writer
 }
 
-// say writes a line. That nobody can read how far a run is does not end the run.
+// say writes a line. It ignores errors: a run goes on without its progress.
 func (t *teller) say(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, _ = fmt.Fprintf(t.to, format+"\n", args...)
 }
 
-// counter is something that is counted while a server is measured.
+// counter is a count that grows during a run, with its name.
 type counter struct {
 	name string
 	read func() int64
 }
 
-// watched is a time in which counters are watched.
+// watched says for how long and how often watch reads counters.
 type watched struct {
 	d time.Duration
-	// every is how often they are read; 0: so often that there are mostPoints at most.
+	// every is the time between two reads; 0: chosen so that there are at most mostPoints.
 	every time.Duration
-	// until ends it before; nil: nothing does.
+	// until ends the watch before d when it is true; nil: never.
 	until func() bool
 }
 
-// watch waits, notes how much of everything there was in each moment, and tells it.
+// watch reads the counters until w ends, returns the growth a second of each over time, and writes lines of progress.
 func (t *teller) watch(ctx context.Context, w watched, counters []counter) ([]Series, error) {
 	begin := time.Now()
 	end := time.NewTimer(w.d)
@@ -83,7 +83,7 @@ func (t *teller) watch(ctx context.Context, w watched, counters []counter) ([]Se
 	}
 }
 
-// perSecond says how many of everything there were a second so far.
+// perSecond formats the average growth a second of each counter so far.
 func perSecond(counters []counter, first, last []int64, d time.Duration) string {
 	parts := make([]string, len(counters))
 	for i, c := range counters {

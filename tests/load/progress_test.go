@@ -16,7 +16,7 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// TestProgressIsToldAndBounded: a long run has no more points than a short one, and a line now and then.
+// TestProgressIsToldAndBounded: a long run has at most mostPoints points, and writes lines of progress.
 func TestProgressIsToldAndBounded(t *testing.T) {
 	t.Parallel()
 	for _, d := range []time.Duration{300 * time.Millisecond, 20 * time.Second, 24 * time.Hour} {
@@ -56,7 +56,7 @@ func TestWatchingEnds(t *testing.T) {
 	})
 }
 
-// TestCurvesEndWhereValuesDo: of ten values there is no 99th percentile to speak of.
+// TestCurvesEndWhereValuesDo: a curve has no percentile above which there is no value: ten values have no 99th.
 func TestCurvesEndWhereValuesDo(t *testing.T) {
 	t.Parallel()
 	for count, highest := range map[int]float64{1: 0, 10: 90, 100: 99, 100_000: 99.999} {
@@ -75,7 +75,7 @@ func TestCurvesEndWhereValuesDo(t *testing.T) {
 	}
 }
 
-// TestWhoComesAgain: those who are told to, and those who heard nothing; not those who are refused for good.
+// TestWhoComesAgain: temporary refusals and errors of the connection are repeated, final refusals are not.
 func TestWhoComesAgain(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -96,7 +96,7 @@ func TestWhoComesAgain(t *testing.T) {
 	}
 }
 
-// TestSourcesAreOfLoopback: only there is every address ours.
+// TestSourcesAreOfLoopback: a local address is chosen only for a server on loopback.
 func TestSourcesAreOfLoopback(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{

@@ -18,7 +18,7 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// saying is an account at a server that answers the same to everything.
+// saying returns an account at a server that gives the same answer to every call.
 func saying(t *testing.T, answers ...string) *client.Account {
 	t.Helper()
 	var n atomic.Int64
@@ -29,7 +29,7 @@ func saying(t *testing.T, answers ...string) *client.Account {
 	return &client.Account{Server: client.New(s.URL), Token: "t"}
 }
 
-// messages is JSON of those with numbers from one to another.
+// messages returns messages with consecutive numbers as JSON.
 func messages(from, to int, leaveOut ...int) string {
 	var all []string
 	for n := from; n <= to; n++ {
@@ -40,7 +40,7 @@ func messages(from, to int, leaveOut ...int) string {
 	return "[" + strings.Join(all, ",") + "]"
 }
 
-// TestPagesAreHeldToTheirNumbers: a page that is fast and wrong is no page.
+// TestPagesAreHeldToTheirNumbers: a page with wrong numbers is an error.
 func TestPagesAreHeldToTheirNumbers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -64,7 +64,7 @@ func TestPagesAreHeldToTheirNumbers(t *testing.T) {
 	}
 }
 
-// TestDeepPagesAreInTheOlderHalf, whoever reads and however often.
+// TestDeepPagesAreInTheOlderHalf: for every caller and every k.
 func TestDeepPagesAreInTheOlderHalf(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
@@ -87,7 +87,7 @@ func TestDeepPagesAreInTheOlderHalf(t *testing.T) {
 	assert.Greater(t, len(seen), 10, "not one page again and again")
 }
 
-// TestSyncsMustBringEverything that came meanwhile, in as many calls as it takes.
+// TestSyncsMustBringEverything: a sync is an error unless its calls together bring every missed message.
 func TestSyncsMustBringEverything(t *testing.T) {
 	t.Parallel()
 	conversation := func(id string, from, to int) string {
@@ -125,7 +125,7 @@ func TestSyncsMustBringEverything(t *testing.T) {
 	}
 }
 
-// TestHistoriesAreJudged: of a pair, and of a room that somebody else talked in before.
+// TestHistoriesAreJudged: the checks of a pair's history, and of a room that had messages before the test.
 func TestHistoriesAreJudged(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -162,8 +162,8 @@ func TestHistoriesAreJudged(t *testing.T) {
 	assert.Equal(t, 5, n)
 }
 
-// TestDevicesInsist: who is turned away for now comes again and is counted, who is refused is not; and nobody comes again
-// when the time is over.
+// TestDevicesInsist: a device repeats and counts attempts that fail for now, does not repeat a final refusal, and stops
+// when ctx is done.
 func TestDevicesInsist(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Report is what one run measured. Times are in milliseconds.
+// Report has the results of one run. The unit of a time is in its name; a Latency is in milliseconds.
 type Report struct {
 	Mode  string `json:"mode"`
 	Cores int    `json:"cores"`
@@ -23,10 +23,10 @@ type Report struct {
 	StoredLatency    Latency `json:"storedLatency,omitzero"`
 	DeliveredLatency Latency `json:"deliveredLatency,omitzero"`
 	Errors           int64   `json:"errors,omitempty"`
-	// ServerMicrosEach is by the metrics of the first server, which is one process of a cluster.
+	// ServerMicrosEach comes from the metrics of the first server; in a cluster that is one process of many.
 	ServerMicrosEach float64 `json:"serverCpuMicrosPerMessage,omitempty"`
 	ClientMicrosEach float64 `json:"clientCpuMicrosPerMessage,omitempty"`
-	// CheckedPairs and CheckedMessages are of all runs: histories are read once, at the end.
+	// CheckedPairs and CheckedMessages cover all runs: histories are read once, at the end.
 	CheckedPairs      int     `json:"checkedPairs,omitempty"`
 	CheckedMessages   int     `json:"checkedMessages,omitempty"`
 	ServerMemoryBytes float64 `json:"serverMemoryBytes,omitempty"`
@@ -45,14 +45,14 @@ type Report struct {
 	History *Pages   `json:"history,omitempty"`
 	Sync    *Syncing `json:"sync,omitempty"`
 
-	// Each says what the costs of Processes are divided by: a message, a page, a sync, a socket.
+	// Each names the unit of the costs in Processes: message, page, sync or socket.
 	Each      string   `json:"each,omitempty"`
 	Processes []Cost   `json:"processes,omitempty"`
 	Notes     []string `json:"notes,omitempty"`
 	Timeline  []Series `json:"timeline,omitempty"`
 }
 
-// Latency of one kind, in milliseconds.
+// Latency is a distribution of times, in milliseconds.
 type Latency struct {
 	P50, P90, P99, Max float64
 	Count              int64      `json:"count,omitempty"`
@@ -65,37 +65,37 @@ type Quantile struct {
 	Millis  float64 `json:"ms"`
 }
 
-// Series is how much of something there was over the time of a run.
+// Series is the throughput of one kind over the time of a run.
 type Series struct {
 	Name   string  `json:"name"`
 	Points []Point `json:"points"`
 }
 
-// Point is one moment of a series.
+// Point is one value of a series, Seconds after the begin of the run.
 type Point struct {
 	Seconds   float64 `json:"seconds"`
 	PerSecond float64 `json:"perSecond"`
 }
 
-// Storm is what happened when all sockets were cut at once.
+// Storm has the results of cutting all sockets at once.
 type Storm struct {
 	Sockets int `json:"sockets"`
 	Users   int `json:"users"`
-	// AllHelloSeconds is from the cut until the last socket had hello, AllSyncedSeconds until the last sync was answered.
+	// AllHelloSeconds is the time from the cut to the last hello, AllSyncedSeconds to the last answer to a sync.
 	AllHelloSeconds  float64 `json:"allHelloSeconds"`
 	AllSyncedSeconds float64 `json:"allSyncedSeconds"`
-	// Hello and Synced are from the cut on, as a user waits; SyncCall is one call.
+	// Hello and Synced begin at the cut, as a user's wait does; SyncCall is the time of the call alone.
 	Hello    Latency `json:"hello"`
 	Synced   Latency `json:"synced"`
 	SyncCall Latency `json:"syncCall"`
-	// Refused are attempts that were told to come again later.
+	// Refused counts attempts that failed for now and were repeated.
 	Refused int64 `json:"refused"`
-	// Before and During are what a small chat of others took for its deliveries.
+	// Before and During are the delivery latencies of a few other pairs, before and during the storm.
 	Before Latency `json:"chatBefore"`
 	During Latency `json:"chatDuring"`
 }
 
-// Pages is how long pages of a long conversation took.
+// Pages has the latencies of pages of a long conversation: Head of the newest page, Depth of pages in the older half.
 type Pages struct {
 	Messages  int     `json:"messages"`
 	Callers   int     `json:"callers"`
@@ -104,22 +104,22 @@ type Pages struct {
 	Depth     Latency `json:"depth"`
 }
 
-// Syncing is how long syncs took that brought news of many conversations.
+// Syncing has the latencies of syncs with news in many conversations.
 type Syncing struct {
 	Conversations int     `json:"conversations"`
 	Callers       int     `json:"callers"`
 	PerSecond     float64 `json:"syncsPerSecond"`
-	// Call is one call; Whole is all calls that one sync needed.
+	// Call is the time of one call, Whole that of all calls of one sync.
 	Call  Latency `json:"call"`
 	Whole Latency `json:"whole"`
 }
 
-// Results are all runs.
+// Results has the reports of all runs.
 type Results struct {
 	Runs []*Report `json:"runs"`
 }
 
-// MarshalJSON writes the report of a single run by itself, and of several each of them with the medians.
+// MarshalJSON encodes a single run as its report, and several runs as their reports with the medians.
 func (r *Results) MarshalJSON() ([]byte, error) {
 	var (
 		out []byte

@@ -11,11 +11,11 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// sampledEvery is of how many members one measures how long deliveries take: all get the same, and
-// the clock costs more than the frame.
+// sampledEvery: one of so many members measures the latency of deliveries. All members get the same
+// messages, and reading the clock costs more than reading the frame.
 const sampledEvery = 64
 
-// room is one conversation, all of whose members are online and some of whom send.
+// room is one conversation. All its members are online, and some of them send.
 type room struct {
 	run          *run
 	members      []*member
@@ -26,7 +26,7 @@ type room struct {
 	skipped      atomic.Int64
 }
 
-// member is one member with a socket. Senders have one message on the way at a time.
+// member is a member with a socket. A sender has one message in flight at a time.
 type member struct {
 	room      *room
 	account   *client.Account
@@ -37,11 +37,11 @@ type member struct {
 	frame     []byte
 	n         int
 	sent      time.Time
-	last      int // the number that arrived last
+	last      int // sequence number of the last message that was pushed
 	delivered atomic.Int64
 }
 
-// senders are those who send, of whom there may be fewer than are wanted.
+// senders returns the members who send: all of them when the room has fewer than InFlight.
 func (m *room) senders() []*member {
 	for i, one := range m.members {
 		if !one.sends {
@@ -101,9 +101,9 @@ func (o *member) onStored() error {
 	return o.send()
 }
 
-// onPush counts a delivery and holds it to its order. What a slow socket was not pushed is a hole,
-// of which a sync-hint tells; a sender's own messages are holes for it, too. Other conversations are none of it:
-// in the world somebody else may talk.
+// onPush counts a delivery and checks that sequence numbers grow. Gaps are allowed: a slow socket gets a sync-hint
+// instead of pushes, and a sender is not pushed its own messages. Pushes of other conversations are ignored, since other
+// users may send to world.
 func (o *member) onPush(frame []byte) error {
 	if string(valueOf(frame, convKey)) != o.room.conversation {
 		return nil
@@ -124,7 +124,7 @@ func (o *member) onPush(frame []byte) error {
 	return nil
 }
 
-// check reads the room's history from this test on: it must be whole and have everything that was said to be stored.
+// check reads the room's history after before: it must be whole and have every message that was stored.
 func (m *room) check(ctx context.Context) (messages int, err error) {
 	sent, last := int64(0), m.before
 	err = m.members[0].account.EachMessage(ctx, m.conversation, m.before, func(one client.Message) error {

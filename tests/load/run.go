@@ -9,20 +9,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// run is what all sockets of a chat share, from the first to the last message.
+// run is the state that all sockets of a load share, from the first to the last message.
 type run struct {
 	cfg       Config
 	senders   map[string]*pair // by user id
 	measuring atomic.Bool
 	stopping  atomic.Bool
-	// most is after how many stored messages nobody sends any more; 0: never.
+	// most is the number of stored messages after which nobody sends any more; 0: no limit.
 	most      int64
 	stored    atomic.Int64
 	delivered atomic.Int64
 	errors    atomic.Int64
 	storedIn  *histogram
 	reachedIn *histogram
-	// totals are how many messages were stored and how many deliveries arrived so far.
+	// totals returns the numbers of stored messages and of deliveries so far.
 	totals func() (stored, delivered int64)
 }
 
@@ -32,7 +32,7 @@ func newRun(cfg Config) *run {
 	return r
 }
 
-// counters are what is watched while it is measured.
+// counters returns the counters that are watched during a run.
 func (r *run) counters() []counter {
 	return []counter{
 		{"stored", func() int64 { stored, _ := r.totals(); return stored }},
@@ -40,7 +40,7 @@ func (r *run) counters() []counter {
 	}
 }
 
-// measure warms up and measures once; it may be called again.
+// measure warms up and fills in the report of one run. It is called once for each run.
 func (r *run) measure(ctx context.Context, t *test, to *Report) error {
 	if err := t.warmUp(ctx); err != nil {
 		return err
@@ -71,14 +71,14 @@ func (r *run) measure(ctx context.Context, t *test, to *Report) error {
 	return nil
 }
 
-// begin forgets the latencies of the run before, and records from now on.
+// begin removes the latencies of the run before, and records new ones from now on.
 func (r *run) begin() {
 	r.storedIn.reset()
 	r.reachedIn.reset()
 	r.measuring.Store(true)
 }
 
-// settle waits until what is in flight has arrived, for a few seconds at most.
+// settle waits, for 5 s at most, until no more messages are stored or delivered.
 func (r *run) settle() {
 	deadline := time.Now().Add(5 * time.Second)
 	for time.Now().Before(deadline) {
@@ -90,8 +90,8 @@ func (r *run) settle() {
 	}
 }
 
-// end lets what is in flight arrive, closes the sockets, which ends the loops that read from them, and
-// returns the run's error or else the loops'.
+// end stops new sends, waits for messages in flight, closes the sockets and waits for their loops. It returns err, or
+// the error of a loop when err is nil.
 func (r *run) end(err error, loops *errgroup.Group, closeAll func()) error {
 	r.stopping.Store(true)
 	r.settle()
@@ -102,7 +102,7 @@ func (r *run) end(err error, loops *errgroup.Group, closeAll func()) error {
 	return err
 }
 
-// ended: a socket that ends while the run stops was closed by us.
+// ended returns the error of a socket that ended, or nil while the run stops, which closes the sockets.
 func (r *run) ended(err error) error {
 	if r.stopping.Load() {
 		return nil

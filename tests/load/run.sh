@@ -26,7 +26,7 @@ trap 'kill "$server" 2>/dev/null || true; rm -rf "$dir"' EXIT
 start pairs
 "$bin" loadtest --url "http://127.0.0.1:$port" "$@"
 stop
-# Little garbage, so that what is measured is what sockets cost.
+# A low GOGC keeps garbage small, so that the memory is that of the sockets.
 export GOGC=25
 start idle
 "$bin" loadtest --url "http://127.0.0.1:$port" --idle 10000 --duration 30s

@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	// chatPairs talk while the others are cut, chatRate messages a second together: what a storm does to them is what it
-	// does to everybody who stayed.
+	// chatPairs is the number of pairs that are not cut and send chatRate messages a second together: their latency shows
+	// how a storm affects users who stay connected.
 	chatPairs, chatRate = 5, 50
-	// patience is how long all may take to come back.
+	// patience bounds the return of all sockets.
 	patience = 2 * time.Minute
-	// addresses is from how many loopback addresses the sockets come, since in life they come from many as well, and
-	// each address has its own limit of handshakes.
+	// addresses is the number of loopback addresses that the sockets come from. Real clients have many addresses, too,
+	// and the limit of handshakes is for each address.
 	addresses = 250
 )
 
-// crowd is everybody who is cut and comes back.
+// crowd has all devices that are cut and come back.
 type crowd struct {
 	t       *test
 	devices []*device
-	// readers read what arrives, one for each open socket.
+	// readers has a goroutine for each open socket, which reads its frames.
 	readers *errgroup.Group
 	cut     time.Time
-	// cutting: a socket that ends does so by the cut.
+	// cutting is true while sockets are cut: their end is no error then.
 	cutting                   atomic.Bool
 	back, caughtUp, turnedOff atomic.Int64
 	hello, synced, call       *histogram
 }
 
-// storm measures how all sockets come back that were cut at once, and what a small chat of others feels of it.
+// storm cuts all sockets at once and measures their return, and the latency of a few pairs that are not cut.
 func storm(ctx context.Context, t *test) error {
 	cfg := t.cfg
 	cfg.Pairs, cfg.Peers, cfg.Rate, cfg.InFlight = chatPairs, 1, chatRate, 1
@@ -79,7 +79,7 @@ func (c *crowd) gather(ctx context.Context) error {
 	return openAll(ctx, c.t, len(c.devices), func(ctx context.Context, i int) error { return c.devices[i].connect(ctx) })
 }
 
-// measure is one storm, after a time in which the chat has the server for itself.
+// measure measures the pairs alone for the duration, and then one storm.
 func (c *crowd) measure(ctx context.Context, chat *run, r *Report) error {
 	if err := c.t.warmUp(ctx); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (c *crowd) blow(ctx context.Context, r *Report, s *Storm) error {
 
 func (c *crowd) allBack() bool { return c.caughtUp.Load() == int64(len(c.devices)) }
 
-// sever ends all connections at once, without the close frames that a network that is gone does not send either.
+// sever closes all connections at once, without close frames, as when a network fails.
 func (c *crowd) sever() error {
 	c.cutting.Store(true)
 	c.cut = time.Now()
@@ -155,7 +155,7 @@ func (c *crowd) sever() error {
 	return err
 }
 
-// close ends everything, however far it has come.
+// close closes all sockets that are open.
 func (c *crowd) close() {
 	c.cutting.Store(true)
 	for _, d := range c.devices {
@@ -163,5 +163,5 @@ func (c *crowd) close() {
 			d.socket.close()
 		}
 	}
-	_ = c.readers.Wait() // the error of a socket that was lost is told by the run
+	_ = c.readers.Wait() // the run has reported a lost socket already
 }

@@ -15,19 +15,19 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// newsEach is how many messages each conversation got while the readers were offline.
+// newsEach is the number of messages that each conversation got while the readers were offline.
 const newsEach = 3
 
-// absence is what readers missed: news in many conversations.
+// absence has the readers, and the news in many conversations that they missed.
 type absence struct {
 	callers callers
 	readers []*client.Account
-	// known are the numbers from before they went, by conversation.
+	// known are the last numbers that the readers have, by conversation.
 	known       map[string]uint64
 	call, whole *histogram
 }
 
-// news is what a sync answers.
+// news is the answer to a sync.
 type news struct {
 	More          bool `json:"more"`
 	Conversations []struct {
@@ -36,7 +36,7 @@ type news struct {
 	} `json:"conversations"`
 }
 
-// syncs measures what clients do who were offline: they say what they have, and get what is new.
+// syncs measures the syncs of clients that were offline: they name the numbers that they have, and get newer messages.
 func syncs(ctx context.Context, t *test) error {
 	a := &absence{call: newHistogram(), whole: newHistogram(), known: map[string]uint64{}}
 	if err := a.prepare(ctx, t); err != nil {
@@ -53,7 +53,7 @@ func syncs(ctx context.Context, t *test) error {
 	})
 }
 
-// prepare makes groups of which all readers are members, and has the owner say something in each.
+// prepare makes groups with all readers as members, and lets the owner send newsEach messages to each.
 func (a *absence) prepare(ctx context.Context, t *test) error {
 	accounts, err := register(ctx, t, "sync", t.cfg.InFlight+1)
 	if err != nil {
@@ -93,7 +93,7 @@ func (a *absence) prepare(ctx context.Context, t *test) error {
 	return nil
 }
 
-// speak says newsEach messages in a conversation, which to names, and returns the number of the last one.
+// speak sends newsEach messages to the conversation or user in to, and returns the number of the last one.
 func speak(ctx context.Context, from *client.Account, to map[string]any, bytes, i int) (last uint64, err error) {
 	for n := range newsEach {
 		body := map[string]any{"messageType": "text", "content": strings.Repeat("x", bytes), "tempMessageId": "s" + strconv.Itoa(i) + "-" + strconv.Itoa(n)}
@@ -109,7 +109,7 @@ func speak(ctx context.Context, from *client.Account, to map[string]any, bytes, 
 	return last, nil
 }
 
-// sync is one client's coming back: calls until there is no more news.
+// sync makes calls for one client until there is no more news, and checks that every message came.
 func (a *absence) sync(ctx context.Context, caller, k int) error {
 	have, got, begin := maps.Clone(a.known), 0, time.Now()
 	reader := a.readers[(caller+k)%len(a.readers)]

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 )
 
-// printer prints lines until one fails.
+// printer prints lines and keeps the first error.
 type printer struct {
 	to  io.Writer
 	err error
@@ -19,7 +19,7 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-// Write prints all runs for people, and the medians where there are several.
+// Write prints the reports of all runs as text, and the medians when there are several runs.
 func (r *Results) Write(w io.Writer) error {
 	p := &printer{to: w}
 	for i, run := range r.Runs {
@@ -47,7 +47,7 @@ func medians(p *printer, list []Median) {
 	p.flush(table)
 }
 
-// flush prints a table's columns.
+// flush prints a table with aligned columns.
 func (p *printer) flush(table *printer) {
 	if p.err == nil {
 		p.err = table.err
@@ -57,7 +57,7 @@ func (p *printer) flush(table *printer) {
 	}
 }
 
-// number writes as many digits as mean something.
+// number formats a value with about three significant digits.
 func number(v float64) string {
 	switch {
 	case v >= 1000, v >= 10 && v == math.Trunc(v):
@@ -97,7 +97,7 @@ func (r *Report) write(p *printer) {
 	}
 }
 
-// headline says what was measured.
+// headline names the load of the run.
 func (r *Report) headline() string {
 	tail := fmt.Sprintf("%d bytes, %.1f s, %d cores shared with this generator", r.ContentBytes, r.Seconds, r.Cores)
 	switch {
@@ -136,7 +136,7 @@ func (s *Storm) write(p *printer) {
 	p.latency("", "during", s.During)
 }
 
-// messages says what became of the messages, where messages were measured.
+// messages prints the checks of messages, for the modes that measure messages.
 func (r *Report) messages(p *printer) {
 	switch {
 	case r.Each != "message":

@@ -8,17 +8,17 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// overlap is how many of the messages that are known already are looked at again.
+// overlap is how many of a conversation's known messages are read and compared again after each loss.
 const overlap = 100
 
-// sender and key of a message are there once.
+// sending is an idempotency key: only one message may have it.
 type sending struct{ sender, key string }
 
-// book holds what histories had after one loss against what they have after the next ones, and against what
-// clients were told in between. A number or a message that somebody has seen, in whatever way, stays.
+// book compares the histories after each loss with those after earlier losses, and with the answers that clients got
+// in between: a message that anybody has seen must stay, with its number.
 type book struct {
-	seen  map[string][]client.Message // of each conversation, from number 1 on
-	keys  map[sending]string          // where it is
+	seen  map[string][]client.Message // by conversation, from number 1 on
+	keys  map[sending]string          // conversation/number of each key's message
 	wrong []string
 }
 
@@ -30,12 +30,12 @@ func (b *book) add(format string, args ...any) {
 	b.wrong = append(b.wrong, fmt.Sprintf(format, args...))
 }
 
-// from is the number after which a conversation is to be read.
+// from returns the number after which a conversation is to be read for enter.
 func (b *book) from(conversation string) uint64 {
 	return uint64(max(0, len(b.seen[conversation])-overlap))
 }
 
-// enter takes what a history has after a number.
+// enter takes the part of a history after a number, checks it against the known messages, and adds the new ones.
 func (b *book) enter(conversation string, after uint64, history []client.Message) {
 	known := b.seen[conversation]
 	if have := int(after) + len(history); have < len(known) {
@@ -74,12 +74,12 @@ func (b *book) next(where string, before []client.Message, m client.Message) {
 func id(m client.Message) uint64 {
 	n, err := strconv.ParseUint(m.MessageID, 10, 64)
 	if err != nil {
-		return 0 // no id is: it is behind none
+		return 0 // not an id, so next reports it unless it is the first
 	}
 	return n
 }
 
-// hold checks what a client was told, after the histories were entered that are newer.
+// hold checks the events of a client's log against the histories, which must have been read after these events.
 func (b *book) hold(user string, events []chaos.Event) {
 	for _, e := range events {
 		if e.Kind != chaos.Stored && e.Kind != chaos.Received {

@@ -24,8 +24,8 @@ func history(from, to int) (list []client.Message) {
 	return list
 }
 
-// TestTheBookFindsWhatALossTakes: each thing that a loss may do to what somebody has seen is found, and nothing
-// else is.
+// TestTheBookFindsWhatALossTakes: the book reports each kind of damage to a message that somebody has seen, and
+// reports nothing for an undamaged history.
 func TestTheBookFindsWhatALossTakes(t *testing.T) {
 	t.Parallel()
 	stored := chaos.Event{Kind: chaos.Stored, TempID: "key-7", Message: client.Message{ConversationID: "world", SeqID: 7, MessageID: "1007"}}

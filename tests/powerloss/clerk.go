@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// clerkPause keeps the clerk from being all that the server does.
+	// clerkPause is the pause between two turns, so that the clerk leaves most of the server to the talkers.
 	clerkPause = 100 * time.Millisecond
-	// clerkCall bounds one call of the clerk, for a server may die meanwhile.
+	// clerkCall bounds one turn of the clerk: the server may die meanwhile.
 	clerkCall = 10 * time.Second
-	// checkedAgain is how many facts of earlier times are looked at after each loss.
+	// checkedAgain is how many facts that were checked before are checked again after each loss.
 	checkedAgain = 5
 )
 
-// fact is something that a server has answered, and that must hold from then on.
+// fact is a confirmed change. hold asks the server whether it is still in force.
 type fact struct {
 	what string
 	hold func(ctx context.Context) error
 }
 
-// clerk makes accounts, tokens and groups, one after the other, and notes what was answered.
+// clerk makes accounts, logs out tokens and makes groups, and notes each change that the server has confirmed.
 type clerk struct {
 	web *client.Server
 
 	mu      sync.Mutex
 	facts   []fact
-	checked int // facts that were looked at once
+	checked int // the first so many facts were checked at least once
 }
 
-// work goes on until ctx is done. What fails was not answered, so that nothing is known of it.
+// work makes changes until ctx is done. A call that fails proves nothing, and is not noted.
 func (c *clerk) work(ctx context.Context) {
 	var last *client.Account
 	for n := 0; ctx.Err() == nil; n++ {
@@ -85,7 +85,7 @@ func (c *clerk) turn(ctx context.Context, n int, last *client.Account) (*client.
 	return a, err
 }
 
-// gather makes a group of two.
+// gather makes a group of two users.
 func (c *clerk) gather(ctx context.Context, owner, member *client.Account) error {
 	type group struct {
 		GroupID     string
@@ -122,7 +122,7 @@ func (c *clerk) note(what string, hold func(context.Context) error) {
 	c.facts = append(c.facts, fact{what, hold})
 }
 
-// check looks at the facts that are new and at some of the others, and says which do not hold.
+// check asks the server for all new facts and some older ones, and returns those that do not hold.
 func (c *clerk) check(ctx context.Context, r *rand.Rand) (wrong []string) {
 	c.mu.Lock()
 	facts := c.facts[c.checked:len(c.facts):len(c.facts)]

@@ -4,11 +4,11 @@ import (
 	"math/rand/v2"
 )
 
-// pageSize is how a content is kept in memory: pages that hold only zeros are not there.
+// pageSize is the size, in bytes, of the pages of an image. A page of zeros takes no memory until it is written.
 const pageSize = 4096
 
-// maxPending is how much a file may hold that is not synced. Beyond it the oldest of it reaches the disk by
-// itself, as a kernel writes back what waits too long.
+// maxPending bounds the bytes of a file that are not synced. Beyond it the oldest writes become durable by
+// themselves, as a kernel writes back old pages.
 const maxPending = 64 << 20
 
 // image is the content of a file at one moment.
@@ -17,7 +17,7 @@ type image struct {
 	pages map[int64]*[pageSize]byte
 }
 
-// read fills p with what is from at on, and says how much there was.
+// read copies the content from the offset at on into p, and returns the number of bytes copied.
 func (i *image) read(p []byte, at int64) int {
 	n := int(min(int64(len(p)), max(0, i.size-at)))
 	for done := 0; done < n; {
@@ -33,7 +33,7 @@ func (i *image) read(p []byte, at int64) int {
 	return n
 }
 
-// write puts p at a place, behind which the content ends at the earliest.
+// write puts p at an offset, and makes the content longer if p ends behind its end.
 func (i *image) write(p []byte, at int64) {
 	if i.pages == nil {
 		i.pages = map[int64]*[pageSize]byte{}
@@ -51,7 +51,7 @@ func (i *image) write(p []byte, at int64) {
 	}
 }
 
-// resize cuts the content, or makes it longer by zeros.
+// resize truncates the content, or extends it by zeros.
 func (i *image) resize(size int64) {
 	if size < i.size {
 		for number, page := range i.pages {
@@ -75,13 +75,13 @@ func (i *image) clone() image {
 	return out
 }
 
-// change is a write, or a new size.
+// change is a write to a file, or a change of its size.
 type change struct {
 	at   int64
 	data []byte // nil: the size becomes at
 }
 
-// grown is the size that a file has after the change, which had size before it.
+// grown returns the size of a file after the change; size is that before.
 func (c change) grown(size int64) int64 {
 	if c.data == nil {
 		return c.at
@@ -97,7 +97,8 @@ func (i *image) apply(c change) {
 	i.write(c.data, c.at)
 }
 
-// pieces hands over what the change writes, split at the borders of units: of a cut these are zeros.
+// pieces calls each for the bytes that the change writes, split at the borders of units. A truncation writes zeros up
+// to the old size.
 func (c change) pieces(size, unit int64, each func(unit, at int64, data []byte)) {
 	data, at := c.data, c.at
 	if data == nil {
@@ -110,7 +111,7 @@ func (c change) pieces(size, unit int64, each func(unit, at int64, data []byte))
 	}
 }
 
-// file is a content as its readers see it, as it is on the disk for sure, and what happened in between.
+// file has the content that readers see, the content that is durable, and the changes from the second to the first.
 type file struct {
 	now, synced image
 	pending     []change
@@ -137,8 +138,8 @@ func (f *file) sync() {
 	f.pending, f.bytes = nil, 0
 }
 
-// lose decides what became of the changes that were not synced, and says it in a word. A unit is what the
-// disk writes whole.
+// lose decides which of the pending changes survive a loss of power, and names the kind of decision. unit is the
+// number of bytes that the disk writes atomically.
 func (f *file) lose(r *rand.Rand, unit int64) (what string) {
 	switch r.IntN(4) {
 	case 0:
@@ -158,7 +159,7 @@ func (f *file) lose(r *rand.Rand, unit int64) (what string) {
 	return what
 }
 
-// tear keeps the changes up to a moment, and of the next one only some units.
+// tear keeps the pending changes up to a random moment, and some units of the next one.
 func (f *file) tear(r *rand.Rand, unit int64) {
 	n := r.IntN(len(f.pending))
 	for _, c := range f.pending[:n] {
@@ -174,8 +175,8 @@ func (f *file) tear(r *rand.Rand, unit int64) {
 	})
 }
 
-// scatter lets each unit, and the size, reach the disk at a moment of its own: it has all changes until
-// then, and none of those after it.
+// scatter gives each unit, and the size, its own random moment: the unit has all changes before that moment and none
+// after it. So units can reach the disk in any order.
 func (f *file) scatter(r *rand.Rand, unit int64) {
 	moments := map[int64]int{}
 	reached := func(unit int64, n int) bool {

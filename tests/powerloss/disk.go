@@ -1,7 +1,7 @@
-// Package powerloss takes the power from a whole embedded server again and again, and judges what its
-// clients were told. A process that is killed leaves what it wrote to the kernel; a machine without power
-// leaves only what was synced, and of the rest whatever had reached the disk by then. Disk is a file
-// system in memory that knows the difference.
+// Package powerloss simulates losses of power under an embedded server, and checks that every answer of the
+// server before a loss still holds after it. A process that is killed leaves its writes in the kernel; after
+// a loss of power only synced data is left for sure, and any part of the other writes. Disk is a file
+// system in memory that simulates this.
 package powerloss
 
 import (
@@ -13,23 +13,22 @@ import (
 	"time"
 )
 
-// ErrNoPower is what a change gets that came when the power was gone.
+// ErrNoPower is returned to a change that waited when Cut was called, or came between Cut and Resume.
 var ErrNoPower = errors.New("the power is gone")
 
-// Disk is a file system that keeps apart what was synced and what was only written. It is stricter than
-// most: a name is durable only when its directory was synced, whatever was done with the file. (ext4 keeps
-// the name of a new file when the file itself is synced.) Modes of files are durable at once.
-// Safe for concurrent use.
+// Disk is a file system that tells synced data from data that was only written. It is stricter than most: a
+// name is durable only once its directory was synced, even if the file itself was. (ext4 makes the name of a
+// new file durable when the file is synced.) Modes of files are durable at once. Safe for concurrent use.
 type Disk struct {
 	mu      sync.Mutex
 	root    *node
 	numbers uint64
 	pending []step // changes of names that are not durable
 
-	// when says at which change the disk stands still; nil: at none.
+	// when reports whether the disk is to stand still from a change on; nil: at none.
 	when   func(Change) bool
 	still  bool
-	struck chan struct{} // closed when it begins to stand still
+	struck chan struct{} // closed when the disk begins to stand still
 	cut    chan struct{} // closed by Cut
 }
 
@@ -51,16 +50,16 @@ func (d *Disk) newNode(mode uint32, dir bool) *node {
 	return n
 }
 
-// Change is something that makes the disk another one, or more of it durable.
+// Change is a change of the disk's content or names, or a sync.
 type Change struct {
-	// Sync: the file is synced, or the directory.
+	// Sync: the change is a sync of a file or directory.
 	Sync bool
-	// Name is that of the file or directory, without those above it.
+	// Name is the base name of the file or directory.
 	Name string
 }
 
-// StandStillAt lets the disk stand still at the first change for which when says so: that one and those
-// after it wait. The channel is closed then.
+// StandStillAt makes the disk stand still at the first change for which when is true: this change and all later
+// ones wait until Cut. The returned channel is closed when the disk begins to stand still.
 func (d *Disk) StandStillAt(when func(Change) bool) <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -68,12 +67,12 @@ func (d *Disk) StandStillAt(when func(Change) bool) <-chan struct{} {
 	return d.struck
 }
 
-// StandStillAfter is StandStillAt the n-th change from now on.
+// StandStillAfter makes the disk stand still at the n-th change from now on.
 func (d *Disk) StandStillAfter(n int) <-chan struct{} {
 	return d.StandStillAt(func(Change) bool { n--; return n <= 0 })
 }
 
-// Cut takes the power: changes that wait fail, and those that come do, until Resume.
+// Cut cuts the power: waiting changes and those until Resume fail with ErrNoPower. Lose decides what is lost.
 func (d *Disk) Cut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -98,7 +97,8 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// begin waits until a node may be changed or synced, and locks the disk then; end unlocks it.
+// begin locks the disk for a change or a sync of a node; end unlocks it. While the disk stands still, begin waits for
+// Cut and returns ErrNoPower without the lock.
 func (d *Disk) begin(n *node, sync bool) error {
 	d.mu.Lock()
 	if n.volatile {
@@ -134,7 +134,7 @@ func (d *Disk) make(dir *node, name string, mode uint32, isDir bool) (*node, err
 	return n, nil
 }
 
-// remove takes a name away.
+// remove removes a name from a directory.
 func (d *Disk) remove(dir *node, name string, isDir bool) error {
 	if err := d.begin(dir, false); err != nil {
 		return err
@@ -154,7 +154,7 @@ func (d *Disk) remove(dir *node, name string, isDir bool) error {
 	return nil
 }
 
-// rename moves a name, which takes the place of another one.
+// rename moves a file or directory to another name, and replaces what had that name.
 func (d *Disk) rename(dir *node, name string, to *node, newName string) error {
 	if err := d.begin(dir, false); err != nil {
 		return err
@@ -182,7 +182,7 @@ func (d *Disk) write(n *node, p []byte, at int64) error {
 	return d.change(n, change{at, append([]byte{}, p...)})
 }
 
-// resize cuts a file, or makes it longer.
+// resize truncates a file, or extends it by zeros.
 func (d *Disk) resize(n *node, size int64) error { return d.change(n, change{at: size}) }
 
 func (d *Disk) change(n *node, c change) error {
@@ -198,7 +198,7 @@ func (d *Disk) change(n *node, c change) error {
 	return nil
 }
 
-// grow makes a file at least as long.
+// grow extends a file to size by zeros, unless it is at least as long.
 func (d *Disk) grow(n *node, size int64) error {
 	if d.size(n) >= size {
 		return nil
@@ -227,7 +227,7 @@ func (d *Disk) chmod(n *node, mode uint32) {
 	n.mode = mode
 }
 
-// read fills p with what is in a file from at on.
+// read copies a file's content from the offset at on into p, and returns the number of bytes copied.
 func (d *Disk) read(n *node, p []byte, at int64) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -243,7 +243,7 @@ func (d *Disk) size(n *node) int64 {
 	return n.file.now.size
 }
 
-// find returns what a name stands for; nil: nothing.
+// find returns the node of a name; nil: the directory has no such name.
 func (d *Disk) find(dir *node, name string) *node {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -257,7 +257,7 @@ func (d *Disk) list(dir *node) map[string]*node {
 	return maps.Clone(dir.now)
 }
 
-// about returns what changes of a node.
+// about returns a node's mode and the time of its last change.
 func (d *Disk) about(n *node) (mode uint32, modified time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ends returns what is left after losses that differ in their seeds: each end once, in the order in which it
-// came first. prepare makes a new disk, on which only Lose is called then.
+// ends returns the distinct results of look after a loss with each of 300 seeds, in the order of their first
+// appearance. prepare makes a new disk for each seed.
 func ends(t *testing.T, prepare func(t *testing.T) *Disk, look func(d *Disk) string) (all []string) {
 	t.Helper()
 	for seed := range uint64(300) {
@@ -47,7 +47,7 @@ func synced(t *testing.T, d *Disk, nodes ...*node) {
 	}
 }
 
-// text is what is in a file of the root; "-": there is none.
+// text returns the content of a file in the root; "-": there is no such file.
 func text(d *Disk, name string) string {
 	n := d.find(d.root, name)
 	if n == nil {
@@ -58,7 +58,7 @@ func text(d *Disk, name string) string {
 	return string(p)
 }
 
-// TestWhatIsSyncedStays through every loss, and what is written after that is lost or kept.
+// TestWhatIsSyncedStays: synced content survives every loss, and later writes are lost or kept.
 func TestWhatIsSyncedStays(t *testing.T) {
 	t.Parallel()
 	all := ends(t, func(t *testing.T) *Disk {
@@ -82,7 +82,8 @@ func TestWhatIsSyncedStays(t *testing.T) {
 		"lost, kept, or only its size is kept")
 }
 
-// TestNamesNeedTheirDirectory: neither a file's own sync nor that of a directory below makes a name durable.
+// TestNamesNeedTheirDirectory: a name is durable only after a sync of its own directory; a sync of the file, or of the
+// directory that has the name, is not enough.
 func TestNamesNeedTheirDirectory(t *testing.T) {
 	t.Parallel()
 	all := ends(t, func(t *testing.T) *Disk {
@@ -110,8 +111,8 @@ func TestNamesNeedTheirDirectory(t *testing.T) {
 	assert.ElementsMatch(t, []string{"-", "dir with file"}, all)
 }
 
-// TestRenamesAreWholeOrNotThere: without a sync of the directory the old name may come back; the file is never
-// at both names or at none, and never half of the old one.
+// TestRenamesAreWholeOrNotThere: without a sync of the directory a rename may be lost; the file then has its old name,
+// never both names or none, and the content is never mixed with that of the replaced file.
 func TestRenamesAreWholeOrNotThere(t *testing.T) {
 	t.Parallel()
 	prepare := func(syncs bool) func(t *testing.T) *Disk {
@@ -133,7 +134,7 @@ func TestRenamesAreWholeOrNotThere(t *testing.T) {
 	assert.Equal(t, []string{"new -"}, ends(t, prepare(true), look))
 }
 
-// TestRemovalsAndCutsMayBeLost as writes are.
+// TestRemovalsAndCutsMayBeLost: removals and truncations that are not synced may be lost, as writes.
 func TestRemovalsAndCutsMayBeLost(t *testing.T) {
 	t.Parallel()
 	all := ends(t, func(t *testing.T) *Disk {
@@ -158,8 +159,8 @@ func TestRemovalsAndCutsMayBeLost(t *testing.T) {
 	assert.Subset(t, []string{"text", "t", "t\x00\x00\x00"}, all)
 }
 
-// TestWritesAreTornAtUnits: units reach the disk in any order, whole, and as they were after one of the writes;
-// bytes beside a write in its unit stay.
+// TestWritesAreTornAtUnits: units reach the disk in any order, and each whole, as it was after one of the writes;
+// bytes of a unit that a write does not touch stay.
 func TestWritesAreTornAtUnits(t *testing.T) {
 	t.Parallel()
 	const units = 16
@@ -191,7 +192,7 @@ func TestWritesAreTornAtUnits(t *testing.T) {
 	}
 }
 
-// TestTheSameSeedLosesTheSame, so that a loss can be had again.
+// TestTheSameSeedLosesTheSame: a loss can be repeated with its seed.
 func TestTheSameSeedLosesTheSame(t *testing.T) {
 	t.Parallel()
 	lose := func(seed uint64) string {
@@ -210,8 +211,8 @@ func TestTheSameSeedLosesTheSame(t *testing.T) {
 	}
 }
 
-// TestTheDiskStandsStill at the change that was asked for: it is not done, whoever makes it waits, and gets an
-// error when the power is cut.
+// TestTheDiskStandsStill: the chosen change is not made; its caller waits, and gets ErrNoPower when the power is
+// cut.
 func TestTheDiskStandsStill(t *testing.T) {
 	t.Parallel()
 	d := NewDisk()
@@ -231,7 +232,7 @@ func TestTheDiskStandsStill(t *testing.T) {
 	assert.Equal(t, "onethree", text(d, "file"))
 }
 
-// TestErrorsOfNames are those of any file system.
+// TestErrorsOfNames: changes of names fail with the errors of any file system.
 func TestErrorsOfNames(t *testing.T) {
 	t.Parallel()
 	d := NewDisk()
@@ -251,7 +252,7 @@ func TestErrorsOfNames(t *testing.T) {
 	require.ErrorIs(t, d.write(dir, nil, 0), syscall.EISDIR)
 }
 
-// TestWhatWaitsTooLongReachesTheDisk, so that memory is bounded.
+// TestWhatWaitsTooLongReachesTheDisk: the oldest writes beyond maxPending become durable, so that memory is bounded.
 func TestWhatWaitsTooLongReachesTheDisk(t *testing.T) {
 	t.Parallel()
 	d := NewDisk()

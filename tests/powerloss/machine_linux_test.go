@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// startTimeout bounds a start, and the wait for changes of a disk.
+	// startTimeout bounds a start, and the wait until the disk stands still.
 	startTimeout = 2 * time.Minute
-	// onlyKilled is how seldom only the process ends: what it wrote is there at the next start then, and
-	// still not synced.
+	// onlyKilled: one of so many losses only kills the process. The next start then finds all its writes,
+	// which are still not synced.
 	onlyKilled = 4
 )
 
-// programs is where the program is, which is built once.
+// programs is the directory of the program, which is built once.
 var programs string
 
 var program = sync.OnceValues(func() (string, error) {
@@ -42,23 +42,23 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
-	_ = os.RemoveAll(programs) // a directory for things of the moment
+	_ = os.RemoveAll(programs) // temporary; a rest does no harm
 	os.Exit(code)
 }
 
-// machine is a server on a disk that may lose its power.
+// machine is a server on a Disk that can lose its power.
 type machine struct {
 	disk   *Disk
 	mount  *Mounted
 	dir    string
 	server *chaos.Server
 	random *rand.Rand
-	// losses so far, and those of them that were of the process alone.
+	// losses counts the losses so far, kills those of them that only killed the process.
 	losses, kills int
 	on            bool
 }
 
-// newMachine builds a server that does not run. Its directory is not there either.
+// newMachine builds a server and does not start it; its data directory does not exist yet.
 func newMachine(t *testing.T, r *rand.Rand) *machine {
 	t.Helper()
 	m := &machine{disk: NewDisk(), dir: t.TempDir(), random: r}
@@ -81,7 +81,7 @@ func newMachine(t *testing.T, r *rand.Rand) *machine {
 	return m
 }
 
-// begin gives the machine its power: the process begins.
+// begin mounts the disk and starts the process, without waiting until it is ready.
 func (m *machine) begin(t *testing.T) {
 	t.Helper()
 	mounted, err := Mount(m.disk, m.dir)
@@ -90,7 +90,7 @@ func (m *machine) begin(t *testing.T) {
 	require.NoError(t, m.server.Begin())
 }
 
-// start begins and waits until the server is ready.
+// start is begin, and waits until the server is ready.
 func (m *machine) start(t *testing.T) {
 	t.Helper()
 	m.begin(t)
@@ -99,7 +99,8 @@ func (m *machine) start(t *testing.T) {
 	require.NoError(t, m.server.Await(ctx))
 }
 
-// off takes the power. The process executes nothing more when the disk goes on, without changing.
+// off ends the process while no change of the disk succeeds any more. Strike comes first, so that the process cannot
+// react to the errors of Cut.
 func (m *machine) off(t *testing.T) {
 	t.Helper()
 	if !m.on {
@@ -124,7 +125,8 @@ func (m *machine) await(t *testing.T, struck <-chan struct{}) {
 	}
 }
 
-// lose waits until the disk stands still, and takes the power then, and what was not synced with it.
+// lose waits until the disk stands still, ends the process, and loses the changes that were not synced, or, once in
+// onlyKilled times, nothing.
 func (m *machine) lose(t *testing.T, struck <-chan struct{}) {
 	t.Helper()
 	m.await(t, struck)
@@ -138,13 +140,13 @@ func (m *machine) lose(t *testing.T, struck <-chan struct{}) {
 	t.Logf("%d: %s", m.losses, m.disk.Lose(m.random))
 }
 
-// loseUnderLoad loses the power of a machine that is on.
+// loseUnderLoad loses the power of a running machine, at a random change.
 func (m *machine) loseUnderLoad(t *testing.T) {
 	t.Helper()
 	m.lose(t, m.disk.StandStillAfter(1+m.random.IntN(1500)))
 }
 
-// loseInStart loses the power of a machine that begins.
+// loseInStart starts the machine, and loses its power at a random change of the start.
 func (m *machine) loseInStart(t *testing.T) {
 	t.Helper()
 	struck := m.disk.StandStillAfter(1 + m.random.IntN(200))
@@ -152,7 +154,7 @@ func (m *machine) loseInStart(t *testing.T) {
 	m.lose(t, struck)
 }
 
-// stop asks the server to end, and hands the directory over to a command before it is gone.
+// stop ends the server by SIGTERM, and calls then before it unmounts the disk.
 func (m *machine) stop(t *testing.T, then func()) {
 	t.Helper()
 	code, _, err := m.server.Term()
@@ -163,7 +165,7 @@ func (m *machine) stop(t *testing.T, then func()) {
 	require.NoError(t, m.mount.Unmount())
 }
 
-// seeded returns what decides, and says how to have the same decisions again.
+// seeded returns a source of random decisions, and logs its seed, which GOCHAT_TEST_SEED sets.
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()

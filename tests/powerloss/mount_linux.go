@@ -12,14 +12,13 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// Mount makes a disk a directory of this machine, until Unmount. It needs /dev/fuse, and root or the
-// program fusermount.
+// Mount mounts a disk on the directory dir until Unmount. It needs /dev/fuse, and root or the program
+// fusermount; without them it returns an error.
 //
-// The kernel's cache is on, since SQLite maps memory that is shared between processes and bbolt maps what
-// it reads. It writes through: each write of a process is one of the disk before it returns, but for
-// what is written by way of a mapping.
+// The kernel's page cache is on, since SQLite and bbolt map files into memory. The cache writes through: a write of
+// a process returns after the write to the disk, except for writes through a mapping.
 func Mount(d *Disk, dir string) (*Mounted, error) {
-	long := time.Hour // nobody changes the disk but the kernel
+	long := time.Hour // only the kernel changes the disk, so what it caches stays right
 	server, err := fs.Mount(dir, &inode{disk: d, node: d.root}, &fs.Options{
 		EntryTimeout: &long, AttrTimeout: &long,
 		UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
@@ -31,10 +30,10 @@ func Mount(d *Disk, dir string) (*Mounted, error) {
 	return &Mounted{server}, nil
 }
 
-// Mounted is a disk that is mounted.
+// Mounted is a mounted Disk.
 type Mounted struct{ server *fuse.Server }
 
-// Unmount ends it, with what the kernel has of it in memory.
+// Unmount unmounts the disk. The kernel drops its page cache of the disk.
 func (m *Mounted) Unmount() error {
 	if err := m.server.Unmount(); err != nil {
 		return fmt.Errorf("unmount a disk: %w", err)
@@ -42,7 +41,7 @@ func (m *Mounted) Unmount() error {
 	return nil
 }
 
-// inode is what the kernel knows of a node.
+// inode connects a node to the kernel's file system calls.
 type inode struct {
 	fs.Inode
 	disk *Disk
@@ -67,7 +66,7 @@ var (
 	_ fs.NodeStatfser  = (*inode)(nil)
 )
 
-// kernelNumber is what the kernel is told: go-fuse has 1 for the root.
+// kernelNumber is the node's inode number for the kernel; go-fuse reserves 1 for the root.
 func (n *node) kernelNumber() uint64 { return n.number + 1 }
 
 func (n *node) kind() uint32 {
@@ -218,7 +217,7 @@ func (i *inode) Allocate(_ context.Context, _ fs.FileHandle, off, size uint64, m
 	return syscall.EOPNOTSUPP
 }
 
-// Statfs implements fs.NodeStatfser: there is room.
+// Statfs implements fs.NodeStatfser: there is always room.
 func (i *inode) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
 	const blocks = 64 << 30 / pageSize
 	out.Bsize, out.Frsize, out.NameLen = pageSize, pageSize, 255

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMountedDisk: what programs do with files is what the disk sees, also when it is unmounted and comes
-// back after a loss.
+// TestMountedDisk: operations on files under the mount reach the disk, and after a loss and another mount only
+// synced data is there.
 func TestMountedDisk(t *testing.T) {
 	d, root := NewDisk(), t.TempDir()
 	mounted, err := Mount(d, root)
@@ -68,7 +68,7 @@ func TestMountedDisk(t *testing.T) {
 	assert.NoFileExists(t, other)
 }
 
-// nothing is a source of decisions that keeps nothing.
+// nothing returns a source of decisions with which Lose keeps no change that was not synced.
 func nothing() *rand.Rand { return rand.New(zero{}) }
 
 type zero struct{}

@@ -12,29 +12,29 @@ import (
 // node is a file or a directory.
 type node struct {
 	number   uint64
-	name     string // the newest
+	name     string // the name that it got last
 	mode     uint32
 	modified time.Time
-	// volatile: its changes do not count, and go on without power. It is memory that processes share, which
-	// the kernel writes back when it likes; nobody relies on it after a loss.
+	// volatile: the disk never stands still at its changes. That is for SQLite's -shm file: shared memory
+	// of processes, which the kernel writes back at any time and which SQLite does not trust after a loss.
 	volatile bool
 
 	file *file // nil: a directory
-	// now are the names of a directory, synced those that are on the disk for sure.
+	// now are a directory's names as readers see them, synced those that are durable.
 	now, synced map[string]*node
 }
 
 func (n *node) isDir() bool { return n.file == nil }
 
-// entry is what became of one name: it stands for a node from then on, or is gone.
+// entry is the change of one name: it stands for node from then on, or is removed.
 type entry struct {
 	dir  *node
 	name string
-	node *node // nil: gone
+	node *node // nil: the name is removed
 }
 
-// step is a change of names that reaches the disk whole or not at all: a rename has two entries. What a
-// synced directory has of it is durable; the rest stays pending.
+// step is a change of names that survives a loss whole or not at all; a rename has two entries. When one
+// directory of a rename between two is synced, its entry is durable and the other stays pending.
 type step []entry
 
 func (e entry) apply(names map[string]*node) {
@@ -45,7 +45,7 @@ func (e entry) apply(names map[string]*node) {
 	names[e.name] = e.node
 }
 
-// name applies a step for readers, and keeps it until its directories are synced.
+// name applies a step for readers, and keeps it pending until its directories are synced.
 func (d *Disk) name(s step) {
 	for _, e := range s {
 		if e.apply(e.dir.now); e.node != nil {
@@ -75,8 +75,8 @@ func (d *Disk) syncNames(dir *node) {
 	d.pending = rest
 }
 
-// loseNames decides which of the changes of names that were not synced are kept: none, all, those up to a
-// moment, or any.
+// loseNames decides which of the pending steps survive a loss: none, all, those up to a moment, or any.
+// It returns the number of those kept, and of all.
 func (d *Disk) loseNames(r *rand.Rand) (kept, of int) {
 	of = len(d.pending)
 	moment, each := 0, false
@@ -102,7 +102,7 @@ func (d *Disk) loseNames(r *rand.Rand) (kept, of int) {
 	return kept, of
 }
 
-// loss is what a power loss left of what was not synced.
+// loss describes what a loss of power kept of the changes that were not synced.
 type loss struct {
 	unit               int64
 	names, keptOfNames int
@@ -113,8 +113,8 @@ func (l loss) String() string {
 	return fmt.Sprintf("units of %d bytes; %d of %d changes of names kept; %s", l.unit, l.keptOfNames, l.names, strings.Join(l.files, ", "))
 }
 
-// Lose forgets what was not synced, or keeps some of it, as r decides; what it returns says which. Nobody
-// may use the disk meanwhile.
+// Lose simulates a loss of power: r decides which changes that were not synced are kept, and the result describes the
+// decision. The disk must not be in use.
 func (d *Disk) Lose(r *rand.Rand) fmt.Stringer {
 	d.mu.Lock()
 	defer d.mu.Unlock()

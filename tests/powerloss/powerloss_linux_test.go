@@ -26,7 +26,7 @@ func number(t *testing.T, text string) uint64 {
 	return n
 }
 
-// howMany losses there are: GOCHAT_TEST_POWER_LOSSES.
+// howMany returns the number of losses: GOCHAT_TEST_POWER_LOSSES, or 30, or 5 with -short.
 func howMany(t *testing.T) int {
 	t.Helper()
 	if text := os.Getenv("GOCHAT_TEST_POWER_LOSSES"); text != "" {
@@ -38,12 +38,12 @@ func howMany(t *testing.T) int {
 	return 30
 }
 
-// people are the clients of a machine, and what they were told.
+// people are the clients of a machine, with the checks of what the server has told them.
 type people struct {
 	machine *machine
 	web     *client.Server
 	clients []*chaos.Talker
-	heard   []int // events of each client that were judged
+	heard   []int // number of events of each client that were checked
 	readers map[string]*client.Account
 	book    *book
 	clerk   *clerk
@@ -51,7 +51,7 @@ type people struct {
 	running sync.WaitGroup
 }
 
-// populate makes accounts, each of which talks to its two neighbours, to the world and to a group of all.
+// populate makes accounts; each sends to two others, to world and to a group of all.
 func populate(t *testing.T, m *machine) *people {
 	t.Helper()
 	p := &people{machine: m, web: client.New(m.server.URL()), readers: map[string]*client.Account{}, book: newBook(), heard: make([]int, talkers)}
@@ -86,7 +86,7 @@ func (p *people) talk(t *testing.T) {
 	})
 }
 
-// look holds what everybody was told so far against a server that has begun again.
+// look checks everything that clients were told since the last look against the histories of a restarted server.
 func (p *people) look(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
@@ -117,7 +117,7 @@ func (p *people) look(t *testing.T) {
 	require.Empty(t, len(wrong), "violations after loss %d", p.machine.losses)
 }
 
-// settle lets every send come to its outcome, and everybody to everything.
+// settle waits until every send has an outcome, lets every client pull everything, and stops the clients.
 func (p *people) settle(t *testing.T) {
 	t.Helper()
 	for _, one := range p.clients {
@@ -138,7 +138,7 @@ func (p *people) settle(t *testing.T) {
 	p.running.Wait()
 }
 
-// judge is that of tests/chaos: it sees everything at once.
+// judge checks all logs and whole histories with chaos.Judge; look only sees the parts between two losses.
 func (p *people) judge(t *testing.T) {
 	t.Helper()
 	logs, truth, wrong, err := chaos.Observe(t.Context(), p.clients)
@@ -153,13 +153,13 @@ func (p *people) judge(t *testing.T) {
 	require.Empty(t, len(violations), "violations")
 }
 
-// TestPowerLosses takes the power from a server again and again, at random changes of its disk, while people
-// talk, and now and then while it starts. What was not synced is lost, or some of it is, and the server
-// begins again with what is left. Whatever anybody was told before a loss holds after it.
+// TestPowerLosses cuts the power of a server again and again, at random changes of its disk, under load and
+// sometimes during a start. Changes that were not synced are lost, all or in part, and the server starts again
+// with the rest. Whatever a client was told before a loss must hold after it.
 func TestPowerLosses(t *testing.T) {
 	m := newMachine(t, seeded(t))
 	for range 3 {
-		m.loseInStart(t) // of an empty disk: nobody was told anything yet
+		m.loseInStart(t) // on an empty disk, before any client
 	}
 	m.start(t)
 	p := populate(t, m)

@@ -14,7 +14,7 @@ import (
 	"github.com/gochat/gochat/tests/client"
 )
 
-// sooner is how long a call may take that a standing disk keeps from an answer.
+// sooner bounds a call that gets no answer because the disk stands still.
 const sooner = 5 * time.Second
 
 func send(ctx context.Context, a *client.Account, key string) (m client.Message, err error) {
@@ -24,8 +24,8 @@ func send(ctx context.Context, a *client.Account, key string) (m client.Message,
 	return m, err
 }
 
-// TestOnlyWhatIsSyncedIsLeft of a server that has just begun, in a directory that it has made: whatever it
-// answered is there after a loss that keeps nothing else.
+// TestOnlyWhatIsSyncedIsLeft: everything that a server answered after its first start, in a data directory that it
+// made, is there after a loss of all changes that were not synced.
 func TestOnlyWhatIsSyncedIsLeft(t *testing.T) {
 	m := newMachine(t, rand.New(rand.NewPCG(1, 1)))
 	m.start(t)
@@ -44,9 +44,9 @@ func TestOnlyWhatIsSyncedIsLeft(t *testing.T) {
 	assert.Equal(t, said.SeqID, is.SeqID)
 }
 
-// TestWhatAKilledProcessLeftIsNotTrusted: a server is killed between a write and its sync, so that the next one
-// finds what is not on the disk. What it answers, on the strength of that, is there after a loss that keeps
-// nothing else.
+// TestWhatAKilledProcessLeftIsNotTrusted: a server is killed between a write and its sync, so that the next process
+// finds data that is not durable. What that process answers because of such data must be there after a loss of all
+// changes that were not synced.
 func TestWhatAKilledProcessLeftIsNotTrusted(t *testing.T) {
 	for _, file := range []string{"gochat.db-wal", ".wal", "wal-meta.db"} {
 		t.Run(file, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestWhatAKilledProcessLeftIsNotTrusted(t *testing.T) {
 			struck := m.disk.StandStillAt(func(c Change) bool { return c.Sync && strings.HasSuffix(c.Name, file) })
 			ctx, cancel := context.WithTimeout(t.Context(), sooner)
 			defer cancel()
-			_, _ = send(ctx, a, "second") // it may be stored before the disk stands still
+			_, _ = send(ctx, a, "second") // succeeds if it is stored before the disk stands still
 			m.await(t, struck)
 			m.off(t)
 			m.start(t)

@@ -23,17 +23,17 @@ import (
 )
 
 const (
-	// queueLosses are for each loss of a whole server: they take little.
+	// queueLosses is the number of losses for each one of TestPowerLosses: they take less time.
 	queueLosses = 3
-	// childDir in the environment makes the test's program a child that works on the log there.
+	// childDir is the environment variable that makes the test binary run child on the log in that directory.
 	childDir = "POWERLOSS_CHILD_DIR"
 	topic    = "topic"
-	// childTime is for how long a child works that nobody kills: the log has stopped then.
+	// childTime bounds a child that is not killed, as when the disk never stands still.
 	childTime = 30 * time.Second
 )
 
-// child reads the log, from which it says "has N WORD" for each message, and then publishes without an end, and says
-// the same with "put" for what is confirmed. N counts messages, the word is another one each time.
+// child first reads the whole log and prints "has N WORD" for each message. Then it publishes messages until it is
+// killed, and prints "put N WORD" for each one that is confirmed. N counts the messages; WORD is random.
 func child(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), childTime)
 	defer cancel()
@@ -85,13 +85,13 @@ func child(dir string) error {
 	return errors.Join(errors.New("nobody killed it"), s.Health(context.Background()))
 }
 
-// queue is what is known of the log.
+// queue has the messages that must be in the log.
 type queue struct {
-	words []string // of the messages that were confirmed or read, from the first on
+	words []string // the words of all messages that were confirmed or read, from the first on
 	wrong []string
 }
 
-// hear takes what a child says. Whatever was confirmed to one or read by one is read by all after it.
+// hear reads the output of a child. Each child must read every message that an earlier child read or got confirmed.
 func (q *queue) hear(said *bufio.Scanner) {
 	read := 0
 	reading := true
@@ -125,8 +125,8 @@ func (q *queue) hear(said *bufio.Scanner) {
 	}
 }
 
-// TestPowerLossesOfTheLog is TestPowerLosses of the message log alone, whose files are small, so that losses hit
-// the change from one to the next.
+// TestPowerLossesOfTheLog is TestPowerLosses for the message log alone. Its segment files are small, so that many
+// losses hit the step from one file to the next.
 func TestPowerLossesOfTheLog(t *testing.T) {
 	r, d, root := seeded(t), NewDisk(), t.TempDir()
 	q := &queue{}
@@ -137,7 +137,7 @@ func TestPowerLossesOfTheLog(t *testing.T) {
 			t.Skipf("the tests of GOCHAT_TEST_POWER_LOSSES need to mount a file system by /dev/fuse, as root or with fusermount: %v", err)
 		}
 		left, atName := 1+r.IntN(300), r.IntN(4) == 0
-		if soon { // before the next file is made, whose name is synced with that of this one
+		if soon { // strike before the next file is made: its sync of the directory covers this file's name, too
 			left = 1 + r.IntN(60)
 		}
 		made, named := false, false
@@ -168,7 +168,7 @@ func TestPowerLossesOfTheLog(t *testing.T) {
 		_ = cmd.Process.Kill() // it may have ended
 		d.Cut()
 		<-heard
-		_ = cmd.Wait() // it says that it was killed
+		_ = cmd.Wait() // the error only says that the child was killed
 		require.NoError(t, mounted.Unmount())
 		d.Resume()
 		what := "killed"

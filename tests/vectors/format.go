@@ -1,6 +1,5 @@
 // Package vectors replays the conformance vectors in contracts/vectors against a
-// running server. contracts/vectors/README.md explains their format to those who
-// replay them against a client of their own.
+// running server. contracts/vectors/README.md explains their format.
 package vectors
 
 import (
@@ -23,20 +22,20 @@ type Pair struct {
 	ConversationID string    `json:"conversationId"`
 }
 
-// Scenario is a story with users of its own.
+// Scenario is a sequence of steps with its own users.
 type Scenario struct {
 	Name  string   `json:"name"`
 	Why   string   `json:"why"`
 	Users []string `json:"users"`
-	// World: frames of the world are of interest; others talk there, too.
+	// World keeps frames of world, which are ignored by default since other tests send there, too.
 	World bool   `json:"world"`
 	Steps []Step `json:"steps"`
 }
 
-// Step is one thing that is done or awaited; exactly one of its parts is set.
+// Step is one action or one wait; exactly one of Call to Close is set.
 type Step struct {
 	Say string `json:"say"`
-	// Repeat does it so many times, with ${i} from 1.
+	// Repeat repeats the step so many times, with ${i} counting from 1.
 	Repeat  int      `json:"repeat"`
 	Call    *Call    `json:"call"`
 	Open    *Open    `json:"open"`
@@ -47,7 +46,7 @@ type Step struct {
 	Close   string   `json:"close"`
 }
 
-// Call is an HTTP call with the answer to it.
+// Call is an HTTP call with the expected answer.
 type Call struct {
 	As      string            `json:"as"`
 	Token   *string           `json:"token"`
@@ -57,18 +56,18 @@ type Call struct {
 	Text    *string           `json:"text"`
 	Expect  Expect            `json:"expect"`
 	Capture map[string]string `json:"capture"`
-	// WithinMs: the call is repeated until the answer matches.
+	// WithinMs repeats the call for so long until the answer matches; 0: it is made once.
 	WithinMs int `json:"withinMs"`
 }
 
-// Expect is an answer.
+// Expect is the expected answer to a call or a handshake.
 type Expect struct {
 	Status  int            `json:"status"`
 	Headers map[string]any `json:"headers"`
 	Body    any            `json:"body"`
 }
 
-// Open opens a WebSocket, or is refused.
+// Open opens a WebSocket, or, with Refused, expects that the handshake is refused.
 type Open struct {
 	As       string  `json:"as"`
 	Socket   string  `json:"socket"`
@@ -80,41 +79,41 @@ type Open struct {
 	Refused *Expect `json:"refused"`
 }
 
-// Send sends a frame, or a text that is none.
+// Send sends a frame, or any text, which need not be JSON.
 type Send struct {
 	Socket string  `json:"socket"`
 	Frame  any     `json:"frame"`
 	Text   *string `json:"text"`
 	// Binary sends it as a binary message.
 	Binary bool `json:"binary"`
-	// UntilClosed: the socket may close before the last repetition.
+	// UntilClosed allows the server to close the socket before the last repetition.
 	UntilClosed bool `json:"untilClosed"`
 }
 
-// Receive awaits the next frame of the type of Frame.
+// Receive waits for the next frame with the type of Frame, which has to match Frame.
 type Receive struct {
 	Socket string `json:"socket"`
 	Frame  any    `json:"frame"`
-	// Among: frames of that type that do not match are passed over.
+	// Among skips frames of that type that do not match.
 	Among    bool              `json:"among"`
 	Capture  map[string]string `json:"capture"`
 	WithinMs int               `json:"withinMs"`
 }
 
-// Quiet says that no frame of these types has come.
+// Quiet checks that no frame of these types has come that no Receive has taken.
 type Quiet struct {
 	Socket string   `json:"socket"`
 	Types  []string `json:"types"`
 }
 
-// Closed awaits the server's close.
+// Closed waits until the server closes the socket.
 type Closed struct {
 	Socket string `json:"socket"`
 	Code   int    `json:"code"`
 	Reason any    `json:"reason"`
 }
 
-// Parse reads a file; a name that the format does not have is an error.
+// Parse parses a file of vectors; an unknown field is an error.
 func Parse(text []byte) (*File, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()

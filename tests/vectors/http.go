@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// once makes a call and judges its answer: by the vector, by the contract's file, and
-// by what holds for every answer.
+// once makes a call and checks its answer against the vector, against openapi.yaml, and
+// against the rules for every answer.
 func (r *run) once(ctx context.Context, c Call) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -21,7 +21,7 @@ func (r *run) once(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	resp, raw, err := exchange(req) //nolint:bodyclose // it is read and closed
+	resp, raw, err := exchange(req) //nolint:bodyclose // exchange reads and closes it
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", c.Method, c.Path, err)
 	}
@@ -40,8 +40,8 @@ func (r *run) once(ctx context.Context, c Call) error {
 	return r.vars.capture(c.Capture, answer)
 }
 
-// exchange makes a call until the server is not unavailable, as one on a busy machine may be
-// for a moment; that is safe by the contract.
+// exchange makes a call, and repeats it while the answer is 503, which a busy machine may give.
+// Repeating is safe by the contract.
 func exchange(req *http.Request) (*http.Response, []byte, error) {
 	for {
 		resp, err := http.DefaultClient.Do(req)
@@ -92,7 +92,7 @@ func (r *run) request(ctx context.Context, c Call) (*http.Request, []byte, error
 	return req, body, nil
 }
 
-// token is the one that is named, or that of the user.
+// token returns the named token, or that of the user; "" without either.
 func (r *run) token(user string, named *string) (string, error) {
 	if named != nil {
 		return r.vars.text(*named)
@@ -103,7 +103,7 @@ func (r *run) token(user string, named *string) (string, error) {
 	return r.vars.text("${" + user + ".token}")
 }
 
-// payload is a JSON value or a text that need not be JSON.
+// payload returns text if there is one, which need not be JSON, else value as JSON.
 func (r *run) payload(value any, text *string) ([]byte, error) {
 	if text != nil {
 		s, err := r.vars.text(*text)
@@ -119,7 +119,7 @@ func (r *run) payload(value any, text *string) ([]byte, error) {
 	return json.Marshal(expanded)
 }
 
-// answer judges what every answer is to be, and returns its JSON body.
+// answer checks the rules for every answer, and returns its JSON body.
 func (r *run) answer(req *http.Request, resp *http.Response, raw []byte) (any, error) {
 	if err := r.Contract.Response(req, resp, raw); err != nil {
 		return nil, err

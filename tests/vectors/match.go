@@ -7,11 +7,12 @@ import (
 	"regexp"
 )
 
-// absent stands for a name that is not there.
+// absent is the value of a field that an object does not have.
 type absent struct{}
 
-// match says where a value is not as it is wanted: objects by the names that are
-// wanted, lists by every element, objects with a $ name by the matcher of that name.
+// match returns an error with the place where got does not match want. Objects are
+// compared by the fields of want, lists by every element; an object with a field $NAME
+// is a matcher.
 func match(want, got any) error { return matchAt("", want, got) }
 
 func matchAt(path string, want, got any) error {
@@ -72,7 +73,7 @@ func show(v any) string {
 	return string(text)
 }
 
-// matcher applies the one matcher that w is.
+// matcher applies the matcher w.
 func matcher(path string, w map[string]any, got any) error {
 	_, missing := got.(absent)
 	switch {
@@ -155,7 +156,7 @@ func list(path string, w map[string]any, got any) error {
 	return fmt.Errorf("%s: there is no matcher like %s", path, show(w))
 }
 
-// contains finds an element of its own for each that is wanted.
+// contains checks that each wanted element matches another element of got, in any order.
 func contains(path string, wants, got []any) error {
 	taken := make([]bool, len(got))
 next:

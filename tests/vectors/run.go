@@ -13,14 +13,14 @@ import (
 	"github.com/gochat/gochat/tests/conform"
 )
 
-// patience is how long a step may take.
+// patience bounds a step.
 const patience = 30 * time.Second
 
 // Runner replays scenarios. Safe for concurrent use.
 type Runner struct {
-	// Contract judges everything that comes back.
+	// Contract checks every answer and frame.
 	Contract *conform.Contract
-	// URLs are the servers; each call and each socket goes to the next one.
+	// URLs are the servers; calls and sockets go to them in turn.
 	URLs []string
 
 	turn    atomic.Uint64
@@ -29,7 +29,7 @@ type Runner struct {
 
 func (r *Runner) base() string { return r.URLs[r.turn.Add(1)%uint64(len(r.URLs))] }
 
-// run is one scenario under way.
+// run is the state of one scenario while it is replayed.
 type run struct {
 	*Runner
 	Scenario
@@ -37,7 +37,7 @@ type run struct {
 	sockets map[string]*socket
 }
 
-// Run replays one scenario and says at which step something was not as it should be.
+// Run replays one scenario and returns an error that names the step that failed.
 func (r *Runner) Run(ctx context.Context, s Scenario) (err error) {
 	unique := strconv.FormatInt(time.Now().UnixMilli(), 36) + strconv.FormatUint(r.counter.Add(1), 36)
 	one := &run{Runner: r, Scenario: s, vars: vars{"run": unique}, sockets: map[string]*socket{}}
@@ -66,7 +66,7 @@ func (r *Runner) Run(ctx context.Context, s Scenario) (err error) {
 
 // register makes a user of the scenario.
 func (r *run) register(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute) // servers limit it by address
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute) // servers limit registrations of an address
 	defer cancel()
 	server := client.New(r.base())
 	defer server.Close()
@@ -122,7 +122,7 @@ func (r *run) call(ctx context.Context, c Call) error {
 	}
 }
 
-// expectHTTP holds an answer to what is expected of it.
+// expectHTTP compares an answer with the expected one.
 func (r *run) expectHTTP(want Expect, resp *http.Response, body any) error {
 	if resp.StatusCode != want.Status {
 		return fmt.Errorf("status %d, want %d: %s", resp.StatusCode, want.Status, show(body))

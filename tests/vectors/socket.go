@@ -17,7 +17,7 @@ import (
 	"github.com/gochat/gochat/contracts"
 )
 
-// frame is a frame that came.
+// frame is a received frame.
 type frame struct {
 	typ   string
 	value any
@@ -27,11 +27,11 @@ type frame struct {
 type socket struct {
 	conn   *websocket.Conn
 	frames chan frame
-	// stash keeps frames that came before one that was awaited, by type.
+	// stash keeps frames of other types that came before an awaited one, by type.
 	stash map[string][]frame
-	// stop ends the reader; done is closed when it has ended.
+	// stop ends the reader; done is closed when the reader has ended.
 	stop, done chan struct{}
-	// closed and wrong are the reader's until done.
+	// closed and wrong are written by the reader; read them after done.
 	closed *websocket.CloseError
 	wrong  error
 }
@@ -73,7 +73,7 @@ func (r *run) open(ctx context.Context, o Open) error {
 	return match(hello, first.value)
 }
 
-// handshake is the address and the headers that a socket is opened with.
+// handshake returns the URL and the headers to open a socket with.
 func (r *run) handshake(o Open) (target string, header http.Header, err error) {
 	token, err := r.token(o.As, o.Token)
 	if err != nil {
@@ -103,7 +103,7 @@ func (r *run) handshake(o Open) (target string, header http.Header, err error) {
 	return "/ws?" + query.Encode(), header, nil
 }
 
-// refused expects an answer in place of a socket.
+// refused checks that a handshake was refused with the expected answer.
 func (r *run) refused(want Expect, conn *websocket.Conn, resp *http.Response, err error) error {
 	if err == nil {
 		return errors.Join(errors.New("the handshake was not refused"), conn.Close())
@@ -111,7 +111,7 @@ func (r *run) refused(want Expect, conn *websocket.Conn, resp *http.Response, er
 	if resp == nil {
 		return err
 	}
-	raw, err := io.ReadAll(resp.Body) // the dialer keeps the first KiB of it
+	raw, err := io.ReadAll(resp.Body) // the dialer keeps only the first KiB of the body
 	if err != nil {
 		return fmt.Errorf("read a refusal: %w", err)
 	}
@@ -122,7 +122,7 @@ func (r *run) refused(want Expect, conn *websocket.Conn, resp *http.Response, er
 	return r.expectHTTP(want, resp, body)
 }
 
-// read takes frames until the socket ends.
+// read reads and checks frames until the socket ends.
 func (s *socket) read(judge func([]byte) error, skipWorld bool) {
 	defer close(s.done)
 	defer close(s.frames)
@@ -179,7 +179,7 @@ func (s *socket) next(typ string, within time.Duration) (frame, error) {
 	}
 }
 
-// end closes the socket and says what was wrong with its frames.
+// end closes the socket and returns an error of its frames.
 func (s *socket) end() error {
 	close(s.stop)
 	_ = s.conn.Close() // it may be closed already
@@ -187,7 +187,7 @@ func (s *socket) end() error {
 	return s.wrong
 }
 
-// closing is the server's close as an error, nil when there was none.
+// closing returns the server's close as an error, or nil when the server did not close.
 func (s *socket) closing() error {
 	if s.closed == nil {
 		return nil
@@ -217,7 +217,7 @@ func (r *run) send(c Send) error {
 	}
 	err = s.conn.WriteMessage(kind, text)
 	if c.UntilClosed {
-		return nil //nolint:nilerr // the close is a step of its own
+		return nil //nolint:nilerr // a step Closed checks the close
 	}
 	return err
 }
@@ -252,7 +252,7 @@ func (r *run) receive(c Receive) error {
 	}
 }
 
-// quiet sends a ping: what was to come before its pong has come then.
+// quiet sends a ping and waits for its pong: frames that were sent before the pong have come by then.
 func (r *run) quiet(c Quiet) error {
 	s, err := r.socket(c.Socket)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// vars are what names stand for.
+// vars are the variables of a scenario.
 type vars map[string]any
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z0-9_.]+)\}`)
@@ -27,7 +27,7 @@ func (v vars) text(s string) (string, error) {
 	return out, missing
 }
 
-// printed is a value within a text.
+// printed formats a value within a text.
 func printed(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -38,8 +38,8 @@ func printed(value any) string {
 	return fmt.Sprint(value)
 }
 
-// expand replaces variables and generators in a JSON value. A string that is one
-// variable and nothing else becomes the variable's value, a number stays a number.
+// expand replaces variables and generators in a JSON value. A string that is only one
+// variable becomes the variable's value with its type, such as a number.
 func (v vars) expand(value any) (any, error) {
 	switch x := value.(type) {
 	case string:
@@ -93,7 +93,7 @@ func (v vars) object(x map[string]any) (any, error) {
 	return out, nil
 }
 
-// capture takes what the pointers name out of a value.
+// capture sets variables to the parts of a value that JSON pointers name.
 func (v vars) capture(pointers map[string]string, value any) error {
 	for name, pointer := range pointers {
 		found, err := at(value, pointer)
@@ -105,7 +105,7 @@ func (v vars) capture(pointers map[string]string, value any) error {
 	return nil
 }
 
-// at follows a JSON pointer.
+// at returns the part of a value that a JSON pointer names.
 func at(value any, pointer string) (any, error) {
 	for _, part := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
 		switch x := value.(type) {

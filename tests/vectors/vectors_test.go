@@ -94,7 +94,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestFormat: each file is as the schema says.
+// TestFormat: each file matches the JSON schema of vectors.
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	js := jsonschema.NewCompiler()
@@ -117,7 +117,7 @@ func TestFormat(t *testing.T) {
 var placeholder = regexp.MustCompile(`\$\{[^}]*\}`)
 
 // TestCoverage: each call and each frame type of the contract is in some vector, and
-// no vector has another one, but for what says that it does not exist.
+// vectors use no others, except to check that they do not exist.
 func TestCoverage(t *testing.T) {
 	t.Parallel()
 	called, framed := map[string]bool{}, map[string]bool{}
@@ -154,7 +154,7 @@ func TestCoverage(t *testing.T) {
 		assert.True(t, framed["client "+typ], "no vector sends %s", typ)
 	}
 	for _, typ := range runner.Contract.ServerFrames() {
-		// hello is awaited with each socket; a hint needs a socket that is too slow.
+		// Each Open awaits hello; a sync-hint needs a socket that is too slow.
 		if typ != contracts.FrameHello && typ != contracts.FrameSyncHint {
 			assert.True(t, framed["server "+typ], "no vector awaits %s", typ)
 		}

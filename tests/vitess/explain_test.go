@@ -20,7 +20,7 @@ import (
 	"vitess.io/vitess/go/vt/vtgate/engine"
 )
 
-// shards is over how many the keyspace gochat is spread.
+// shards is the number of shards of the keyspace gochat.
 const shards = 8
 
 const (
@@ -37,7 +37,7 @@ func environment(t *testing.T) *vtenv.Environment {
 	return env
 }
 
-// planner is Vitess's planner over tablets that have the schema and no rows.
+// planner returns Vitess's planner over tablets with the schema and without rows.
 func planner(t *testing.T) *vtexplain.VTExplain {
 	t.Helper()
 	log.SwapLogger(slog.New(slog.DiscardHandler))
@@ -54,7 +54,7 @@ func planner(t *testing.T) *vtexplain.VTExplain {
 	return vte
 }
 
-// known is the vschema with the columns of all tables, which a vtgate learns from its tablets.
+// known returns the vschema with the columns of all tables, which a real vtgate learns from its tablets.
 func known(t *testing.T, made tables) string {
 	t.Helper()
 	all := source(t)
@@ -80,7 +80,7 @@ func known(t *testing.T, made tables) string {
 	return string(whole.Keyspaces)
 }
 
-// statement is one of the store, and the methods that run it.
+// statement is an SQL statement of the store, and the methods that run it.
 type statement struct {
 	query   string
 	methods []string
@@ -100,18 +100,18 @@ func statements(t *testing.T) (out []statement) {
 	return out
 }
 
-// touched is what a statement comes to.
+// touched tells which shards a statement touches.
 type touched struct {
-	// plan is how each part of it finds its shards.
+	// plan says how each part of the plan finds its shards.
 	plan []string
-	// of the keyspace that is spread, and whether the other one is asked.
+	// shards are those of the sharded keyspace that are touched; main: the unsharded keyspace is touched.
 	shards map[string]bool
 	main   bool
-	// refused is why Vitess does not plan it.
+	// refused is the reason why Vitess cannot plan the statement; empty: it can.
 	refused string
 }
 
-// where says it in a word or two.
+// where returns the touched shards in a word or two, as the page's table has them.
 func (d touched) where() string {
 	scatters := slices.ContainsFunc(d.plan, func(part string) bool { return strings.HasSuffix(part, "Scatter") })
 	var out []string
@@ -131,7 +131,7 @@ func (d touched) where() string {
 	return strings.Join(out, " + ")
 }
 
-// parts is how many parts of the plan go to the keyspace that is spread.
+// parts returns the number of parts of the plan that go to the sharded keyspace.
 func (d touched) parts() (n int) {
 	for _, part := range d.plan {
 		if strings.HasPrefix(part, sharded) {
@@ -145,7 +145,7 @@ func ask(t *testing.T, vte *vtexplain.VTExplain, query string) (out touched) {
 	t.Helper()
 	out.shards = map[string]bool{}
 	defer func() {
-		if what := recover(); what != nil { // rows that are made up do not fit all that is done with them
+		if what := recover(); what != nil { // vtexplain panics on some of the rows that it makes up
 			out.refused = fmt.Sprint("vtexplain cannot follow it: ", what)
 		}
 	}()
@@ -173,7 +173,7 @@ func ask(t *testing.T, vte *vtexplain.VTExplain, query string) (out touched) {
 	return out
 }
 
-// routes are the parts of a plan that go to shards.
+// routes returns the parts of a plan that go to shards.
 func routes(d engine.PrimitiveDescription) (out []string) {
 	if d.Keyspace != nil {
 		out = append(out, fmt.Sprintf("%s %s %s", d.Keyspace.Name, d.OperatorType, d.Variant))
@@ -190,7 +190,7 @@ var (
 	lastOf = regexp.MustCompile(`\b1\b([^1]*)$`)
 )
 
-// twice makes two rows or keys of one, whose last numbers differ: two people's messages in one
+// twice doubles the row or key of a statement with another last number, as for messages of two users in one
 // conversation.
 func twice(query string) string {
 	for _, list := range []*regexp.Regexp{rowOf, keysOf} {
@@ -202,5 +202,5 @@ func twice(query string) string {
 	return query
 }
 
-// sorted is the shards that were touched.
+// sorted returns the touched shards, sorted.
 func (d touched) sorted() []string { return slices.Sorted(maps.Keys(d.shards)) }

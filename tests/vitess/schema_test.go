@@ -1,5 +1,5 @@
-// Package vitess_test asks Vitess's own planner which shards GoChat's statements touch. It is a module
-// of its own: the program does not get Vitess's dependencies.
+// Package vitess_test asks Vitess's planner which shards GoChat's statements touch. It is a module of its own,
+// to keep Vitess's dependencies out of the program.
 package vitess_test
 
 import (
@@ -25,7 +25,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// tables are those that the migrations of MySQL leave in the end, and those of the lookup vindexes.
+// tables has the tables after all MySQL migrations, and those of the lookup vindexes, by name.
 type tables map[string]*sqlparser.CreateTable
 
 func readTables(t *testing.T, parser *sqlparser.Parser) tables {
@@ -54,7 +54,7 @@ func readTables(t *testing.T, parser *sqlparser.Parser) tables {
 	return out
 }
 
-// apply does what a statement of a migration does. Rows are of no interest.
+// apply applies a statement of a migration to the tables; statements on rows are ignored.
 func (ts tables) apply(stmt sqlparser.Statement) error {
 	switch stmt := stmt.(type) {
 	case *sqlparser.CreateTable:
@@ -99,7 +99,7 @@ func alter(spec *sqlparser.TableSpec, option sqlparser.AlterOption) error {
 	return nil
 }
 
-// ddl is the statements that make the tables.
+// ddl returns the statements that create the tables.
 func (ts tables) ddl() string {
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(ts)) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestShards: each statement of the store touches one shard, or the page's second table says why not. Those of the
-// saver are asked for messages of two people in one conversation, and touch that conversation's shard.
+// TestShards: each statement of the store touches one shard, unless the page's second table says why not. Statements
+// of the saver are planned for messages of two users in one conversation, and touch only that conversation's shard.
 func TestShards(t *testing.T) {
 	vte := planner(t)
 	home := ask(t, vte, "SELECT type FROM conversations WHERE conversation_id = 't'").sorted()
@@ -45,8 +45,8 @@ func TestShards(t *testing.T) {
 	held(t, rows)
 }
 
-// TestKeysAreApart: the values that stand for a conversation, a user and another one lie in three
-// shards. Otherwise a statement that asks by two of them would seem to touch one.
+// TestKeysAreApart: the sample values of a conversation and of two users are in three different shards. Otherwise a
+// statement with two of these keys could seem to touch one shard.
 func TestKeysAreApart(t *testing.T) {
 	vte := planner(t)
 	found := map[string]bool{}

@@ -18,8 +18,8 @@ const (
 	head = "| method | statement | shards |\n| --- | --- | --- |\n"
 )
 
-// way is the methods of the store that a message needs from its sender to its receivers, and those by
-// which a client reads what it missed.
+// way lists the methods of the store on a message's way from its sender to its receivers, and those by
+// which a client pulls missed messages.
 var way = []string{
 	save, "CheckTokens", "Use", "See", "EnsureSingle", "Facts", "Standings", "ByClientID", "Tips", "Groups", "Recipients", "Spans", "Page",
 	"Memberships", "List", "Conversation", "MarkRead", "MarkDelivered", "Readers",
@@ -31,7 +31,8 @@ func (s statement) onTheWay() bool {
 
 var tableOf = regexp.MustCompile("(?:FROM|JOIN|INTO|UPDATE) `?([a-z_]+)`?")
 
-// row is a line of the page's table: the first of the methods on the way, what is done to which tables.
+// row returns a line of the page's table: the first method of way that runs the statement, what it does to which tables,
+// and where.
 func (s statement) row(where string) string {
 	method := ""
 	for _, m := range way {
@@ -60,7 +61,7 @@ func (s statement) row(where string) string {
 
 var column = regexp.MustCompile(`\(?((?:[a-z]+\.)?[a-z_]+(?:, (?:[a-z]+\.)?[a-z_]+)*)\)? (?:=|IN|>) \(?(?:\('t'|\(1|'t'|1)`)
 
-// keyColumns are those that a condition compares with a value.
+// keyColumns returns the columns that a condition compares with a value.
 func keyColumns(condition string) (out []string) {
 	for _, m := range column.FindAllStringSubmatch(condition, -1) {
 		for _, name := range strings.Split(m[1], ", ") {
@@ -75,12 +76,12 @@ func keyColumns(condition string) (out []string) {
 	return out
 }
 
-// exception is a statement that does not touch one shard alone, as the page has it.
+// exception is a statement of the page's second table, which does not touch exactly one shard.
 type exception struct{ part, where string }
 
 var exceptionRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([a-z0-9 +]+) \\| [^|]+ \\| [^|]+ \\|$")
 
-// exceptions are those that the page has, each with why it is so and what would change that.
+// exceptions returns the rows of the page's second table, each of which has to give a reason and a remedy.
 func exceptions(t *testing.T) (out []exception) {
 	t.Helper()
 	_, table, _ := cut(t, read(t, page), "exceptions")
@@ -93,7 +94,7 @@ func exceptions(t *testing.T) (out []exception) {
 	return out
 }
 
-// cut takes one table out of the page.
+// cut splits the page at one of its tables.
 func cut(t *testing.T, text, name string) (before, table, after string) {
 	t.Helper()
 	begin, end := "<!-- "+name+" -->\n\n", "\n<!-- end of "+name+" -->"
@@ -105,7 +106,7 @@ func cut(t *testing.T, text, name string) (before, table, after string) {
 	return before + begin, table, end + after
 }
 
-// held compares the page's table of the way with what it has to be; GOCHAT_WRITE_TABLE=1 writes it.
+// held compares the page's first table with the rows; GOCHAT_WRITE_TABLE=1 writes the rows to the page instead.
 func held(t *testing.T, rows map[string]bool) {
 	t.Helper()
 	table := head + strings.Join(slices.SortedFunc(maps.Keys(rows), func(a, b string) int {
@@ -122,7 +123,7 @@ func held(t *testing.T, rows map[string]bool) {
 	}
 }
 
-// position is where the method of a row is on the way.
+// position returns the index of a row's method in way.
 func position(row string) int {
 	method, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " |")
 	return slices.Index(way, method)

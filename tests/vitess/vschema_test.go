@@ -12,8 +12,8 @@ import (
 	"vitess.io/vitess/go/vt/vtgate/vindexes"
 )
 
-// TestEveryTableHasAPlace: the vschema knows the tables that the migrations make, each in one
-// keyspace, and no others but those in which it is noted which migrations were applied.
+// TestEveryTableHasAPlace: the vschema has each table of the migrations in exactly one keyspace, and no other tables
+// except for those that record the applied migrations.
 func TestEveryTableHasAPlace(t *testing.T) {
 	env := environment(t)
 	made := readTables(t, env.Parser())

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches the modules of those who define the custom resources that the chart can make, and prints the files
-# with the definitions, a line each.
+# Fetches the Go modules that define the custom resources of the chart, and prints the paths of the files with
+# the definitions, one on a line.
 set -euo pipefail
 keda=github.com/kedacore/keda/v2@v2.20.2
 prometheus=github.com/prometheus-operator/prometheus-operator@v0.85.0

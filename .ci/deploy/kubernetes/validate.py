@@ -1,4 +1,4 @@
-"""Holds rendered manifests to the schemas of Kubernetes and of the custom resources, and to each other.
+"""Checks rendered manifests against the schemas of Kubernetes and of the custom resources, and against each other.
 
     validate.py KUBERNETES_VERSION CRD_FILE… -- FILE…
 """
@@ -12,7 +12,7 @@ import yaml
 
 
 def strict(schema):
-    """Refuses fields that a schema does not name, as the API server does with --validate=strict."""
+    """Makes a schema refuse unknown fields, as the API server does with --validate=strict."""
     if isinstance(schema, list):
         return [strict(s) for s in schema]
     if not isinstance(schema, dict):
@@ -24,13 +24,13 @@ def strict(schema):
     if out.get("x-kubernetes-int-or-string"):
         out.pop("type", None)
     if isinstance(out.get("pattern"), str):
-        # Go takes flags after ^, Python before it only.
+        # Go accepts flags after ^ in a regular expression, Python only before it.
         out["pattern"] = out["pattern"].replace("^(?i)", "(?i)^", 1)
     return out
 
 
 class Loader(yaml.CSafeLoader):
-    """Takes a lone = for text, as every other reader does."""
+    """Reads a lone = as text, as all other YAML parsers do."""
 
 
 Loader.add_constructor("tag:yaml.org,2002:value", Loader.construct_yaml_str)
@@ -56,7 +56,7 @@ def custom(files):
 
 
 def scalers(resources):
-    """A Deployment that two scale is moved to and fro between them."""
+    """Finds Deployments with two autoscalers, which would work against each other."""
     by = {}
     for r in resources:
         if r["kind"] in ("HorizontalPodAutoscaler", "ScaledObject"):
@@ -70,7 +70,7 @@ def scalers(resources):
 
 
 def references(resources):
-    """What a pod refers to by name has to be in the same manifests, but for Secrets."""
+    """Finds names in pods whose objects are not in the same manifests; Secrets may be missing."""
     there = {(r["kind"], r["metadata"]["name"], r["metadata"].get("namespace")) for r in resources}
     for r in resources:
         if r["kind"] not in ("Deployment", "StatefulSet"):

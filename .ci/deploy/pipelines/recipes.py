@@ -23,7 +23,7 @@ def load(path):
 
 
 def calls(where, lines):
-    """The recipes that lines call; a line that is something else is wrong."""
+    """The recipes that lines call; any other line is an error."""
     found = set()
     for line in (one.strip() for text in lines for one in text.splitlines() if one.strip()):
         call = JUST.match(line)

@@ -1,5 +1,5 @@
-// Command kubectl is Kubernetes' own command, for the recipe that deploys; from its library, since
-// the whole of Kubernetes would have to be built otherwise.
+// Command kubectl is Kubernetes' kubectl, for the recipe that deploys. It is built from kubectl's
+// library, since the original command would need the whole of Kubernetes.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command registry is a registry of images in memory, for trying a release: registry 127.0.0.1:5000.
+// Command registry serves a registry of images in memory, to try a release: registry 127.0.0.1:5000.
 package main
 
 import (

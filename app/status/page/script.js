@@ -20,7 +20,8 @@ function element(tag, text, kind) {
   return e;
 }
 
-// Each cell is a text, a node, or [text, class].
+// rows fills the table id with list, or with the text none when list is empty. A cell is a text, a node, or
+// [text, class].
 function rows(id, list, none) {
   const body = $(id).tBodies[0];
   body.replaceChildren(...list.map((cells) => {
@@ -65,7 +66,7 @@ function figures(r) {
   if (r.gateway) cards.push(card("sockets", whole(r.gateway.sockets)), card("users", whole(r.gateway.users)));
   cards.push(card("cores busy", number(p.cpu), p.cpu ?? 0), card("memory", bytes(p.memoryBytes)), card("goroutines", whole(p.goroutines)), card("open files", whole(p.openFiles)));
   if (r.leads != null) cards.push(card("leads the chores", r.leads ? "yes" : "no"));
-  if (r.workerLeaseSeconds != null) cards.push(card("lease of its id", seconds(r.workerLeaseSeconds)));
+  if (r.workerLeaseSeconds != null) cards.push(card("worker id lease", seconds(r.workerLeaseSeconds)));
   $("figures").replaceChildren(...cards);
 }
 
@@ -74,7 +75,7 @@ function show(r) {
   $("name").textContent = p.name;
   document.title = `${r.state} – GoChat ${p.name}`;
   const word = $("state").firstElementChild;
-  if (word.textContent !== r.state) word.textContent = r.state; // told aloud only when it turns
+  if (word.textContent !== r.state) word.textContent = r.state; // set only on a change: screen readers announce it
   word.className = "word " + r.state;
   $("about").textContent = `${p.roles.join(", ")} · up ${span(p.uptimeSeconds)} · log level ${p.logLevel} · figures of the last ${Math.round(r.windowSeconds)} s`;
   $("build").textContent = `gochat ${p.version}, revision ${p.revision}, ${p.go}`;
@@ -93,7 +94,7 @@ function show(r) {
   everywhere(r);
 }
 
-// everywhere shows what the processes say together, and each in a line.
+// everywhere shows the sums of all processes, and a line for each.
 function everywhere(r) {
   const c = r.cluster;
   $("others").hidden = $("alone").hidden = !c;
@@ -142,7 +143,7 @@ async function turn() {
   setTimeout(next, every);
 }
 
-// Nobody is asked for a page that nobody sees.
+// next asks again, or, while the page is hidden, waits until it is visible: a hidden page asks nobody.
 function next() {
   if (document.hidden) document.addEventListener("visibilitychange", next, { once: true });
   else turn();

@@ -7,7 +7,7 @@ fail() {
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/gochat
 
-# alone COMMAND…: while no other of these scripts is installing into the cache.
+# alone COMMAND…: runs it under a lock, so that only one of these scripts installs into the cache.
 alone() {
   mkdir -p "$cache"
   (
@@ -20,7 +20,7 @@ apt_install() {
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"
 }
 
-# need COMMAND PACKAGE: a program, installed from Debian's packages by root.
+# need COMMAND PACKAGE: makes sure that a program exists; root installs its Debian package.
 need() {
   PATH=$PATH:/usr/sbin:/sbin
   command -v "$1" >/dev/null && return
@@ -36,8 +36,8 @@ need() {
   fail "$1 is missing; install it, on Debian: apt-get install $2"
 }
 
-# A pid file holds the pid and the time at which the process began, so that a
-# number that was given to another process meanwhile is not taken for ours.
+# A pid file holds the PID and the start time of the process, so that another
+# process that got the same PID later is not taken for ours.
 began() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
@@ -60,12 +60,12 @@ alive() {
   [ -f "$dir/run/$1.pid" ] || return 1
   read -r pid since <"$dir/run/$1.pid" || return 1
   [ "$(began "$pid")" = "$since" ] || return 1
-  # A process that nobody has buried is dead once its other threads are gone.
+  # A zombie, which its parent has not waited for, counts as dead once its other threads are gone.
   [ "$(process_state "$1")" != Z ] || [ "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" -gt 1 ]
 }
 
-# launch NAME COMMAND…: in a session of its own, so that it outlives this script
-# and its terminal, and without the lock.
+# launch NAME COMMAND…: starts it in its own session, so that it outlives this script
+# and its terminal, and without the lock's file descriptor.
 launch() {
   local name=$1
   shift
@@ -92,9 +92,9 @@ wait_dead() { # NAME SECONDS
   return 1
 }
 
-# wait_for NAME COMMAND…: until the command, which must end by itself, succeeds; a
-# process that is dead or paused, or a minute ($patience seconds), ends the wait with
-# the end of its log.
+# wait_for NAME COMMAND…: repeats the command, which must end by itself, until it succeeds.
+# When process NAME is dead or paused, or after a minute ($patience seconds), it fails and
+# prints the end of the process's log.
 wait_for() {
   local name=$1 until=$((SECONDS + ${patience:-60})) why="does not answer after ${patience:-60} seconds"
   shift
@@ -117,10 +117,10 @@ wait_for() {
 
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# free_port NAME PORT: nobody else may have it.
+# free_port NAME PORT: fails when another process listens on the port.
 free_port() {
   ! port_open "$2" || fail "port $2 for $1 is taken by another program; stop it, or choose other ports by --base-port"
 }
 
-# export_line NAME VALUE: for the shell that evaluates what env prints.
+# export_line NAME VALUE: prints an export for a shell that evaluates the output of env.
 export_line() { printf 'export %s=%s\n' "$1" "${2@Q}"; }

@@ -59,7 +59,7 @@ etcd3_up() {
   for p in $(etcd3_processes); do etcd_ready "$p" || return 1; done
 }
 
-# The program is for tests that start an etcd of their own in order to hurt it.
+# GOCHAT_TEST_ETCD_BIN is for tests that start their own etcd, in order to kill or pause it.
 etcd_env() {
   export_line GOCHAT_TEST_ETCD_ENDPOINTS "127.0.0.1:$(etcd_port etcd)"
   export_line GOCHAT_TEST_ETCD_BIN "$etcd_binary"

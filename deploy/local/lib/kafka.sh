@@ -2,7 +2,7 @@
 # three of them, from the jars of Maven Central.
 
 kafka_jars=$cache/kafka-$(sed -n '/kafka_2.13/,/version/s#.*<version>\(.*\)</version>.*#\1#p' "$here/kafka/pom.xml")
-# Whom the secure port lets in. Everything here listens on loopback only.
+# The user of the secure port. Everything here listens on loopback only.
 kafka_user=gochat
 kafka_password=gochat-secret
 
@@ -18,7 +18,7 @@ kafka_install() {
 # Java 8 called itself 1.8.
 kafka_java_new_enough() { [[ $(java -version 2>&1) =~ version\ \"([0-9]+) ]] && ((BASH_REMATCH[1] >= 17)); }
 
-# kafka_fetched: all that the file for Maven names is there. An earlier one may have named less.
+# kafka_fetched: every jar of pom.xml is there. The jars may be of an earlier pom.xml that named fewer.
 kafka_fetched() { cmp -s "$here/kafka/pom.xml" "$kafka_jars/complete"; }
 
 kafka_fetch() {
@@ -47,7 +47,7 @@ kafka3_install() { kafka_install; }
 kafka_processes() { echo kafka; }
 kafka3_processes() { echo kafka-1 kafka-2 kafka-3; }
 
-# kafka_port NAME: what clients use; its controller has the next one.
+# kafka_port NAME: the port for clients; the controller uses the next one.
 kafka_port() {
   case $1 in
   kafka) echo "$base" ;;
@@ -74,7 +74,7 @@ kafka_certificates() {
   } >"$dir/log/kafka-tls.log" 2>&1 || fail "Kafka's certificates could not be made: $(tail -n 3 "$dir/log/kafka-tls.log")"
 }
 
-# kafka_config NAME ID VOTERS REPLICAS: REPLICAS of everything, of which one may be away.
+# kafka_config NAME ID VOTERS REPLICAS: each partition has REPLICAS replicas, of which one may be away.
 kafka_config() {
   local port
   port=$(kafka_port "$1")
@@ -88,7 +88,7 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PL
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/$1/data
-# Topics are made by those who need them.
+# Topics are made by GoChat, never by publishing.
 auto.create.topics.enable=false
 num.partitions=12
 default.replication.factor=$4
@@ -100,17 +100,17 @@ transaction.state.log.min.isr=$((($4 + 1) / 2))
 transaction.state.log.num.partitions=8
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-# A broker that was killed is let in again soon, and one that is silent is done
-# without; three of them on a busy machine are now and then slow to say that they live.
+# Short sessions, so that a killed broker may soon register again and a silent one is
+# fenced soon; not too short, since three brokers on a busy machine send late heartbeats.
 broker.session.timeout.ms=$((1000 + 1000 * $4))
 broker.heartbeat.interval.ms=500
 replica.lag.time.max.ms=5000
-# What a dead producer leaves open holds up readers: look for it often.
+# The open transaction of a dead producer blocks readers, so the broker looks for such often.
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 TXT
 }
 
-# kafka_secure_config is what the single node has besides: a port with TLS and SASL.
+# kafka_secure_config: the single node has another port, with TLS and SASL.
 kafka_secure_config() {
   local module=org.apache.kafka.common.security
   cat <<TXT
@@ -150,7 +150,7 @@ kafka3_start() {
   kafka_server "$1"
 }
 
-# kafka_server NAME OPTION…: OPTIONs are for the set-up of its data.
+# kafka_server NAME OPTION…: starts a broker; OPTIONs are for formatting its data directory.
 kafka_server() {
   local name=$1 port
   shift
@@ -167,7 +167,7 @@ kafka_server() {
 # Kafka opens its ports when it is ready to serve.
 kafka_ready() { wait_for kafka port_open "$base" && wait_for kafka port_open $((base + 2)); }
 kafka3_ready() {
-  local patience=180 # it has to catch up, and to be let in
+  local patience=180 # a broker has to catch up, and to be unfenced
   wait_for "$1" port_open "$(kafka_port "$1")"
 }
 

@@ -19,7 +19,7 @@ mariadb_start() {
   port=$(mariadb_port "$name")
   free_port "$name" "$port"
   [ "$(id -u)" = 0 ] && user=(--user=root)
-  # Each has temporary files of its own: a server that starts removes what it finds.
+  # Each server has its own temporary folder: a starting server removes all files there.
   mkdir -p "$data-tmp"
   if [ ! -d "$data/mysql" ]; then
     rm -rf "$data.new" && mkdir -p "$data.new"
@@ -47,7 +47,7 @@ mariadb_up() {
   mariadb_ready mariadb-primary && mariadb_ready mariadb-replica || return 1
   mariadb_sql mariadb-primary "CREATE DATABASE IF NOT EXISTS gochat;
     CREATE USER IF NOT EXISTS repl@'127.0.0.1' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'127.0.0.1'" || return 1
-  # Told once: a replica that somebody has promoted since is left alone.
+  # Set up once only: a replica that was promoted since must not follow again.
   if [ ! -f "$dir/mariadb-replica/told" ] && [ -z "$(mariadb_sql mariadb-replica 'SHOW SLAVE STATUS')" ]; then
     mariadb_sql mariadb-replica "SET GLOBAL gtid_slave_pos=''; CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=$(mariadb_port mariadb-primary),
       MASTER_USER='repl', MASTER_PASSWORD='repl', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1; START SLAVE" || return 1

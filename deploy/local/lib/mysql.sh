@@ -71,7 +71,7 @@ mysql_sql() { # NAME SQL
 
 mysql_ready() { wait_for "$1" mysql_sql "$1" 'SELECT 1'; }
 
-# Which version sid has changes: it is said.
+# The version in sid changes, so it is printed.
 mysql_up() {
   mysql_start mysql && mysql_ready mysql || return 1
   mysql_sql mysql 'CREATE DATABASE IF NOT EXISTS gochat' || return 1

@@ -62,8 +62,8 @@ TXT
   esac
 }
 
-# sentinel_follow NUMBER: who is the master is for the sentinels to say, or what
-# they wrote down; before there are any it is the first.
+# sentinel_follow NUMBER: makes a server follow the master that the sentinels, or
+# their files, name; before there are sentinels that is the first server.
 sentinel_follow() {
   local i master
   for i in 1 2 3; do

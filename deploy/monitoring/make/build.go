@@ -4,36 +4,36 @@ import (
 	"strings"
 )
 
-// board is a dashboard as it is written here.
+// board is a dashboard in the short form of this package.
 type board struct {
 	name, title, about string
 	rows               []row
-	// byRole adds the choice of roles and instances.
+	// byRole adds variables to choose roles and instances.
 	byRole bool
 }
 
-// row is a heading with what stands below it.
+// row is a heading with the views below it.
 type row struct {
 	title string
 	views []view
 }
 
-// view is one graph, or one figure.
+// view is a graph, or, with figure, a single value.
 type view struct {
 	title string
-	// about says what one sees, and what is good.
+	// about says what the view shows, and which values are good.
 	about   string
 	unit    string
 	queries []query
 	figure  bool
 	stacked bool
 	log     bool
-	// above are the thresholds of yellow and red; below turns them around.
+	// The thresholds of yellow and red: values above above are bad, or values below below.
 	above, below []float64
 	max          float64
 }
 
-// query is PromQL and what a line is called. @ stands for the chosen servers.
+// query is PromQL with the legend of its lines. @ in expr stands for the selector of the chosen servers.
 type query struct{ expr, legend string }
 
 var prometheus = datasource{Type: "prometheus", UID: "${datasource}"}
@@ -45,7 +45,7 @@ const (
 	mostInLine = 3
 )
 
-// build makes Grafana's form of a board.
+// build returns a board in Grafana's form.
 func build(b board) dashboard {
 	d := dashboard{
 		UID: "gochat-" + b.name, Title: "GoChat / " + b.title, Description: b.about, Tags: []string{"gochat"}, Editable: true, GraphTooltip: 1,
@@ -83,8 +83,8 @@ func build(b board) dashboard {
 	return d
 }
 
-// fitting returns how many of the views stand in one line: figures all together, graphs up to
-// three.
+// fitting returns how many of the first views fit into one line: all consecutive figures, or up to
+// three graphs.
 func fitting(views []view) int {
 	n := 1
 	for n < len(views) && views[n].figure == views[0].figure && (views[0].figure || n < mostInLine) {
@@ -114,7 +114,7 @@ func (b board) variables() []variable {
 	return list
 }
 
-// choose puts the chosen servers into a query.
+// choose replaces @ in a query by the selector of the chosen servers.
 func (b board) choose(expr string) string {
 	chosen := `job=~"$job"`
 	if b.byRole {

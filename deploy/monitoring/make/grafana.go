@@ -1,7 +1,7 @@
 package main
 
-// What of Grafana's dashboards is used here, in the words of its own JSON. The fields' order is
-// the files'.
+// The parts of Grafana's dashboard JSON that are used here, with its names. The order of fields is
+// the order in the generated files.
 
 type dashboard struct {
 	UID           string      `json:"uid"`
@@ -132,7 +132,7 @@ type step struct {
 	Value *float64 `json:"value"`
 }
 
-// custom is how a graph is drawn.
+// custom has the style of a graph.
 type custom struct {
 	LineWidth         int         `json:"lineWidth"`
 	FillOpacity       int         `json:"fillOpacity"`
@@ -157,7 +157,7 @@ type scaleOfAxe struct {
 	Log  int    `json:"log"`
 }
 
-// options are those of graphs (legend, tooltip) and of figures (the rest).
+// options has the options of graphs (legend, tooltip) and of figures (the rest).
 type options struct {
 	Legend        *legend    `json:"legend,omitempty"`
 	Tooltip       *tooltip   `json:"tooltip,omitempty"`

@@ -1,4 +1,4 @@
-// Command make writes the dashboards, of which each is a table in this folder:
+// Command make writes the dashboards from the tables in this folder, one for each dashboard:
 //
 //	go run ./deploy/monitoring/make           # into deploy/monitoring/dashboards
 //	go run ./deploy/monitoring/make -rules    # every query as a rule, for promtool

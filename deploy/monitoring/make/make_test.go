@@ -13,7 +13,7 @@ import (
 
 const dir = "../dashboards"
 
-// TestDashboardsAreOfTheirTables: what is in the folder is what this program makes.
+// TestDashboardsAreOfTheirTables: the files in dashboards are the output of this program.
 func TestDashboardsAreOfTheirTables(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
@@ -32,8 +32,8 @@ func TestDashboardsAreOfTheirTables(t *testing.T) {
 	}
 }
 
-// TestDashboardsAreTidy: nothing unknown in them, nothing on top of each other, nothing
-// without a unit and a sentence.
+// TestDashboardsAreTidy: dashboards have no unknown fields, their panels do not overlap, and each
+// panel has a unit and a description.
 func TestDashboardsAreTidy(t *testing.T) {
 	t.Parallel()
 	uids, titles := map[string]bool{}, map[string]bool{}

@@ -51,7 +51,7 @@ var objectives = board{
 	},
 }
 
-// burn is how many times as fast as allowed a budget goes, by window.
+// burn returns queries for the burn rate of an error budget, one for each window: 1 is exactly as fast as allowed.
 func burn(record, budget string) []query {
 	var out []query
 	for _, window := range []string{"5m", "1h", "6h", "3d"} {

@@ -80,7 +80,7 @@ var pipeline = board{
 	},
 }
 
-// quantiles are the usual ones of a histogram, by a label or of all.
+// quantiles returns queries for p50, p90, p99 and p99.9 of a histogram, by a label or, with "", of all series.
 func quantiles(histogram, by string) []query {
 	group, name := "le", ""
 	if by != "" {

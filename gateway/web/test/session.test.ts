@@ -6,7 +6,7 @@ import type { Conversation, Message } from "../src/core/types";
 import { FakeItems, FakeServer, message, settle } from "./fakes";
 import { setup, type Setup } from "./setup";
 
-/** Ends with the tests' one law: everything that the server has after the first held number, once and in order. */
+/** Asserts that the client ends with every message of the server from its first held number on, once and in order. */
 async function assertWhole(t: Setup) {
   await t.clock.advance(61_000);
   const first = t.world().log.first;

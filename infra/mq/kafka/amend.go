@@ -10,8 +10,7 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// mend changes what is wrong with a topic that is there: an older release, or other
-// hands, made it.
+// mend corrects the settings of a topic that exists: an older release, or somebody by hand, made it.
 func (t *Transport) mend(ctx context.Context, topic mq.Topic, partitions int) error {
 	if err := t.takeAll(ctx, topic.Name); err != nil {
 		return err
@@ -19,8 +18,8 @@ func (t *Transport) mend(ctx context.Context, topic mq.Topic, partitions int) er
 	return t.keepLonger(ctx, topic, partitions)
 }
 
-// amend sets a setting of a topic when its value is wrong. It returns the value that was
-// found wrong; empty: none was, or the error came before it was known.
+// amend sets a setting of a topic when its value is wrong. was is the wrong value; empty: the value was
+// right, or could not be read.
 func (t *Transport) amend(ctx context.Context, topic, setting, want string, wrong func(value string) bool) (was string, err error) {
 	err = t.within(ctx, 4*t.cfg.Timeout, func() error {
 		e, err := describe(t.admin, topic, setting)
@@ -56,7 +55,7 @@ func describe(admin sarama.ClusterAdmin, topic, setting string) (sarama.ConfigEn
 	return sarama.ConfigEntry{}, fmt.Errorf("the brokers did not tell the setting %s of topic %s", setting, topic)
 }
 
-// forbidden reports whether the brokers do not let us.
+// forbidden reports whether the brokers deny us a permission.
 func forbidden(err error) bool {
 	return errors.Is(err, sarama.ErrTopicAuthorizationFailed) || errors.Is(err, sarama.ErrClusterAuthorizationFailed)
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// within runs a call of a library that knows no context, and goes on without it when
-// d or ctx is over. What call writes may be read only if the error is its own: given
-// up, it ends in the background, and Close waits for that.
+// within runs a call of a library that takes no context, and returns without it when d or ctx is over. Such a
+// call ends in the background, where Close waits for it, so what call writes may be read only if within
+// returned nil or an error of call itself.
 func (t *Transport) within(ctx context.Context, d time.Duration, call func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -29,7 +29,7 @@ func (t *Transport) within(ctx context.Context, d time.Duration, call func() err
 	}
 }
 
-// background counts a call in, unless Close may be waiting for them already.
+// background counts a call in; false: the transport is closed, and Close may wait for the calls already.
 func (t *Transport) background() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

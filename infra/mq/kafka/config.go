@@ -2,15 +2,14 @@
 // Watermill's own Kafka package stands on, whose marshaler is used here, so that
 // records look as any Watermill program writes them.
 //
-// Rebalances are eager (sticky): when a member joins or leaves, all members drain
-// their lanes, commit, and take what they are given. That is a pause of what is in
-// flight, and it is what makes two owners of a partition impossible as long as a
-// member answers at all. (sarama's cooperative ones would gain little: its members
-// fetch and join by one connection to a broker, so a join holds up what is fetched.)
+// Rebalances are eager (sticky): when a member joins or leaves, all members drain their lanes, commit, and
+// take the partitions that they are given. All lanes pause for that, and in return a partition cannot have two
+// owners as long as its member answers at all. (sarama's cooperative rebalances would gain little: its members
+// fetch and join by one connection to a broker, so a join holds up fetches.)
 //
-// A member that hears nothing for two thirds of SessionTimeout, or stood still for as
-// long, begins nothing more of what it has: its partitions may be another one's. What
-// it has in flight then is done again by the new owner.
+// A member that hears nothing for two thirds of SessionTimeout, or stood still for as long, starts none of
+// the records that it has: its partitions may be another member's. What it has in flight then is done again
+// by the new owner.
 package kafka
 
 import (
@@ -30,26 +29,25 @@ import (
 type Config struct {
 	// Brokers are host:port of some brokers; the others are learned from them.
 	Brokers []string `mapstructure:"brokers"`
-	// ClientID is what brokers know this process by; it starts transactional ids.
+	// ClientID is the name by which brokers know this process; transactional ids begin with it.
 	ClientID string `mapstructure:"client_id"`
-	// Environment starts the names of topics, groups and transactional ids, so that
-	// environments are apart on the same brokers; empty: nothing does. It is the program's
-	// to set, and nobody who uses the transport sees it.
+	// Environment comes before the names of topics, groups and transactional ids, so that several
+	// environments can share brokers; empty: nothing does. The program sets it, and users of the transport
+	// never see it.
 	Environment string `mapstructure:"-"`
 
-	// Partitions of the topics that all share. More of them let more workers work;
-	// they are not changed once a topic is there, since keys would move.
+	// Partitions of the topics that groups read. More of them let more workers work. A topic that exists
+	// keeps its number, since keys would move to other partitions.
 	Partitions int `mapstructure:"partitions"`
 	// Replication is the number of replicas of each partition; -1 is the broker's default.
 	Replication int `mapstructure:"replication"`
-	// Retention is how long records of topics that all share are kept, whether they
-	// were read or not.
+	// Retention is how long records of all topics but tail topics are kept, whether they were read or not.
 	Retention time.Duration `mapstructure:"retention"`
-	// TailRetention is that of a gateway's own topic, which nobody reads later.
+	// TailRetention is that of tail topics, such as a gateway's own, which nobody reads later.
 	TailRetention time.Duration `mapstructure:"tail_retention"`
 
-	// Transactions make an outbox all or none. Without them a crash may leave a part
-	// of a call, which the redelivery of what caused it completes.
+	// Transactions make an outbox all or none. Without them a crash may leave a part of a call; the records
+	// that caused the call are delivered again, and so the rest is published.
 	Transactions bool `mapstructure:"transactions"`
 	// TransactionTimeout is after how long a broker ends a transaction that nobody
 	// finishes; until then its topics' readers wait.
@@ -66,7 +64,7 @@ type Config struct {
 	TLS  certs.Client `mapstructure:"tls"`
 }
 
-// SASLConfig says who we are. An empty mechanism is nobody.
+// SASLConfig says as whom we log in. With an empty Mechanism we do not.
 type SASLConfig struct {
 	// Mechanism is plain, scram-sha-256 or scram-sha-512.
 	Mechanism string `mapstructure:"mechanism"`

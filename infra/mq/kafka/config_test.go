@@ -46,7 +46,7 @@ func TestConfigIsValidated(t *testing.T) {
 	}
 }
 
-// TestWhatSaramaIsTold: its own checks take what we make of any valid configuration.
+// TestWhatSaramaIsTold: sarama accepts what we make of any valid configuration.
 func TestWhatSaramaIsTold(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"as it comes": func(*Config) {},

@@ -9,8 +9,7 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// FuzzDecode: a record that something else wrote is handed on with an id and its key,
-// never a panic.
+// FuzzDecode: a record that another program wrote is handed on with an id and its key, without a panic.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("key"), []byte("value"), []byte("_watermill_message_uuid"), []byte("id"))
 	f.Add([]byte{}, []byte{}, []byte{}, []byte{})

@@ -12,8 +12,8 @@ import (
 	"github.com/gochat/gochat/infra/mq/kafka"
 )
 
-// TestEnvironmentsOnTheSameBrokers: two of them have topics, groups and outboxes of the same names,
-// and nothing of each other.
+// TestEnvironmentsOnTheSameBrokers: two environments have topics, groups and outboxes of the same names, and
+// neither sees the other's.
 func TestEnvironmentsOnTheSameBrokers(t *testing.T) {
 	t.Parallel()
 	const topic, tail, group = "shared", "tail", "readers"

@@ -10,9 +10,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// A topic is there when every broker says so: who asks one that has not heard of it yet
-// would take it for deleted, and a gateway would get nothing. A broker that is away is
-// not waited for.
+// A topic is there when every broker knows it: a broker that has not heard of it would make a reader take it
+// for deleted, and a gateway would get nothing. A broker that is away is not waited for.
 func TestATopicIsThereWhenEveryBrokerKnows(t *testing.T) {
 	t.Parallel()
 	const topic = "topic"

@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// session is all that a generation asks of sarama's.
+// session has all that a generation asks of sarama's session.
 type session struct {
 	sarama.ConsumerGroupSession
 	ctx context.Context //nolint:containedctx // as sarama's has it
@@ -51,14 +51,14 @@ func TestWhenAMemberDoubts(t *testing.T) {
 		<-g.done
 		time.Sleep(limit + time.Second)
 		heard(g) // what brokers had said before is read first
-		assert.Contains(t, g.doubt(), "stood still")
+		assert.Contains(t, g.doubt(), "paused")
 		require.NoError(t, g.Cleanup(nil))
 	})
 }
 
-// A broker that is silent for a little longer than a member bears it may answer before
-// the watch looks again. A lane that was told no meanwhile never asks a second time: so
-// the no is the end of the generation, and the group's next one delivers the record.
+// A broker that was silent for slightly too long may answer before the watch looks again. A lane that the
+// gate told false meanwhile never asks again, so the first false ends the generation, and the next generation
+// delivers the record.
 func TestANoIsTheEndOfAGeneration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 6 * time.Second

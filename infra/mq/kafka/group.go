@@ -18,7 +18,7 @@ import (
 // rejoinPause is between two tries to be in the group.
 const rejoinPause = 200 * time.Millisecond
 
-// member makes a member of the group; what it returns runs it.
+// member makes a member of the group; the returned function runs it until its ctx is done.
 func (s *subscriber) member(topic string, base *sarama.Config, brokers *lifeline, out chan *message.Message) (func(context.Context), error) {
 	group, err := sarama.NewConsumerGroup(s.t.cfg.Brokers, s.cfg.Group, base)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *subscriber) member(topic string, base *sarama.Config, brokers *lifeline
 			if !ended(err) {
 				c.say(whyOutside(err), err)
 			}
-			// A generation that ends at once is not to be followed by many.
+			// Generations that end at once must not follow each other without a pause.
 			if (err != nil || time.Since(began) < rejoinPause) && !pause.For(ctx.Done(), rejoinPause) {
 				break
 			}
@@ -62,13 +62,13 @@ type generation struct {
 	cfg     mq.SubscriberConfig
 	out     chan<- *message.Message
 	brokers *lifeline
-	limit   time.Duration // of silence and of standing still
+	limit   time.Duration // how long silence, or standing still, is no doubt; see doubt
 	log     *zap.Logger
 
 	lanes  *mq.Lanes
 	ctx    context.Context // ends with the session, or when it must be over
 	cancel context.CancelFunc
-	ending sync.Once // says why
+	ending sync.Once // logs why only once
 	done   chan struct{}
 	began  time.Time
 	awake  atomic.Int64 // when this process was last seen to run, since began
@@ -88,10 +88,9 @@ func (g *generation) Setup(session sarama.ConsumerGroupSession) error {
 	return nil
 }
 
-// sure reports whether this member's partitions are certainly its own. The first doubt
-// ends the session, even when it is over at once: a lane that was told no does not ask
-// again, and would hold up its keys for as long as the session lasts. Whatever runs
-// first after a standstill asks here; watch may come later.
+// sure reports whether this member's partitions are certainly its own. The first doubt ends the session, even
+// when it is over at once: a lane that was told no does not ask again, and would hold up its keys for as long
+// as the session lasts. After a standstill the lanes may ask before watch runs.
 func (g *generation) sure() bool {
 	if g.ctx.Err() != nil {
 		return false
@@ -107,14 +106,14 @@ func (g *generation) sure() bool {
 	return false
 }
 
-// doubt says why the group may have given this member's partitions to others without
-// its knowing, if it may: what waits in the lanes is theirs then.
+// doubt returns why the group may have given this member's partitions to others without its knowing; empty:
+// that cannot be. Records that wait in the lanes would be the others' then.
 func (g *generation) doubt() string {
 	switch {
 	case time.Since(g.began)-time.Duration(g.awake.Load()) > g.limit:
-		return "this process stood still; it joins its group anew"
+		return "this process was paused; it rejoins its group"
 	case g.brokers.silence() > g.limit: // heartbeats are answered every second
-		return "no broker has answered for a while; this member does nothing until one does"
+		return "no broker has answered for a while; this member takes no records until one does"
 	}
 	return ""
 }

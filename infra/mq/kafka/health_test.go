@@ -10,8 +10,7 @@ import (
 	"github.com/gochat/gochat/infra/mq/kafka"
 )
 
-// Whoever asks how Kafka does takes nobody's connection away: a process asks while it
-// still makes its topics.
+// Health closes no connection that others use: a process may ask while it makes its topics.
 func TestHealthDisturbsNobody(t *testing.T) {
 	t.Parallel()
 	tr, err := kafka.Open(t.Context(), config(t), quiet(t))

@@ -15,30 +15,29 @@ import (
 )
 
 const (
-	// claimPause is between two tries to have the id.
+	// claimPause is between two tries to register the id.
 	claimPause = 5 * time.Millisecond
-	// lastEpoch is the highest epoch that sarama may still count on from.
+	// lastEpoch is the highest epoch from which sarama can still count on.
 	lastEpoch = math.MaxInt16 - 3
 )
 
-// identity is who a transactional producer is to the coordinator: its id, and the
-// epoch that says whether anybody else came under the same id.
+// identity is what the coordinator knows a transactional producer by: its id, and the epoch, which grows
+// whenever a producer registers under that id.
 //
-// sarama always takes an id from whoever has it, and does not say which epoch it got.
-// Two processes of one name would then take it from each other for ever; and a process
-// that stood still for longer than its transaction may last looks just like one that
-// was replaced. So the id is claimed here first, with the epoch that this process
-// knows. The coordinator refuses when somebody else came after it, but also when it has
-// forgotten something in a restart, or when it carries out, late, what was given up
-// while it stood still. Who is meant is then told by the word of the owner, which each
-// process leaves at the brokers when it begins.
+// sarama always takes an id from whoever has it, and does not say which epoch it got. Two processes of one
+// name would then take it from each other for ever; and a process that stood still for longer than its
+// transaction may last would look like one that was replaced. So this process first registers the id itself,
+// with the epoch that it knows. The coordinator refuses an epoch when somebody else has registered since, but
+// also when the coordinator has forgotten something in a restart, or carries out late a registration that
+// this process had given up. Which of these it was is told by the owner's word: each process leaves a random
+// word at the brokers when it begins, and the last word is the owner's.
 type identity struct {
 	id      string
 	timeout time.Duration // of a transaction
 	pid     int64
 	epoch   int16
 	word    string
-	// topic and group are where words are left.
+	// topic and group are where words are left; see ownersTopic.
 	topic, group string
 }
 
@@ -49,8 +48,9 @@ func newIdentity(cfg Config, id string) *identity {
 	}
 }
 
-// claim takes the id the first time; later it asks whether it is still ours. What was
-// left open in its name is ended. sarama's producer is to be made right after it.
+// claim registers the id. The first time it takes the id from whoever has it; later it returns mq.ErrFenced
+// if another process has taken it. Either way it ends a transaction that is open under the id. The caller
+// makes sarama's producer right after it.
 func (i *identity) claim(ctx context.Context, client sarama.Client) error {
 	for {
 		err := i.register(client)
@@ -106,8 +106,8 @@ func moved(err error) bool {
 	return !errors.As(err, &said) || said == sarama.ErrNotCoordinatorForConsumer || said == sarama.ErrConsumerCoordinatorNotAvailable
 }
 
-// passing reports whether it is worth asking again: an earlier transaction is being
-// finished, or the coordinator is on its way.
+// passing reports whether a request is worth repeating: an earlier transaction is being finished, the
+// coordinator moves, or the connection broke.
 func passing(err error) bool {
 	if errors.Is(err, sarama.ErrClosedClient) {
 		return false

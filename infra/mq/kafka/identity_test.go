@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// TestWhoIsTakenForReplaced: an answer that was lost between us and the coordinator is
-// not to look like another process of the same name, and such a process is to be seen.
+// TestWhoIsTakenForReplaced: an answer that was lost on its way from the coordinator must not look like
+// another process of the same name, and such a process must be noticed.
 func TestWhoIsTakenForReplaced(t *testing.T) {
 	t.Parallel()
 	brokers := os.Getenv("GOCHAT_TEST_KAFKA_BROKERS")

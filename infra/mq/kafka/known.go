@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// thereFor is how long a topic that was seen is taken to be there. What another
-	// process deletes is met by a producer within this time at the latest.
+	// thereFor is how long a topic that was seen is taken to be there. So a producer may meet a topic that
+	// another process has deleted, but only for this long.
 	thereFor = 5 * time.Second
 	// missingFor is how long a topic that was not there is taken to be missing.
 	missingFor = time.Second
 )
 
-// directory remembers which topics there are. sarama asks three times, with pauses,
-// for a topic that it does not know, and a transaction is stopped by it: so nothing
-// is handed to a producer for a topic that is not known to be there.
+// directory remembers which topics there are. sarama asks three times, with pauses, for a topic that it does
+// not know, which holds up a whole transaction: so producers get records only for topics that are known to be
+// there.
 type directory struct {
 	mu   sync.RWMutex
 	seen map[string]sighting
@@ -35,8 +35,9 @@ type sighting struct {
 
 func newDirectory() *directory { return &directory{seen: map[string]sighting{}} }
 
-// look returns what is remembered. fresh: it need not be asked for again. Of many
-// callers that find an old sighting one asks; the others go on with it.
+// look returns what is remembered of a topic. fresh: no broker needs to be asked. Of many callers that find
+// an outdated sighting of a topic that was there, one gets fresh as false and asks; the others go on with the
+// old sighting.
 func (d *directory) look(topic string) (s sighting, fresh bool) {
 	d.mu.RLock()
 	s = d.seen[topic]
@@ -66,8 +67,8 @@ func (s sighting) fresh(now time.Time) bool {
 	return now.Sub(s.at) < missingFor
 }
 
-// note remembers a topic, and forgets the missing ones whose time is over: names
-// that nobody made must not pile up here.
+// note remembers a topic, and forgets missing topics after missingFor, so that names that nobody made do not
+// pile up here.
 func (d *directory) note(topic string, there bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -90,8 +91,8 @@ func (t *Transport) known(topic string) error {
 	return t.knownBy(ctx, topic)
 }
 
-// knownBy is known for callers in a hurry. A topic that was there is believed to be
-// while no broker answers: it is the producer that waits for them.
+// knownBy is known for several topics and with the caller's deadline. While no broker answers, a topic that
+// was there is taken to be there: waiting for brokers is left to the producer.
 func (t *Transport) knownBy(ctx context.Context, topics ...string) error {
 	for _, topic := range topics {
 		s, fresh := t.directory.look(topic)

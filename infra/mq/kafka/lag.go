@@ -14,13 +14,12 @@ import (
 // lagWindow is how much of each partition is read to count what is in it.
 const lagWindow = 64 << 10
 
-// Lag returns for each of the readers how many records it has not acknowledged yet; one
-// that never acknowledged any is left out. Offsets alone do not tell: each transaction
-// leaves a marker in every partition that it wrote to, which nobody ever acknowledges.
-// So what is behind the acknowledged offset is read and counted; where that is more than
-// 64 KiB of a partition, the rest is taken to be as what was read. What open transactions
-// hold back counts as it lies there. It costs a few requests for each reader, however
-// many other groups the brokers have.
+// Lag returns for each of the readers how many records it has not acknowledged yet; a reader that never
+// acknowledged any is left out. Offsets alone do not tell: each transaction leaves a marker in every
+// partition that it wrote to, which has an offset and is no record. So the records behind the acknowledged
+// offset are read and counted; beyond 64 KiB of a partition the number is estimated from what was read.
+// Offsets that open transactions hold back are counted as records. It costs a few requests for each reader,
+// however many other groups the brokers have.
 func (t *Transport) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
 	out := map[mq.Reader]uint64{}
 	err := t.within(ctx, 4*t.cfg.Timeout, func() error {
@@ -41,7 +40,7 @@ func (t *Transport) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uin
 	return out, nil
 }
 
-// behind is the lag of one reader. began: it has acknowledged something.
+// behind is the lag of one reader. began: the reader has acknowledged something.
 func (t *Transport) behind(r mq.Reader) (n uint64, began bool, err error) {
 	partitions, err := t.client.Partitions(r.Topic)
 	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
@@ -86,13 +85,14 @@ func (t *Transport) behind(r mq.Reader) (n uint64, began bool, err error) {
 	return n, began, nil
 }
 
-// fetchRequest is one that waits for nothing, and is told which transactions failed.
+// fetchRequest returns a request that does not wait for records, and whose answer lists the transactions that
+// failed.
 func fetchRequest() *sarama.FetchRequest {
 	return &sarama.FetchRequest{Version: 11, MaxBytes: 8 << 20, Isolation: sarama.ReadCommitted, SessionEpoch: -1}
 }
 
-// rest counts what is in a partition from an offset on. When the records at that offset
-// were deleted unread, it counts from the oldest that is there.
+// rest counts the records of a partition from an offset on. When the records at that offset were deleted
+// unread, it counts from the oldest one that is there.
 func (t *Transport) rest(leader *sarama.Broker, topic string, p int32, from int64, block *sarama.FetchResponseBlock) (uint64, error) {
 	if block.Err == sarama.ErrOffsetOutOfRange {
 		oldest, err := t.offset(topic, p, sarama.OffsetOldest)
@@ -121,8 +121,8 @@ func (t *Transport) rest(leader *sarama.Broker, topic string, p int32, from int6
 	return uint64(records + max(block.HighWaterMarkOffset-block.LastStableOffset, 0)), nil //nolint:gosec // not negative
 }
 
-// count returns how many records of a block are there for readers from an offset on, and
-// what comes after those that it looked at.
+// count returns how many records of a block, from an offset on, readers get, and the offset behind the last
+// one that it looked at.
 func count(block *sarama.FetchResponseBlock, from int64) (records, next int64) {
 	failed := slices.Clone(block.AbortedTransactions)
 	slices.SortFunc(failed, func(a, b *sarama.AbortedTransaction) int { return int(a.FirstOffset - b.FirstOffset) })

@@ -30,8 +30,8 @@ func (r rig) lagIs(t *testing.T, of mq.Reader, want uint64) {
 	}
 }
 
-// A transaction leaves a marker in each partition, which nobody acknowledges: a group that
-// has read everything is not behind, and one that has not is behind by records.
+// A transaction leaves a marker in each partition, which no reader acknowledges: a group that has read
+// everything has no lag, and another one's lag counts records only.
 func TestLagCountsRecords(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -66,7 +66,7 @@ func TestLagCountsRecords(t *testing.T) {
 	take(10)
 	r.lagIs(t, of, 0)
 
-	// Nobody is to read what was given up; what is open may still come.
+	// An aborted transaction's records count for nobody; an open one's may still come.
 	s := sarama.NewConfig()
 	s.Version, s.Net.MaxOpenRequests = sarama.V2_8_0_0, 1
 	p := &s.Producer
@@ -82,7 +82,7 @@ func TestLagCountsRecords(t *testing.T) {
 	r.lagIs(t, of, 0)
 }
 
-// What is too much to count is taken to be as the beginning of it.
+// A lag that is too large to count is estimated from its beginning.
 func TestLagOfALargeBacklog(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -108,7 +108,7 @@ func TestLagOfALargeBacklog(t *testing.T) {
 	assert.InDelta(t, calls*each, lag[of], calls*each/20)
 }
 
-// Records that were deleted before anybody read them are nobody's any more.
+// Records that were deleted before they were read do not count.
 func TestLagOfAGroupThatMissedRecords(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -124,7 +124,7 @@ func TestLagOfAGroupThatMissedRecords(t *testing.T) {
 	r.lagIs(t, of, 4)
 }
 
-// Others may have any number of groups on the same brokers: only ours are asked for.
+// The brokers may have any number of other groups: only ours are asked for.
 func TestLagAmongManyGroups(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))

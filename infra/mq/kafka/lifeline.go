@@ -10,8 +10,8 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// lifeline dials for one client of sarama, whose calls know no context: when that of
-// the line ends, so do all connections, and with them whatever waits for an answer.
+// lifeline dials for one client of sarama, whose calls take no context: when the lifeline's ctx ends, all of
+// its connections are closed, and calls that wait for an answer fail.
 type lifeline struct {
 	ctx    context.Context //nolint:containedctx // it is what a line is
 	dialer net.Dialer

@@ -6,11 +6,11 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// environmentEnd follows the environment in a name. It is in no environment's name, so that
-// no two of them begin alike.
+// environmentEnd follows the environment in a name. No environment has it in its own name, so that no
+// environment's names begin like another's.
 const environmentEnd = "."
 
-// named is what the brokers know a topic, a group or a client by.
+// named is the name of a topic, a group or a client at the brokers.
 func (c Config) named(name string) string {
 	if c.Environment == "" {
 		return name
@@ -18,8 +18,8 @@ func (c Config) named(name string) string {
 	return c.Environment + environmentEnd + name
 }
 
-// unnamed is the other way round. ours: the name is of this environment, as far as can be
-// seen: without an environment all names are.
+// unnamed takes the environment off a name at the brokers. ours: the name is of this environment; without an
+// environment all names are.
 func (c Config) unnamed(name string) (_ string, ours bool) {
 	if c.Environment == "" {
 		return name, true
@@ -27,7 +27,7 @@ func (c Config) unnamed(name string) (_ string, ours bool) {
 	return strings.CutPrefix(name, c.Environment+environmentEnd)
 }
 
-// bound gives messages the names of their topics at the brokers.
+// bound returns messages with the names that their topics have at the brokers.
 func (c Config) bound(out []mq.Outbound) []mq.Outbound {
 	if c.Environment == "" {
 		return out

@@ -109,8 +109,8 @@ func (w *writer) run(ctx context.Context, t *testing.T, limit time.Duration) {
 	}
 }
 
-// TestProducersOverOutages kills the broker and stops it for a while under load. The
-// same producers go on by themselves; what was confirmed is there, and in order.
+// TestProducersOverOutages kills the broker and stops it for a while under load. The same producers go on by
+// themselves; what was confirmed is there, and in order.
 func TestProducersOverOutages(t *testing.T) {
 	t.Parallel()
 	k := startKafka(t)

@@ -35,14 +35,13 @@ type publishing struct {
 // call is a Publish that waits for its commit.
 type call = batch.Call[publishing]
 
-// outbox publishes calls in transactions. It has one under way; the
-// calls that come meanwhile are the next one, so that the price of a commit is
-// shared by all who wait for it. (Several producers side by side were measured: two
-// give 30 % more with 256 callers, nothing with 1,024, cost more with 16, and a call
-// that was given up could overtake the one published instead of it.)
+// outbox publishes calls in transactions. It has one under way; the calls that come meanwhile are in the next
+// one, so that all who wait share the price of a commit. (Several producers side by side were measured: two
+// give 30 % more with 256 callers, nothing with 1,024, cost more with 16, and a call that was given up could
+// overtake the one published instead of it.)
 //
-// An error leaves open whether a call was published, as a whole. It may be published
-// again, and then comes after what was published before.
+// An error leaves open whether the call was published, but it was as a whole or not at all. A call that is
+// repeated comes after what was published before.
 type outbox struct {
 	t    *Transport
 	id   string
@@ -52,10 +51,10 @@ type outbox struct {
 	quit  chan struct{}
 	once  sync.Once
 
-	// of the transaction under way:
+	// Of the transaction under way:
 	identity *identity
 	producer *producer // nil after a failure, until the next call
-	// hurry is set when a transaction has taken too long.
+	// hurry is set when a transaction has taken longer than mq.kafka.publish_timeout.
 	hurry atomic.Bool
 }
 
@@ -73,7 +72,7 @@ func newOutbox(t *Transport, id string) (*outbox, error) {
 	if err := t.ensureOwners(); err != nil {
 		return nil, fmt.Errorf("open the outbox %s: %w", id, t.cfg.explain(err))
 	}
-	// Taking the id fences whoever has it, and ends what it left open.
+	// Registering the id fences the process that has it, and ends the transaction that is open under it.
 	if err := o.open(true); err != nil {
 		return nil, fmt.Errorf("open the outbox %s: %w", id, t.cfg.explain(err))
 	}
@@ -147,8 +146,8 @@ func (o *outbox) Close() error {
 	return nil
 }
 
-// settle brings calls to their answers. A call that cannot be published is answered
-// by itself; the others are tried again without it, which does not count.
+// settle publishes calls and answers each. A call that can never be published gets its error; the others are
+// tried again without it, which does not count as an attempt.
 func (o *outbox) settle(calls []*call) {
 	var err error
 	for tried := 0; tried < attempts && !o.ending(tried); {
@@ -173,7 +172,7 @@ func (o *outbox) settle(calls []*call) {
 	}
 }
 
-// ending reports whether Close waits for something that has been tried.
+// ending reports whether Close waits for calls that have been tried at least once.
 func (o *outbox) ending(tried int) bool {
 	select {
 	case <-o.quit:
@@ -201,7 +200,7 @@ func (o *outbox) refuse(calls []*call) []*call {
 	return left
 }
 
-// blame answers the calls that a transaction failed by, and returns the others.
+// blame answers the calls that made a transaction fail and can never be published, and returns the others.
 func (o *outbox) blame(calls []*call) []*call {
 	left := calls[:0]
 	for _, c := range calls {

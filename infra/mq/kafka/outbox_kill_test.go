@@ -121,7 +121,7 @@ func (c child) await(t *testing.T, what string, wanted func(line string) bool) {
 	}
 }
 
-// kill ends it without any warning, and returns what it had said.
+// kill ends the child at once, and returns the lines that it had printed.
 func (c child) kill(t *testing.T) (said []string) {
 	t.Helper()
 	require.NoError(t, c.cmd.Process.Kill())
@@ -135,8 +135,8 @@ func (c child) kill(t *testing.T) (said []string) {
 
 func confirmed(line string) bool { return strings.HasPrefix(line, "call-") }
 
-// TestAllOrNoneOverKill kills a process in the middle of its transactions, again and
-// again. Its successor of the same id ends what it left open.
+// TestAllOrNoneOverKill kills a process in the middle of its transactions, again and again. The successor
+// with the same id ends the transaction that was left open.
 func TestAllOrNoneOverKill(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -181,8 +181,8 @@ func TestAllOrNoneOverKill(t *testing.T) {
 	}
 }
 
-// TestWhoStoodStillGoesOn stops a process for longer than its transaction may last:
-// the coordinator ends it, which is no reason to give the id up.
+// TestWhoStoodStillGoesOn stops a process for longer than its transaction may last: the coordinator ends the
+// transaction, but the process keeps its id.
 func TestWhoStoodStillGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -204,8 +204,8 @@ func TestWhoStoodStillGoesOn(t *testing.T) {
 	}
 }
 
-// TestAZombieIsTold stops a process and begins another of its name: the first may not
-// take the name back when it wakes up.
+// TestAZombieIsTold stops a process and begins another one with its name: the first must not take the name
+// back when it wakes up.
 func TestAZombieIsTold(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -231,7 +231,7 @@ func TestAZombieIsTold(t *testing.T) {
 	}
 }
 
-// drain takes what a child that stands still had said.
+// drain returns the lines that a stopped child had printed.
 func drain(lines <-chan string) {
 	for quiet := time.NewTimer(50 * time.Millisecond); ; quiet.Reset(50 * time.Millisecond) {
 		select {

@@ -97,7 +97,7 @@ func committed(t *testing.T, cfg kafka.Config, tr mq.Transport, topic string) (i
 	}
 }
 
-// TestOneCallsFaultIsItsOwn publishes calls that cannot succeed beside ones that can.
+// TestOneCallsFaultIsItsOwn publishes calls that cannot succeed together with calls that can.
 func TestOneCallsFaultIsItsOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -129,7 +129,7 @@ func TestOneCallsFaultIsItsOwn(t *testing.T) {
 	assert.NotContains(t, strings.Join(ids, " "), "half", "a part of a call is seen")
 }
 
-// TestATopicGoesAndComesBack deletes a topic that a producer knows, as another process.
+// TestATopicGoesAndComesBack deletes, as another process would, a topic that a producer knows.
 func TestATopicGoesAndComesBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -265,7 +265,7 @@ func TestAfterClose(t *testing.T) {
 	}
 }
 
-// TestACallersTimeIsKept: a call whose caller has no time does not go out later.
+// TestACallersTimeIsKept: a call whose deadline has passed is not published later.
 func TestACallersTimeIsKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))

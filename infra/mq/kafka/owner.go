@@ -10,15 +10,16 @@ import (
 	"github.com/gochat/gochat/infra/pause"
 )
 
-// ownersTopic is always empty. Brokers keep a text with every committed offset, and the
-// last commit counts: that of a group named after an outbox says whose it is.
+// ownersTopic never has a record. Brokers keep a text with every committed offset, and of several commits the
+// last one: each outbox has a group of its own, whose commit for this topic has the word of the outbox's
+// owner as its text.
 const ownersTopic = "mq-outbox-owners"
 
-// ownerVersion is of both requests, as brokers from 2.1 on have them.
+// ownerVersion is the version of both requests; brokers know it from 2.1 on.
 const ownerVersion = 5
 
-// own leaves this process's word as the id's owner. The topic is there, though the broker
-// that keeps the word may not have heard of it yet.
+// own leaves this process's word as the id's owner. An unknown topic is tried again: the topic is there, but
+// the broker that keeps the word may not have heard of it yet.
 func (i *identity) own(ctx context.Context, client sarama.Client) error {
 	for {
 		err := i.leaveWord(client)
@@ -48,8 +49,8 @@ func (i *identity) leaveWord(client sarama.Client) error {
 	})
 }
 
-// owner returns the word of who began last, empty when the brokers have forgotten it: they
-// do after a week in which nobody began.
+// owner returns the word of the process that began last; empty when the brokers have forgotten it, as they do
+// after a week in which no process began.
 func (i *identity) owner(client sarama.Client) (word string, err error) {
 	req := &sarama.OffsetFetchRequest{Version: ownerVersion, ConsumerGroup: i.group}
 	req.AddPartition(i.topic, 0)
@@ -88,7 +89,7 @@ func (i *identity) ask(client sarama.Client, do func(*sarama.Broker) error) erro
 	return nil
 }
 
-// ensureOwners makes the topic that words are left for.
+// ensureOwners makes ownersTopic.
 func (t *Transport) ensureOwners() error {
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.PublishTimeout)
 	defer cancel()

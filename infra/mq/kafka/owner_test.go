@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A topic that was just made is not known to every broker yet, and the one that keeps
-// the words may be such a one: a process that starts then asks again.
+// A new topic is not known to every broker at once, perhaps not to the one that keeps the words: a process
+// that starts then asks again.
 func TestAWordIsLeftAtABrokerThatLearnsOfTheTopicLate(t *testing.T) {
 	t.Parallel()
 	broker := sarama.NewMockBroker(t, 1)

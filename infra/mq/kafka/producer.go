@@ -14,8 +14,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// producing adds what every producer of ours has to a configuration: sarama's own
-// defaults lose (acks of one broker) and reorder (5 requests in flight).
+// producing returns the configuration of a producer. With sarama's own defaults records could be lost (acks
+// of one broker) and change their order (5 requests in flight).
 func (c Config) producing() (*sarama.Config, error) {
 	s, err := c.sarama()
 	if err != nil {
@@ -25,7 +25,7 @@ func (c Config) producing() (*sarama.Config, error) {
 	p.RequiredAcks = sarama.WaitForAll
 	p.Idempotent = true
 	s.Net.MaxOpenRequests = 1
-	// A broker that stands still is given up when its callers have given up.
+	// A broker that stands still is given up only after its callers have given up.
 	s.Net.ReadTimeout = max(c.PublishTimeout, c.Timeout)
 	p.Timeout = c.PublishTimeout / 2
 	p.Partitioner = sarama.NewHashPartitioner
@@ -37,8 +37,8 @@ func (c Config) producing() (*sarama.Config, error) {
 	return s, nil
 }
 
-// producer hands records to sarama and brings back what became of them: sarama's own
-// synchronous one has a channel and two hand-overs for each record, and no deadline.
+// producer hands records to sarama and collects their outcomes. sarama's own synchronous producer has a
+// channel and two hand-overs for each record, and no deadline.
 type producer struct {
 	client sarama.Client
 	async  sarama.AsyncProducer
@@ -109,8 +109,7 @@ func (p *producer) send(ctx context.Context, r *receipt, records []*sarama.Produ
 	}
 }
 
-// close flushes and ends; what is not confirmed after the limit fails. Nobody sends
-// any more.
+// close flushes and ends; records that are not confirmed within limit fail. Nobody may send from then on.
 func (p *producer) close(limit time.Duration) error {
 	p.once.Do(p.async.AsyncClose)
 	timer := time.NewTimer(limit)
@@ -126,7 +125,7 @@ func (p *producer) close(limit time.Duration) error {
 	}
 }
 
-// hangUp closes the connections: what waits for an answer of a broker fails.
+// hangUp closes the connections, so that requests that wait for a broker fail.
 func (p *producer) hangUp() {
 	_ = p.client.Close() // which fails only if it was done before
 }
@@ -138,7 +137,7 @@ type receipt struct {
 	release func()
 
 	mu  sync.Mutex
-	err error // the one that says most
+	err error // a final one before any other
 }
 
 func newReceipt(records int, release func()) *receipt {
@@ -171,19 +170,19 @@ func (r *receipt) outcome() error {
 	return r.err
 }
 
-// goneError is of a record whose topic the brokers do not know.
+// goneError is the error of a record whose topic the brokers do not know.
 type goneError struct{ topic string }
 
 func (e *goneError) Error() string { return fmt.Sprintf("%v: %s", mq.ErrUnknownTopic, e.topic) }
 func (e *goneError) Unwrap() error { return mq.ErrUnknownTopic }
 
-// final reports whether trying again cannot help: it is the record's own fault.
+// final reports whether publishing the record again cannot help, because the error is the record's own.
 func final(err error) bool {
 	return errors.Is(err, mq.ErrUnknownTopic) || errors.Is(err, mq.ErrTooLarge)
 }
 
-// worn reports whether a producer fails from memory: after three failures sarama does
-// not even try for ten seconds, in which the broker may be back. A new one tries.
+// worn reports whether a producer has to be replaced. After three failures sarama's circuit breaker does not
+// even try for ten seconds, in which the broker may be back; a new producer tries.
 func worn(err error) bool {
 	return errors.Is(err, breaker.ErrBreakerOpen) || errors.Is(err, sarama.ErrClosedClient) ||
 		errors.Is(err, sarama.ErrInvalidProducerEpoch) || errors.Is(err, sarama.ErrUnknownProducerID)

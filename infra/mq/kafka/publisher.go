@@ -65,10 +65,9 @@ func (p *publisher) open() (*producer, error) {
 	return newProducer(p.t.cfg.Brokers, conf)
 }
 
-// Publish implements message.Publisher: it returns nil when all in-sync replicas
-// have every message, and an error after mq.kafka.publish_timeout at the latest. An
-// error leaves open which of the messages are there, or will be; those that are have
-// the order of the arguments.
+// Publish implements message.Publisher: it returns nil when all in-sync replicas have every message, and an
+// error after mq.kafka.publish_timeout at the latest. An error leaves open which of the messages were, or
+// will be, written; those that are keep the order of the arguments.
 func (p *publisher) Publish(topic string, messages ...*message.Message) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.t.cfg.PublishTimeout)
 	defer cancel()
@@ -153,9 +152,9 @@ func (p *publisher) take(ctx context.Context) (*producer, error) {
 	}
 }
 
-// renew replaces a producer that does not recover by itself. What it has on its way
-// has an outcome before the new one takes anything: nothing overtakes. The caller is
-// a call, so that Close comes after.
+// renew replaces a producer that does not recover by itself. All records of the old one have an outcome
+// before the new one takes any, so that none overtakes another. The caller is counted in by enter, so that
+// Close waits for the replacement, too.
 func (p *publisher) renew(old *producer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -168,7 +167,7 @@ func (p *publisher) renew(old *producer) {
 
 func (p *publisher) replace(old *producer) {
 	if err := old.close(p.t.cfg.PublishTimeout); err != nil {
-		p.t.complaints.say("a producer was given up and did not end in order", err)
+		p.t.complaints.say("a producer that was given up could not be closed cleanly", err)
 	}
 	for {
 		next, err := p.open()
@@ -226,8 +225,8 @@ func encode(out []mq.Outbound) ([]*sarama.ProducerMessage, int64, error) {
 	return records, int64(bytes), nil
 }
 
-// judge reads what a send failed with. A leader that has just got a partition may not
-// know its topic yet: so the brokers are asked whether it is really gone.
+// judge checks whether a send really failed for want of its topic: a leader that has just got a partition may
+// not know the topic yet, so a broker is asked.
 func (t *Transport) judge(ctx context.Context, err error) error {
 	var gone *goneError
 	if !errors.As(err, &gone) {
@@ -239,7 +238,7 @@ func (t *Transport) judge(ctx context.Context, err error) error {
 	return fmt.Errorf("the brokers do not agree on whether topic %s is there", gone.topic)
 }
 
-// topicsOf lists the topics of a call, each once when they come together.
+// topicsOf lists the topics of a call; consecutive messages of one topic name it once.
 func topicsOf(out []mq.Outbound) []string {
 	names := make([]string, 0, 4)
 	for i, o := range out {

@@ -19,7 +19,7 @@ import (
 	"github.com/gochat/gochat/infra/mq/kafka"
 )
 
-// reader follows what a subscription brings of every writer: name.1, name.2, …
+// reader checks the messages that a subscription brings of each writer: name.1, name.2, …
 type reader struct {
 	name string
 	mu   sync.Mutex
@@ -191,8 +191,8 @@ func TestSubscribersCloseWithoutBroker(t *testing.T) {
 	}
 }
 
-// TestAMemberThatHearsNothingStops: it cannot know whether its partitions are still its
-// own, so it begins nothing of what it had taken until a broker answers.
+// TestAMemberThatHearsNothingStops: the member cannot know whether its partitions are still its own, so it
+// starts no record that it had taken until a broker answers.
 func TestAMemberThatHearsNothingStops(t *testing.T) {
 	t.Parallel()
 	k := startKafka(t)

@@ -13,8 +13,8 @@ import (
 
 const retentionSetting = "retention.ms"
 
-// retention is how long a topic's records are kept: by what the topic is for, since
-// one with one partition may be shared by all as well.
+// retention is how long a topic's records are kept. Whether it is a tail topic decides, not the number of
+// partitions: groups may read a topic with one partition, too.
 func (c Config) retention(topic mq.Topic) time.Duration {
 	if topic.Tail {
 		return c.TailRetention
@@ -24,9 +24,9 @@ func (c Config) retention(topic mq.Topic) time.Duration {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// keepLonger mends a topic that is there. Before retention went by a topic's kind, a
-// shared one with one partition was made with that of a tail, and what was accepted
-// could be gone before it was read. Any other retention is somebody's decision.
+// keepLonger corrects the retention of a topic that a release made in which the number of partitions decided:
+// a topic for groups with one partition got TailRetention, and accepted records could be gone before they
+// were read. Any other value is somebody's decision and stays.
 func (t *Transport) keepLonger(ctx context.Context, topic mq.Topic, partitions int) error {
 	if topic.Tail || partitions != 1 || t.cfg.Retention <= t.cfg.TailRetention {
 		return nil

@@ -34,8 +34,8 @@ func retention(t *testing.T, admin sarama.ClusterAdmin, topic string) time.Durat
 	return time.Duration(ms) * time.Millisecond
 }
 
-// What everybody shares is kept for as long as it may take to read it, with one
-// partition too; what one gateway reads from its end on is of no use after an hour.
+// A topic for groups is kept for mq.kafka.retention, even with one partition; a tail topic is of no use after
+// an hour.
 func TestRetentionIsByTheKindOfATopic(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -56,8 +56,8 @@ func TestRetentionIsByTheKindOfATopic(t *testing.T) {
 	}
 }
 
-// A shared topic that was made with the retention of a tail loses what was accepted:
-// it is mended where it is found, and nothing else is touched.
+// A topic for groups with a tail topic's retention loses accepted records: Ensure corrects it, and changes no
+// other retention.
 func TestARetentionThatIsTooShortIsMended(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))

@@ -9,8 +9,7 @@ import (
 	"github.com/xdg-go/scram"
 )
 
-// scramOf returns what sarama asks for a conversation of a mechanism; nil for
-// those that need none.
+// scramOf returns the function by which sarama makes SCRAM clients; nil for mechanisms without SCRAM.
 func scramOf(mechanism string) func() sarama.SCRAMClient {
 	var gen scram.HashGeneratorFcn
 	switch mechanism {

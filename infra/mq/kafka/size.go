@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// sizeSetting bounds what one request may bring to a partition: the broker refuses
-	// the whole of it, and so every record in it.
+	// sizeSetting bounds one batch of records for a partition: a broker refuses a larger one with every
+	// record in it.
 	sizeSetting = "max.message.bytes"
-	// batchBytes is what a topic has to take. The producer gathers records for a partition
-	// up to mq.MaxRecordBytes, and a batch has a head of its own; without that room brokers
-	// refuse the largest record by their default too.
+	// batchBytes is the least max.message.bytes that a topic needs. The producer gathers records for a
+	// partition up to mq.MaxRecordBytes, and a batch has a header besides, for which the brokers' default
+	// leaves no room.
 	batchBytes = mq.MaxRecordBytes + 4<<10
 )
 
@@ -44,8 +44,8 @@ func (t *Transport) takeAll(ctx context.Context, topic string) error {
 	return nil
 }
 
-// tooSmall is of records that the brokers refuse because of what came with them: none of
-// them is above what mq promises, so that the topic is at fault, which a person can mend.
+// tooSmall is the error of records whose batch the brokers refuse as too large. encode has checked each
+// record, so the topic's limit is too low, which an operator can raise; the records are tried again.
 type tooSmall struct {
 	topic string
 	err   error

@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// batchSetting is the topic's limit of what one request may bring to a partition.
+// batchSetting is the topic's limit of one batch.
 const batchSetting = "max.message.bytes"
 
 // limit asks the brokers how much a topic takes at once, and whether the topic says so
@@ -30,7 +30,7 @@ func limit(t *testing.T, admin sarama.ClusterAdmin, topic string) (bytes int, ow
 	return bytes, entries[0].Source == sarama.SourceTopic
 }
 
-// narrow makes, by other hands than ours, a topic that takes little at once.
+// narrow makes a topic with a small limit, as an operator might.
 func (r rig) narrow(t *testing.T, admin sarama.ClusterAdmin, name string, bytes int) string {
 	t.Helper()
 	name = r.prefix + name
@@ -52,8 +52,7 @@ func batch(topic, id string, n, bytes int) (msgs []*message.Message, outs []mq.O
 	return msgs, outs
 }
 
-// What the brokers allow by default is somebody else's setting: a topic of ours takes what
-// mq promises, whoever made it.
+// The brokers' default is not relied on: a topic takes what mq promises, whoever made it.
 func TestTopicsTakeWhatTheQueuePromises(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -88,8 +87,8 @@ func TestTopicsTakeWhatTheQueuePromises(t *testing.T) {
 	}
 }
 
-// A topic that takes less than it did, by somebody's hand, is not the fault of the records
-// that came together by chance: each of them would be given up for ever.
+// When an operator lowers a topic's limit, the records that happened to be in one batch are not at fault:
+// otherwise each of them would be given up for ever.
 func TestABatchThatIsRefusedIsNoRecordsFault(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))

@@ -73,10 +73,10 @@ func (t *Transport) consuming(cfg mq.SubscriberConfig) (*sarama.Config, error) {
 	c.Offsets.AutoCommit.Interval = time.Second
 	c.Group.Session.Timeout = t.cfg.SessionTimeout
 	c.Group.Heartbeat.Interval = min(t.cfg.SessionTimeout/5, time.Second)
-	// Whoever drains is not given up: nobody else starts on its partitions meanwhile.
+	// The group waits for a member that drains, so that nobody else starts on its partitions meanwhile.
 	c.Group.Rebalance.Timeout = cfg.DrainTimeout + afterDrain
 	if cfg.Group != "" {
-		// Joining is answered when the last member has drained.
+		// A request to join is answered only when the last member has drained.
 		s.Net.ReadTimeout = c.Group.Rebalance.Timeout + t.cfg.Timeout
 	}
 	c.Group.Rebalance.Retry.Backoff = 200 * time.Millisecond
@@ -134,7 +134,8 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	return out, nil
 }
 
-// hurry gives brokers up that do not answer at the end.
+// hurry cuts the connections of a subscription that has not ended in time after its drain, because brokers do
+// not answer.
 func (s *subscriber) hurry(ended <-chan struct{}, abort func()) {
 	timer := time.NewTimer(s.cfg.DrainTimeout + endTimeouts*s.t.cfg.Timeout)
 	defer timer.Stop()
@@ -161,8 +162,7 @@ func (s *subscriber) Close() error {
 	return nil
 }
 
-// complaints logs what goes wrong in the background, not more often than people
-// can read.
+// complaints logs what goes wrong in the background, at most once in 5 s.
 type complaints struct {
 	log  *zap.Logger
 	mu   sync.Mutex
@@ -195,7 +195,7 @@ func decode(r *sarama.ConsumerMessage) *message.Message {
 	return m
 }
 
-// ended reports whether an error only says that somebody closed something.
+// ended reports whether an error only says that a client was closed or a context canceled.
 func ended(err error) bool {
 	return err == nil || errors.Is(err, sarama.ErrClosedConsumerGroup) || errors.Is(err, sarama.ErrClosedClient) || errors.Is(err, context.Canceled)
 }

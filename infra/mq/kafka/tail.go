@@ -15,8 +15,8 @@ import (
 	"github.com/gochat/gochat/infra/pause"
 )
 
-// goneAfter is for how long the brokers must not know a topic until its reader
-// believes that it was deleted.
+// goneAfter is for how long brokers must answer that they do not know a topic until its reader takes it for
+// deleted.
 const goneAfter = 5 * time.Second
 
 // tail reads all partitions of a topic without a group.
@@ -32,8 +32,7 @@ type tail struct {
 	missing time.Time // since when brokers have not known the topic
 }
 
-// tail makes a reader without a group, of all partitions. Where it begins is fixed
-// before it returns.
+// tail makes a reader of all partitions without a group. Their starting offsets are fixed before it returns.
 func (s *subscriber) tail(ctx context.Context, topic string, base *sarama.Config, out chan *message.Message) (func(context.Context), error) {
 	consumer, err := sarama.NewConsumer(s.t.cfg.Brokers, base)
 	if err != nil {
@@ -62,13 +61,13 @@ func (s *subscriber) tail(ctx context.Context, topic string, base *sarama.Config
 		r.lanes.Drain()
 		running.Wait()
 		if err := consumer.Close(); err != nil {
-			r.log.say("a reader did not close in order", err)
+			r.log.say("a reader could not be closed cleanly", err)
 		}
 	}, nil
 }
 
-// begin returns where a partition begins for a new reader. The end is before what
-// open transactions wrote: they are confirmed later.
+// begin returns the offset at which a new reader of a partition begins. StartNewest is before the records of
+// open transactions, which may be committed later.
 func (t *Transport) begin(ctx context.Context, topic string, p int32, start mq.Start) (offset int64, err error) {
 	at := sarama.OffsetOldest
 	if start == mq.StartNewest {
@@ -81,7 +80,7 @@ func (t *Transport) begin(ctx context.Context, topic string, p int32, start mq.S
 		if !pause.For(ctx.Done(), rejoinPause) {
 			return 0, ctx.Err()
 		}
-		// A broker that has not heard of the topic yet is one to ask again.
+		// A broker that has not heard of the topic yet is worth asking again.
 		if fresh := t.client.RefreshMetadata(topic); fresh != nil && !errors.Is(fresh, sarama.ErrUnknownTopicOrPartition) {
 			return 0, fresh
 		}
@@ -89,7 +88,8 @@ func (t *Transport) begin(ctx context.Context, topic string, p int32, start mq.S
 	return 0, err
 }
 
-// offset asks as a reader of committed records, as sarama's own call does not.
+// offset asks a partition's leader for an offset as a reader of committed records; sarama's own call asks for
+// uncommitted ones.
 func (t *Transport) offset(topic string, p int32, at int64) (int64, error) {
 	leader, err := t.client.Leader(topic, p)
 	if err != nil {
@@ -133,8 +133,8 @@ func (r *tail) follow(ctx context.Context, p int32, at int64) {
 	}
 }
 
-// read feeds what a claim brings until it ends, and returns what would come next.
-// sarama ends it when that is not there any more.
+// read feeds what a claim brings, and returns the offset of the next record. sarama ends a claim when that
+// record is not there any more.
 func (r *tail) read(ctx context.Context, claim sarama.PartitionConsumer, next int64) int64 {
 	var complaining sync.WaitGroup
 	defer complaining.Wait()
@@ -159,7 +159,7 @@ func (r *tail) read(ctx context.Context, claim sarama.PartitionConsumer, next in
 	}
 }
 
-// skip returns where to go on when the next record is not there any more: its time
+// skip returns the offset at which to go on when the record at offset at is not there any more: its retention
 // was over before it was read, or its topic was deleted and made again.
 func (r *tail) skip(ctx context.Context, p int32, at int64) int64 {
 	oldest, err := r.t.begin(ctx, r.topic, p, mq.StartOldest)
@@ -171,7 +171,7 @@ func (r *tail) skip(ctx context.Context, p int32, at int64) int64 {
 	return oldest
 }
 
-// there notes that the topic is.
+// there notes that the topic exists.
 func (r *tail) there() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

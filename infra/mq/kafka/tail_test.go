@@ -40,8 +40,8 @@ func next(t *testing.T, ch <-chan *message.Message) *message.Message {
 	}
 }
 
-// TestTailSeesWhatIsConfirmedLater: a transaction that was open when a reader began
-// is confirmed after that, and so is news to it.
+// TestTailSeesWhatIsConfirmedLater: a reader gets the records of a transaction that was open when it began
+// and is committed later.
 func TestTailSeesWhatIsConfirmedLater(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -63,7 +63,7 @@ func TestTailSeesWhatIsConfirmedLater(t *testing.T) {
 	assert.Equal(t, "open", string(next(t, ch).Payload))
 }
 
-// TestTailOfADeletedTopicEnds, with few words, and soon enough.
+// TestTailOfADeletedTopicEnds: it ends soon, and logs little.
 func TestTailOfADeletedTopicEnds(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.DebugLevel)
@@ -104,7 +104,7 @@ func TestReadersOfATopicMadeAgain(t *testing.T) {
 	assert.Equal(t, "new", next(t, member).UUID)
 }
 
-// TestRecordsOfOthers: what no Watermill program wrote is handed on as it is.
+// TestRecordsOfOthers: records that no Watermill program wrote are handed on as they are.
 func TestRecordsOfOthers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))
@@ -134,7 +134,7 @@ func TestRecordsOfOthers(t *testing.T) {
 	}
 }
 
-// TestACallGivenUpHarmsNobody: what a caller did not wait for ends by itself.
+// TestACallGivenUpHarmsNobody: a call that within gave up ends in the background.
 func TestACallGivenUpHarmsNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config(t))

@@ -65,8 +65,8 @@ func (t *Transport) ensure(ctx context.Context, topic mq.Topic) error {
 	return t.mend(ctx, topic, partitions) // another process, maybe of an older release, was quicker
 }
 
-// compare says when a topic is not what was asked for: more partitions would move
-// keys, so that is a person's to decide.
+// compare logs that a topic has fewer partitions than the setting says. More of them would move keys to other
+// partitions, so an operator has to decide.
 func (t *Transport) compare(topic string, have, want int) {
 	if have < want {
 		t.log.Warn("a topic has fewer partitions than the setting says; it is left as it is",
@@ -74,9 +74,8 @@ func (t *Transport) compare(topic string, have, want int) {
 	}
 }
 
-// await waits until each partition has a leader, and every broker that answers knows
-// so: one that has not heard of a topic yet says that it is not there, to whoever asks
-// it next.
+// await waits until each partition has a leader, and every broker that answers knows the topic: a broker that
+// has not heard of it yet would tell the next caller that it does not exist.
 func (t *Transport) await(ctx context.Context, topic string, partitions int) error {
 	ctx, cancel := context.WithTimeout(ctx, settle)
 	defer cancel()
@@ -118,7 +117,7 @@ func (t *Transport) everywhere(ctx context.Context, topic string, partitions int
 	return errors.Join(errs...)
 }
 
-// knows returns an error when a broker answers that it does not know a topic.
+// knows returns an error when a broker answers that it does not know all partitions of a topic.
 func (t *Transport) knows(b *sarama.Broker, topic string, partitions int) error {
 	if ok, _ := b.Connected(); !ok {
 		if err := b.Open(t.client.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// coordinatorTries bounds what is asked of a coordinator that is not ready.
+	// coordinatorTries bounds the requests to a coordinator that is not ready; see backoff.
 	coordinatorTries = 100
-	// gatherFor is how long a transaction's producer waits for the rest of what it was
-	// given at once, which comes through one goroutine for each partition: a request
-	// that has a new partition in it costs the coordinator a round of its own.
+	// gatherFor is how long a transaction's producer gathers before it sends a request. Records of one call
+	// come to it through one goroutine for each partition, and a request with a new partition in it costs one
+	// more round trip to the coordinator.
 	gatherFor = time.Millisecond
 )
 
@@ -31,9 +31,9 @@ func (c Config) transacting(id string) (*sarama.Config, error) {
 	return s, nil
 }
 
-// backoff is between two requests to the coordinator, which takes a few ms to finish
-// the transaction before, and longer to move. sarama has no other limit than the
-// number of tries: they are used up at once when the time is.
+// backoff is the pause between two requests to the coordinator, which takes a few ms to finish the
+// transaction before, and longer to move. sarama limits these requests only by their number, so once the time
+// is over there is no pause, and the tries are used up at once.
 func (o *outbox) backoff(tried, _ int) time.Duration {
 	if o.hurry.Load() {
 		return 0
@@ -41,7 +41,7 @@ func (o *outbox) backoff(tried, _ int) time.Duration {
 	return min(time.Millisecond+time.Duration(max(tried-40, 0))*5*time.Millisecond, 250*time.Millisecond)
 }
 
-// open makes the producer; first is at the start of the process, which then owns the id.
+// open makes the producer. first: the process begins, and leaves its word as the owner of the id.
 func (o *outbox) open(first bool) error {
 	o.hurry.Store(false)
 	client, err := sarama.NewClient(o.t.cfg.Brokers, o.conf)
@@ -63,8 +63,8 @@ func (o *outbox) open(first bool) error {
 	return err
 }
 
-// transact publishes calls in one transaction. After a failure the producer is given
-// up: the next one ends what is open, which is as good as an abort, and starts clean.
+// transact publishes calls in one transaction. After a failure the producer is discarded: the next one aborts
+// the transaction that was left open, and starts clean.
 func (o *outbox) transact(calls []*call) error {
 	for _, c := range calls {
 		c.Value.receipt = nil
@@ -119,7 +119,7 @@ func (o *outbox) discard() {
 		return
 	}
 	if err := o.producer.close(o.t.cfg.PublishTimeout); err != nil {
-		o.t.complaints.say("the producer of an outbox did not end in order", err)
+		o.t.complaints.say("the producer of an outbox could not be closed cleanly", err)
 	}
 	o.producer = nil
 }

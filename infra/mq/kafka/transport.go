@@ -33,8 +33,8 @@ type Transport struct {
 	abort  func()         // ends the connections of client
 }
 
-// Open connects, and checks that the brokers take us. An error is one sentence
-// that names the setting at fault.
+// Open connects, and checks that the brokers admit us. An error is one sentence that names the setting at
+// fault.
 func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func Open(ctx context.Context, cfg Config, log *zap.Logger) (*Transport, error) 
 				return
 			}
 			if err := t.Close(); err != nil {
-				t.complaints.say("a connection that came too late did not close in order", err)
+				t.complaints.say("a connection that came too late could not be closed cleanly", err)
 			}
 		}
 	}()
@@ -151,8 +151,8 @@ func (t *Transport) fence(err error) {
 	}
 }
 
-// Close implements mq.Transport. Brokers that do not answer are waited for as
-// subscribers, outboxes and the publisher say, one kind after the other.
+// Close implements mq.Transport: it closes the subscribers, then the outboxes, then the publisher. When
+// brokers do not answer, each of these takes as long as its own Close says.
 func (t *Transport) Close() error {
 	t.mu.Lock()
 	if t.closed {
@@ -182,9 +182,9 @@ func (t *Transport) Close() error {
 	return errors.Join(errs...)
 }
 
-// Health asks the cluster's controller for a word. To look for another controller closes
-// the connection to this one, under whoever makes or deletes a topic on it, so that is
-// only done when it does not answer.
+// Health asks the cluster's controller for a sign of life. Looking for another controller closes the
+// connection to this one, even under a call that makes or deletes a topic by it, so that is done only when it
+// does not answer.
 func (t *Transport) Health(ctx context.Context) error {
 	ask := func(find func() (*sarama.Broker, error)) error {
 		broker, err := find()

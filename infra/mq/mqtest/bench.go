@@ -11,10 +11,11 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// published is how many messages one call publishes, as a gateway does that gathers what many sockets send.
+// published is how many messages one call publishes, like a gateway that gathers the sends of many sockets.
 const published = 64
 
-// Through measures a transport from publishing to acknowledging, with runs of a size at most. The caller closes the transport.
+// Through measures a transport from publishing to acknowledging; run bounds the messages that are delivered
+// together. The caller closes the transport.
 func Through(b *testing.B, tr mq.Transport, run int) {
 	b.Helper()
 	require.NoError(b, tr.Ensure(b.Context(), mq.Topic{Name: "topic"}))

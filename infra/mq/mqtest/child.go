@@ -18,9 +18,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// What a child is told, by the environment: the directory that it opens, what its
-// keys begin with (empty: it publishes nothing), the pause between two messages of a
-// writer, and how long it works on a message.
+// The environment of a child: the directory that it opens, what its keys begin with (empty: it publishes
+// nothing), the pause between two messages of a writer, and how long it works on a message.
 const (
 	childDir   = "GOCHAT_TEST_MQ_CHILD"
 	childKeys  = "GOCHAT_TEST_MQ_KEYS"
@@ -34,10 +33,9 @@ func Main(m *testing.M, open func(dir string) (mq.Transport, error)) {
 	os.Exit(m.Run())
 }
 
-// Child is the first thing in a TestMain. Cases with processes start the test
-// binary again, and then it is a child, for which Child does not return: it publishes
-// and consumes until it is killed, and tells what it does: "p key/n" for a confirmed
-// message, "b key/n" for one that it begins to work on, "a key/n" for one that it
+// Child must come first in a TestMain. Cases with processes start the test binary again as a child, for which
+// Child does not return: it publishes and consumes until it is killed, and prints what it does: "p key/n" for
+// a confirmed message, "b key/n" for a message that it begins to work on, "a key/n" for one that it
 // acknowledges next, after it has published what follows from it to the topic "next".
 func Child(open func(dir string) (mq.Transport, error)) {
 	dir := os.Getenv(childDir)
@@ -160,7 +158,7 @@ func startChild(t *testing.T, dir, keys string, pause, took time.Duration) *chil
 	return c
 }
 
-// next returns what the child says next.
+// next returns the child's next line.
 func (c *child) next(t *testing.T) (kind, id string) {
 	t.Helper()
 	select {
@@ -174,7 +172,7 @@ func (c *child) next(t *testing.T) (kind, id string) {
 	}
 }
 
-// kill ends the child as a power cut would; heard gets what it had said.
+// kill ends the child at once; heard gets the lines that it had printed.
 func (c *child) kill(t *testing.T, heard func(kind, id string)) {
 	t.Helper()
 	require.NoError(t, c.cmd.Process.Kill())
@@ -186,7 +184,7 @@ func (c *child) kill(t *testing.T, heard func(kind, id string)) {
 	require.Equal(t, -1, c.cmd.ProcessState.ExitCode(), "it was killed and did not end by itself")
 }
 
-// pause stops the child where it is; heard gets what it had said.
+// pause stops the child where it is; heard gets the lines that it had printed.
 func (c *child) pause(t *testing.T, heard func(kind, id string)) {
 	t.Helper()
 	require.NoError(t, c.cmd.Process.Signal(syscall.SIGSTOP))

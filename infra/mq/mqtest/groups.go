@@ -159,6 +159,24 @@ func deletedTopic(t *testing.T, d Driver) {
 	m.Ack()
 }
 
+// deletedTail: a gateway whose topic was deleted would be silent for ever if its reader went on.
+func deletedTail(t *testing.T, d Driver) {
+	tr := open(t, d)
+	for name, topic := range map[string]mq.Topic{"kept": {Name: "kept", Partitions: 1}, "tail": {Name: "tail", Partitions: 1, Tail: true}} {
+		require.NoError(t, tr.Ensure(t.Context(), topic))
+		ch, _ := subscribe(t, tr, name, mq.SubscriberConfig{Start: mq.StartNewest, Lanes: 1})
+		publish(t, tr, name, numbered(name, 1))
+		receive(t, ch).Ack()
+		require.NoError(t, tr.Delete(t.Context(), name))
+		select {
+		case m, more := <-ch:
+			require.False(t, more, "%v", m)
+		case <-time.After(2 * patience):
+			require.FailNow(t, "the reader goes on", name)
+		}
+	}
+}
+
 func closedTransport(t *testing.T, d Driver) {
 	tr := d.Open(t, t.TempDir())
 	ensure(t, tr, "topic")

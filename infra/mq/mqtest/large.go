@@ -18,8 +18,8 @@ func sized(name string, bytes int) *message.Message {
 	return m
 }
 
-// tooLarge: a message, or a call, above the limits is refused with the same error by all
-// drivers, and nothing of the call is there; what is just below goes through.
+// tooLarge: a message, or a call, above the limits is refused with the same error by all drivers, and nothing
+// of the call is published; one that is just below goes through.
 func tooLarge(t *testing.T, d Driver) {
 	tr := open(t, d)
 	ensure(t, tr, "topic")

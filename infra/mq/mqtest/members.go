@@ -16,8 +16,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// ledger is what all members of a group wrote down together: which keys are being
-// worked on, and how far each has come.
+// ledger is what all members of a group note together: which keys have a message in flight, and how far each
+// key has come.
 type ledger struct {
 	mu      sync.Mutex
 	holders map[string]string // of each key that is worked on
@@ -32,8 +32,8 @@ func newLedger() *ledger {
 	return &ledger{holders: map[string]string{}, at: map[string]int{}, done: map[string]bool{}, by: map[string]int{}}
 }
 
-// begin notes that a member starts on a message. A key goes on by one, or begins
-// anew with something that is known already: it never leaves anything out.
+// begin notes that a member starts on a message. The message of a key is the next one, or one that is known
+// already: none may be left out.
 func (l *ledger) begin(member string, m *message.Message) {
 	key, n := split(m)
 	l.mu.Lock()
@@ -60,7 +60,7 @@ func (l *ledger) end(m *message.Message) {
 	l.done[m.UUID] = true
 }
 
-// know notes a message that somebody else has done.
+// know notes a message that another process has handled.
 func (l *ledger) know(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,7 +99,7 @@ func split(m *message.Message) (key string, n int) {
 	return key, n
 }
 
-// member is a worker with a transport of its own, as another process has it.
+// member is a worker with a transport of its own, as in another process.
 type member struct {
 	name string
 	tr   mq.Transport
@@ -206,7 +206,7 @@ func membersComeAndGo(t *testing.T, d Driver) {
 	t.Logf("%d messages, %d of them again", len(published), l.again)
 }
 
-// membersShare has two members that both get something to do.
+// membersShare has two members, both of which must get something to do.
 func membersShare(t *testing.T, d Driver) {
 	dir, l := t.TempDir(), newLedger()
 	tr := d.Open(t, dir)
@@ -225,8 +225,8 @@ func membersShare(t *testing.T, d Driver) {
 	l.check(t)
 }
 
-// exactHandOver closes a member that works on one message at a time: another goes on
-// right behind what it acknowledged, with nothing left out and nothing done again.
+// exactHandOver closes a member that works on one message at a time: another member goes on with the message
+// behind the last acknowledged one, leaves none out and repeats none.
 func exactHandOver(t *testing.T, d Driver) {
 	dir, l := t.TempDir(), newLedger()
 	tr := d.Open(t, dir)
@@ -247,8 +247,8 @@ func exactHandOver(t *testing.T, d Driver) {
 	assert.Zero(t, l.again, "messages were done again")
 }
 
-// inFlightIsAlone has a member work on something for as long as it takes others to
-// come in its place: they wait for it, and go on behind it.
+// inFlightIsAlone has a member keep a message in flight while others take its place: they wait for its
+// acknowledgement, and go on behind it.
 func inFlightIsAlone(t *testing.T, d Driver) {
 	dir := t.TempDir()
 	tr := d.Open(t, dir)

@@ -1,6 +1,6 @@
-// Package mqtest is what every message queue driver has to pass: Watermill's own
-// suite and, on top of it, order per key under nacks, runs, offsets over a
-// restart, draining, backpressure and the all-or-none outbox.
+// Package mqtest is the suite that every message queue driver has to pass: Watermill's own suite and, on top
+// of it, order per key under nacks, runs, offsets over a restart, draining, backpressure and the all-or-none
+// outbox.
 package mqtest
 
 import (
@@ -19,12 +19,12 @@ import (
 
 // Driver is a transport under test.
 type Driver struct {
-	// Open opens the transport on a directory, or whatever stands for one: what
-	// was published before is there when the same directory is opened again.
+	// Open opens the transport on a directory, or on whatever stands for one: what was published is there
+	// when the same directory is opened again.
 	Open func(tb testing.TB, dir string) mq.Transport
 	// Durable drivers keep messages and offsets over a close.
 	Durable bool
-	// Shared drivers may be opened several times on one directory, as processes do.
+	// Shared drivers may be opened several times on one directory at the same time, as by several processes.
 	Shared bool
 }
 
@@ -45,6 +45,7 @@ func Run(t *testing.T, d Driver) {
 		"an unknown topic is refused":                        unknownTopic,
 		"what is too large is refused whole":                 tooLarge,
 		"a deleted topic forgets":                            deletedTopic,
+		"a reader without a group ends with its topic":       deletedTail,
 		"a closed transport says so":                         closedTransport,
 	}
 	if d.Durable {
@@ -118,8 +119,7 @@ func receive(t *testing.T, ch <-chan *message.Message) *message.Message {
 	}
 }
 
-// watermillSuite runs the library's suite, whose topics are made as they are
-// met.
+// watermillSuite runs the library's suite, whose topics are made when they are first used.
 func watermillSuite(t *testing.T, d Driver) {
 	features := tests.Features{
 		ConsumerGroups: true, GuaranteedOrder: true, Persistent: true,
@@ -140,8 +140,8 @@ func watermillSuite(t *testing.T, d Driver) {
 	}, group)
 }
 
-// instances keeps one transport for each test of Watermill's suite, which makes
-// several publishers and subscribers of one and closes them one by one.
+// instances has one transport for each test of Watermill's suite: a test makes several publishers and
+// subscribers of the transport and closes these one by one.
 type instances struct {
 	driver Driver
 	mu     sync.Mutex

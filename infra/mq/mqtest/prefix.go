@@ -11,8 +11,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// Prefixed gives topics and groups on a server that several tests share names of
-// their own: those of the directory that stands for the test's world.
+// Prefixed gives topics and groups names of their own on a server that several tests share: they begin with a
+// word made from dir, which stands for the test's server.
 func Prefixed(t mq.Transport, dir string) mq.Transport {
 	sum := sha256.Sum256([]byte(dir))
 	return prefixed{t, hex.EncodeToString(sum[:6]) + "-"}
@@ -56,7 +56,7 @@ func (p prefixed) Delete(ctx context.Context, names ...string) error {
 	return p.Transport.Delete(ctx, named...)
 }
 
-// Lag is the inner transport's, of this world only.
+// Lag asks the inner transport, for topics and groups with the prefix.
 func (p prefixed) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
 	inner, ok := p.Transport.(laggards)
 	if !ok {

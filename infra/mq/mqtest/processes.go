@@ -28,11 +28,10 @@ func RunProcesses(t *testing.T, d Driver) {
 	}
 }
 
-// kills ends a process that publishes and consumes, again and again, and then asks a
-// member that acknowledges what the others did not for everything that was confirmed. What
-// followed from a message is there, or the message comes again.
+// kills ends a process that publishes and consumes, again and again. Then a member acknowledges what the
+// others did not: every confirmed message must be there, and for each acknowledged one its follow-up.
 func kills(t *testing.T, d Driver) {
-	// Where several may be at work, a member that died is waited for by the next.
+	// With several members, the next one waits until a dead one's partitions or shards are free.
 	rounds, pause := 12, time.Duration(0)
 	if d.Shared {
 		rounds, pause = 3, 5*time.Millisecond
@@ -99,9 +98,9 @@ type laggards interface {
 	Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error)
 }
 
-// standstill stops a process for so long that another member takes over everything,
-// and lets it go on: it may end what it has in flight, but begins nothing that it had
-// taken before, moves no offset back, and joins again.
+// standstill stops a process for so long that another member takes over everything, and lets it go on: it may
+// finish what it has in flight, but starts nothing else that it had taken before, moves no offset back, and
+// joins again.
 func standstill(t *testing.T, d Driver) {
 	dir := t.TempDir()
 	tr := d.Open(t, dir)
@@ -155,13 +154,13 @@ func standstill(t *testing.T, d Driver) {
 	}
 	joinedAgain(t, tr, c, all, hear)
 	c.kill(t, hear)
-	// What was handed over in the very moment of the stop is in flight, too.
+	// What was handed over at the moment of the stop is in flight, too.
 	require.LessOrEqual(t, late, childRun, "it began messages that were another one's by then")
 	heir.leave(t)
 	l.check(t)
 }
 
-// joinedAgain publishes until the child takes part.
+// joinedAgain publishes until the child handles a message.
 func joinedAgain(t *testing.T, tr mq.Transport, c *child, old map[string]bool, heard func(kind, id string)) {
 	t.Helper()
 	f := feed(t, tr, 5*time.Millisecond)

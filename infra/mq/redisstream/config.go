@@ -7,27 +7,24 @@
 // died had taken. Here a topic is a number of streams, its shards; a message goes to
 // the shard of its key, and each shard of a group is read by one worker at a time.
 //
-// A worker owns a shard by a lease with a token. It reads from the group's cursor on,
-// which changes nothing, and moves the cursor by a script that looks at the lease: a
-// worker that stood still cannot move it any more. What was not acknowledged is
-// beyond the cursor, so whoever owns the shard next, the same worker after a restart
-// or another one, begins with it, in order. Members of a group have equal shares; who
-// has too much finishes what is in flight, gives up all of its shards, and takes its
-// share anew, as after a lost lease.
+// A worker owns a shard by a lease with a token. It reads from the group's cursor on, which changes nothing,
+// and moves the cursor by a script that checks the lease, so that a worker that stood still for too long
+// cannot move it any more. What was not acknowledged is beyond the cursor, so the next owner of the shard,
+// which may be the same worker, begins with it, in order. Members of a group have equal shares; a member that
+// has too many shards finishes what is in flight, gives up all of its shards, and takes its share anew, as
+// after a lost lease.
 //
-// A publish is one script, which Redis runs, replicates and writes to its append-only
-// file whole: all of it is there or none, over a crash as well. The server's
-// settings decide what it survives. With appendfsync always nothing is lost that was
-// confirmed; with everysec that is so when the process dies, not when its machine does.
-// A failover loses what no replica had, unless publishes wait for replicas. What is
-// lost with its server may have been read: workers notice another run of a server, and
-// begin anew at their cursors.
+// A publish is one script, which Redis runs, replicates and writes to its append-only file whole: all of it
+// is there or none, over a crash as well. The server's settings decide what it survives. With appendfsync
+// always nothing is lost that was confirmed; with everysec nothing is when the process dies, but something
+// may be when its machine does. A failover loses what no replica had, unless publishes wait for replicas.
+// Workers may have read what is lost: they notice that they talk to another server, or to a restarted one,
+// and begin anew at their cursors.
 //
-// Memory bounds the queue: a topic has what the slowest of its groups has not
-// acknowledged, those included that nobody reads for any more, or the newest of each
-// shard while it has no group. A reader without a group keeps nothing; if it is slower
-// than that it misses something. When the server's memory is full publishers get errors
-// and consumers go on (from Redis 7.0 on; 6.2 needs more memory first).
+// Memory bounds the queue: a topic holds what the slowest of its groups has not acknowledged, even of a group
+// that nobody reads for any more, or the newest entries of each shard while it has no group. A reader without
+// a group does not keep entries from being dropped; if it is too slow it misses some. When the server's
+// memory is full publishers get errors and consumers go on (from Redis 7.0 on; 6.2 needs more memory first).
 //
 // A cluster is refused: an outbox writes to several shards, all or none, which
 // Redis does on one server only.
@@ -55,15 +52,15 @@ type Config struct {
 	TLS              certs.Client `mapstructure:"tls"`
 	// Prefix starts every key.
 	Prefix string `mapstructure:"prefix"`
-	// Environment comes before the prefix, so that environments are apart on one server;
-	// empty: nothing does. It is the program's to set.
+	// Environment comes before the prefix, so that several environments can share one server; empty: nothing
+	// does. The program sets it.
 	Environment string `mapstructure:"-"`
 
-	// Shards of topics that more than one process reads: as many workers can share the
-	// work. A topic that is there keeps its number.
+	// Shards is how many shards a new topic has, unless it is made with one partition: so many workers can
+	// share its work. A topic that exists keeps its number.
 	Shards int `mapstructure:"shards"`
-	// Lease is after how long a silent worker loses its shards. For two thirds of it a
-	// worker goes on without an answer of the server.
+	// Lease is after how long a silent worker loses its shards. For two thirds of it a worker goes on
+	// although the server does not answer.
 	Lease time.Duration `mapstructure:"lease"`
 	// Retain is how many entries a shard keeps while its topic has no group; it is
 	// trimmed to about that every two seconds.

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// silence: what go-redis logs comes back as errors, too.
+// silence drops what go-redis logs: the same comes back as errors.
 type silence struct{}
 
 // Printf does nothing.
@@ -31,7 +31,7 @@ func connect(ctx context.Context, cfg Config, log *zap.Logger) (redis.UniversalC
 		Addrs: cfg.Addrs, MasterName: cfg.MasterName, Username: cfg.Username, Password: cfg.Password, DB: cfg.DB,
 		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword, TLSConfig: secure, PoolSize: cfg.PoolSize,
 		DialTimeout: cfg.Timeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout, PoolTimeout: cfg.Timeout,
-		// A command whose answer was lost may have been done: whoever publishes decides.
+		// No retries: a command whose answer was lost may have been executed, so the publisher decides.
 		ContextTimeoutEnabled: true, Protocol: 2, DisableIdentity: true, MaxRetries: -1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
@@ -48,7 +48,7 @@ func connect(ctx context.Context, cfg Config, log *zap.Logger) (redis.UniversalC
 	return rdb, is, nil
 }
 
-// oldest is what all of this needs.
+// oldest is the oldest Redis that has all commands used here.
 var oldest = version{6, 2}
 
 // look asks the server what it is. An error is one sentence.
@@ -87,7 +87,7 @@ func explain(cfg Config, at string, err error) error {
 	}
 }
 
-// warn says what a server is not fit for: this queue is no cache.
+// warn logs which settings of a server can lose messages, as those of a cache do.
 func warn(info map[string]string, log *zap.Logger) {
 	if info["aof_enabled"] != "1" {
 		log.Warn("this Redis keeps no append-only file: a crash of it loses accepted messages (appendonly yes)")
@@ -108,7 +108,7 @@ func fields(text string) map[string]string {
 	return out
 }
 
-// version of a server. One that cannot be read is taken to be new.
+// version of a server. One that cannot be read is taken for the newest.
 type version struct{ major, minor int }
 
 func parseVersion(text string) version {

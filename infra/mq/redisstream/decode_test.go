@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzDecode: an entry that something else wrote is handed on, never a panic.
+// FuzzDecode: an entry that another program wrote is handed on, without a panic.
 func FuzzDecode(f *testing.F) {
 	f.Add("_watermill_message_uuid", "id", "metadata", "\x80", "payload", "x")
 	f.Add("payload", "x", "a", "b", "c", "d")
@@ -19,7 +19,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzCursor: a cursor that is taken is kept as it was.
+// FuzzCursor: a cursor that can be parsed prints as it was.
 func FuzzCursor(f *testing.F) {
 	f.Add(cursor{"1-1", 7}.String())
 	f.Add("0-0/")

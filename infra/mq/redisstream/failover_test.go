@@ -15,8 +15,8 @@ import (
 	"go.uber.org/zap/zaptest"
 )
 
-// TestOverAFailover kills the master under load. Whoever waits for a replica loses
-// nothing that was confirmed.
+// TestOverAFailover kills the master under load. With publishes that wait for a replica nothing is lost that
+// was confirmed.
 func TestOverAFailover(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("GOCHAT_TEST_LOCAL") == "" {

@@ -86,8 +86,8 @@ func (t *Transport) cursor(ctx context.Context) (string, error) {
 	return t.rdb.HGet(ctx, t.keys.cursors("topic", "g"), "0").Result()
 }
 
-// TestAZombieMovesNothing: a worker whose lease went to another one acknowledges
-// what it had, late. The cursor is the other one's.
+// TestAZombieMovesNothing: a worker whose lease another one has got acknowledges late what it had in flight,
+// and does not move the other's cursor.
 func TestAZombieMovesNothing(t *testing.T) {
 	t.Parallel()
 	open := world(t, func(c *Config) { c.Lease = 4 * time.Second })
@@ -95,7 +95,7 @@ func TestAZombieMovesNothing(t *testing.T) {
 	publish(t, zombie, 3)
 	held := next(t, subscribe(t, zombie))
 	require.Equal(t, "1", held.UUID)
-	// As if it had run out: the zombie has not looked yet.
+	// As if the lease had run out, which the zombie does not know yet.
 	require.NoError(t, zombie.rdb.Del(t.Context(), zombie.keys.lease("topic", "g", 0)).Err())
 	ch := subscribe(t, heir)
 	for _, want := range []string{"1", "2"} {
@@ -120,8 +120,8 @@ func TestAZombieMovesNothing(t *testing.T) {
 	m.Ack()
 }
 
-// TestAServerThatStoodStill: the leases are ours still when it goes on, but it could
-// not be known meanwhile; what was held back then is delivered.
+// TestAServerThatStoodStill: when the server goes on, the leases are still ours; what the gate held back
+// meanwhile is delivered.
 func TestAServerThatStoodStill(t *testing.T) {
 	t.Parallel()
 	tr := world(t, nil)()
@@ -152,8 +152,7 @@ func TestAServerThatStoodStill(t *testing.T) {
 	}
 }
 
-// TestTrimWaitsForTheSlowestGroup: what a group has not acknowledged is kept however
-// much there is.
+// TestTrimWaitsForTheSlowestGroup: what a group has not acknowledged is kept, however much it is.
 func TestTrimWaitsForTheSlowestGroup(t *testing.T) {
 	t.Parallel()
 	tr := world(t, func(c *Config) { c.Retain = 10 })()

@@ -15,15 +15,15 @@ import (
 	"github.com/gochat/gochat/infra/pause"
 )
 
-// beatEvery is the most between two beats: others come and go.
+// beatEvery bounds the time between two beats, by which a member learns how many members there are.
 const beatEvery = time.Second
 
-// errLost: a lease is somebody else's, or is of a server that another one, or the same
-// anew, has taken the place of.
+// errLost: another member has the lease, or the lease was taken from another server than the one that answers
+// now, or from this one before its restart.
 var errLost = errors.New("the lease is not ours any more, or the server another one")
 
-// generation is a time in which a member only wins shards. All of them are read by
-// one goroutine and share one set of lanes.
+// generation is a period in which a member may gain shards and loses none; losing one ends it. One goroutine
+// reads all of its shards, which share one set of lanes.
 type generation struct {
 	*member
 	lanes  *mq.Lanes
@@ -33,8 +33,8 @@ type generation struct {
 	mu    sync.Mutex
 	owned map[string]*shard // by stream
 	share int               // how many shards are this member's
-	// renewed is when the last renewal of all leases began, by a clock that goes on
-	// while the process stands still.
+	// renewed is when the last renewal of all leases began, by a clock that does not stop while the process
+	// does.
 	renewed time.Time
 }
 
@@ -52,7 +52,7 @@ func (g *generation) run() {
 	defer g.cancel()
 	lasting, stop := context.WithCancel(context.WithoutCancel(g.ctx))
 	defer stop()
-	_ = g.beat(lasting) // it is soon tried again
+	_ = g.beat(lasting) // renew tries again soon
 	g.seize()
 	var beating, reading sync.WaitGroup
 	beating.Go(func() { g.renew(lasting) })
@@ -72,8 +72,8 @@ func (g *generation) run() {
 	g.leave()
 }
 
-// sure reports whether nobody else can own our shards now. When it is not, the
-// generation is over: the lanes that were told so deliver nothing any more.
+// sure reports whether it is certain that nobody else owns our shards now. The first false ends the
+// generation, since lanes that got it deliver nothing any more.
 func (g *generation) sure() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -87,8 +87,8 @@ func (g *generation) sure() bool {
 	return true
 }
 
-// renew beats until ctx is done. It goes on when a lease was lost: what is in flight
-// is of other shards, too.
+// renew beats until ctx is done. It goes on after a lease was lost, since records of other shards may be in
+// flight.
 func (g *generation) renew(ctx context.Context) {
 	every := min(g.s.t.cfg.Lease/4, beatEvery)
 	next := every
@@ -100,8 +100,8 @@ func (g *generation) renew(ctx context.Context) {
 	}
 }
 
-// beat says that the member lives, renews its leases and learns its share. It ends
-// the generation when it must.
+// beat tells the group that the member lives, renews its leases and learns its share. It ends the generation
+// when a lease is lost or in doubt, or when the member has more than its share.
 func (g *generation) beat(ctx context.Context) error {
 	begun := time.Now()
 	members, err := g.prolong(ctx)
@@ -127,10 +127,10 @@ func (g *generation) beat(ctx context.Context) error {
 	return nil
 }
 
-// over ends the generation because of what happened.
+// over ends the generation, and logs why.
 func (g *generation) over(err error) {
 	if g.ctx.Err() == nil {
-		g.log.Warn("this worker begins anew, at its cursors", zap.Error(err))
+		g.log.Warn("this worker lost a lease; it starts again at its cursors", zap.Error(err))
 	}
 	g.cancel()
 }
@@ -153,7 +153,7 @@ func (g *generation) prolong(ctx context.Context) (members int, err error) {
 	return int(answer[0]), nil
 }
 
-// mine are the shards that are owned.
+// mine returns the owned shards.
 func (g *generation) mine() []*shard {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -197,7 +197,7 @@ func (g *generation) seize() {
 	}
 }
 
-// own begins with what was seized: three strings for each shard.
+// own starts reading the shards that were seized; got has three strings for each.
 func (g *generation) own(got []string, begun time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -220,7 +220,7 @@ func (g *generation) own(got []string, begun time.Time) error {
 	return nil
 }
 
-// positions are the ids that the reader has, by stream.
+// positions returns, by stream, the ids behind which to read on.
 func (g *generation) positions() map[string]string {
 	out := map[string]string{}
 	for _, s := range g.mine() {
@@ -237,8 +237,7 @@ func (g *generation) take(stream string, x redis.XMessage) bool {
 	return s.source.Feed(g.ctx, mq.Record{Offset: s.next(x.ID), Message: decode(x)})
 }
 
-// save moves the cursors of owned shards to their marks; errLost when one is not ours
-// to move.
+// save moves the cursors of owned shards to their low-water marks; errLost when a shard is not ours any more.
 func (g *generation) save(ctx context.Context) error {
 	t := g.s.t
 	names, args := []string{t.keys.cursors(g.topic, g.group)}, []any{}
@@ -268,7 +267,7 @@ func (g *generation) save(ctx context.Context) error {
 	return nil
 }
 
-// leave saves what was acknowledged and gives the shards up.
+// leave saves the cursors and gives the shards up.
 func (g *generation) leave() {
 	ctx := context.WithoutCancel(g.ctx)
 	if err := g.save(ctx); err != nil {

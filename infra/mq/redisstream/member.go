@@ -13,8 +13,8 @@ import (
 	"github.com/gochat/gochat/infra/pause"
 )
 
-// hungry is how often a member looks for shards while it has less than its share,
-// and how often it saves its cursors.
+// hungry is how often a member looks for shards while it has less than its share, and how often it saves its
+// cursors.
 const hungry = 200 * time.Millisecond
 
 // member is one worker of a group for one topic.
@@ -26,12 +26,12 @@ type member struct {
 	id     string
 	out    chan<- *message.Message
 	log    *zap.Logger
-	// ill: it was said that Redis does not answer.
+	// ill: the log has been told that Redis does not answer.
 	ill atomic.Bool
 }
 
-// enroll makes the group known and fixes where it begins, if it is new;
-// mq.ErrUnknownTopic when the topic is gone.
+// enroll makes the group known, and fixes where a new group begins; mq.ErrUnknownTopic when the topic is
+// gone.
 func (m *member) enroll(ctx context.Context, start mq.Start) error {
 	t := m.s.t
 	newest := 0
@@ -53,12 +53,12 @@ func (m *member) enroll(ctx context.Context, start mq.Start) error {
 	return nil
 }
 
-// run works in generations until ctx is done: each begins with no shard and ends
-// when one is lost or must be given to another member.
+// run works in generations until ctx is done: each begins with no shard and ends when a shard is lost or must
+// go to another member.
 func (m *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		newGeneration(ctx, m).run()
-		// Others have the first look at what was given up.
+		// Other members may first take what was given up.
 		pause.For(ctx.Done(), hungry)
 	}
 	t := m.s.t
@@ -69,7 +69,7 @@ func (m *member) run(ctx context.Context) {
 	}
 }
 
-// failed says once that Redis does not answer, until it does.
+// failed logs that Redis does not answer, once until it answers again.
 func (m *member) failed(err error) {
 	if !m.ill.Swap(true) {
 		m.log.Warn("Redis does not answer; this member of the group goes on when it does", zap.Error(err))
@@ -82,12 +82,12 @@ func (m *member) succeeded() {
 	}
 }
 
-// hold bounds a call that leases depend on. Together with the time for which a
-// renewal is relied on it is a whole lease.
+// hold bounds a call that renews or takes leases, so that sureFor and the longest call are together a whole
+// lease.
 func (m *member) hold(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, min(m.s.t.cfg.Timeout, m.s.t.cfg.Lease/3))
 }
 
-// sureFor is how long after a renewal began its leases are ours for certain,
-// whatever the server does.
+// sureFor is for how long after the beginning of a renewal its leases are certainly ours, whatever the server
+// does.
 func (m *member) sureFor() time.Duration { return m.s.t.cfg.Lease * 2 / 3 }

@@ -156,9 +156,8 @@ func (l *load) end(t *testing.T) {
 	}
 }
 
-// TestOverOutages kills the server and stops it for a while under load. Everybody goes
-// on by himself; what was confirmed is there, in order, and what was published
-// together is there together.
+// TestOverOutages kills the server and stops it for a while under load. All clients go on by themselves; what
+// was confirmed is there, in order, and every call is whole.
 func TestOverOutages(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, "--appendonly", "yes", "--appendfsync", "always")
@@ -177,10 +176,10 @@ func TestOverOutages(t *testing.T) {
 	l.end(t)
 }
 
-// keepAll: all is looked at in the end.
+// keepAll keeps everything, for the check at the end.
 func keepAll(c *Config) { c.Retain = 1_000_000 }
 
-// stored is what is in a topic, by key.
+// stored returns the messages of a topic, by key.
 func stored(t *testing.T, tr *Transport, topic string) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
@@ -196,9 +195,8 @@ func stored(t *testing.T, tr *Transport, topic string) map[string][]string {
 	return out
 }
 
-// TestACrashTakesEntriesBack: a server that lost its last second comes back, and gives
-// the places of what it lost to other entries. A group that had read and acknowledged
-// what is lost gets those.
+// TestACrashTakesEntriesBack: a server that lost its last second comes back, and gives the ids of lost
+// entries to others. A group that had acknowledged the lost ones must get the others.
 func TestACrashTakesEntriesBack(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, "--appendonly", "yes", "--appendfsync", "always")
@@ -212,7 +210,7 @@ func TestACrashTakesEntriesBack(t *testing.T) {
 		lag, err := tr.Lag(t.Context(), mq.Reader{Topic: "topic", Group: "g"})
 		return err == nil && lag[mq.Reader{Topic: "topic", Group: "g"}] == 0
 	}, 10*time.Second, 10*time.Millisecond)
-	// A copy of now is what it comes back with.
+	// The server comes back with a copy of this state.
 	kept := t.TempDir()
 	require.NoError(t, os.CopyFS(kept, os.DirFS(srv.dir+"/appendonlydir")))
 	publish(t, tr, 1)
@@ -221,7 +219,7 @@ func TestACrashTakesEntriesBack(t *testing.T) {
 	require.NoError(t, os.RemoveAll(srv.dir+"/appendonlydir"))
 	require.NoError(t, os.CopyFS(srv.dir+"/appendonlydir", os.DirFS(kept)))
 	srv.start(t)
-	// By a clock that is behind: what comes now gets ids that were had.
+	// With a clock that is behind, so that new entries get ids that lost ones had.
 	last, err := tr.rdb.XInfoStream(t.Context(), stream).Result()
 	require.NoError(t, err)
 	ms, n, _ := strings.Cut(last.LastGeneratedID, "-")
@@ -232,8 +230,8 @@ func TestACrashTakesEntriesBack(t *testing.T) {
 	assert.Equal(t, "new", string(next(t, ch).Payload))
 }
 
-// TestAFullServer publishes until memory is full. That is an error; consumers go on
-// all the same, and with them publishers, when room was made.
+// TestAFullServer publishes until memory is full. Publishers get errors, consumers go on, and publishers do
+// again when consumers have made room.
 func TestAFullServer(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, "--maxmemory", "6mb", "--maxmemory-policy", "noeviction")

@@ -16,7 +16,7 @@ import (
 const (
 	// publishQueue is how many calls may wait for the one under way.
 	publishQueue = 256
-	// together and togetherBytes bound a script: Redis does nothing else meanwhile.
+	// together and togetherBytes bound a script: Redis does nothing else while it runs.
 	together, togetherBytes = 1024, 1 << 20
 	// sending is how many scripts may be under way.
 	sending = 2
@@ -38,10 +38,9 @@ type publishing struct {
 // call is a publish that waits.
 type call = batch.Call[publishing]
 
-// publisher adds what concurrent calls publish in as few scripts as possible: while
-// some are under way the next is gathered. A caller that waits for its answer has one
-// call under way, so scripts that overtake each other change no order that anybody
-// relies on.
+// publisher adds the messages of concurrent calls by as few scripts as possible: while some scripts are under
+// way the next one is gathered. Scripts may overtake each other, but a caller that waits for its answer has
+// one call under way, so the order of its calls is kept.
 type publisher struct {
 	t     *Transport
 	calls *batch.Batcher[publishing]
@@ -56,8 +55,8 @@ func newPublisher(t *Transport) *publisher {
 	return p
 }
 
-// Publish implements message.Publisher: it returns nil when Redis has every message
-// and, as far as it is told to, its replicas.
+// Publish implements message.Publisher: it returns nil when Redis has every message, and as many replicas as
+// mq.redisstream.wait_replicas says.
 func (p *publisher) Publish(topic string, messages ...*message.Message) error {
 	out := make([]mq.Outbound, len(messages))
 	for i, m := range messages {
@@ -71,7 +70,7 @@ func (p *publisher) Publish(topic string, messages ...*message.Message) error {
 // Close is the transport's business.
 func (p *publisher) Close() error { return nil }
 
-// outbox publishes calls whole, as the publisher does anyway.
+// outbox publishes calls that are all or none, as those of the publisher are anyway.
 type outbox struct{ p *publisher }
 
 // Publish implements mq.Outbox.
@@ -82,7 +81,7 @@ func (o outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
 }
 
 func (p *publisher) publish(ctx context.Context, out []mq.Outbound) error {
-	if p.calls.Stopping() { // only now: what subscribers drain may still publish
+	if p.calls.Stopping() { // not before: handlers may publish while subscribers drain
 		return mq.ErrClosed
 	}
 	if len(out) == 0 {
@@ -130,8 +129,8 @@ func (v *publishing) add(ctx context.Context, t *Transport, o mq.Outbound) error
 	return nil
 }
 
-// settle answers calls; those that name a stream which is gone are answered so, and
-// the others are sent without them.
+// settle answers calls. Those that name a missing stream get mq.ErrUnknownTopic, and the others are sent
+// without them.
 func (p *publisher) settle(calls []*call) {
 	for len(calls) > 0 {
 		gone, err := p.send(calls)
@@ -163,8 +162,8 @@ func (v *publishing) refused(t *Transport, gone map[string]bool) error {
 	return nil
 }
 
-// send runs one script for all calls and returns the streams that are missing, when
-// nothing was added because of them.
+// send runs one script for all calls. It returns the streams that are missing, in which case nothing was
+// added.
 func (p *publisher) send(calls []*call) (gone map[string]bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.t.cfg.Timeout)
 	defer cancel()
@@ -193,7 +192,7 @@ func (p *publisher) send(calls []*call) (gone map[string]bool, err error) {
 	return gone, nil
 }
 
-// execute runs the script, and waits for as many replicas as are asked for.
+// execute runs the script, and waits for WaitReplicas replicas.
 func (p *publisher) execute(ctx context.Context, keys []string, args []any) (missing []int64, err error) {
 	rdb, want := p.t.rdb, p.t.cfg.WaitReplicas
 	if want == 0 {
@@ -216,7 +215,7 @@ func (p *publisher) execute(ctx context.Context, keys []string, args []any) (mis
 	return script.Int64Slice()
 }
 
-// close answers what waits and ends.
+// close answers the waiting calls and ends.
 func (p *publisher) close() {
 	p.calls.Stop()
 	<-p.calls.Done()

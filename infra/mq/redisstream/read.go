@@ -17,16 +17,16 @@ import (
 const (
 	// readBlock is how long a read waits for entries.
 	readBlock = 500 * time.Millisecond
-	// readCount is how many entries a read takes at most, of all streams, and
-	// readLeast how many of each.
+	// readCount is how many entries a read takes of all streams together, and readLeast the least that it may
+	// take of each.
 	readCount, readLeast = 2048, 32
 	// retryPause is between two tries to reach the server.
 	retryPause = 200 * time.Millisecond
 )
 
-// read waits for entries beyond those in from and hands them to take, until ctx is
-// done or take says so. from is asked before each call to Redis; all streams are in
-// one call, so that a reader needs one connection.
+// read waits for entries behind the ids of from and hands them to take, until ctx is done or take returns
+// false. from is asked before each call to Redis; all streams are in one call, so that a reader needs one
+// connection.
 func (t *Transport) read(ctx context.Context, from func() map[string]string, take func(stream string, m redis.XMessage) bool, log *zap.Logger) {
 	complained := false
 	for ctx.Err() == nil {
@@ -75,7 +75,7 @@ func (t *Transport) readOnce(ctx context.Context, at map[string]string) ([]redis
 	return streams, err
 }
 
-// begin returns where reading begins, by stream.
+// begin returns, by stream, the ids behind which reading begins.
 func (t *Transport) begin(ctx context.Context, topic string, shards int, start mq.Start) (map[string]string, error) {
 	ctx, cancel := t.bounded(ctx)
 	defer cancel()
@@ -96,8 +96,25 @@ func (t *Transport) begin(ctx context.Context, topic string, shards int, start m
 	return from, nil
 }
 
-// tail reads all shards without a group.
-func (s *subscriber) tail(ctx context.Context, from map[string]string, out chan<- *message.Message, log *zap.Logger) {
+// tailCheck is how often a reader without a group asks whether its topic is still there: Redis answers a read of a
+// deleted stream as it answers one of an idle stream.
+const tailCheck = 5 * time.Second
+
+// tail reads all shards without a group. It ends when the topic is deleted: nothing more would come, and its caller
+// has to know.
+func (s *subscriber) tail(ctx context.Context, topic string, from map[string]string, out chan<- *message.Message, log *zap.Logger) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	checked := time.Now()
+	check := func() {
+		if time.Since(checked) < tailCheck {
+			return
+		}
+		if checked = time.Now(); s.t.gone(ctx, topic) {
+			log.Info("the topic was deleted; its reader ends")
+			cancel()
+		}
+	}
 	lanes := mq.NewLanes(ctx, s.cfg, out)
 	defer lanes.Drain()
 	sources := map[string]*mq.Source{}
@@ -105,7 +122,7 @@ func (s *subscriber) tail(ctx context.Context, from map[string]string, out chan<
 	for key := range from {
 		sources[key] = lanes.Source(func(uint64) {})
 	}
-	s.t.read(ctx, func() map[string]string { return from }, func(stream string, m redis.XMessage) bool {
+	s.t.read(ctx, func() map[string]string { check(); return from }, func(stream string, m redis.XMessage) bool {
 		offsets[stream]++
 		from[stream] = m.ID
 		return sources[stream].Feed(ctx, mq.Record{Offset: offsets[stream], Message: decode(m)})

@@ -29,15 +29,15 @@ var (
 	trimSource string
 )
 
-// scripts are all that writes to the server.
+// scripts are all scripts that run at the server.
 type scripts struct {
 	ensure, delete, publish                       *redis.Script
 	enroll, seize, beat, mark, release, lag, trim *redis.Script
 }
 
-// newScripts makes the scripts. A Redis whose memory is full refuses what may need
-// more. Publishers are to feel that, but consumers are what makes room again, so
-// theirs ask to be let through, where Redis understands it (from 7.0 on).
+// newScripts makes the scripts. A Redis whose memory is full refuses scripts that may need more. That is
+// right for publishers; but consumers make room again, so their scripts ask to be let through, where Redis
+// understands it (from 7.0 on).
 func newScripts(flags bool) scripts {
 	through := func(source string) *redis.Script {
 		if flags {

@@ -9,8 +9,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// cursor is a place in a stream: the id of an entry, and how many entries the stream
-// has had up to it, those that were trimmed included.
+// cursor is a place in a stream: the id of an entry, and how many entries were ever added up to it, trimmed
+// ones included.
 type cursor struct {
 	id    string
 	count uint64
@@ -28,7 +28,7 @@ func parseCursor(s string) (cursor, error) {
 	return cursor{id, count}, nil
 }
 
-// shard is one that is owned. An entry's offset is its count.
+// shard is a shard that this member owns. An entry's offset is its count, as in cursor.
 type shard struct {
 	number int
 	stream string
@@ -62,7 +62,7 @@ func (s *shard) position() string {
 	return s.fed.id
 }
 
-// mark is told the low-water mark.
+// mark takes the new low-water mark.
 func (s *shard) mark(offset uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +71,7 @@ func (s *shard) mark(offset uint64) {
 	s.ids = s.ids[n:]
 }
 
-// unsaved returns the mark, if the server does not know it yet.
+// unsaved returns the low-water mark, and whether the server does not know it yet.
 func (s *shard) unsaved() (at cursor, yes bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -61,7 +61,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		if err != nil {
 			return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 		}
-		run = func(ctx context.Context) { s.tail(ctx, from, out, log) }
+		run = func(ctx context.Context) { s.tail(ctx, topic, from, out, log) }
 	} else {
 		m := &member{s: s, topic: topic, group: s.cfg.Group, shards: shards, id: uuid.NewString(), out: out, log: log}
 		if err := m.enroll(ctx, s.cfg.Start); err != nil {

@@ -19,11 +19,11 @@ type sighting struct {
 }
 
 const (
-	// missingFor and thereFor are how long a sighting is believed. A topic that was
-	// deleted meanwhile is noticed when it is written to.
+	// missingFor and thereFor are how long a sighting is believed. A write to a topic that was deleted
+	// meanwhile notices it.
 	missingFor = time.Second
 	thereFor   = 30 * time.Second
-	// mostSightings bounds what is remembered: gateways come and go.
+	// mostSightings bounds the remembered topics: gateways come and go.
 	mostSightings = 4096
 )
 
@@ -119,6 +119,14 @@ func (t *Transport) shards(ctx context.Context, topic string) (int, error) {
 	return seen.shards, nil
 }
 
+// gone reports whether Redis answers that it has no such topic; while Redis does not answer, it is not known.
+func (t *Transport) gone(ctx context.Context, topic string) bool {
+	ctx, cancel := t.bounded(ctx)
+	defer cancel()
+	there, err := t.rdb.HExists(ctx, t.keys.topics(), topic).Result()
+	return err == nil && !there
+}
+
 func (t *Transport) saw(topic string, shards int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -128,7 +136,7 @@ func (t *Transport) saw(topic string, shards int) {
 	t.topics[topic] = sighting{shards: shards, at: time.Now()}
 }
 
-// seen are the topics that this process has to do with, and their shards.
+// seen returns the topics that this process has to do with, and how many shards they have.
 func (t *Transport) seen() map[string]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -63,8 +63,8 @@ func (t *Transport) bounded(ctx context.Context) (context.Context, context.Cance
 // Publisher implements mq.Transport.
 func (t *Transport) Publisher() message.Publisher { return t.pub }
 
-// Outbox implements mq.Transport. Every publish is all or none here, and leaves
-// nothing open that a successor would have to fence, whatever the id.
+// Outbox implements mq.Transport. The id is ignored: every publish is all or none, and leaves nothing open
+// that a successor would have to fence.
 func (t *Transport) Outbox(string) (mq.Outbox, error) {
 	if t.isClosed() {
 		return nil, mq.ErrClosed

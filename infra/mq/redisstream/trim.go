@@ -14,14 +14,13 @@ import (
 const (
 	// trimEvery is between two rounds.
 	trimEvery = 2 * time.Second
-	// trimAgain: Redis drops no more than 10,000 entries of a stream at a time, and
-	// always less when there is no more to drop.
+	// trimAgain is the number of dropped entries from which a topic is trimmed again at once: Redis drops at
+	// most 10,000 entries of a stream at a time, and fewer when there is no more to drop.
 	trimAgain = 5_000
 )
 
-// trim drops what nobody waits for from the topics that this process has to do
-// with, until ctx is done. Several processes may do the same: a script decides what
-// goes, by the cursors of all groups.
+// trim drops entries that no group needs from the topics that this process has to do with, until ctx is done.
+// Several processes may trim the same topic: the script decides by the cursors of all groups.
 func (t *Transport) trim(ctx context.Context) {
 	for pause.For(ctx.Done(), trimEvery) {
 		for topic, shards := range t.seen() {
@@ -36,7 +35,7 @@ func (t *Transport) trim(ctx context.Context) {
 	}
 }
 
-// trimTopic returns how much was dropped of the stream that lost most.
+// trimTopic returns how many entries were dropped of the stream that lost most.
 func (t *Transport) trimTopic(ctx context.Context, topic string, shards int) (dropped int, err error) {
 	ctx, cancel := t.bounded(ctx)
 	defer cancel()
@@ -58,8 +57,8 @@ func (t *Transport) trimTopic(ctx context.Context, topic string, shards int) (dr
 	return dropped, nil
 }
 
-// Lag returns for each of the readers how many entries are beyond its cursors; one that
-// is not there is left out.
+// Lag returns for each of the readers how many entries are beyond its cursors; a reader whose topic or group
+// does not exist is left out.
 func (t *Transport) Lag(ctx context.Context, of ...mq.Reader) (map[mq.Reader]uint64, error) {
 	bounded, cancel := t.bounded(ctx)
 	defer cancel()

@@ -6,14 +6,14 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// call is what one caller publishes, in one entry. A call without records is answered once
-// everything before it is durable.
+// call is what one caller publishes, in one entry. A call without records is answered once everything before
+// it is durable.
 type call struct {
 	records []record
 	bytes   int
-	// err takes the outcome; nil: it is a follow-up, for which nobody waits.
+	// err takes the outcome; nil: the call is a follow-up, whose outcome nobody waits for.
 	err chan error
-	// patient: it may wait for others for a moment.
+	// patient: the call may wait for others for a moment.
 	patient bool
 }
 
@@ -46,7 +46,7 @@ func newCall(records []record) *call {
 	return p
 }
 
-// within says how many of the calls, at least one, are within the bounds of a group.
+// within says how many of the calls, at least one, fit into one group commit.
 func within(calls []*call) (n int) {
 	records, bytes := 0, 0
 	for n < len(calls) && records < groupRecords && bytes < groupBytes {

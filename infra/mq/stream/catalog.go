@@ -29,11 +29,11 @@ type catalog struct {
 	state  state
 	dirty  bool
 	owners map[string]chan struct{} // topic+group → held by its active subscriber
-	tails  map[*Subscription]uint64 // subscriptions without a group → their mark
+	tails  map[*Subscription]uint64 // subscriptions without a group → their low-water mark
 	about  map[uint64]about         // what is special about topics, by their ids
-	// saved are the groups' offsets as they were saved last: a restart goes on there.
+	// saved are the groups' offsets as of the last save: a restart goes on there.
 	saved map[string]map[string]uint64
-	// settled returns when all is durable that follows from what was acknowledged so far.
+	// settled returns when every follow-up that was published so far is durable.
 	settled func() error
 }
 
@@ -74,8 +74,8 @@ func (c *catalog) offsets() map[string]map[string]uint64 {
 	return out
 }
 
-// clamp brings offsets into what the journal has: a torn tail may take entries
-// that a group had read but nobody had been told of.
+// clamp brings saved offsets into the bounds of the journal, for a journal that has lost entries at either
+// end.
 func (c *catalog) clamp(first, last uint64) {
 	for _, groups := range c.state.Offsets {
 		for g, offset := range groups {
@@ -98,15 +98,15 @@ func (c *catalog) id(topic string) (uint64, error) {
 	return id, nil
 }
 
-// isTail says whether a topic is one that one process reads.
+// isTail reports whether a topic is a tail topic; see mq.Topic.
 func (c *catalog) isTail(id uint64) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.about[id] == aboutTail
 }
 
-// parted splits records into those that are kept and those for readers of this process, and says
-// whether all of the kept ones may wait for others.
+// parted splits records into those that are kept and those of tail topics. patient: all of the kept ones are
+// of patient topics.
 func (c *catalog) parted(records []record) (kept, passing []record, patient bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -150,21 +150,27 @@ func (c *catalog) ensure(topics []mq.Topic) error {
 	return c.flush()
 }
 
-func (c *catalog) remove(names []string) error {
+func (c *catalog) remove(names []string) (ids []uint64, err error) {
 	c.mu.Lock()
 	for _, n := range names {
-		if _, ok := c.state.Topics[n]; ok {
-			delete(c.about, c.state.Topics[n])
+		if id, ok := c.state.Topics[n]; ok {
+			for p := range c.tails {
+				if p.id == id {
+					p.dismiss()
+				}
+			}
+			delete(c.about, id)
+			ids = append(ids, id)
 			delete(c.state.Topics, n)
 			delete(c.state.Offsets, n)
 			c.dirty = true
 		}
 	}
 	c.mu.Unlock()
-	return c.flush()
+	return ids, c.flush()
 }
 
-// join returns where a group goes on, and makes the group when it is new.
+// join returns where a group goes on; a new group is made, and begins at begin.
 func (c *catalog) join(topic, group string, begin uint64) (uint64, error) {
 	c.mu.Lock()
 	offset, known := c.state.Offsets[topic][group]
@@ -204,7 +210,7 @@ func (c *catalog) dropTail(s *Subscription) {
 	delete(c.tails, s)
 }
 
-// owner returns the token of a group: its one active subscriber holds it.
+// owner returns the token of a group on a topic; its one active subscriber holds the token.
 func (c *catalog) owner(topic, group string) chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -215,8 +221,8 @@ func (c *catalog) owner(topic, group string) chan struct{} {
 	return c.owners[key]
 }
 
-// needed returns the first entry that some group or tail still needs, the groups after a restart;
-// end when nobody needs any. An offset at the end of an entry needs the next one only.
+// needed returns the oldest entry that some group or tail still needs, and end when nobody needs any. Groups
+// count with their saved offsets, where a restart goes on. The entry that an offset is in is always kept.
 func (c *catalog) needed(end uint64) uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -231,7 +237,7 @@ func (c *catalog) needed(end uint64) uint64 {
 	return end
 }
 
-// unjoined says whether there is a topic for groups that none has joined.
+// unjoined reports whether some topic other than a tail topic has no group.
 func (c *catalog) unjoined() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -243,7 +249,7 @@ func (c *catalog) unjoined() bool {
 	return false
 }
 
-// lag returns for each topic and group how many entries are beyond its mark.
+// lag returns for each topic and group how many entries are beyond the group's low-water mark.
 func (c *catalog) lag(end uint64) map[string]map[string]uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -259,8 +265,8 @@ func (c *catalog) lag(end uint64) map[string]map[string]uint64 {
 	return lag
 }
 
-// flush saves what has changed, once that is durable which followed from what was acknowledged: after
-// a crash it is there, or what it followed from comes again.
+// flush saves changed topics and offsets, after every follow-up published so far is durable: no crash may
+// keep an acknowledgement and lose what followed from it.
 func (c *catalog) flush() error {
 	c.saving.Lock()
 	defer c.saving.Unlock()

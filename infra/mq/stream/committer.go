@@ -20,7 +20,7 @@ const (
 	// yet; beyond it they wait.
 	waitingBytes = 4 * mq.MaxCallBytes
 	waitingCalls = 4096
-	// mendEvery is how often it is looked whether a full disk has room again.
+	// mendEvery is how often a full disk is looked at for room.
 	mendEvery = time.Second
 )
 
@@ -35,8 +35,8 @@ type committer struct {
 	index   uint64 // of the next entry; owned by run
 	// patience is Config.Patience.
 	patience time.Duration
-	// unsettled are follow-ups that could not be written; owned by run. They are written as
-	// soon as there is room, and until then no offset is saved.
+	// unsettled are follow-ups that could not be written; owned by run. They are written as soon as there is
+	// room, and until then no offset is saved.
 	unsettled []*call
 
 	closing chan struct{}
@@ -57,24 +57,24 @@ func newCommitter(j Journal, r *ring, keep *retention, next uint64, patience tim
 	return c
 }
 
-// publish returns when the records, which were weighed, are durable. Once handed over they will be,
-// even when ctx ends first: then the caller does not know. It is called between enter and leave,
-// as follow is.
+// publish returns when the records, which were weighed, are durable. If ctx ends after they were handed over,
+// they are written all the same, and the caller does not know. publish and follow are called between enter
+// and leave.
 func (c *committer) publish(ctx context.Context, records []record) error {
 	p := newCall(records)
 	p.err = make(chan error, 1)
 	return c.await(ctx, p)
 }
 
-// follow hands over what will be durable before any offset is saved that is acknowledged after it
-// returns. patient: that may take a moment, so that it is written together with what comes.
+// follow hands records over and does not wait. No offset that is acknowledged after its return is saved
+// before they are durable. patient lets them wait a moment, to be written together with later calls.
 func (c *committer) follow(ctx context.Context, records []record, patient bool) error {
 	p := newCall(records)
 	p.patient = patient
 	return c.handOver(ctx, p)
 }
 
-// sync returns when everything that was handed over before is durable, or after ctx with an error.
+// sync returns nil when everything that was handed over before is durable, and an error when ctx ends first.
 func (c *committer) sync(ctx context.Context) error {
 	if !c.enter() {
 		<-c.done // which writes what was handed over
@@ -112,7 +112,7 @@ func (c *committer) handOver(ctx context.Context, p *call) error {
 	}
 }
 
-// enter counts a publisher in; close waits until it leaves. False: no more are taken.
+// enter counts a publisher in, for whose leave close waits; false: the committer is closed.
 func (c *committer) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,8 +152,8 @@ func (c *committer) run() {
 	}
 }
 
-// gather takes what is waiting, up to the bounds of a group. Where all of it is patient it waits a
-// moment for others.
+// gather takes what is waiting, up to the bounds of a group. While all of it is patient, it waits up to
+// patience for others.
 func (c *committer) gather(group []*call) []*call {
 	records, bytes, patient := len(group[0].records), group[0].bytes, group[0].patient
 	var moment <-chan time.Time
@@ -225,8 +225,8 @@ func (c *committer) write(buf []byte, calls []*call) ([]byte, error) {
 	return buf, nil
 }
 
-// answer tells a caller what became of a call, and keeps a follow-up that was not written. There are
-// no more of those than the room for calls holds: after a failure none is taken.
+// answer tells a caller what became of a call, and keeps a follow-up that was not written. The kept ones are
+// bounded by the room for calls, since put refuses calls after a failure.
 func (c *committer) answer(p *call, err error) {
 	switch {
 	case p.err == nil && err != nil:
@@ -254,8 +254,9 @@ func (c *committer) fail(err error) error {
 	return c.failed
 }
 
-// mend goes on after a full disk, once there is room, with the follow-ups that had none. Nobody
-// publishes meanwhile: a server that is not ready is asked for nothing.
+// mend makes a log that a full disk has stopped go on, once there is room, and first writes the follow-ups
+// that are left. It runs by a timer, since nobody publishes meanwhile: a server that is not ready is asked
+// for nothing.
 func (c *committer) mend(buf []byte) []byte {
 	m, mends := c.journal.(Mender)
 	if !mends || !errors.Is(c.failure(), ErrNoRoom) {

@@ -16,7 +16,7 @@ import (
 )
 
 // dumped is one line of a dump: a message of a topic, or the last line, which counts the others. Groups are
-// on the first line of a topic that has some; in dumps of releases before there were none.
+// only on the first line of a topic that has some; dumps of earlier releases have none.
 type dumped struct {
 	Topic    string            `json:"topic,omitempty"`
 	Groups   []string          `json:"groups,omitempty"`
@@ -26,18 +26,18 @@ type dumped struct {
 	End      *int              `json:"end,omitempty"`
 }
 
-// dumpBatch is how much of a dump is published in one call, in bytes with what a record costs.
+// dumpBatch is how many bytes Load publishes in one call, with the overhead of each record.
 const dumpBatch = 4 << 20
 
-// Dump writes the messages that some group has not acknowledged, as lines of JSON in their order, and
-// how many there were at the end. Every message that was published before the call and is not acknowledged
-// after it is among them; others may be. Publishing and reading go on meanwhile. Of a topic without
-// groups it is all that is there, as for the group that joins first; those of leftOut, which may be nil, have a
-// reader that is gone with its process, and are not in the dump.
+// Dump writes the messages that some group has not acknowledged, in their order and as lines of JSON, and a
+// last line that counts them. Every message that was published before the call and is not acknowledged after
+// it is among them; others may be. Publishing and reading go on meanwhile. A topic without groups is dumped
+// whole, for the group that joins first, unless leftOut, which may be nil, is true for it: its only reader is
+// gone with its process.
 func (s *Stream) Dump(ctx context.Context, w io.Writer, leftOut func(topic string) bool) error {
 	held, release := s.hold(leftOut)
 	defer release()
-	// What was acknowledged is not in the dump: what followed from it has to be.
+	// Acknowledged records are not in the dump, so their follow-ups must be in the journal now.
 	if err := s.settled(); err != nil {
 		return fmt.Errorf("dump the message log: %w", err)
 	}
@@ -74,17 +74,18 @@ func (s *Stream) Dump(ctx context.Context, w io.Writer, leftOut func(topic strin
 	return nil
 }
 
-// holding is what a dump reads: entries from one on, of these topics by their ids.
+// holding says what a dump reads: the entries from index from on, and in them the records of these topics, by
+// id.
 type holding struct {
 	from   uint64
 	topics map[uint64]*waiting
 }
 
-// waiting is a topic of which something may be waited for.
+// waiting is a topic with messages that some group may not have acknowledged.
 type waiting struct {
 	name   string
 	groups []string
-	low    uint64 // up to here all of its groups have acknowledged
+	low    uint64 // the lowest low-water mark of its groups
 }
 
 // hold keeps entries that some group needs from being dropped, until release is called.
@@ -107,7 +108,7 @@ func (s *Stream) hold(leftOut func(topic string) bool) (h holding, release func(
 	}
 }
 
-// unacknowledged returns each topic with the lowest mark of its groups, or begin when it has none.
+// unacknowledged returns each topic with the lowest low-water mark of its groups, or begin when it has none.
 func (c *catalog) unacknowledged(begin uint64, leftOut func(topic string) bool) map[uint64]*waiting {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -128,11 +129,11 @@ func (c *catalog) unacknowledged(begin uint64, leftOut func(topic string) bool) 
 	return topics
 }
 
-// ErrNoDump is wrapped when what should be a dump is none, or not all of one.
-var ErrNoDump = errors.New("this is no whole dump of a message log")
+// ErrNoDump is wrapped by Load when its input is not a dump, or not a whole one.
+var ErrNoDump = errors.New("this is not a complete dump of a message log")
 
-// Load publishes the messages of a dump in their order, and makes their topics and groups first, so that
-// nothing that they wait for is dropped. When it fails, a part of them may be there.
+// Load publishes the messages of a dump in their order. It first makes their topics and groups, so that what
+// the groups wait for is not dropped. When it fails, a part of the messages may be published.
 func (s *Stream) Load(ctx context.Context, r io.Reader) error {
 	in := &bounded{r: r}
 	dec := json.NewDecoder(in)
@@ -184,12 +185,12 @@ func (s *Stream) prepare(ctx context.Context, topic string, groups []string, beg
 	return nil
 }
 
-// dumpedMax is more than a line of a dump has, in bytes.
+// dumpedMax bounds a line of a dump, in bytes; no line that Dump writes is as long.
 const dumpedMax = 64 << 20
 
 var errLine = fmt.Errorf("a line of more than %d bytes", dumpedMax)
 
-// bounded reads at most so much for one line, so that no line takes all of the memory.
+// bounded reads at most left bytes for one line, so that no line takes all of the memory.
 type bounded struct {
 	r    io.Reader
 	left int

@@ -34,8 +34,8 @@ type record struct {
 type entry struct {
 	records []record
 	bytes   int // encoded
-	// weight is what the records take in memory; 0 where they were not weighed, which have nothing
-	// decoded with them.
+	// weight is what the records take in memory; 0 for an entry that was read back from the journal, whose
+	// records have no decoded contents.
 	weight int
 }
 
@@ -69,7 +69,7 @@ func encodeEntry(b []byte, records []record) []byte {
 	return sum(b)
 }
 
-// sum puts the checksum of b behind it.
+// sum appends the checksum of b to b.
 func sum(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
@@ -105,8 +105,7 @@ func decodeEntry(data []byte) (*entry, error) {
 	return e, nil
 }
 
-// decoder reads varints and strings; after the first that does not fit it
-// returns zero values and is bad.
+// decoder reads varints and strings. After the first that does not fit it is bad and returns zero values.
 type decoder struct {
 	rest []byte
 	bad  bool
@@ -122,8 +121,8 @@ func (d *decoder) number() uint64 {
 	return v
 }
 
-// count reads how many things follow, each of which takes at least size bytes,
-// so that garbage cannot ask for more memory than it has bytes.
+// count reads how many elements follow, each of at least size bytes. A count that the rest cannot hold is
+// bad, so that garbage cannot ask for more memory than it has bytes.
 func (d *decoder) count(size int) int {
 	v := d.number()
 	if v > uint64(len(d.rest)/size) {

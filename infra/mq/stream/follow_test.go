@@ -93,7 +93,7 @@ func effect(id string) mq.Outbound {
 	return mq.Outbound{Topic: "effect", Message: message.NewMessage(id, nil)}
 }
 
-// after opens what a crash has left and returns what a group still gets of the cause, and all effects.
+// after opens what a crash has left, and returns what a group still gets of the causes, and all effects.
 func after(t *testing.T, left *memory) (causes, effects []string) {
 	t.Helper()
 	s, err := Open(Config{}, left, left, zap.NewNop())
@@ -118,8 +118,8 @@ func after(t *testing.T, left *memory) (causes, effects []string) {
 	return all("cause", "g"), all("effect", "")
 }
 
-// TestACrashTakesAcknowledgementsWithFollowUps: what follows from a message does not wait for the disk,
-// and the message counts as acknowledged only once that is durable.
+// TestACrashTakesAcknowledgementsWithFollowUps: a follow-up does not wait for the disk, and the message that
+// it follows from counts as acknowledged only once the follow-up is durable.
 func TestACrashTakesAcknowledgementsWithFollowUps(t *testing.T) {
 	t.Parallel()
 	s, g := openGated(t, Config{Patience: time.Nanosecond})
@@ -146,8 +146,8 @@ func TestACrashTakesAcknowledgementsWithFollowUps(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestFollowUpsWaitForRoom: what the disk had no room for is written when there is some, since nobody
-// publishes it again; meanwhile no offset is saved, and no more is taken.
+// TestFollowUpsWaitForRoom: follow-ups for which the disk had no room are written when there is some, since
+// nobody publishes them again; until then no offset is saved, and nothing more is taken.
 func TestFollowUpsWaitForRoom(t *testing.T) {
 	t.Parallel()
 	s, g := openGated(t, Config{Patience: time.Hour})
@@ -168,9 +168,8 @@ func TestFollowUpsWaitForRoom(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestFollowUpsOfABrokenLog: after another failure nothing is written any more. Offsets stay as they
-// were, so that a restart does all of it again. Whoever waits for room hears of the failure, and so
-// does the end.
+// TestFollowUpsOfABrokenLog: after another failure nothing is written any more. Offsets stay as they were, so
+// that a restart delivers again. Publishers that wait for room, and Close, get the error.
 func TestFollowUpsOfABrokenLog(t *testing.T) {
 	t.Parallel()
 	s, g := openGated(t, Config{Patience: time.Hour})
@@ -198,7 +197,7 @@ func TestFollowUpsOfABrokenLog(t *testing.T) {
 	assert.Empty(t, effects)
 }
 
-// TestWhatComesAgainIsNotDropped: entries that are acknowledged stay until that is saved.
+// TestWhatComesAgainIsNotDropped: entries stay until the offsets that acknowledge them are saved.
 func TestWhatComesAgainIsNotDropped(t *testing.T) {
 	t.Parallel()
 	s, g := openGated(t, Config{Patience: time.Nanosecond})
@@ -224,7 +223,7 @@ func TestWhatComesAgainIsNotDropped(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestADumpHasWhatFollowed from what it leaves out, since that is acknowledged.
+// TestADumpHasWhatFollowed: a dump has the follow-ups of the acknowledged messages that it leaves out.
 func TestADumpHasWhatFollowed(t *testing.T) {
 	t.Parallel()
 	s, _ := openGated(t, Config{Patience: time.Hour})
@@ -236,7 +235,8 @@ func TestADumpHasWhatFollowed(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestPatientFollowUpsShareAnEntry: what may wait is written with what cannot, or at the end.
+// TestPatientFollowUpsShareAnEntry: patient follow-ups are written together with a call that is not patient,
+// or at the end.
 func TestPatientFollowUpsShareAnEntry(t *testing.T) {
 	t.Parallel()
 	for name, then := range map[string]func(t *testing.T, s *Stream){
@@ -267,8 +267,8 @@ func TestPatientFollowUpsShareAnEntry(t *testing.T) {
 	}
 }
 
-// TestWhatOneProcessReadsIsNotKept: it is handed over in order, while the disk takes its time, and
-// nobody who comes later sees it.
+// TestWhatOneProcessReadsIsNotKept: records of a tail topic are handed over in order, however slow the disk
+// is, and a later reader does not get them.
 func TestWhatOneProcessReadsIsNotKept(t *testing.T) {
 	t.Parallel()
 	s, g := openGated(t, Config{Patience: time.Hour})
@@ -293,7 +293,7 @@ func TestWhatOneProcessReadsIsNotKept(t *testing.T) {
 	require.NoError(t, <-published)
 	assert.Len(t, g.crashed().entries, 1, "only what others read")
 
-	// Who does not take it holds up who publishes it.
+	// A reader that does not take a record holds up its publisher.
 	require.NoError(t, out.Publish(t.Context(), own("3"), own("4")))
 	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()

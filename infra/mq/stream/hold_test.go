@@ -54,7 +54,7 @@ func (m *memory) Load() ([]byte, error)   { return m.state, nil }
 func (m *memory) Save(state []byte) error { m.state = state; return nil }
 func (*memory) Close() error              { return nil }
 
-// over opens a stream that drops what it may when it is told to.
+// over opens a stream that drops what it may only when the test says so.
 func over(t *testing.T, m *memory, patience time.Duration) *Stream {
 	t.Helper()
 	s, err := Open(Config{RetainBytes: 1, TruncateEvery: time.Hour, JoinWithin: patience}, m, m, zap.NewNop())
@@ -70,7 +70,7 @@ func put(t *testing.T, s *Stream, topic string, n int) {
 	}
 }
 
-// join subscribes and takes nothing.
+// join subscribes and receives nothing.
 func join(t *testing.T, s *Stream, group, topic string) {
 	t.Helper()
 	sub, err := s.Subscriber(mq.SubscriberConfig{Group: group, DrainTimeout: time.Millisecond})
@@ -79,8 +79,8 @@ func join(t *testing.T, s *Stream, group, topic string) {
 	require.NoError(t, err)
 }
 
-// TestNothingIsDroppedBeforeGroupsJoin: whoever reads a topic at a start has all of it that is there, however
-// long the start takes; what nobody joins does not hold the log for ever.
+// TestNothingIsDroppedBeforeGroupsJoin: a group gets everything that its topic had at the start, however long
+// the start takes; a topic that no group joins does not hold the log for ever.
 func TestNothingIsDroppedBeforeGroupsJoin(t *testing.T) {
 	t.Parallel()
 	const many = 5
@@ -121,8 +121,8 @@ func TestNothingIsDroppedBeforeGroupsJoin(t *testing.T) {
 	}
 }
 
-// TestALoadKeepsWhatItLoads: the groups of the dump wait for its messages, and where an older dump names
-// none, what is there stays until somebody reads.
+// TestALoadKeepsWhatItLoads: loaded messages stay for the dump's groups, and those of an older dump, which
+// names no groups, stay until somebody reads.
 func TestALoadKeepsWhatItLoads(t *testing.T) {
 	t.Parallel()
 	const many = 9 // several batches

@@ -9,9 +9,8 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// live hands the records of topics for one process ([mq.Topic.Tail]) to those who read them, and
-// keeps none: their readers are in this process and end with it, so that nothing would read again
-// what a journal had kept. Safe for concurrent use.
+// live hands the records of tail topics ([mq.Topic]) to their readers and keeps none: the readers are in this
+// process and end with it, so that nobody would ever read kept records. Safe for concurrent use.
 type live struct {
 	mu     sync.RWMutex
 	topics map[uint64][]*Subscription
@@ -24,7 +23,7 @@ func (l *live) join(p *Subscription) {
 	l.topics[p.id] = append(l.topics[p.id], p)
 }
 
-// leave ends that: a record that is fed at the same time may be the first that the reader misses.
+// leave ends the delivery to a subscription. A record that is fed at the same time may still reach it or not.
 func (l *live) leave(p *Subscription) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -34,16 +33,16 @@ func (l *live) leave(p *Subscription) {
 	}
 }
 
-// readers returns those of a topic. Nobody changes what it returns: join puts behind its end, leave
-// makes another slice.
+// readers returns the subscriptions of a topic. The slice is never changed: join appends behind its end,
+// leave makes another one.
 func (l *live) readers(topic uint64) []*Subscription {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.topics[topic]
 }
 
-// feed hands records over, in order. It waits while a reader's window is full, until ctx ends. Who
-// reads no more gets nothing.
+// feed hands records to the readers of their topics, in order. It waits while a reader's window is full,
+// until ctx ends. A reader that drains gets nothing more.
 func (l *live) feed(ctx context.Context, records []record) error {
 	for _, r := range records {
 		for _, p := range l.readers(r.topic) {
@@ -55,7 +54,7 @@ func (l *live) feed(ctx context.Context, records []record) error {
 	return nil
 }
 
-// take hands one record to a subscription that is live.
+// take hands one record to a live subscription; several publishers take turns.
 func (p *Subscription) take(ctx context.Context, r record) error {
 	select {
 	case p.turn <- struct{}{}:

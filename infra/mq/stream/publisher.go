@@ -11,8 +11,8 @@ import (
 // publisher is the Watermill face of a stream.
 type publisher struct{ s *Stream }
 
-// Publish makes all messages of a call durable, in one entry, but for those of a topic that one
-// process reads.
+// Publish makes all messages of a call durable, in one entry. Messages of a tail topic are handed to its
+// readers instead.
 func (p publisher) Publish(topic string, msgs ...*message.Message) error {
 	if len(msgs) == 0 {
 		return nil
@@ -31,7 +31,7 @@ func (p publisher) Publish(topic string, msgs ...*message.Message) error {
 // Close does nothing: the publisher is shared, and ends with its transport.
 func (publisher) Close() error { return nil }
 
-// outbox publishes calls over several topics by one of the stream's ways, publish or follow.
+// outbox publishes calls over several topics, by the stream's method publish or follow.
 type outbox struct {
 	catalog *catalog
 	by      func(ctx context.Context, records []record) error
@@ -52,14 +52,14 @@ func (o outbox) Publish(ctx context.Context, out ...mq.Outbound) error {
 	return o.by(ctx, records)
 }
 
-// publish hands over what readers of this process get, and returns when the rest is durable. What
+// publish hands the records of tail topics to their readers, and returns when the others are durable. What
 // goes to sockets does not wait for the disk: it was stored before.
 func (s *Stream) publish(ctx context.Context, records []record) error {
 	return s.put(ctx, records, func(kept []record, _ bool) error { return s.commit.publish(ctx, kept) })
 }
 
-// follow is publish for what follows from records that are not acknowledged yet: it does not wait
-// for the disk at all, and the catalog saves no acknowledgement that came after it before it is durable.
+// follow is publish for follow-ups: it does not wait for the disk at all. The catalog saves no later
+// acknowledgement before the follow-ups are durable.
 func (s *Stream) follow(ctx context.Context, records []record) error {
 	return s.put(ctx, records, func(kept []record, patient bool) error { return s.commit.follow(ctx, kept, patient) })
 }
@@ -74,8 +74,8 @@ func (s *Stream) put(ctx context.Context, records []record, keep func(kept []rec
 	defer s.commit.leave()
 	kept, passing, patient := s.catalog.parted(records)
 	if len(kept) > 0 {
-		// Before anything is handed over: whoever fails tries again, and sockets would get
-		// the same again and again while the log takes nothing.
+		// Before anything is handed over: a call that fails is repeated, and sockets would get the same again
+		// and again while the log takes nothing.
 		if err := s.commit.failure(); err != nil {
 			return err
 		}

@@ -5,9 +5,8 @@ import (
 	"sync"
 )
 
-// retention knows below which entry the newest limit bytes do not reach. The
-// committer counts what it appends; what was there before is looked at once,
-// newest first, when the first entries could go.
+// retention tells which entries are older than the newest limit bytes. The committer counts what it appends;
+// entries from before the open are sized once, newest first, at the first truncation.
 type retention struct {
 	limit int
 	// opened is the first entry that was appended since the journal was opened.
@@ -19,13 +18,13 @@ type retention struct {
 	total  int
 }
 
-// sized is a stretch of entries: how many bytes follow each other from first on.
+// sized is a stretch of consecutive entries: the index of its first one, and its bytes.
 type sized struct {
 	first uint64
 	bytes int
 }
 
-// stretch is how many bytes are counted together.
+// stretch is how many bytes a stretch has at least, but for the newest.
 const stretch = 1 << 20
 
 func newRetention(limit int, opened uint64) *retention {

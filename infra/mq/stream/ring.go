@@ -18,8 +18,9 @@ type ring struct {
 	entries []*entry
 	bytes   int
 	limit   int
-	// grown are closed with the next entry that has a record of their topic: readers of other topics have
-	// no need of it, and each one that is woken costs as much as a record. They are woken in time by rouse.
+	// grown has a channel for each topic that a reader waits for, closed with the next entry that has a
+	// record of the topic. Readers of other topics are left asleep, since each one that is woken costs as
+	// much as a record; rouse wakes them in time.
 	grown map[uint64]chan struct{}
 }
 
@@ -52,8 +53,8 @@ func (r *ring) push(e *entry) {
 	}
 }
 
-// rouse wakes all who wait. They find out that what has come is not of their topics, so that their
-// offsets follow: what is behind them may be dropped.
+// rouse wakes all who wait. A reader that finds no record of its topic moves its offset on, so that the
+// entries behind it may be dropped.
 func (r *ring) rouse() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,9 +64,8 @@ func (r *ring) rouse() {
 	clear(r.grown)
 }
 
-// get returns the entry at index when it is in memory. When it is only in the journal, both results
-// are nil; when it does not exist yet, wait is closed once there is an entry with records of the
-// topic, or by rouse.
+// get returns the entry at index when it is in memory. When it is only in the journal, both results are nil;
+// when it does not exist yet, wait is closed by the next entry with a record of the topic, or by rouse.
 func (r *ring) get(index, topic uint64) (e *entry, wait <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,7 +97,7 @@ func (r *ring) end() uint64 {
 	return r.base + uint64(len(r.entries))
 }
 
-// forget says that entries below before are going.
+// forget notes that the journal is about to drop the entries below before.
 func (r *ring) forget(before uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -28,7 +28,7 @@ func woken(ch <-chan struct{}) bool {
 	}
 }
 
-// TestReadersAreWokenForTheirTopics, for the others when all are roused.
+// TestReadersAreWokenForTheirTopics: readers of other topics wake when all are roused.
 func TestReadersAreWokenForTheirTopics(t *testing.T) {
 	t.Parallel()
 	r := newRing(1, 1, 1<<20)

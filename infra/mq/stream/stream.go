@@ -1,8 +1,7 @@
-// Package stream is a message queue over one journal: every topic's messages go
-// into the same sequence of entries, one entry for each group commit, so that an
-// outbox over several topics is atomic by nature. What keeps the entries is a
-// [Journal]: on disk for the durable embedded queue, in memory for tests. Topics that
-// one process reads are handed to it and not kept.
+// Package stream is a message queue over one journal: every topic's messages go into the same sequence of
+// entries, one entry for each group commit, so that an outbox over several topics is atomic by nature. A
+// [Journal] keeps the entries: on disk for the durable embedded queue, in memory for tests. Records of tail
+// topics ([mq.Topic]) are handed to their readers and not kept.
 package stream
 
 import (
@@ -22,20 +21,19 @@ import (
 var (
 	// ErrDamaged is wrapped when entries that were confirmed cannot be read.
 	ErrDamaged = errors.New("the message log is damaged")
-	// ErrNoRoom is wrapped by a Journal's Append that wrote nothing of the entry that
-	// counts, because the disk is full.
+	// ErrNoRoom is wrapped by a Journal's Append when the disk is full. What was written of the entry does
+	// not belong to the journal.
 	ErrNoRoom = errors.New("the disk has no room for the message log")
 )
 
-// Mender is a [Journal] that goes on after an ErrNoRoom: Mend brings it back to what
-// was confirmed, or says with another ErrNoRoom that it is too early. It is called by
-// the goroutine that appends.
+// Mender is a [Journal] that can go on after an ErrNoRoom: Mend brings it back to its confirmed entries, or
+// returns another ErrNoRoom while there is still no room. The goroutine that appends calls it.
 type Mender interface{ Mend() error }
 
-// Journal keeps entries. Indexes start at 1 and have no holes. Append returns
-// when the entry is durable; Read returns an error that wraps [ErrDamaged] for
-// an entry that was confirmed and cannot be read. Entries below the argument of
-// Truncate may go. Append and Truncate are called by one goroutine each; Read by many.
+// Journal keeps entries. Indexes start at 1 and have no holes. Append returns when the entry is durable; Read
+// returns an error that wraps [ErrDamaged] for an entry that was confirmed and cannot be read. Truncate
+// allows entries below its argument to be removed. Append and Truncate are called by one goroutine each; Read
+// by many.
 type Journal interface {
 	Append(index uint64, data []byte) error
 	Read(index uint64) ([]byte, error)
@@ -53,22 +51,21 @@ type Ledger interface {
 
 // Config tunes a stream. Zero values are replaced by defaults.
 type Config struct {
-	// RingBytes is how much of the newest entries stays decoded in memory.
+	// RingBytes is how much of the newest entries stays decoded in memory; default 16 MiB.
 	RingBytes int
-	// RetainBytes of the newest entries are kept even when every group has
-	// acknowledged them.
+	// RetainBytes of the newest entries are kept even when every group has acknowledged them; default 64 MiB.
 	RetainBytes int
-	// FlushEvery is how often changed offsets are saved; a crash delivers again
-	// what was acknowledged since.
+	// FlushEvery is how often changed offsets are saved; a crash delivers again what was acknowledged since.
+	// Default 200 ms.
 	FlushEvery time.Duration
-	// TruncateEvery is how often entries that nobody needs are dropped.
+	// TruncateEvery is how often entries that nobody needs are dropped; default 5 s.
 	TruncateEvery time.Duration
-	// JoinWithin is how long a topic that no group has joined still keeps its entries, from when the first
-	// one has subscribed to any topic: groups come one after the other at a start. One that comes later,
-	// or never, does not hold the log.
+	// JoinWithin is for how long, from the first subscription on, nothing is dropped while some topic has no
+	// group yet: at a start groups join one after the other. A group that comes later, or never, does not
+	// hold the log. Default 1 min.
 	JoinWithin time.Duration
-	// Patience is how long follow-ups of patient topics wait for a call that is on its way to the disk
-	// anyway: an fsync costs as much CPU as all else that a message needs.
+	// Patience is how long a group commit that has only follow-ups of patient topics waits for others to
+	// share its fsync, which costs as much CPU as everything else that a message needs. Default 5 ms.
 	Patience time.Duration
 }
 
@@ -123,7 +120,8 @@ type Stream struct {
 	read atomic.Pointer[time.Time]
 }
 
-// Open makes a transport of a journal and a ledger, both of which it closes.
+// Open makes a transport of a journal and a ledger. Close of the transport closes the journal; after an error
+// of Open its caller does.
 func Open(cfg Config, journal Journal, ledger Ledger, log *zap.Logger) (*Stream, error) {
 	cfg = cfg.withDefaults()
 	first, last, err := journal.Bounds()
@@ -152,25 +150,25 @@ func Open(cfg Config, journal Journal, ledger Ledger, log *zap.Logger) (*Stream,
 	return s, nil
 }
 
-// Publisher returns the shared publisher. It has an order: messages of one call,
-// and calls that follow each other, keep theirs.
+// Publisher returns the shared publisher. Messages of one call keep their order, and so do calls of which one
+// begins after the other has returned.
 func (s *Stream) Publisher() message.Publisher { return publisher{s} }
 
-// Outbox returns a publisher of calls that are whole or not there: a call is
-// never split over entries. There is one process, so nothing is to be fenced.
+// Outbox returns a publisher of calls that are all or none: a call is never split over entries. The id is
+// ignored, since with one process there is nobody to fence.
 func (s *Stream) Outbox(string) (mq.Outbox, error) { return outbox{s.catalog, s.publish}, nil }
 
-// FollowUp implements [mq.FollowUps]: a call returns before it is durable, and no acknowledgement
-// that comes after that call is saved before the call is durable.
+// FollowUp implements [mq.FollowUps]: a call returns before it is durable, and no acknowledgement that comes
+// after the call is saved before it is.
 func (s *Stream) FollowUp(string) (mq.Outbox, error) { return outbox{s.catalog, s.follow}, nil }
 
-// HandsOver implements [mq.HandsOver] for topics that one process reads.
+// HandsOver implements [mq.HandsOver]: it is true for tail topics.
 func (s *Stream) HandsOver(topic string) bool {
 	id, err := s.catalog.id(topic)
 	return err == nil && s.catalog.isTail(id)
 }
 
-// settleTimeout bounds the wait for follow-ups to be durable; they are waited for again.
+// settleTimeout bounds one wait for follow-ups to be durable; the next flush waits for them again.
 const settleTimeout = 10 * time.Second
 
 // settled returns when all follow-ups that were published before are durable.
@@ -186,14 +184,22 @@ func (s *Stream) Ensure(_ context.Context, topics ...mq.Topic) error {
 }
 
 // Delete removes topics and what groups remember of them.
-func (s *Stream) Delete(_ context.Context, names ...string) error { return s.catalog.remove(names) }
+func (s *Stream) Delete(_ context.Context, names ...string) error {
+	ids, err := s.catalog.remove(names)
+	for _, id := range ids {
+		for _, p := range s.live.readers(id) {
+			p.dismiss()
+		}
+	}
+	return err
+}
 
 // Topics lists the topics by name, in order.
 func (s *Stream) Topics() []string { return s.catalog.names() }
 
-// Health returns the error that stopped the log, if one did: after a failed
-// fsync nothing more is accepted, since nobody can say what is on the disk; after a
-// full disk nothing is until there is room again; a confirmed entry that cannot be read stops the groups that need it.
+// Health returns the error that keeps the log from working, or nil. After a failed fsync nothing is accepted
+// until a restart, since nobody can say what is on the disk; after a full disk nothing is until there is room
+// again; a confirmed entry that cannot be read stops the groups that need it.
 func (s *Stream) Health(context.Context) error {
 	if err := s.unreadable.Load(); err != nil {
 		return *err
@@ -219,76 +225,4 @@ func (s *Stream) Close() error {
 		s.closeErr = errors.Join(s.catalog.flush(), s.journal.Close())
 	})
 	return s.closeErr
-}
-
-// rouseEvery is how long readers may not follow entries without a record for them.
-const rouseEvery = 100 * time.Millisecond
-
-// housekeep saves offsets and drops entries that nobody needs any more.
-func (s *Stream) housekeep() {
-	defer s.chores.Done()
-	flush := time.NewTicker(s.cfg.FlushEvery)
-	defer flush.Stop()
-	truncate := time.NewTicker(s.cfg.TruncateEvery)
-	defer truncate.Stop()
-	rouse := time.NewTicker(rouseEvery)
-	defer rouse.Stop()
-	roused := s.ring.end()
-	for {
-		select {
-		case <-s.closing:
-			return
-		case <-rouse.C:
-			if end := s.ring.end(); end != roused {
-				roused = end
-				s.ring.rouse()
-			}
-		case <-flush.C:
-			if err := s.catalog.flush(); err != nil {
-				s.log.Error("offsets of the message log were not saved; a restart delivers again", zap.Error(err))
-			}
-		case <-truncate.C:
-			if err := s.truncate(); err != nil {
-				s.log.Error("the message log was not truncated; it keeps growing", zap.Error(err))
-			}
-		}
-	}
-}
-
-// awaited says whether a group may still join that begins at the oldest entry: after a start groups come
-// one after the other, and what is in a topic that nobody has read is dropped before its group is there.
-// The time begins with the first reader, since a start may take long before that; it ends, because a
-// topic may be one that nobody ever joins.
-func (s *Stream) awaited() bool {
-	began := s.read.Load()
-	return (began == nil || time.Since(*began) < s.cfg.JoinWithin) && s.catalog.unjoined()
-}
-
-// truncate drops what every group has acknowledged and RetainBytes do not cover.
-func (s *Stream) truncate() error {
-	s.holding.Lock()
-	defer s.holding.Unlock()
-	if s.awaited() {
-		return nil
-	}
-	first := s.ring.first()
-	before := s.catalog.needed(s.ring.end())
-	for from := range s.held {
-		before = min(before, *from)
-	}
-	if before <= first {
-		return nil
-	}
-	floor, err := s.keep.floor(s.journal, first)
-	if err != nil {
-		return fmt.Errorf("size the message log: %w", err)
-	}
-	if before = min(before, floor); before <= first {
-		return nil
-	}
-	s.ring.forget(before)
-	if err := s.journal.Truncate(before); err != nil {
-		return fmt.Errorf("truncate the message log below entry %d: %w", before, err)
-	}
-	return nil
 }

@@ -49,7 +49,11 @@ type Subscription struct {
 	out   chan *message.Message
 	next  uint64 // offset: everything up to here was read
 
-	// Of a topic that one process reads, whose publishers feed the lanes in turn.
+	// Of a subscription without a group: dismiss closes gone when the topic is deleted, since nothing more would come.
+	gone    chan struct{}
+	dismiss func()
+
+	// Of a tail topic only. Its publishers feed the lanes, one at a time (turn).
 	lanes  *mq.Lanes
 	source *mq.Source
 	turn   chan struct{}
@@ -67,7 +71,8 @@ func (u *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if err != nil {
 		return nil, err
 	}
-	p := &Subscription{sub: u, topic: topic, id: id, out: make(chan *message.Message)}
+	p := &Subscription{sub: u, topic: topic, id: id, out: make(chan *message.Message), gone: make(chan struct{})}
+	p.dismiss = sync.OnceFunc(func() { close(p.gone) })
 	now := time.Now()
 	u.s.read.CompareAndSwap(nil, &now)
 	if u.s.catalog.isTail(id) {
@@ -80,6 +85,9 @@ func (u *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if u.cfg.Group == "" {
 		p.next = begin
 		u.s.catalog.markTail(p, begin)
+		if now, err := u.s.catalog.id(topic); err != nil || now != id {
+			p.dismiss() // deleted before the catalog could find this subscription
+		}
 	} else if _, err := u.s.catalog.join(topic, u.cfg.Group, begin); err != nil {
 		return nil, err
 	}
@@ -88,19 +96,23 @@ func (u *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	return p.out, nil
 }
 
-// startLive begins with what is published from now on.
+// startLive begins with the records of a tail topic that are published from now on.
 func (p *Subscription) startLive(ctx context.Context) error {
 	u := p.sub
 	if u.cfg.Group != "" {
 		return fmt.Errorf("subscribe to %s: group %s cannot read it, since one process does and nothing is kept", p.topic, u.cfg.Group)
 	}
 	p.lanes, p.turn = mq.NewLanes(ctx, u.cfg, p.out), make(chan struct{}, 1)
-	p.source = p.lanes.Source(func(uint64) {}) // nobody goes on where it ends
+	p.source = p.lanes.Source(func(uint64) {}) // no offset is kept
 	u.s.live.join(p)
+	if !u.s.catalog.isTail(p.id) {
+		p.dismiss() // deleted before live could find this subscription
+	}
 	u.running.Go(func() {
 		defer close(p.out)
 		select {
 		case <-u.closing:
+		case <-p.gone:
 		case <-ctx.Done():
 		}
 		u.s.live.leave(p)
@@ -134,6 +146,8 @@ func (p *Subscription) run(ctx context.Context) {
 	watch.Go(func() {
 		select {
 		case <-p.sub.closing:
+			cancel()
+		case <-p.gone:
 			cancel()
 		case <-ctx.Done():
 		}
@@ -203,8 +217,8 @@ func (p *Subscription) feed(ctx context.Context, source *mq.Source, e *entry, in
 	return true
 }
 
-// entry returns an entry from memory or from the journal; nil without an error
-// for the place before the first one. What to wait for is as of ring.get.
+// entry returns an entry from memory or from the journal; neither an entry nor an error for an index before
+// the oldest one. wait is that of ring.get.
 func (s *Stream) entry(index, topic uint64) (*entry, <-chan struct{}, error) {
 	e, wait := s.ring.get(index, topic)
 	if e != nil || wait != nil {

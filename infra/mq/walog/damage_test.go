@@ -57,8 +57,7 @@ func readAll(t *testing.T, tr mq.Transport, last string) []string {
 	}
 }
 
-// A write that was cut off by a power failure was not confirmed: it goes, and
-// everything before it stays.
+// A write that a loss of power cut off was not confirmed: it is dropped, and everything before it stays.
 func TestTornTailIsDropped(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -83,7 +82,7 @@ func TestTornTailIsDropped(t *testing.T) {
 	assert.Equal(t, []string{"19", "21", "22"}, ids[len(ids)-3:])
 }
 
-// Bits that went bad in a confirmed entry are not passed over.
+// Bits that went bad in a confirmed entry are an error: the entry is not skipped.
 func TestDamageInTheMiddleIsReported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

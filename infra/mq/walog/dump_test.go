@@ -47,8 +47,8 @@ func consume(t *testing.T, s *stream.Stream, topic, group string, acked, wanted 
 	return ids
 }
 
-// TestDumpHasWhatNobodyHandled: of each topic what some group has not acknowledged comes back from a
-// dump, in its order, to whoever reads it then; what all have, and what is left out, does not.
+// TestDumpHasWhatNobodyHandled: a dump brings back, in order, what some group of a topic has not
+// acknowledged, and neither what all groups have nor topics that are left out.
 func TestDumpHasWhatNobodyHandled(t *testing.T) {
 	t.Parallel()
 	s, other := openLog(t, t.TempDir()), openLog(t, t.TempDir())
@@ -100,7 +100,8 @@ func (s *slowly) Write(p []byte) (int, error) {
 	return s.Buffer.Write(p)
 }
 
-// TestDumpHoldsWhatItHasNotRead: entries that are acknowledged meanwhile stay until they are in the dump.
+// TestDumpHoldsWhatItHasNotRead: entries that are acknowledged during a dump stay until the dump has read
+// them.
 func TestDumpHoldsWhatItHasNotRead(t *testing.T) {
 	t.Parallel()
 	const many = 300
@@ -138,7 +139,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestALineWithoutAnEnd is no message, and does not take all of the memory.
+// TestALineWithoutAnEnd: an endless line is refused before it takes all of the memory.
 func TestALineWithoutAnEnd(t *testing.T) {
 	t.Parallel()
 	s := openLog(t, t.TempDir())

@@ -73,8 +73,8 @@ func (j *journal) Append(index uint64, data []byte) error {
 	return fmt.Errorf("append entry %d in %s: %w", index, j.dir, err)
 }
 
-// noRoom tells a write that the disk had no room for, also that of the next segment,
-// from a failed fsync, after which nobody knows what is on the disk.
+// noRoom reports whether an append failed for want of room, in this segment or for the next one. A failed
+// fsync is not that, whatever its cause: nobody knows what is on the disk after it.
 func noRoom(err error) bool {
 	var at *fs.PathError
 	if errors.As(err, &at) && at.Op == "sync" {
@@ -83,10 +83,10 @@ func noRoom(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, types.ErrSealed)
 }
 
-// roomFile is made to see whether there is room for a segment.
+// roomFile is made and removed to see whether the disk has room for two segments.
 const roomFile = "room.tmp"
 
-// Mend implements stream.Mender: once there is room for a segment it opens the log
+// Mend implements stream.Mender: once there is room for two segments it opens the log
 // again, which cuts off what was written of the entry that had no room. Every confirmed
 // entry was synced before, so all of them are there.
 func (j *journal) Mend() error {
@@ -112,7 +112,7 @@ func (j *journal) Mend() error {
 	return nil
 }
 
-// room makes a file of a segment's size and removes it.
+// room makes a file of two segments' size and removes it.
 func (j *journal) room() error {
 	if err := os.Remove(filepath.Join(j.dir, roomFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for room in %s: %w", j.dir, err)

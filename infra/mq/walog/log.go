@@ -82,16 +82,16 @@ func Open(cfg Config, log *zap.Logger) (*stream.Stream, error) {
 	return s, nil
 }
 
-// open turns what the library says of broken files into ErrDamaged; its meta
-// store panics on some of them.
+// open turns the library's errors and panics about broken files into ErrDamaged (its meta store panics on
+// some of them).
 func open(cfg Config, meta *metadb.BoltMetaDB) (w *wal.WAL, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %s: %v", ErrDamaged, cfg.Dir, p)
 		}
 	}()
-	// The library takes for committed what it finds, also what a process that was killed had not synced, and
-	// syncs the name of a segment only where it has made it.
+	// The library takes all that it finds for committed, even what a killed process had not synced, and it
+	// syncs a segment's name only when it made the segment itself.
 	if err = private.SettleDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("the message log cannot be used: %w", err)
 	}
@@ -100,7 +100,7 @@ func open(cfg Config, meta *metadb.BoltMetaDB) (w *wal.WAL, err error) {
 			wal.WithSegmentFiler(segment.NewFiler(cfg.Dir, cfg.files)))
 	}
 	if err == nil {
-		// The library makes its metadata open to others, in a directory that is not.
+		// The library makes its metadata readable for everybody, though the directory is not.
 		if err = private.Existing(filepath.Join(cfg.Dir, metadb.FileName)); err != nil {
 			return nil, errors.Join(fmt.Errorf("the message log cannot be used: %w", err), w.Close())
 		}

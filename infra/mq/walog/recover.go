@@ -38,11 +38,10 @@ func recoverTail(cfg Config) (err error) {
 	return finishRotation(cfg, meta, state)
 }
 
-// finishRotation completes a rotation that a crash cut off: the library seals
-// the full segment with its last append and notes it in the metadata a moment
-// later in the background. Killed in between, it opens a tail that it has
-// sealed, and refuses every append from then on ("segment is sealed"). The entry
-// written here is the one that the library's own rotation would have written.
+// finishRotation completes a rotation that a crash cut off. The library seals the full segment with its last
+// append, and notes that in the metadata a moment later in the background. After a kill in between it opens
+// the sealed segment as its tail, and refuses every append from then on ("segment is sealed"). The metadata
+// written here is what the library's own rotation would have written.
 func finishRotation(cfg Config, meta *metadb.BoltMetaDB, state types.PersistentState) error {
 	tail := &state.Segments[len(state.Segments)-1]
 	w, err := segment.NewFiler(cfg.Dir, cfg.files).RecoverTail(*tail)

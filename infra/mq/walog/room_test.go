@@ -19,8 +19,8 @@ import (
 	"github.com/gochat/gochat/infra/mq/stream"
 )
 
-// smallDisk is a file system that can be full: then no file is made, and of a write
-// only the first half gets there.
+// smallDisk is a file system that can be full: then no file is made, and only the first half of a write gets
+// to the disk.
 type smallDisk struct {
 	types.VFS
 	full, broken *atomic.Bool

@@ -13,8 +13,8 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// The form of a segment: a header and frames, each of which begins with its kind and either the length of
-// what follows, which is padded, or, where it commits, a checksum of all since the commit before it.
+// A segment is a header and frames. A frame begins with its kind and a number: the length of its content,
+// which is padded, or, in a commit frame, the checksum of everything since the commit before it.
 const (
 	segmentHeader, frameHeader          = 32, 8
 	frameEntry, frameIndex, frameCommit = 1, 2, 3
@@ -23,10 +23,10 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // cutTorn clears what is behind the last commit of a segment: the rest of an append that a loss of power has
-// torn, of which sectors may be there in any order. The library passes over such a rest but takes two
-// things in it for whole: an index makes the segment sealed, although it may be torn itself and lists an entry
-// that is not committed; and when the next append is shorter, the open after that takes the bytes behind
-// it, whatever they are, for frames.
+// torn, of which any sectors may be on the disk. The library skips such a rest, with two faults. An index
+// frame in it makes the segment sealed, although the index may be torn and list an entry that is not
+// committed. And when the next append is shorter than the rest, the open after that takes the bytes behind it
+// for frames.
 func cutTorn(cfg Config, tail types.SegmentInfo) error {
 	f, err := cfg.files.OpenWriter(cfg.Dir, segment.FileName(tail))
 	if err != nil {
@@ -54,8 +54,8 @@ func cutTornFile(f types.WritableFile) error {
 }
 
 // committed returns the end of the last commit whose checksum is right. Each append is synced before the next
-// one is written, so that a crash tears the last one only: where there is a right commit behind a wrong one,
-// it is not a crash that did this, and torn is false.
+// one is written, so that a crash can tear the last one only. A right commit behind a wrong one is therefore
+// damage of another cause, and torn is false.
 func committed(data []byte) (end int, torn bool) {
 	wrong, begin := false, 0
 	for at := segmentHeader; at+frameHeader <= len(data); {

@@ -23,8 +23,8 @@ const smallSegment = 64 << 10
 
 var onlySegment = types.SegmentInfo{ID: 1, BaseIndex: 1, MinIndex: 1, SizeLimit: smallSegment, Codec: wal.CodecBinaryV1}
 
-// sealed makes a log whose one segment was sealed by its last append, entry n, and of which a crash left that
-// the metadata does not say so. It returns where that append begins and ends in the file.
+// sealed makes a log whose only segment was sealed by its last append, entry n, and a crash kept that from
+// the metadata. It returns where the append begins and ends in the file.
 func sealed(t *testing.T, dir string) (n uint64, begin, end int64) {
 	t.Helper()
 	meta := &metadb.BoltMetaDB{}
@@ -58,7 +58,7 @@ func fileEnd(t *testing.T, path string) int64 {
 	return int64((written + frameHeader - 1) / frameHeader * frameHeader)
 }
 
-// lose takes a part of a file back to what it was before anything was written there.
+// lose sets a part of a file back to the zeros from before anything was written there.
 func lose(t *testing.T, path string, from, to int64) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -88,8 +88,8 @@ func holds(t *testing.T, j *journal, n uint64) {
 	}
 }
 
-// TestATornSealIsNone: an append that seals its segment is torn by a loss of power, which keeps some sectors of it.
-// It was not confirmed: the log has what was before, and takes the entry anew.
+// TestATornSealIsNone: a loss of power tears an append that seals its segment, and keeps some of its sectors.
+// The append was not confirmed: the log has what was before it, and takes the entry anew.
 func TestATornSealIsNone(t *testing.T) {
 	t.Parallel()
 	for name, torn := range map[string]func(begin, end int64) (from, to int64){
@@ -125,7 +125,7 @@ func TestATornSealIsNone(t *testing.T) {
 	}
 }
 
-// TestWhatIsBehindTheEndIsNotRead: what was torn is longer than what is appended next, and its bytes look like
+// TestWhatIsBehindTheEndIsNotRead: the torn append is longer than the next one, and its bytes look like
 // frames of any kind.
 func TestWhatIsBehindTheEndIsNotRead(t *testing.T) {
 	t.Parallel()
@@ -158,8 +158,7 @@ func newest(t *testing.T, dir string) string {
 	return list[0]
 }
 
-// TestDamageIsNotCutOff: a wrong commit before a right one was not torn by a crash, and what comes after it was
-// confirmed.
+// TestDamageIsNotCutOff: no crash leaves a wrong commit before a right one, whose entries were confirmed.
 func TestDamageIsNotCutOff(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -1,4 +1,4 @@
-// Package cachetest is what every driver of the cache is held to.
+// Package cachetest is the conformance suite that every driver of the cache has to pass.
 package cachetest
 
 import (
@@ -13,15 +13,15 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// Kept is an empty cache that nobody else uses, and what else a test does to it.
+// Kept is an empty cache of one test, and what the test needs besides the contract.
 type Kept struct {
 	cache.Cache
 
-	// Left tells for how long a send is still remembered; not above 0: it is not.
+	// Left returns how long a send is still kept; 0 or less: it is not.
 	Left func(t *testing.T, key store.ClientKey) time.Duration
 	// Pass lets time go by for buckets.
 	Pass func(t *testing.T, d time.Duration, buckets ...string)
-	// Forget takes everything away that is of the database.
+	// Forget removes everything that is of the database.
 	Forget func(t *testing.T)
 }
 
@@ -108,8 +108,8 @@ func numbersAreGivenOnce(t *testing.T, c Kept) {
 	}
 }
 
-// counterFollows: never below it, and what was proposed and not used is given back when nothing
-// was proposed since.
+// counterFollows: the counter is never below the database's last number, and a proposed number that
+// was not used is given back when nothing was proposed since.
 func counterFollows(t *testing.T, c Kept) {
 	for i, step := range []struct {
 		name                     string

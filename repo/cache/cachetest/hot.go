@@ -115,7 +115,7 @@ func spansAtOnce(t *testing.T, c Kept) {
 	assert.Equal(t, [][]store.Message{stored(ns+"1", 400, 400), nil, stored(ns+"2", 399, 400), nil, nil}, got)
 }
 
-// readIsTheReaders: who shortens what he read shortens nobody else's.
+// readIsTheReaders: a reader that changes what it read does not change what others read.
 func readIsTheReaders(t *testing.T, c Kept) {
 	conv := ns + "1"
 	first := stored(conv, 1, 3)

@@ -95,8 +95,8 @@ func lossesLoseNobody(t *testing.T, s Open) {
 	assert.Equal(t, []string{"a", "b"}, s.Live(t.Context()))
 }
 
-// witnessed: whom another way than the registry names lives, and who vanishes there is gone,
-// after a while.
+// witnessed: a gateway that the witness names counts as live, and is gone cache.SeenFor after the
+// witness no longer names it.
 func witnessed(t *testing.T, open func(t *testing.T, witness func() []string) Open) {
 	var mu sync.Mutex
 	live := []string{"a", "b"}

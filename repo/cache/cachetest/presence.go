@@ -17,8 +17,8 @@ func present(t *testing.T, s cache.Presence, users ...int64) (map[int64][]string
 	return got, partial
 }
 
-// whoIsOnline believes the registry alone: a gateway that is dead for 12 s takes its users with
-// it, whoever may still get their messages.
+// whoIsOnline: presence goes by the registry alone. The users of a gateway that did not beat for 12 s
+// are offline, although messages for them may still go there.
 func whoIsOnline(t *testing.T, s Open) {
 	s.join(t, "a", 1)
 	s.join(t, "b", 2)
@@ -36,8 +36,8 @@ func whoIsOnline(t *testing.T, s Open) {
 	assert.False(t, partial, "that is known")
 }
 
-// whoIsOnlineOverALoss: when the registry has lost what it held, who is not found may be online,
-// until every gateway has spoken or is dead.
+// whoIsOnlineOverALoss: after the registry lost its data, a user who is not found may be online,
+// until every gateway has put its sessions again or is dead.
 func whoIsOnlineOverALoss(t *testing.T, s Open) {
 	s.join(t, "a", 1)
 	s.join(t, "b", 2)
@@ -72,8 +72,7 @@ func whoIsOnlineOverALoss(t *testing.T, s Open) {
 	assert.False(t, partial)
 }
 
-// whoIsOnlineWhileJoining: who is connected to a gateway that says that not all of its sessions
-// are in may be online, and so may everybody else.
+// whoIsOnlineWhileJoining: while a gateway is not ready, any user who is not found may be online.
 func whoIsOnlineWhileJoining(t *testing.T, s Open) {
 	s.join(t, "a", 1)
 	s.join(t, "b", 2)

@@ -24,28 +24,29 @@ func NewClock() *Clock {
 	return c
 }
 
-// Now is what it says.
+// Now returns the clock's time.
 func (c *Clock) Now() time.Time { return time.UnixMilli(c.ms.Load()) }
 
 // Move lets time go by.
 func (c *Clock) Move(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
-// Open is an empty registry that nobody else uses, and what else a test does to it.
+// Open is an empty session registry of one test, and what the test needs besides the contract.
 type Open struct {
 	cache.Sessions
 
-	// Other is the same one as another process sees it, where there can be one.
+	// Other is the same registry as another process sees it, or, for a driver of one process, the
+	// registry itself.
 	Other cache.Sessions
-	// Clock is of both.
+	// Clock is the clock of both.
 	Clock *Clock
-	// Recount makes the next count a new one.
+	// Recount drops the stored count, so that CountOnline counts anew.
 	Recount func(t *testing.T)
 	// Losses are ways to lose what is known of one gateway.
 	Losses map[string]func(t *testing.T, gateway string)
 	// Lose loses everything; nil where the process would be lost with it.
 	Lose func(t *testing.T)
 
-	// told is what each gateway was told last.
+	// told has for each gateway the Heard.At of its last beat.
 	told *sync.Map
 }
 
@@ -80,7 +81,7 @@ func RunSessions(t *testing.T, open func(t *testing.T, witness func() []string) 
 	})
 }
 
-// beat is of a gateway that has put all its sessions since its last beat.
+// beat is the beat of a gateway that has put all its sessions since its last beat.
 func (s Open) beat(t *testing.T, gateway string, ready bool) (fresh bool) {
 	t.Helper()
 	last, _ := s.told.LoadOrStore(gateway, "")
@@ -176,7 +177,8 @@ func lateRemovals(t *testing.T, s Open) {
 	assert.Empty(t, s.Locate(t.Context(), []int64{1}).Gateways)
 }
 
-// sessionsArePutAgain: twice is once, and a user is found once on each gateway.
+// sessionsArePutAgain: putting a session twice registers it once, and a user is found once on each
+// gateway.
 func sessionsArePutAgain(t *testing.T, s Open) {
 	one := s.join(t, "a", 1)
 	second, elsewhere := one, s.join(t, "b", 1)

@@ -11,10 +11,10 @@ import (
 	"github.com/gochat/gochat/repo/cache"
 )
 
-// gateway is one that has beaten.
+// gateway is a gateway that has beaten.
 type gateway struct {
-	// life is a word that is another one after the gateway was not heard for so long that its
-	// sessions may not be believed.
+	// life is a random word. A gateway that beats again after more than cache.GatewayFor gets a
+	// new one, and has to put its sessions again.
 	life  string
 	beat  time.Time
 	ready bool
@@ -23,8 +23,8 @@ type gateway struct {
 func (g *gateway) lives(now time.Time) bool   { return g != nil && now.Sub(g.beat) <= cache.GatewayFor }
 func (g *gateway) isReady(now time.Time) bool { return g.lives(now) && g.ready }
 
-// Beat implements cache.Gateways. A gateway that does not say what it has put would be of another
-// version, which is not in this process: it has put nothing.
+// Beat implements cache.Gateways. A nil PutAt, which only an older release sends, counts as nothing
+// put: the gateway in this process is of this release.
 func (s *Sessions) Beat(_ context.Context, id string, b cache.Beat) (cache.Heard, error) {
 	now := s.now()
 	s.mu.Lock()
@@ -64,8 +64,8 @@ func (s *Sessions) Live(context.Context) []string {
 	return out
 }
 
-// unsure lists who may live and whose sessions are perhaps not all in: gateways that say so, that
-// are late, or that only the witness names.
+// unsure lists, sorted, the gateways that may live and of which sessions may be missing: those that
+// are not ready, those whose beat is late, and those that only the witness names.
 func (s *Sessions) unsure(named []string, now time.Time) []string {
 	var out []string
 	for id, g := range s.gateways {
@@ -82,13 +82,13 @@ func (s *Sessions) unsure(named []string, now time.Time) []string {
 	return slices.Compact(out)
 }
 
-// Witness names another way to know which gateways live, those of other processes too. It must
-// answer at once. To be called before anything else.
+// Witness sets another source of the live gateways, also those of other processes. live must not
+// block. Call Witness before any other method.
 func (s *Sessions) Witness(live func() []string) {
 	s.witness = &witness{live: live, seen: map[string]time.Time{}}
 }
 
-// witness remembers whom it named for cache.SeenFor: it may have lost a gateway for a moment.
+// witness remembers each gateway that live named for cache.SeenFor: live may miss one for a moment.
 type witness struct {
 	live func() []string
 

@@ -63,7 +63,7 @@ func (c *Cache) Warm(_ context.Context, s store.Span, newest []store.Message) er
 		return nil
 	}
 	if conv.mark < s.Changed {
-		// A change was missed: what is there may be as it was before it.
+		// A change was missed: the messages that are kept may be from before that change.
 		conv.clear()
 		conv.mark = s.Changed
 	}
@@ -98,7 +98,7 @@ func (c *Cache) Expire(_ context.Context, done []store.Expired) error {
 	return nil
 }
 
-// open returns a conversation; one that is not there is empty, and not kept before it is put.
+// open returns a conversation. A missing one is new and empty, and is not kept before it is put.
 func (h *hot) open(id string, now time.Time) *conversation {
 	if conv, ok := h.conversations.get(id, now); ok {
 		return conv
@@ -132,7 +132,7 @@ func (h *hot) usage() usage {
 	return h.conversations.usage()
 }
 
-// conversation is what is kept of one.
+// conversation is the hot messages of one conversation.
 type conversation struct {
 	// list is ascending, and may have gaps.
 	list []store.Message
@@ -144,7 +144,7 @@ type conversation struct {
 func (c *conversation) follow(d *store.Committed) {
 	if d.Changed > 0 {
 		if c.mark != d.ChangedBefore {
-			// A change was missed: what is there may be as it was before it.
+			// A change was missed: the messages that are kept may be from before that change.
 			c.clear()
 		}
 		c.mark = d.Changed
@@ -153,7 +153,7 @@ func (c *conversation) follow(d *store.Committed) {
 		c.put(d.Stored[i])
 	}
 	for i := range d.Updated {
-		// One that is not hot stays so: the others around it are not there either.
+		// A message that is not hot is not added: its neighbours are not there either.
 		if at, found := c.find(d.Updated[i].Seq); found {
 			c.replace(at, d.Updated[i])
 		}
@@ -234,7 +234,8 @@ func (c *conversation) bytes() int {
 	return cap(c.list)*int(unsafe.Sizeof(store.Message{})) + c.text + int(unsafe.Sizeof(*c))
 }
 
-// textBytes is what a message holds outside of itself. Conversation and type are often shared.
+// textBytes is how many bytes a message refers to outside of its struct. Conversation and type are
+// often shared, and counted for each message all the same.
 func textBytes(m *store.Message) int {
 	n := len(m.ConversationID) + len(m.Content) + len(m.Type) + len(m.ClientID)
 	e := m.Extra

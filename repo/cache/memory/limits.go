@@ -16,10 +16,10 @@ type limits struct {
 	marks   table[string, struct{}]
 }
 
-// bucket is one that is not full.
+// bucket is a token bucket that is not full.
 type bucket struct {
 	missing int
-	// since is from when on the next token has been on its way, in Unix nanoseconds.
+	// since is when the last token came back or the bucket began to fill, in Unix nanoseconds.
 	since int64
 }
 
@@ -28,7 +28,7 @@ func interval(r cache.Rate) int64 { return max(int64(r.Per)/int64(r.Tokens), 1) 
 
 // fill lets the tokens come back that were due until now.
 func (b *bucket) fill(r cache.Rate, now int64) {
-	b.missing = min(b.missing, r.Burst) // of a rate that was changed
+	b.missing = min(b.missing, r.Burst) // the rate may have been changed
 	if b.missing == 0 {
 		return
 	}
@@ -41,8 +41,8 @@ func (b *bucket) fill(r cache.Rate, now int64) {
 	b.since += back * interval(r)
 }
 
-// take takes n tokens or all that there are, but at least least; else wait is how long until
-// those are there. The bucket is as full as it is now.
+// take takes n tokens, or fewer but at least least. With fewer than least in the bucket, taken is 0
+// and wait is how long until there are least. The bucket has to be filled up to now before.
 func (b *bucket) take(r cache.Rate, n, least int, now int64) (taken int, wait time.Duration) {
 	n = min(n, r.Burst)
 	least = min(least, n)

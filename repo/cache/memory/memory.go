@@ -1,9 +1,8 @@
-// Package memory keeps the cache's contract in this process: maps of bounded size, no server and
-// nothing that runs by itself. It goes with the process, and is read from the database again.
+// Package memory implements the cache's contract in this process: maps of bounded size, without a
+// server and without a goroutine of its own. A restart empties it.
 //
-// What is over its time is taken away when it is met, or by what is put after it. What there is
-// no room for goes before that, the longest unused first. Both are misses, after which the
-// database is asked.
+// An entry whose time is over counts as a miss; later puts remove it. For lack of room entries go
+// before their time, the longest unused first. After a miss the database is asked.
 package memory
 
 import (
@@ -16,10 +15,10 @@ import (
 
 // Config bounds a cache.
 type Config struct {
-	// Bytes is how much all that it holds may take, as it reckons: Go's own overhead comes on
-	// top. The parts have fixed shares, so that none of them drives another out.
+	// Bytes bounds all entries together, by an estimate; Go's own overhead comes on top. Each part
+	// has a fixed share, so that no part evicts the entries of another.
 	Bytes int
-	// Now is the clock; nil: the time.
+	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
@@ -74,8 +73,8 @@ func (c *Cache) Forget() {
 	c.limits.forget()
 }
 
-// Follow implements cache.Follower. A reader in between finds a message stored that is not hot
-// yet, and reads it from the database.
+// Follow implements cache.Follower. A reader between the two steps finds a message stored that is not
+// hot yet, and reads it from the database.
 func (c *Cache) Follow(_ context.Context, done []store.Committed) error {
 	now := c.now()
 	c.numbers.follow(done, now)

@@ -2,9 +2,9 @@ package memory
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics tells what a cache and its registry hold, under the names of a server's figures, whose
-// node is this process. What goes for lack of room does not count as thrown out: with a server that
-// may be a session, and here it is only what the database has.
+// Metrics reports what a cache and its session registry hold, under the names of a Redis' metrics,
+// with the node "embedded". Entries that go for lack of room do not count as evicted: in a Redis
+// an evicted key may be a session, here it is only what the database has, too.
 type Metrics struct {
 	cache    *Cache
 	sessions *Sessions

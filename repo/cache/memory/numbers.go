@@ -14,8 +14,8 @@ import (
 type numbers struct {
 	mu       sync.Mutex
 	counters table[string, *uint64]
-	// sends are in the order in which they were put: each of them is asked for once as a rule,
-	// when it is new.
+	// sends go in the order in which they were put, not by use: a send is as a rule asked for
+	// once, when it is new.
 	sends table[store.ClientKey, send]
 }
 
@@ -26,7 +26,7 @@ type send struct {
 	id, at int64
 }
 
-// forever is of counters: they go only when there is no room for them.
+// forever is how long counters are kept: they go only for lack of room.
 const forever = time.Duration(math.MaxInt64)
 
 // Stored implements cache.Numbers.
@@ -97,8 +97,8 @@ func (n *numbers) follow(done []store.Committed, now time.Time) {
 		for _, k := range d.Refused {
 			n.sends.remove(k)
 		}
-		// The counter is never below the database. What was proposed and not used is given
-		// back when nothing was proposed since.
+		// The counter must not be below the database's last number. Proposed numbers that were
+		// not used are given back when no number was proposed since.
 		counter, ok := n.counters.get(d.ConversationID, now)
 		if ok && (*counter < d.LastSeq || *counter == d.TopProposed && *counter > d.LastSeq) {
 			*counter = d.LastSeq

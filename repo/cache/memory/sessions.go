@@ -9,20 +9,20 @@ import (
 	"github.com/gochat/gochat/repo/cache"
 )
 
-// sweepEvery is between two looks for sessions that nobody refreshed.
+// sweepEvery is the pause between two removals of all sessions that are over.
 const sweepEvery = 10 * time.Minute
 
-// Sessions implements cache.Sessions for the gateway of this process. It always answers, and
-// loses nothing before the gateway ends with it: so there are no doubts about some of the users,
-// and nothing is partial but what a gateway itself has not put yet. Other gateways are known by
-// a witness at most, and then get everything.
+// Sessions implements cache.Sessions for the gateway of this process. It always answers, and loses
+// nothing while the process lives: Locate has no Doubts, and answers are partial only while a
+// gateway has not put all its sessions. Gateways of other processes are known by a witness at most,
+// and then get everything.
 type Sessions struct {
 	now func() time.Time
 
 	mu       sync.RWMutex
 	users    map[int64][]held
 	gateways map[string]*gateway
-	begun    bool // a gateway has spoken
+	begun    bool // a gateway has beaten
 	swept    time.Time
 	count    int64
 	counted  time.Time
@@ -44,7 +44,7 @@ func NewSessions(now func() time.Time) *Sessions {
 	return &Sessions{now: now, users: map[int64][]held{}, gateways: map[string]*gateway{}, swept: now()}
 }
 
-// Put implements cache.Registry. It never leaves anything unswept.
+// Put implements cache.Registry. It never returns cache.ErrNotSwept.
 func (s *Sessions) Put(_ context.Context, sessions []cache.Session) error {
 	now := s.now()
 	s.mu.Lock()
@@ -61,8 +61,8 @@ func (s *Sessions) Put(_ context.Context, sessions []cache.Session) error {
 	return nil
 }
 
-// over reports whether a session is to be taken away: nobody has refreshed it, or its gateway
-// is dead.
+// over reports whether a session is to be removed: it was not refreshed in time, or its gateway is
+// dead.
 func (s *Sessions) over(h *held, now time.Time) bool {
 	age := now.Sub(h.at)
 	if age >= cache.SessionFor {
@@ -72,7 +72,7 @@ func (s *Sessions) over(h *held, now time.Time) bool {
 	return age >= cache.DeadAfter && (g == nil || now.Sub(g.beat) >= cache.DeadAfter)
 }
 
-// sweep takes all such sessions away, and gateways that are gone.
+// sweep removes all sessions that are over, and gateways that are gone.
 func (s *Sessions) sweep(now time.Time) {
 	s.swept = now
 	for user, list := range s.users {
@@ -140,7 +140,7 @@ func (s *Sessions) Locate(_ context.Context, users []int64) cache.Located {
 	return out
 }
 
-// reaches reports whether a session is one of a gateway all of whose sessions are in.
+// reaches reports whether a session was refreshed in time and its gateway is ready.
 func (s *Sessions) reaches(h *held, now time.Time) bool {
 	return s.gateways[h.GatewayID].isReady(now) && now.Sub(h.at) < cache.SessionFor
 }
@@ -161,7 +161,7 @@ func (s *Sessions) Present(_ context.Context, users []int64) (out map[int64][]st
 	return out, s.partial(now), nil
 }
 
-// partial reports whether a gateway has not put everything, or none has spoken yet.
+// partial reports whether a live gateway is not ready, or no gateway has beaten yet.
 func (s *Sessions) partial(now time.Time) bool {
 	if !s.begun {
 		return true

@@ -11,12 +11,12 @@ import (
 
 const (
 	wordBytes = 8
-	// entryBytes are what the list and the map take for an entry beside its key, twice, and its
-	// value.
+	// entryBytes is what the LRU's list and map take for an entry, besides the key, which each of
+	// them holds, and the value.
 	entryBytes = 12 * wordBytes
 )
 
-// table is a map of bounded bytes, whose entries have their time. It is not for concurrent use.
+// table is an LRU map of bounded bytes whose entries expire. It is not safe for concurrent use.
 type table[K comparable, V any] struct {
 	entries *simplelru.LRU[K, entry[V]]
 	size    func(K, V) int
@@ -31,7 +31,8 @@ type entry[V any] struct {
 	until int64
 }
 
-// newTable returns a table of at most so many bytes; size is what an entry holds outside of itself.
+// newTable returns a table of at most most bytes; size returns how many bytes an entry refers to
+// outside of its key and value.
 func newTable[K comparable, V any](most int, size func(K, V) int) table[K, V] {
 	entries, err := simplelru.NewLRU[K, entry[V]](math.MaxInt, nil)
 	if err != nil { // only a bound below 1 can do this
@@ -40,16 +41,20 @@ func newTable[K comparable, V any](most int, size func(K, V) int) table[K, V] {
 	return table[K, V]{entries: entries, size: size, most: most}
 }
 
-// get returns what is there, which is then the last to be driven out.
+// get returns a value that has not expired, and makes it the most recently used one.
 func (t *table[K, V]) get(key K, now time.Time) (value V, ok bool) {
 	e, ok := t.entries.Get(key)
-	if !ok || e.until <= now.UnixNano() {
+	if ok && e.until <= now.UnixNano() {
+		t.remove(key) // as the most recently used one it would stay longer than entries that have not expired
+		ok = false
+	}
+	if !ok {
 		return value, false
 	}
 	return e.value, true
 }
 
-// peek returns what is there and leaves the order alone.
+// peek returns a value that has not expired, and leaves the order of eviction alone.
 func (t *table[K, V]) peek(key K, now time.Time) (value V, ok bool) {
 	e, ok := t.entries.Peek(key)
 	if !ok || e.until <= now.UnixNano() {
@@ -58,7 +63,8 @@ func (t *table[K, V]) peek(key K, now time.Time) (value V, ok bool) {
 	return e.value, true
 }
 
-// put keeps a value for some time, if it has room at all, and drives others out for it.
+// put keeps a value for some time, and evicts others to make room. A value that is larger than the
+// whole table is not kept.
 func (t *table[K, V]) put(key K, value V, keep time.Duration, now time.Time) {
 	e := entry[V]{value: value, until: now.UnixNano() + int64(keep)}
 	if e.until < 0 { // beyond the year 2262

@@ -15,8 +15,8 @@ type tokens struct {
 	known table[fact, int64]
 }
 
-// fact is what is known of: a token, when a user signed out, when a device was revoked, or
-// that a device uses a token.
+// fact is the key of an entry: whether a token is revoked, when a user signed out, when a device was
+// revoked, or that a device uses a token.
 type fact struct {
 	kind   factKind
 	user   int64

@@ -65,8 +65,8 @@ func TestRedisAwayForLong(t *testing.T) {
 	assert.Equal(t, []string{"a"}, s.Live(t.Context()))
 }
 
-// TestWitness: whom another way than Redis names lives, and who vanishes there is gone
-// although Redis says nothing.
+// TestWitness: a gateway that the witness names counts as live, and one that the witness no longer
+// names is gone, also while Redis is silent.
 func TestWitness(t *testing.T) {
 	t.Parallel()
 	rdb, plug := openRedis(t)
@@ -97,5 +97,5 @@ func TestWitness(t *testing.T) {
 	assert.Equal(t, []string{"b"}, s.Live(t.Context()))
 }
 
-// seenForTest is longer than a gateway that has vanished counts as perhaps live.
+// seenForTest is longer than a vanished gateway counts as possibly live.
 const seenForTest = 25 * time.Second

@@ -34,7 +34,7 @@ var (
 // Cache is safe for concurrent use.
 type Cache struct {
 	rdb redis.UniversalClient
-	// slots: keys of different conversations may not be in one call.
+	// slots: Redis is a cluster, where keys of different conversations may not be in one call.
 	slots   bool
 	guard   guard
 	buckets *kv.Buckets
@@ -46,7 +46,7 @@ func New(rdb redis.UniversalClient) *Cache {
 	return &Cache{rdb: rdb, slots: cluster, guard: newGuard(rdb), buckets: kv.NewBuckets(rdb)}
 }
 
-// Close ends what runs by itself, within a second at most; the client stays open.
+// Close ends the probes of a Redis that is away, within a second at most; the client stays open.
 func (c *Cache) Close() { c.guard.Close() }
 
 func seqKey(conv string) string     { return seqPrefix + conv + "}" }
@@ -63,7 +63,7 @@ func dedupValue(m *store.Message) string {
 	return strconv.FormatUint(m.Seq, 10) + ":" + strconv.FormatInt(m.ID, 10) + ":" + strconv.FormatInt(m.Timestamp, 10)
 }
 
-// parseDedup reads a value back; only a number that was given is no hit.
+// parseDedup reads what dedupValue wrote. A value that is only a proposed number is no hit.
 func parseDedup(v string) (m store.Message, hit bool) {
 	parts := strings.Split(v, ":")
 	if len(parts) != 3 {

@@ -2,7 +2,7 @@ package rediscache
 
 import "github.com/gochat/gochat/repo/cache"
 
-// Both parts keep the contract.
+// Both types implement the contract.
 var (
 	_ cache.Cache    = (*Cache)(nil)
 	_ cache.Sessions = (*Sessions)(nil)

@@ -17,21 +17,20 @@ import (
 const (
 	// countKey holds how many users are online, for whoever asks soon after.
 	countKey = "online_users_count"
-	// countSample is how many of those who may be online are looked at. With so many, 19 of 20
-	// counts are off by less than 1.6 % of those who may be.
+	// countSample is how many of the users who may be online are looked at. With this many, 19 of
+	// 20 counts are off by less than 1.6 % of the users who may be online.
 	countSample = 4000
 )
 
-// CountOnline tells how many users have a session, as of the last 10 s. It is exact while at most
-// countSample users have been connected within onlineFor; beyond that it looks at so many of
-// them, evenly by when they were heard of last, so that a count costs the same however many there
-// are. It is cache.ErrAway or cache.ErrPartial when that cannot be told.
+// CountOnline implements cache.Presence. The count is exact while at most countSample users have been
+// connected within onlineFor. Of more users it looks at a sample of countSample, spread evenly over
+// the times of their last sessions, and extrapolates: the cost does not grow with the users.
 func (s *Sessions) CountOnline(ctx context.Context) (int64, error) {
 	n, known, err := s.lastCount(ctx)
 	if err != nil || known {
 		return n, err
 	}
-	// Parts that hold none of those who are looked at may have lost some who were not found.
+	// Every part is checked: one that has lost sessions may hold none of the users in the sample.
 	for _, part := range s.look(ctx).parts {
 		if part.lacks() {
 			return 0, fmt.Errorf("count who is online: %w", cache.ErrPartial)
@@ -56,7 +55,7 @@ func (s *Sessions) CountOnline(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// lastCount is what was counted a moment ago, by whichever process.
+// lastCount reads the count that any process has stored within cache.CountFor; known: there is one.
 func (s *Sessions) lastCount(ctx context.Context) (n int64, known bool, err error) {
 	err = s.guard.do(ctx, func(ctx context.Context) (err error) {
 		n, err = s.rdb.Get(ctx, countKey).Int64()
@@ -71,7 +70,7 @@ func (s *Sessions) lastCount(ctx context.Context) (n int64, known bool, err erro
 	return n, true, nil
 }
 
-// expected is how many of may are connected when so many of a sample are.
+// expected extrapolates how many of may users are connected when connected of sample users are.
 func expected(may int64, sample, connected int) int64 {
 	if sample == 0 {
 		return 0
@@ -79,7 +78,7 @@ func expected(may int64, sample, connected int) int64 {
 	return int64(math.Round(float64(may) * float64(connected) / float64(sample)))
 }
 
-// sample returns how many users may be online, and all of them or countSample of them.
+// sample returns how many users may be online, and all of these or, when there are more, countSample.
 func (s *Sessions) sample(ctx context.Context) (may int64, users []int64, err error) {
 	err = s.guard.do(ctx, func(ctx context.Context) (err error) {
 		may, err = s.rdb.ZCard(ctx, onlineKey).Result()
@@ -98,8 +97,8 @@ func (s *Sessions) sample(ctx context.Context) (may int64, users []int64, err er
 	return may, users, nil
 }
 
-// evenly are at most k of the numbers below n: one of each of k equal parts, by chance, since
-// every third may be of a gateway that is gone.
+// evenly returns at most k of the numbers below n: a random one from each of k equal parts. With a
+// fixed step, a pattern in the list (every third user on a gateway that is gone) would spoil the sample.
 func evenly(n, k int64) []int64 {
 	k = min(n, k)
 	out := make([]int64, k)

@@ -8,9 +8,9 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// Expire removes what the cache has of messages that have expired. Of a conversation where nothing
-// has expired just now it removes all hot messages: somebody may have been killed before he came
-// to do it.
+// Expire removes hot messages that have expired. Of a conversation where nothing has expired just now
+// it removes all hot messages: a process may have been killed between expiring messages in the
+// database and this call.
 func (c *Cache) Expire(ctx context.Context, done []store.Expired) error {
 	if len(done) == 0 {
 		return nil

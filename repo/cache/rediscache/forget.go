@@ -10,8 +10,8 @@ import (
 	"github.com/gochat/gochat/infra/kv"
 )
 
-// What the keys of what the cache keeps of the database begin with. A brace opens a hash tag: all
-// keys of a conversation, and those of a user, are in one slot.
+// Prefixes of the keys that hold data of the database. A brace opens a hash tag: all keys of a
+// conversation are in one slot, and so are those of a user.
 const (
 	seqPrefix       = "conv_seq:{"
 	hotPrefix       = "hot_messages:{"
@@ -24,8 +24,8 @@ const (
 	signedOutPrefix = "signed_out:{"
 )
 
-// stored are all of these. Sessions, limits and marks are not of the database, and the server may
-// be another program's as well.
+// stored lists the prefixes of all keys that Forget removes. Sessions, limits and marks are not data
+// of the database, and other programs may have keys on the same server.
 var stored = []string{
 	seqPrefix, hotPrefix, hotMarkPrefix, dedupPrefix, userPrefix, tokenPrefix, devicePrefix, usedPrefix, signedOutPrefix,
 }
@@ -33,9 +33,9 @@ var stored = []string{
 // forgetBatch is how many keys are looked at in one call.
 const forgetBatch = 1000
 
-// Forget removes everything that the cache keeps of the database, which was exchanged for
-// another state of itself, and returns how many keys that were. While others go on
-// working with the cache, some may be there again.
+// Forget removes everything that the cache keeps of the database, and returns how many keys it
+// removed. It is for after another state of the database was put back. A process that uses the
+// cache meanwhile may put entries of the former state back.
 func Forget(ctx context.Context, client *kv.Client) (int, error) {
 	ctx = kv.AsWritten(ctx) // the server lists whole names
 	var n atomic.Int64

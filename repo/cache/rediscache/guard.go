@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// callTimeout bounds each call: the database could have answered meanwhile.
+	// callTimeout bounds each call: by then the database could have answered instead.
 	callTimeout = 500 * time.Millisecond
 	// awayFor is how long Redis is left alone after it did not answer.
 	awayFor = 500 * time.Millisecond
@@ -21,8 +21,8 @@ const (
 // guard keeps a Redis that hangs from slowing down everything that could go on without it.
 type guard struct{ *breaker.Breaker }
 
-// newGuard returns a guard of a client. A cluster is well when all of its masters
-// are: the next call may go to any of them.
+// newGuard returns a guard of a client. A cluster counts as back when all of its masters answer:
+// the next call may go to any of them.
 func newGuard(rdb redis.UniversalClient) guard {
 	probe := func(ctx context.Context) error { return rdb.Ping(ctx).Err() }
 	if cluster, ok := rdb.(*redis.ClusterClient); ok {
@@ -42,14 +42,14 @@ func (g guard) do(ctx context.Context, call func(context.Context) error) error {
 	return err
 }
 
-// bounded makes a call that is worth trying whatever happened before.
+// bounded makes one call within callTimeout even when Redis did not answer a moment ago.
 func bounded(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return call(ctx)
 }
 
-// answered reports whether an error is Redis's own answer.
+// answered reports whether err was sent by Redis itself, which shows that Redis is not away.
 func answered(err error) bool {
 	var own redis.Error
 	return errors.As(err, &own)

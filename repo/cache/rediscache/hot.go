@@ -15,9 +15,9 @@ import (
 	"github.com/gochat/gochat/repo/wire"
 )
 
-// Hot entries of a conversation are as old as the number in its mark says: the newest
-// change of an earlier message that they know. Where the mark and the database's newest
-// change differ, the cache has missed one and is not believed.
+// The mark of a conversation is the number of the newest change that its hot messages know. Where
+// the mark differs from the database's newest change, the cache has missed a change, and its
+// messages of the conversation are not used.
 
 func encode(m *store.Message) []byte {
 	data, err := proto.Marshal(wire.Proto(m))
@@ -27,8 +27,8 @@ func encode(m *store.Message) []byte {
 	return data
 }
 
-// Hot returns the messages of a span when all of them are there, as they are after the
-// span's newest change.
+// Hot returns the messages of a span, as they are after the change s.Changed, when all of them are
+// there.
 func (c *Cache) Hot(ctx context.Context, s store.Span) ([]store.Message, bool) {
 	if s.To-s.From > cache.HotMessages {
 		return nil, false
@@ -61,10 +61,10 @@ func (c *Cache) HotMany(ctx context.Context, spans []store.Span) [][]store.Messa
 	return out
 }
 
-// hotSpan is what was asked for a span.
+// hotSpan holds the commands that were sent for a span.
 type hotSpan struct {
 	raw  *redis.StringSliceCmd
-	mark *redis.StringCmd // of a conversation with changes, which few have
+	mark *redis.StringCmd // nil: the conversation has no changes, as most
 }
 
 func askHot(ctx context.Context, rdb redis.Cmdable, s store.Span) (h hotSpan) {
@@ -98,8 +98,8 @@ func (h hotSpan) messages(s store.Span) []store.Message {
 	return out
 }
 
-// Warm puts a conversation's newest messages, read with its newest change known to be s.Changed,
-// into the cache, unless that knows a newer change.
+// Warm puts a conversation's newest messages, as of the change s.Changed, into the cache, unless the
+// cache knows a newer change.
 func (c *Cache) Warm(ctx context.Context, s store.Span, newest []store.Message) error {
 	if len(newest) == 0 {
 		return nil

@@ -19,13 +19,13 @@ var (
 	epochScript = redis.NewScript(epochSource)
 )
 
-// slots is how many a cluster has.
+// slots is the number of hash slots of a cluster.
 const slots = 1 << 14
 
-// layout says into which parts Redis is divided, each of which can be lost by itself: the
-// masters of a cluster, or the one server. It is never changed.
+// layout is how Redis is divided into parts, each of which can lose its data alone: the masters of
+// a cluster, or the one server. A layout is immutable.
 type layout struct {
-	// epochs are the keys that hold each part's epoch; they are in that part.
+	// epochs has for each part the key of its epoch; the key lies in that part.
 	epochs []string
 	// of is the part of each slot; nil: there is one part.
 	of []uint16
@@ -61,7 +61,7 @@ func readLayout(ctx context.Context, rdb redis.UniversalClient) (*layout, error)
 		}
 		part, known := parts[r.Nodes[0].ID]
 		if !known {
-			// The lowest slot of a master is known to all who look, and stays with its replica.
+			// The lowest slot names the key: all processes see the same one, also after a failover.
 			part = uint16(len(parts)) //nolint:gosec // there are fewer masters than slots
 			parts[r.Nodes[0].ID] = part
 			l.epochs = append(l.epochs, epochKey+":{"+tagOf(r.Start)+"}")
@@ -76,10 +76,10 @@ func readLayout(ctx context.Context, rdb redis.UniversalClient) (*layout, error)
 	return l, nil
 }
 
-// words reads the epoch of each part: a word that changes when the part may have lost
-// anything, because it was emptied, was started anew, or is another server that took over
-// without the newest writes. begin gives a part that has none its word; without it such a
-// part has the word "".
+// words reads the epoch of each part: a word that changes when the part may have lost data,
+// because the server was emptied or started anew, or another server took over without the
+// newest writes. A part without an epoch gets begin as its new one; with an empty begin its
+// epoch is "".
 func (l *layout) words(ctx context.Context, rdb redis.UniversalClient, begin string) ([]string, error) {
 	calls := make([]scriptCall, len(l.epochs))
 	for i, key := range l.epochs {
@@ -96,7 +96,7 @@ func (l *layout) words(ctx context.Context, rdb redis.UniversalClient, begin str
 	return out, nil
 }
 
-// slotOf is the slot of a key in a cluster: of what is in its first braces, or of all of it.
+// slotOf returns the hash slot of a key: that of the text in its first braces, or else of the whole key.
 func slotOf(key string) int {
 	if _, rest, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
@@ -127,7 +127,7 @@ var crcTable = func() (t [256]uint16) {
 	return t
 }()
 
-// tagOf is the smallest number whose slot is the given one.
+// tagOf returns the smallest number that, as a hash tag, lies in slot.
 func tagOf(slot int) string {
 	for n := 0; ; n++ {
 		if tag := strconv.Itoa(n); slotOf(tag) == slot {

@@ -12,8 +12,7 @@ import (
 	"github.com/gochat/gochat/repo/cache"
 )
 
-// TakeTokens takes tokens from each bucket, or from none of them: then wait is how
-// long until the one that had too few has them.
+// TakeTokens implements cache.Buckets: it takes from all buckets or from none. It changes asks.
 func (c *Cache) TakeTokens(ctx context.Context, asks []cache.Ask) (taken []int, wait time.Duration, err error) {
 	err = c.guard.do(ctx, func(ctx context.Context) error {
 		taken = make([]int, 0, len(asks))
@@ -27,7 +26,7 @@ func (c *Cache) TakeTokens(ctx context.Context, asks []cache.Ask) (taken []int, 
 			for i, n := range taken {
 				asks[i].Tokens = n
 			}
-			// What cannot be given back comes back by itself.
+			// Tokens that cannot be given back return as the bucket fills.
 			return errors.Join(err, c.giveBack(ctx, asks[:len(taken)]))
 		}
 		return nil

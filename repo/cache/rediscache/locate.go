@@ -15,7 +15,7 @@ import (
 	"github.com/gochat/gochat/repo/cache"
 )
 
-// liveFor is how long the list of live gateways is believed.
+// liveFor is how long a view of the live gateways is reused.
 const liveFor = time.Second
 
 // Live lists the gateways that beat within 12 s, and those that may live although Redis
@@ -50,14 +50,15 @@ func (s *Sessions) Locate(ctx context.Context, users []int64) cache.Located {
 				return s.located(v, ask, gateways)
 			}
 		}
-		// Redis has lost what it held since, so that what was not found may be there,
-		// or there is a gateway that was not when it was asked for gateways.
+		// Redis has lost data since the view was read, so that users who were not found may be
+		// connected; or a session names a gateway that joined after the view was read.
 		v = s.refresh(ctx)
 	}
 	return cache.Located{Gateways: map[string][]int64{}, Every: s.unknown(nil)}
 }
 
-// located adds the gateways that may hold more of the users than was found.
+// located adds the gateways of which sessions may be missing: of any user (Every), or of the users
+// in some parts (Doubts).
 func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) cache.Located {
 	out := cache.Located{Gateways: gateways}
 	unsure := s.unknown(v.all)
@@ -91,8 +92,8 @@ func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) 
 	return out
 }
 
-// read reads the sessions of users, and after them the epochs of the parts that they are
-// in: when those are still the same, nothing was lost before.
+// read reads the sessions of users, and after them the epochs of the parts that hold the sessions:
+// an epoch that has not changed shows that nothing was lost before the sessions were read.
 func (s *Sessions) read(ctx context.Context, l *layout, users []int64) (found []map[string]string, words []*redis.StringCmd, err error) {
 	cmds := make([]*redis.MapStringStringCmd, len(users))
 	words = make([]*redis.StringCmd, len(l.epochs))
@@ -128,8 +129,8 @@ func (s *Sessions) read(ctx context.Context, l *layout, users []int64) (found []
 	return found, words, nil
 }
 
-// assign puts each user to the ready gateways that it is connected to. strangers
-// are the other gateways.
+// assign lists for each ready gateway the users who are connected to it. strangers are the gateways
+// that sessions name and that are not ready.
 func assign(v *view, users []int64, found []map[string]string) (out map[string][]int64, strangers []string) {
 	out = map[string][]int64{}
 	for i, sessions := range found {
@@ -149,9 +150,9 @@ func assign(v *view, users []int64, found []map[string]string) (out map[string][
 	return out, strangers
 }
 
-// doubt reports whether one of the gateways may live without being known here: it
-// joined through another process, and Redis was not asked about it in the last
-// second. Gateways that died leave entries behind, too.
+// doubt reports whether one of the strangers may live without being known here, because it joined
+// through another process: then Redis has to be asked again. Gateways that died are strangers,
+// too, so Redis is asked because of the same one only once in liveFor.
 func (s *Sessions) doubt(strangers []string) bool {
 	if len(strangers) == 0 {
 		return false
@@ -163,7 +164,7 @@ func (s *Sessions) doubt(strangers []string) bool {
 	found := false
 	for _, g := range strangers {
 		if _, seen := s.seen[g]; seen {
-			continue // it gets everything
+			continue // g gets everything anyway
 		}
 		if _, lately := s.doubted[g]; !lately {
 			s.doubted[g] = now

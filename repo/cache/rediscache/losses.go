@@ -6,19 +6,20 @@ import (
 	"github.com/gochat/gochat/repo/cache"
 )
 
-// losses remembers of each part of Redis, by the key of its epoch, which gateways have to
-// say everything again after it lost what it held.
+// losses remembers for each part of Redis, by the key of its epoch, which gateways have not put
+// their sessions again since the part lost its data.
 type losses map[string]*loss
 
 type loss struct {
 	epoch string
 	ready map[string]bool
 	lost  map[string]bool
-	// until is when who has not spoken counts as dead.
+	// until is when gateways that are still in lost count as dead.
 	until time.Time
 }
 
-// follow takes a new view and completes it. A view without an answer says nothing.
+// follow learns from a new view, and fills in the lost gateways of the view's parts. A view to which
+// Redis did not answer changes nothing.
 func (all losses) follow(v *view) {
 	if v.layout == nil {
 		return

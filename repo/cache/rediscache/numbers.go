@@ -38,8 +38,8 @@ func (c *Cache) Stored(ctx context.Context, keys []store.ClientKey) ([]store.Mes
 	return out, nil
 }
 
-// Allocate gives each key its number: the one given before, the next one, or 0
-// when the conversation's counter is missing.
+// Allocate proposes a number for each key: the one that the key was given before, the next one of
+// its conversation, or 0 when the conversation's counter is missing.
 func (c *Cache) Allocate(ctx context.Context, keys []store.ClientKey) ([]uint64, error) {
 	groups := c.grouped(len(keys), func(i int) string { return keys[i].ConversationID })
 	calls := make([]scriptCall, len(groups))

@@ -25,30 +25,31 @@ var (
 const (
 	onlineKey       = "online:{sessions}"
 	onlineNumberKey = "online_number:{sessions}"
-	// onlineFor is how long a user counts as perhaps online after the last word of a session,
-	// which gateways repeat: longer than a session is kept.
+	// onlineFor is how long a user counts as possibly online after one of their sessions was put
+	// or refreshed last: longer than a session is kept.
 	onlineFor = cache.SessionFor + 10*time.Minute
-	// crowd is from how many users on it pays to leave out those who cannot be online.
+	// crowd is the number of users from which on Locate leaves out those who cannot be online.
 	crowd = 256
 	// onlinePage is how many users are read at a time.
 	onlinePage = 5000
-	// sweepEvery is between two looks for users who are not online any longer.
+	// sweepEvery is the pause between two removals of users who cannot be online any more.
 	sweepEvery = 10 * time.Minute
 )
 
-// online knows all users who may be connected: everyone whose session was put within
-// onlineFor. Nine of ten members of a large group are not, and to ask for the sessions of
-// each of them takes Redis as long as for those of the others. It follows a list in Redis,
-// of which it reads what is new whenever it is asked. Safe for concurrent use.
+// online is this process's copy of the list in Redis of all users who may be connected: those whose
+// session was put within onlineFor. Before each use it reads what is new in the list. It saves
+// asking Redis for the sessions of the nine in ten members of a large group who are not
+// connected. mu protects it.
 type online struct {
 	mu    sync.Mutex
 	epoch string          // of the part of Redis that holds the list; empty: nothing is known
-	last  int64           // all up to this number are known
-	users map[int64]int64 // to the user's number, which is about the time in Unix microseconds
+	last  int64           // the greatest number read; all users up to it are known
+	users map[int64]int64 // by id: the user's number, about the time of the put in Unix microseconds
 	swept int64
 }
 
-// enroll notes users, after their sessions were put and before that is answered.
+// enroll adds the users of sessions to the list of those who may be online. Put calls it before it
+// returns: otherwise Locate could leave out a user whose session is registered.
 func (s *Sessions) enroll(ctx context.Context, sessions []cache.Session) error {
 	args := make([]any, 1, 1+len(sessions))
 	args[0] = onlineFor.Microseconds()
@@ -58,7 +59,8 @@ func (s *Sessions) enroll(ctx context.Context, sessions []cache.Session) error {
 	return enrollScript.Run(ctx, s.rdb, []string{onlineKey, onlineNumberKey}, args...).Err()
 }
 
-// candidates leaves out those who are not connected. In doubt, all are.
+// candidates returns users without those who cannot be connected; all of them when the list may be
+// incomplete or they are too few.
 func (s *Sessions) candidates(ctx context.Context, users []int64, v *view) []int64 {
 	part := v.layout.part(onlineKey)
 	if len(users) < crowd || v.parts[part].epoch == "" {
@@ -84,7 +86,8 @@ func (s *Sessions) candidates(ctx context.Context, users []int64, v *view) []int
 	return out
 }
 
-// followOnline reads who has come. What it reads is of the epoch that key holds, or it fails.
+// followOnline reads the users who were added to the list since the last call. It fails when the
+// epoch under key is not epoch any more.
 func (s *Sessions) followOnline(ctx context.Context, key, epoch string) error {
 	o := &s.online
 	if o.epoch != epoch {
@@ -96,7 +99,7 @@ func (s *Sessions) followOnline(ctx context.Context, key, epoch string) error {
 			return err
 		}
 		if newest < o.last {
-			// Redis has lost what it held, and the epoch was not the last of it.
+			// The list was lost although the epoch is the same.
 			o.last, o.users = 0, map[int64]int64{}
 			continue
 		}
@@ -123,7 +126,7 @@ func (o *online) note(z redis.Z) {
 	}
 }
 
-// readOnline reads the newest number, and a page of those who came after one.
+// readOnline reads the newest number, and a page of the users with numbers greater than after.
 func (s *Sessions) readOnline(ctx context.Context, key, epoch string, after int64) (newest int64, page []redis.Z, err error) {
 	var word, number *redis.StringCmd
 	var list *redis.ZSliceCmd

@@ -71,7 +71,7 @@ func (c *county) put(t *testing.T, users ...int64) {
 	require.NoError(t, c.own.Put(t.Context(), list))
 }
 
-// missed are users to whom nothing would come.
+// missed returns the users whom no message would reach.
 func (c *county) missed(ctx context.Context) (out []int64) {
 	found := c.other.Locate(ctx, c.users)
 	if slices.Contains(found.Every, c.gateway) {

@@ -14,15 +14,16 @@ type possible struct {
 	// witness lists the gateways that live without asking Redis; nil: there is none.
 	witness func() []string
 	seen    map[string]sighting
-	// silent: Redis did not answer the last time. What it said before does not age then,
-	// however long that takes.
+	// silent: Redis did not answer the last time. As long as Redis is silent, gateways that it
+	// knew before do not time out.
 	silent bool
 }
 
 // sighting is when a gateway was last known to live.
 type sighting struct {
 	at time.Time
-	// listed: the witness has named it, so that it is the witness who says when it is gone.
+	// listed: the witness has named the gateway, so that it times out when the witness no longer
+	// does, also while Redis is silent.
 	listed bool
 }
 
@@ -32,8 +33,8 @@ func (p *possible) see(gateway string, now time.Time) {
 	p.seen[gateway] = sighting{at: now, listed: was.listed}
 }
 
-// answered notes whether Redis answers. When it does again after a silence, those who
-// lived before it have as long to beat as after any other loss.
+// answered notes whether Redis answers. When Redis answers again after a silence, the gateways that
+// were known before the silence have cache.SeenFor from now on to beat.
 func (p *possible) answered(yes bool, now time.Time) {
 	if yes && p.silent {
 		for g, was := range p.seen {
@@ -45,8 +46,8 @@ func (p *possible) answered(yes bool, now time.Time) {
 	p.silent = !yes
 }
 
-// except lists who may live and is not among those that are known to, and forgets who was
-// last seen too long ago.
+// except lists, sorted, the gateways that may live and are not in known, and forgets gateways that
+// were last seen more than cache.SeenFor ago.
 func (p *possible) except(known map[string]bool, now time.Time) []string {
 	if p.witness != nil {
 		for _, g := range p.witness() {

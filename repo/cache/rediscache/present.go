@@ -12,11 +12,9 @@ import (
 // presentRun is how many users one round trip asks for.
 const presentRun = 1000
 
-// Present tells through which devices users are connected; a socket that names none
-// is the device "". Who has no live session is left out. partial: Redis has lost
-// entries and is being told them again, or a gateway says that not all of its own are
-// in, so that it is not known of who is left out.
-// Unlike Locate it believes nothing but what Redis says.
+// Present implements cache.Presence. Unlike Locate it goes by what Redis says alone. partial: Redis
+// has lost sessions that are not put again yet, or a gateway is not ready, so that a user who is
+// not in out may be online.
 func (s *Sessions) Present(ctx context.Context, users []int64) (out map[int64][]string, partial bool, err error) {
 	out = map[int64][]string{}
 	for chunk := range slices.Chunk(users, presentRun) {
@@ -40,14 +38,14 @@ func (s *Sessions) present(ctx context.Context, users []int64, out map[int64][]s
 			s.distrust(v)
 			return false, err
 		}
-		// As in Locate: entries and gateways are of the same life of Redis, and no
-		// gateway is one that joined since. A part without an epoch holds nothing yet.
+		// As in Locate: no data was lost between the view and the sessions, and no session is of
+		// a gateway that joined in between. A part without an epoch holds nothing yet.
 		if _, strangers := assign(v, users, found); v.unchanged(words) && (try > 0 || !s.doubt(strangers)) {
 			connected(v, users, found, out)
 			return v.lacks(words), nil
 		}
 		if try == 2 {
-			return false, fmt.Errorf("ask who of %d users is connected: the registry loses what it holds", len(users))
+			return false, fmt.Errorf("ask who of %d users is connected: Redis keeps losing the session registry's data", len(users))
 		}
 		v = s.refresh(ctx)
 	}

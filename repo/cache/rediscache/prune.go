@@ -16,16 +16,16 @@ import (
 const (
 	// gravesMost bounds the gateways that are remembered as unknown.
 	gravesMost = 4096
-	// sweepRest is how long nothing is taken away after it could not be: it is not worth
-	// slowing down every put.
+	// sweepRest is how long prune is skipped after it failed, so that it does not slow down every
+	// put.
 	sweepRest = 10 * time.Second
 )
 
-// graves remembers since when gateways are unknown that have left sessions behind.
+// graves remembers since when gateways that have left sessions behind are unknown to Redis.
 type graves struct {
 	mu    sync.Mutex
 	since map[string]time.Time
-	// rest is until when nothing is taken away.
+	// rest is until when nothing is removed.
 	rest time.Time
 }
 
@@ -57,25 +57,25 @@ func (g *graves) note(alive map[string]bool, now time.Time) map[string]bool {
 	return dead
 }
 
-// open reports whether sessions may be taken away now.
+// open reports whether sessions may be removed now.
 func (g *graves) open(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !now.Before(g.rest)
 }
 
-// close keeps sessions from being taken away for a while.
+// close keeps sessions from being removed until a time.
 func (g *graves) close(until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.rest = until
 }
 
-// prune takes away the sessions that dead gateways have left with users who are always
-// connected: the whole of a user's sessions expires, one of them does not.
+// prune removes the sessions that dead gateways have left with the users of put. Redis expires the
+// sessions of a user only as a whole, so those of a user who is always connected would stay.
 //
-// A gateway may come to life again at that very moment, put everything, and lose it here. So
-// Redis is asked for it once more afterwards, and its sessions are put back.
+// A gateway may come back at that very moment and put its sessions before they are removed here.
+// So prune asks afterwards which of the gateways live, and puts the sessions of these back.
 func (s *Sessions) prune(ctx context.Context, put []cache.Session, entries []*redis.MapStringStringCmd) error {
 	left := map[string][]remains{} // by gateway
 	for i, one := range put {
@@ -115,7 +115,7 @@ func (s *Sessions) prune(ctx context.Context, put []cache.Session, entries []*re
 	return err
 }
 
-// restore puts the sessions of those gateways back that are alive again.
+// restore puts the removed sessions of those gateways back that live again.
 func (s *Sessions) restore(ctx context.Context, dead map[string]bool, left map[string][]remains) error {
 	alive, err := s.alive(ctx, maps.Keys(dead))
 	if err != nil {

@@ -44,8 +44,8 @@ func (r *refusing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// TestWhatDeadGatewaysLeftCannotBeTakenAway: sessions are put all the same, and the next puts
-// leave it alone for a while.
+// TestWhatDeadGatewaysLeftCannotBeTakenAway: when sessions of dead gateways cannot be removed, sessions
+// are put all the same, and the next puts do not try to remove them for a while.
 func TestWhatDeadGatewaysLeftCannotBeTakenAway(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"exists", "hdel"} {

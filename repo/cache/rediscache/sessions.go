@@ -32,20 +32,20 @@ func valueOf(s cache.Session) string {
 
 const (
 	gatewaysKey = "gateways"
-	// epochKey holds a word from the first beat on, or on a cluster begins the names of the
-	// keys that hold one for each master. Another word, or none, shows that what Redis held
-	// there may be lost.
+	// epochKey is the key of the epoch of a single Redis, and the prefix of the epochs' keys of a
+	// cluster's masters. The first beat sets the epoch. Another epoch, or none, shows that what
+	// that server held may be lost.
 	epochKey = "gateways_epoch"
-	// epochsTTL is how long it is kept at which epochs a gateway has put its sessions.
+	// epochsTTL is how long the epochs at which a gateway has put its sessions are kept.
 	epochsTTL = 10 * time.Minute
 
 	gatewayReady   = "ready"
 	gatewayJoining = "joining"
 )
 
-// SessionKeys are the prefixes of the registry's keys. A store that evicts must
-// not evict these: the gateways say a session again only every ten minutes, and
-// without it a user gets no pushes.
+// SessionKeys are the prefixes of the session registry's keys. A Redis that evicts must not evict
+// these: gateways put a session again only every ten minutes, and until then its user would get
+// no pushes.
 var SessionKeys = []string{"user_session:", "gateway", "online"}
 
 func sessionKey(user int64) string { return "user_session:{" + strconv.FormatInt(user, 10) + "}" }
@@ -54,7 +54,7 @@ func gatewayKey(id string) string  { return "gateway:{" + id + "}" }
 // gatewayEpochsKey is in the same slot as the gateway's state.
 func gatewayEpochsKey(id string) string { return "gateway_epochs:{" + id + "}" }
 
-// Sessions is the registry of connections. Safe for concurrent use.
+// Sessions is the session registry in Redis. Safe for concurrent use.
 type Sessions struct {
 	rdb     redis.UniversalClient
 	now     func() time.Time
@@ -65,7 +65,7 @@ type Sessions struct {
 	view *view // what Redis said last; nil: ask
 	possible
 	losses losses
-	// doubted: when Redis was asked because of a gateway that nobody knew.
+	// doubted has for each unknown gateway when Redis was asked again because of it.
 	doubted map[string]time.Time
 
 	online online
@@ -79,15 +79,15 @@ func NewSessions(rdb redis.UniversalClient, now func() time.Time) *Sessions {
 	}
 }
 
-// Witness names another way to know which gateways live, which holds while Redis is away
-// or has lost what it held. It must answer at once. To be called before anything else.
+// Witness sets another source of the live gateways, which is asked besides Redis and holds while
+// Redis is away or has lost data. live must not block. Call Witness before any other method.
 func (s *Sessions) Witness(live func() []string) { s.witness = live }
 
-// Close ends what runs by itself, within a second at most; the client stays open.
+// Close ends the probes of a Redis that is away, within a second at most; the client stays open.
 func (s *Sessions) Close() { s.guard.Close() }
 
-// Put registers connections, or refreshes them, and takes away what dead gateways have left
-// beside them.
+// Put registers sessions, or refreshes them, and removes those that dead gateways have left with the
+// same users.
 func (s *Sessions) Put(ctx context.Context, sessions []cache.Session) error {
 	entries := make([]*redis.MapStringStringCmd, len(sessions))
 	err := bounded(ctx, func(ctx context.Context) error {
@@ -111,7 +111,7 @@ func (s *Sessions) Put(ctx context.Context, sessions []cache.Session) error {
 	return nil
 }
 
-// Remove takes exactly these connections away.
+// Remove removes exactly these sessions.
 func (s *Sessions) Remove(ctx context.Context, sessions ...cache.Session) error {
 	calls := make([]scriptCall, len(sessions))
 	for i, one := range sessions {
@@ -126,7 +126,7 @@ func (s *Sessions) Remove(ctx context.Context, sessions ...cache.Session) error 
 	return nil
 }
 
-// Registered tells of each connection whether it is there.
+// Registered reports for each session, in order, whether its connection is registered.
 func (s *Sessions) Registered(ctx context.Context, sessions []cache.Session) ([]bool, error) {
 	found := make([]*redis.BoolCmd, len(sessions))
 	err := s.guard.do(ctx, func(ctx context.Context) error {
@@ -150,8 +150,8 @@ func (s *Sessions) Registered(ctx context.Context, sessions []cache.Session) ([]
 // nothingPut is what the script is told of a gateway that has put nothing.
 const nothingPut = "-"
 
-// Beat says that a gateway lives. Saying the same twice does what saying it once does. Without
-// Redis it fails, and this process knows all the same that the gateway lives.
+// Beat says that a gateway lives. It is idempotent. Without Redis it fails, but this process still
+// remembers that the gateway lives.
 func (s *Sessions) Beat(ctx context.Context, gateway string, b cache.Beat) (heard cache.Heard, err error) {
 	state, put := gatewayJoining, ""
 	if b.Ready {

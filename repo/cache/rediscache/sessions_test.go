@@ -20,7 +20,7 @@ type toldKey struct {
 	gateway string
 }
 
-// tryBeat is of a gateway that has put all its sessions since its last beat.
+// tryBeat is the beat of a gateway that has put all its sessions since its last beat.
 func tryBeat(t *testing.T, s *rediscache.Sessions, gateway string, ready bool) (fresh bool, err error) {
 	t.Helper()
 	last, _ := told.LoadOrStore(toldKey{s, gateway}, "")
@@ -59,7 +59,7 @@ func precisely(gateway string, users ...int64) map[string][]int64 {
 	return map[string][]int64{gateway: users}
 }
 
-// TestAnotherProcessLearnsOfAGateway that joined while it believed its list.
+// TestAnotherProcessLearnsOfAGateway that joined while the process reused its view.
 func TestAnotherProcessLearnsOfAGateway(t *testing.T) {
 	t.Parallel()
 	rdb, plug := openRedis(t)

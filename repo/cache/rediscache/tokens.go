@@ -31,18 +31,18 @@ func deviceKey(d store.DeviceKey) string {
 	return devicePrefix + strconv.FormatInt(d.UserID, 10) + "}:" + d.ID
 }
 
-// signedOutKey holds before when a user's tokens are revoked. It is there only for users who
-// exist.
+// signedOutKey holds the time before which a user's tokens are revoked, 0 for none. It is set only
+// for users who exist.
 func signedOutKey(user int64) string { return signedOutPrefix + strconv.FormatInt(user, 10) + "}" }
 
-// usedKey is there when the database knows that the device uses the token. The length tells
-// where a token's id ends.
+// usedKey is set when the database has that the device uses the token. The length tells where the
+// token's id ends: both ids may contain colons.
 func usedKey(t store.UsedToken) string {
 	return usedPrefix + strconv.FormatInt(t.UserID, 10) + "}:" + strconv.Itoa(len(t.ID)) + ":" + t.ID + ":" + t.DeviceKey.ID
 }
 
-// TokenChecked says what is known of a token, and of its device where one uses it, in one
-// round trip; known is false when the database has to be asked.
+// TokenChecked returns the state of a token and, when t names a device, of that device, in one round
+// trip; known is false when the database has to be asked.
 func (c *Cache) TokenChecked(ctx context.Context, t store.UsedToken) (state store.TokenState, known bool) {
 	var word, signedOut, device, used *redis.StringCmd
 	err := c.guard.do(ctx, func(ctx context.Context) error {
@@ -74,8 +74,8 @@ func (c *Cache) TokenChecked(ctx context.Context, t store.UsedToken) (state stor
 	return state, true
 }
 
-// PutTokenChecked remembers for a while what the database said of a token that it did not
-// refuse, unless more is known by now.
+// PutTokenChecked keeps for cache.TokenFor the state that the database has of a token that is not
+// revoked. It overrides no entry: the caller may have read the state before a revocation.
 func (c *Cache) PutTokenChecked(ctx context.Context, t store.UsedToken, state store.TokenState) error {
 	err := c.guard.do(ctx, func(ctx context.Context) error {
 		pipe := c.rdb.Pipeline()
@@ -96,8 +96,8 @@ func (c *Cache) PutTokenChecked(ctx context.Context, t store.UsedToken, state st
 	return nil
 }
 
-// PutTokensRevoked overrides everything, and is tried even when Redis did not answer a moment
-// ago, as the other revocations are: what it remembers otherwise is wrong.
+// PutTokensRevoked marks tokens as revoked, whatever was kept of them. As the other revocations, it
+// is tried even when Redis did not answer a moment ago: without it Redis' entries are wrong.
 func (c *Cache) PutTokensRevoked(ctx context.Context, tokens ...store.Token) error {
 	if len(tokens) == 0 {
 		return nil
@@ -116,7 +116,7 @@ func (c *Cache) PutTokensRevoked(ctx context.Context, tokens ...store.Token) err
 	return nil
 }
 
-// PutDeviceRevoked remembers when a device was revoked, in Unix milliseconds.
+// PutDeviceRevoked keeps the time at which a device was revoked, in Unix milliseconds.
 func (c *Cache) PutDeviceRevoked(ctx context.Context, device store.DeviceKey, at int64) error {
 	if err := c.raise(ctx, deviceKey(device), at); err != nil {
 		return fmt.Errorf("remember that a device is revoked: %w", err)
@@ -124,7 +124,7 @@ func (c *Cache) PutDeviceRevoked(ctx context.Context, device store.DeviceKey, at
 	return nil
 }
 
-// PutSignedOut remembers before when the tokens of a user are revoked, in Unix milliseconds.
+// PutSignedOut keeps the time, in Unix milliseconds, before which a user's tokens are revoked.
 func (c *Cache) PutSignedOut(ctx context.Context, user, before int64) error {
 	if err := c.raise(ctx, signedOutKey(user), before); err != nil {
 		return fmt.Errorf("remember that user %d signed out everywhere: %w", user, err)

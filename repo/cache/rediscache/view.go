@@ -14,25 +14,26 @@ import (
 	"github.com/gochat/gochat/repo/cache"
 )
 
-// view is what Redis said about gateways. It is never changed.
+// view is what Redis said about gateways at one time. It is immutable once it is in Sessions.view.
 type view struct {
 	at time.Time
 	// layout is nil when Redis did not answer.
 	layout *layout
 	parts  []partView
-	// some are the gateways that are ready in a part at least, all those that are in each.
+	// some are the gateways that are ready in at least one part, all those that are ready in every
+	// part.
 	some, all map[string]bool
 }
 
 // partView is a part of Redis as it was seen.
 type partView struct {
 	epoch string
-	// ready are the gateways all of whose sessions of this part are in.
+	// ready are the gateways that have put all their sessions that belong into this part.
 	ready map[string]bool
-	// lost are gateways that were ready before the part lost what it held and have not
-	// said everything again since.
+	// lost are gateways that were ready before the part lost its data and have not put their
+	// sessions again since.
 	lost map[string]bool
-	// joining: Redis knows a gateway not all of whose sessions of this part are in.
+	// joining: Redis knows a live gateway that is not ready in this part.
 	joining bool
 }
 
@@ -43,8 +44,8 @@ func (v *view) part(user int64) int {
 	return v.layout.part(sessionKey(user))
 }
 
-// unchanged reports whether the parts whose words were read, and are not nil, are as they
-// were seen: then nothing was lost in between.
+// unchanged reports whether the epochs in words, those that are not nil, are still those of the
+// view: then no data was lost since the view was read.
 func (v *view) unchanged(words []*redis.StringCmd) bool {
 	for i, word := range words {
 		if word != nil && word.Val() != v.parts[i].epoch {
@@ -54,7 +55,7 @@ func (v *view) unchanged(words []*redis.StringCmd) bool {
 	return true
 }
 
-// lacks reports whether sessions may be missing in a part whose word was read.
+// lacks reports whether sessions may be missing in one of the parts whose word is not nil.
 func (v *view) lacks(words []*redis.StringCmd) bool {
 	for i, word := range words {
 		if word != nil && v.parts[i].lacks() {
@@ -67,7 +68,7 @@ func (v *view) lacks(words []*redis.StringCmd) bool {
 // lacks reports whether sessions may be missing in a part.
 func (p *partView) lacks() bool { return p.epoch == "" || p.joining || len(p.lost) > 0 }
 
-// look returns what Redis said at most liveFor ago.
+// look returns a view that is at most liveFor old.
 func (s *Sessions) look(ctx context.Context) *view {
 	s.mu.Lock()
 	v := s.view
@@ -78,8 +79,7 @@ func (s *Sessions) look(ctx context.Context) *view {
 	return s.refresh(ctx)
 }
 
-// distrust forgets a view after a call that failed: it may be another server that answers
-// the next one.
+// distrust drops a view after a call of Redis failed: another server may answer the next call.
 func (s *Sessions) distrust(v *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +88,8 @@ func (s *Sessions) distrust(v *view) {
 	}
 }
 
-// refresh asks Redis, once for all who want to know at the same time. Without an
-// answer nobody is ready.
+// refresh reads a new view; concurrent callers share one read. When Redis does not answer, no gateway
+// is ready in the view.
 func (s *Sessions) refresh(ctx context.Context) *view {
 	out, _, _ := s.flights.Do("", func() (any, error) {
 		now := s.now()
@@ -116,8 +116,8 @@ type gatewayState struct {
 	state, put *redis.StringCmd
 }
 
-// ask reads the epochs, and after them the gateways' states. live are those that Redis
-// knows, ready or not.
+// ask reads the epochs, and after them the gateways' states. live are the gateways that Redis knows,
+// ready or not.
 func (s *Sessions) ask(ctx context.Context, now time.Time) (v *view, live []string, err error) {
 	v = &view{at: now, some: map[string]bool{}, all: map[string]bool{}}
 	var states []gatewayState
@@ -155,8 +155,8 @@ func (s *Sessions) ask(ctx context.Context, now time.Time) (v *view, live []stri
 	return v, live, nil
 }
 
-// take notes in which parts a gateway is ready: in those whose epochs it has put its
-// sessions at.
+// take notes in which parts a gateway is ready: those whose present epoch is in put, the epochs at
+// which the gateway has put its sessions.
 func (v *view) take(gateway string, put []string) {
 	everywhere := true
 	for i := range v.parts {
@@ -198,15 +198,15 @@ func (s *Sessions) beat(ctx context.Context, gateway, state, put string, now tim
 	if err != nil {
 		return cache.Heard{}, err
 	}
-	// The epochs come first: whoever reads a state of after a loss reads the epoch of after
-	// it, too.
+	// The epochs are set before the state: after a loss, nobody finds a gateway's new state beside
+	// the epoch from before the loss.
 	words, err := l.words(ctx, s.rdb, rand.Text())
 	if err != nil {
 		return cache.Heard{}, err
 	}
 	pipe := s.rdb.Pipeline()
 	if l != whole {
-		// Processes of a version that knows one epoch only look here.
+		// Processes of an older release know this one epoch only.
 		pipe.SetNX(ctx, epochKey, rand.Text(), 0)
 	}
 	pipe.ZAdd(ctx, gatewaysKey, redis.Z{Score: float64(now.UnixMilli()), Member: gateway})

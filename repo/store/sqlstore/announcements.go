@@ -57,7 +57,7 @@ func (s *Store) Announcements(ctx context.Context, before int64, limit int) ([]s
 	q := s.db.Primary().NewSelect().Model(&rows).Where("created_at < ?", before).
 		Order("created_at", "announcement_id").Limit(int64(limit))
 	if s.db.Driver() == db.MySQL {
-		// Most are from before: the server would read and sort them all, with what they hold.
+		// Most rows match: without the index the server would read and sort all of them, with payloads.
 		q = q.ModelTableExpr("announcements AS a FORCE INDEX (ix_announcements_created)")
 	}
 	err := q.Scan(ctx)

@@ -9,7 +9,7 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// changes are what the messages of a plan change of earlier ones.
+// changes are the changes that the messages of a plan make to earlier messages.
 type changes struct {
 	targets map[place]*target
 	roles   map[store.MembershipKey]string
@@ -26,7 +26,7 @@ type place struct {
 type target struct {
 	msg   store.Message
 	dirty bool
-	// blanks are the messages that edited it, whose text goes with it.
+	// blanks are the numbers of the edits of a recalled message: they lose their text, too.
 	blanks []uint64
 }
 
@@ -70,8 +70,8 @@ func (p *plan) loadTargets(ctx context.Context) error {
 	})
 }
 
-// apply checks what a message says of an earlier one, and changes that. 0: it may be
-// stored.
+// apply checks the earlier message that m replies to or changes, and makes the change in memory. It
+// returns 0 when m may be stored.
 func (p *plan) apply(c *conv, m *store.Message) store.Outcome {
 	key := store.MembershipKey{ConversationID: m.ConversationID, UserID: m.SenderID}
 	floor := uint64(0)
@@ -92,7 +92,7 @@ func (p *plan) apply(c *conv, m *store.Message) store.Outcome {
 	if role := p.changes.roles[key]; ch.AsAdmin && role != contracts.RoleOwner && role != contracts.RoleAdmin {
 		return store.Forbidden
 	}
-	// In this plan it has the next number.
+	// m gets the next number of its conversation.
 	why := t.change(ch, m, c.LastSeq+1)
 	if why == 0 && !t.dirty {
 		t.dirty = true
@@ -101,7 +101,7 @@ func (p *plan) apply(c *conv, m *store.Message) store.Outcome {
 	return why
 }
 
-// change makes one change of the message; seq is the change's own number.
+// change makes one change of the target; seq is the change's own number. It returns 0 when it did.
 func (t *target) change(ch *store.Change, by *store.Message, seq uint64) store.Outcome {
 	var e store.Extra
 	if t.msg.Extra != nil {
@@ -134,9 +134,9 @@ func (t *target) change(ch *store.Change, by *store.Message, seq uint64) store.O
 	return 0
 }
 
-// react returns the reactions after one more, or one less; it leaves the old ones as they are.
-// Reactions are compared in their canonical form. What older programs stored of this one in other
-// forms becomes one with it.
+// react returns the reactions after one was added or removed; old stays as it is. Reactions are
+// compared in their canonical form: entries of this reaction that older programs stored in other
+// forms are merged into one.
 func react(old []store.Reaction, ch *store.Change, user int64) ([]store.Reaction, store.Outcome) {
 	reaction := contracts.CanonicalReaction(ch.Reaction)
 	out := make([]store.Reaction, 0, len(old)+1)
@@ -177,7 +177,7 @@ func react(old []store.Reaction, ch *store.Change, user int64) ([]store.Reaction
 	return out, 0
 }
 
-// rewrite writes what was changed, and tells the cache of it.
+// rewrite writes the changed messages, and notes them for the cache.
 func (p *plan) rewrite(ctx context.Context) error {
 	for _, t := range p.changes.order {
 		extra, err := formatExtra(t.msg.Extra)

@@ -3,11 +3,9 @@ package sqlstore
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"database/sql"
 
@@ -42,8 +40,8 @@ type conversationRow struct {
 	ExpiredSeq uint64 `bun:"expired_seq"`
 }
 
-// conversationColumns are those of conversationRow. They are named: a program of before may read
-// what a newer one added.
+// conversationColumns are the columns of conversationRow. They are named instead of selected by *, so
+// that columns which a newer program has added do no harm.
 const conversationColumns = "c.conversation_id, c.type, c.user_a, c.user_b, c.group_id, c.last_seq, c.last_message_at, c.created_at," +
 	" c.dissolved_at, c.changed_seq, c.members_version, c.member_count, c.member_peak, c.shrunk_at," +
 	" c.counted_seq, c.skipped, c.message_seq, c.stored_at, c.expired_seq"
@@ -99,68 +97,6 @@ func (s *Store) seen(rows any, userID int64) *bun.SelectQuery {
 		Where("m.user_id = ?", userID).Where("m.left_seq IS NULL")
 }
 
-// EnsureSingle implements store.Conversations. The primary key decides
-// between two that make it at the same time.
-func (s *Store) EnsureSingle(ctx context.Context, userID, peerID int64) (string, bool, error) {
-	if userID == peerID {
-		return "", false, store.ErrSelf
-	}
-	a, b := min(userID, peerID), max(userID, peerID)
-	id := string(contracts.SingleConversation(contracts.UserID(a), contracts.UserID(b)))
-	there, err := s.isSingle(ctx, id, a, b)
-	if err != nil || there {
-		return id, false, err
-	}
-	created := false
-	err = s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		created = false
-		n, err := tx.NewSelect().Model((*userRow)(nil)).Where("user_id IN (?, ?)", a, b).Count(ctx)
-		if err != nil {
-			return err
-		}
-		if n != 2 {
-			return store.ErrNotFound
-		}
-		now := time.Now().UnixMilli()
-		res, err := tx.NewInsert().Ignore().
-			Model(&conversationRow{ID: id, Type: store.Single, UserA: a, UserB: b, LastMessageAt: now, CreatedAt: now}).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		created = true
-		members := []memberRow{{ConversationID: id, UserID: a}, {ConversationID: id, UserID: b}}
-		_, err = tx.NewInsert().Model(&members).Exec(ctx)
-		return err
-	})
-	if err != nil {
-		return "", false, fmt.Errorf("make the single chat of users %d and %d: %w", a, b, transient(err))
-	}
-	if !created {
-		_, err = s.isSingle(ctx, id, a, b)
-	}
-	return id, created, err
-}
-
-// isSingle reports whether the chat exists. The id is 64 bits of a hash: that
-// it is indeed the chat of these two is checked, not believed.
-func (s *Store) isSingle(ctx context.Context, id string, a, b int64) (bool, error) {
-	var row conversationRow
-	err := s.db.Primary().NewSelect().Model(&row).Where("conversation_id = ?", id).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look for conversation %s: %w", id, transient(err))
-	}
-	if row.UserA != a || row.UserB != b {
-		return false, fmt.Errorf("conversation %s is of other users: %w", id, store.ErrExists)
-	}
-	return true, nil
-}
-
 // Conversation implements store.Conversations.
 func (s *Store) Conversation(ctx context.Context, id string, userID int64) (store.Conversation, error) {
 	rows, err := s.counted(ctx, func(ctx context.Context) (rows []seenRow, err error) {
@@ -193,8 +129,7 @@ func parseCursor(cursor string) (int64, string, error) {
 	return n, id, nil
 }
 
-// MarkRead implements store.Conversations. A read that moves nothing does not
-// trouble the writer.
+// MarkRead implements store.Conversations. A call that moves nothing writes nothing.
 func (s *Store) MarkRead(ctx context.Context, id string, userID int64, seq uint64) (store.Read, error) {
 	before, err := s.Conversation(ctx, id, userID)
 	if err != nil {

@@ -17,25 +17,25 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// recountMost is how many of a conversation's messages are looked at when nobody counted them: by
-// an older program, or before there were counts. What is before them counts as messages.
+// recountMost bounds how many uncounted messages of a conversation recount looks at: they were stored
+// by an older program, which does not count. Those before them count as messages of users.
 const recountMost = 2000
 
 // recountsATime is how many conversations are counted in one transaction.
 const recountsATime = 16
 
-// counts tell the messages of a conversation from its system messages, which take a number and are
-// not counted as unread. They are right up to Counted: an older program stores without counting,
-// and leaves a gap between it and the last number, which recount closes.
+// counts are the counts of a conversation by which unread leaves out system messages, although these
+// take numbers. They are right up to Counted. An older program stores without counting, which leaves
+// a gap between Counted and the last number; recount closes it.
 type counts struct {
 	Counted uint64 `bun:"counted_seq"`
 	// Skipped is how many system messages there are.
 	Skipped uint64 `bun:"skipped"`
-	// MessageSeq is the newest other message; 0: there is none.
+	// MessageSeq is the number of the newest message that is no system message; 0: there is none.
 	MessageSeq uint64 `bun:"message_seq"`
 }
 
-// add counts the message that follows, and reports whether a row of message_skips belongs to it.
+// add counts the message seq, and reports whether a row of message_skips has to be written for it.
 // After a gap it does nothing.
 func (c *counts) add(seq uint64, system bool) (skip bool) {
 	switch {
@@ -58,9 +58,9 @@ func skipsStatement(driver db.Driver) *statement {
 	return &statement{width: 3, row: "(?,?,?)", tail: tail, head: "INSERT INTO message_skips (conversation_id, seq_id, skipped) VALUES "}
 }
 
-// counted reads conversations as a member sees them, with what is unread. Those that have a gap
-// are counted first, each once; one that an older program writes to meanwhile takes what is in the
-// gap for messages. So do all where nothing can be written: what is stored can still be read.
+// counted reads conversations as a member sees them, with what unread needs. Gaps are closed before,
+// once for each conversation. A gap may stay, because an older program is writing or the database
+// takes no writes; then all messages in the gap count as unread, system messages too.
 func (s *Store) counted(ctx context.Context, read func(context.Context) ([]seenRow, error)) ([]seenRow, error) {
 	rows, err := read(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Store) counted(ctx context.Context, read func(context.Context) ([]seenR
 	return rows, s.skippedBefore(ctx, rows)
 }
 
-// gapsIn are the conversations that have a gap and were not tried before.
+// gapsIn returns the conversations that have a gap and were not tried before, and notes them in tried.
 func gapsIn(rows []seenRow, tried map[string]bool) (ids []string) {
 	for i := range rows {
 		if r := &rows[i]; r.Counted < r.LastSeq && !tried[r.ID] {
@@ -91,8 +91,8 @@ func gapsIn(rows []seenRow, tried map[string]bool) (ids []string) {
 }
 
 const (
-	// recountRounds is how often one read counts. Conversations that are counted may sink in the
-	// list, and others that nobody counted come up for them.
+	// recountRounds bounds how often one read closes gaps. A conversation may sink in the list when
+	// its gap is closed, and another one with a gap takes its place on the page.
 	recountRounds = 3
 	// recountWithin bounds how long a reader waits for the counts.
 	recountWithin = 2 * time.Second
@@ -100,9 +100,9 @@ const (
 	recountPause = 10 * time.Second
 )
 
-// recountSoon closes the gaps of conversations for somebody who waits, and reports whether it
-// did. It is not tried right after a failure, which would cost each reader time: the database may
-// be one that takes no writes.
+// recountSoon closes the gaps of conversations for a reader that waits, and reports whether it did.
+// For recountPause after a failure it does nothing: the database may take no writes, and every
+// reader would wait in vain.
 func (s *Store) recountSoon(ctx context.Context, ids []string) bool {
 	if time.Now().UnixNano() < s.uncounted.Load() {
 		return false
@@ -115,7 +115,7 @@ func (s *Store) recountSoon(ctx context.Context, ids []string) bool {
 	}
 	if ctx.Err() == nil { // else whoever asked has gone
 		s.uncounted.Store(time.Now().Add(recountPause).UnixNano())
-		s.log.Warn("system messages count as unread ones for now: messages that an older gochat stored could not be counted; it is tried again",
+		s.log.Warn("messages that an older gochat stored could not be counted; until the next try their system messages count as unread",
 			zap.Int("conversations", len(ids)), zap.Duration("in", recountPause), zap.Error(err))
 	}
 	return false
@@ -124,8 +124,8 @@ func (s *Store) recountSoon(ctx context.Context, ids []string) bool {
 // seeksAQuery is how many seeks one query has.
 const seeksAQuery = 50
 
-// skippedBefore finds how many system messages there are up to each read position. These never
-// change, so that it may be asked after the rows were read.
+// skippedBefore finds how many system messages there are up to each read position. Their number never
+// changes, so that they may be counted after the rows were read.
 func (s *Store) skippedBefore(ctx context.Context, rows []seenRow) error {
 	var ask []int
 	for i := range rows {
@@ -212,7 +212,7 @@ func (s *Store) recountOne(ctx context.Context, tx bun.Tx, c *conversationRow) e
 	switch {
 	case newest > from:
 		c.MessageSeq = newest
-	case from > c.Counted: // not one of them is a message, and nobody counted what is before
+	case from > c.Counted: // all that were looked at are system messages; the newest other one is older
 		if c.MessageSeq, err = messageBefore(ctx, tx.Tx, c.ID, from); err != nil {
 			return err
 		}
@@ -233,8 +233,8 @@ func (s *Store) recountOne(ctx context.Context, tx bun.Tx, c *conversationRow) e
 	return err
 }
 
-// redate takes back that system messages were the last ones: an older program moves
-// last_message_at with whatever it stores.
+// redate sets last_message_at to the time of the newest message that is no system message: an older
+// program moves it with system messages, too.
 func redate(ctx context.Context, tx *sql.Tx, c *conversationRow) error {
 	at := c.CreatedAt
 	if c.MessageSeq > 0 {
@@ -261,10 +261,11 @@ func messageBefore(ctx context.Context, tx *sql.Tx, conv string, upTo uint64) (s
 	return seq, err
 }
 
-// position is up to where a member has nothing unread.
+// position is the number up to which a member has nothing unread.
 func (r *seenRow) position() uint64 { return max(r.ReadSeq, r.JoinSeq) }
 
-// unread is how many messages the member has not read. What nobody counted counts as messages.
+// unread is how many messages the member has not read. Messages in a gap all count, system messages
+// too.
 func (r *seenRow) unread() uint64 {
 	after := r.LastSeq - min(r.LastSeq, r.position())
 	skipped := r.Skipped - min(r.Skipped, r.skippedBefore)

@@ -86,9 +86,9 @@ func TestMessagesThatNobodyCounted(t *testing.T) {
 	})
 }
 
-// TestWhatCannotBeCountedIsRead: where nothing can be written, conversations are read with what is
-// in the gap as messages, that is logged once and not tried by each reader, and it is counted
-// later.
+// TestWhatCannotBeCountedIsRead: on a database that takes no writes, conversations can be read, and all
+// messages in a gap count as unread. The failure is logged once, readers do not all retry, and the
+// gap is closed later.
 func TestWhatCannotBeCountedIsRead(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d *db.DB) {
@@ -166,8 +166,8 @@ func TestSystemMessagesOfOlderProgramsMoveNoConversation(t *testing.T) {
 	})
 }
 
-// TestLongHistoriesAreCountedBoundedly: of what nobody counted the newest is looked at, what is
-// before it counts as messages, and a last message before it is found.
+// TestLongHistoriesAreCountedBoundedly: of uncounted messages only the newest are looked at, the older
+// ones count as messages of users, and a last message among the older ones is found.
 func TestLongHistoriesAreCountedBoundedly(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d *db.DB) {

@@ -18,8 +18,8 @@ type usedKey struct {
 	token string
 }
 
-// Use implements store.Devices. The device's row is locked first, as Forbid does: of a token
-// that is noted, Forbid knows; of one that comes after it, Use knows the revocation.
+// Use implements store.Devices. Use and Forbid both lock the device's row first: a Forbid that comes
+// later finds the token, and a Use that comes later finds the revocation.
 func (s *Store) Use(ctx context.Context, t store.UsedToken, now int64) (revokedAt int64, ended []store.Token, err error) {
 	err = s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := s.see(ctx, tx, []store.Seen{{DeviceKey: t.DeviceKey, At: now, IssuedAt: t.IssuedAt}}); err != nil {
@@ -34,7 +34,7 @@ func (s *Store) Use(ctx context.Context, t store.UsedToken, now int64) (revokedA
 		if err != nil {
 			return err
 		}
-		ended, err = s.endSome(ctx, tx, t.DeviceKey, now)
+		ended, err = s.endSome(ctx, tx, t, now)
 		return err
 	})
 	if err != nil {
@@ -55,16 +55,17 @@ func (s *Store) insertIgnore() string {
 	return "INSERT OR IGNORE INTO "
 }
 
-// endSome forgets the expired tokens of a device, and revokes those beyond
-// store.DeviceTokensMax that expire first.
-func (s *Store) endSome(ctx context.Context, tx bun.Tx, key store.DeviceKey, now int64) ([]store.Token, error) {
+// endSome forgets the expired tokens of a device, and revokes those beyond store.DeviceTokensMax that expire first,
+// but not the one that is being used: whoever has just logged in would be signed out by the next call.
+func (s *Store) endSome(ctx context.Context, tx bun.Tx, used store.UsedToken, now int64) ([]store.Token, error) {
+	key := used.DeviceKey
 	err := s.write(ctx, tx.Tx, "DELETE FROM device_tokens WHERE user_id = ? AND device_id = ? AND expires_at < ?",
 		[]any{key.UserID, key.ID, now - sweepGrace.Milliseconds()})
 	if err != nil {
 		return nil, err
 	}
 	ended, err := tokens(ctx, tx, "SELECT token_id, expires_at FROM device_tokens WHERE user_id = ? AND device_id = ?"+
-		" ORDER BY expires_at DESC, token_id LIMIT ? OFFSET ?", key.UserID, key.ID, maxIn, store.DeviceTokensMax)
+		" ORDER BY token_id = ? DESC, expires_at DESC, token_id LIMIT ? OFFSET ?", key.UserID, key.ID, used.ID, maxIn, store.DeviceTokensMax)
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +81,11 @@ func (s *Store) endSome(ctx context.Context, tx bun.Tx, key store.DeviceKey, now
 	return ended, nil
 }
 
-// forgottenTokensMax is how many tokens are kept of those of a user's devices that are forgotten.
+// forgottenTokensMax bounds the tokens that are kept of a user's forgotten devices, all together.
 const forgottenTokensMax = 1000
 
-// forgetTokens forgets the expired tokens of a user's devices, and those of forgotten devices
-// beyond forgottenTokensMax that expire first.
+// forgetTokens deletes the expired tokens of a user's devices, and of the tokens of forgotten devices
+// those beyond forgottenTokensMax that expire first.
 func (s *Store) forgetTokens(ctx context.Context, tx bun.Tx, user, now int64) error {
 	const query = "SELECT t.device_id, t.token_id, t.expires_at, d.device_id IS NOT NULL FROM device_tokens t" +
 		" LEFT JOIN devices d ON d.user_id = t.user_id AND d.device_id = t.device_id WHERE t.user_id = ? ORDER BY t.expires_at DESC, t.device_id, t.token_id"
@@ -165,8 +166,8 @@ func (s *Store) forbid(ctx context.Context, tx bun.Tx, device store.DeviceKey, a
 	return out, err
 }
 
-// usedAmong tells when the devices were revoked, and which of the tokens they are known to
-// use, where the device itself is known.
+// usedAmong returns when each device was revoked, and which tokens are stored as used by their device.
+// A token of a forgotten device counts as unused, so that the device is stored again.
 func (s *Store) usedAmong(ctx context.Context, list []store.UsedToken) (revokedAt map[store.DeviceKey]int64, used map[usedKey]bool, err error) {
 	var devices, uses []any
 	for _, t := range list {
@@ -201,8 +202,8 @@ func (s *Store) usedAmong(ctx context.Context, list []store.UsedToken) (revokedA
 	return revokedAt, used, err
 }
 
-// keyed is a condition on the whole primary key. Whatever the statistics say, MySQL is to
-// look the rows up one by one.
+// keyed returns a condition on the whole primary key. On MySQL it forces the key, whatever the
+// statistics say.
 func (s *Store) keyed(columns, row string, n int) string {
 	if s.db.Driver() == db.MySQL {
 		return " FORCE INDEX (PRIMARY) WHERE " + columns + " IN (" + rowMarks(n, row) + ")"

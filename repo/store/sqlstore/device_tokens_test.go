@@ -59,7 +59,7 @@ func TestForgottenDevicesComeBackWithTheirTokens(t *testing.T) {
 	})
 }
 
-// TestTokensOfForgottenDevicesAreBounded: those that work, and no more than a number of them.
+// TestTokensOfForgottenDevicesAreBounded: only valid tokens are kept, and forgottenTokensMax at most.
 func TestTokensOfForgottenDevicesAreBounded(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d *db.DB) {

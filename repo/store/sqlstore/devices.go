@@ -21,7 +21,7 @@ type deviceRow struct {
 	seen, revoked int64
 }
 
-// newest is what the order of forgetting goes by.
+// newest is the time by which devices are forgotten, the oldest first.
 func (r deviceRow) newest() int64 { return max(r.seen, r.revoked) }
 
 // See implements store.Devices. What has to be written is decided with the rows
@@ -30,7 +30,7 @@ func (s *Store) See(ctx context.Context, seen []store.Seen) error {
 	if len(seen) == 0 {
 		return nil
 	}
-	// In one order, so that two who write the same wait for each other only.
+	// In one order: two calls that write the same rows wait for each other and do not deadlock.
 	seen = slices.Clone(seen)
 	slices.SortFunc(seen, func(a, b store.Seen) int {
 		return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.ID, b.ID))
@@ -88,7 +88,7 @@ func (s *Store) see(ctx context.Context, tx bun.Tx, seen []store.Seen) error {
 	return s.forget(ctx, tx, owners)
 }
 
-// lockDevices reads those of the devices that are there.
+// lockDevices reads those of the devices that exist, and locks them where others may write.
 func (s *Store) lockDevices(ctx context.Context, tx bun.Tx, seen []store.Seen) (map[store.DeviceKey]deviceRow, error) {
 	args := make([]any, 0, 2*len(seen))
 	for _, one := range seen {
@@ -117,9 +117,9 @@ func deviceRows(ctx context.Context, tx bun.Tx, query string, args []any, take f
 	})
 }
 
-// forget takes away what each of the users has beyond store.DevicesMax. A device that comes
-// back is noted anew. It may come back by the end of a socket, which says nothing of tokens: what
-// it used before is kept, so that whoever revokes it then finds that.
+// forget deletes the devices that each of the users has beyond store.DevicesMax. A deleted device that
+// is seen again is stored anew. The end of a socket may do that, which names no token: therefore the
+// tokens that the device used are kept, so that a later revocation finds them.
 func (s *Store) forget(ctx context.Context, tx bun.Tx, owners []int64) error {
 	for _, user := range owners {
 		var rows []deviceRow

@@ -30,8 +30,8 @@ func (s *Store) Epoch(ctx context.Context) (string, error) {
 	return row.Epoch, nil
 }
 
-// NewEpoch gives the store another epoch, which tells clients that what they have may
-// be newer than what is stored, and returns it.
+// NewEpoch gives the store another epoch and returns it. Clients that see another epoch take their
+// conversations anew: what they have may be newer than what is stored.
 func (s *Store) NewEpoch(ctx context.Context) (string, error) {
 	row := epochRow{ID: 1, Epoch: strings.ToLower(rand.Text())}
 	res, err := s.db.Writer().NewUpdate().Model(&row).Column("epoch").WherePK().Exec(ctx)

@@ -25,8 +25,8 @@ type groupTx struct {
 	role string
 }
 
-// ChangeGroup implements store.Groups. What was committed already when a connection was
-// lost is found by its announcement.
+// ChangeGroup implements store.Groups. A change that was committed although the connection was lost
+// is found by its announcement, and is not made again.
 func (s *Store) ChangeGroup(ctx context.Context, in store.GroupChange) (store.GroupChanged, error) {
 	var out store.GroupChanged
 	err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -54,7 +54,7 @@ func (s *Store) ChangeGroup(ctx context.Context, in store.GroupChange) (store.Gr
 	return out, nil
 }
 
-// recall answers with what was done.
+// recall answers a repeated call with what the first one did. It recalls no message.
 func (t *groupTx) recall(ctx context.Context, done *store.Announcement) error {
 	if err := t.tx.NewSelect().Model(&t.g).Where("group_id = ?", t.in.GroupID).Scan(ctx); err != nil {
 		return err
@@ -194,8 +194,8 @@ func (t *groupTx) add(ctx context.Context) error {
 	return t.membersChanged(ctx, contracts.EventMembersAdded, added, nil)
 }
 
-// membersChanged makes the system message, and with it everything that follows from
-// another set of members.
+// membersChanged stores the system message about members who came or went, and updates the columns
+// that depend on who is in the group: counts, members version, last number.
 func (t *groupTx) membersChanged(ctx context.Context, event string, users, former []int64) error {
 	if err := t.saveGroup(ctx, "member_count"); err != nil {
 		return err
@@ -239,7 +239,7 @@ func (t *groupTx) setRole(ctx context.Context) error {
 		return nil
 	}
 	if m.Role == contracts.RoleOwner {
-		return store.ErrForbidden // it goes by transfer only
+		return store.ErrForbidden // the owner's role goes by transfer only
 	}
 	m.Role = to.Role
 	roles := map[int64]string{to.UserID: to.Role}

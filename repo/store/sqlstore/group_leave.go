@@ -43,8 +43,8 @@ func (t *groupTx) unseat(ctx context.Context, user int64) error {
 }
 
 // leaveDissolved lets the actor out of a dissolved group, whatever their role, without a message
-// and without an announcement. Having left already is no error: no announcement tells a repeated
-// call, whose first answer was lost, that it was made.
+// and without an announcement. Having left already is no error: a repeated call, whose first answer
+// was lost, finds no announcement from which it could know that it was made.
 func (t *groupTx) leaveDissolved(ctx context.Context) error {
 	user := t.in.ActorID
 	if t.in.Remove == nil || t.in.Remove.UserID != user {
@@ -63,12 +63,12 @@ func (t *groupTx) leaveDissolved(ctx context.Context) error {
 		return err
 	}
 	t.c.MemberCount = t.g.MemberCount
-	t.c.MembersVersion++ // lists of members that are kept somewhere are no longer right
+	t.c.MembersVersion++ // rosters that are remembered somewhere are no longer right
 	_, err := t.tx.NewUpdate().Model(&t.c).Column("members_version", "member_count").WherePK().Exec(ctx)
 	return err
 }
 
-// hasLeft is store.ErrNotFound for who never was in the group.
+// hasLeft returns nil for a user who was in the group, and store.ErrNotFound for one who never was.
 func (t *groupTx) hasLeft(ctx context.Context, user int64) error {
 	n, err := t.tx.NewSelect().Table("conversation_members").Where("conversation_id = ?", t.c.ID).
 		Where("user_id = ?", user).Where("left_seq IS NOT NULL").Count(ctx)

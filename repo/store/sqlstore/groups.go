@@ -42,7 +42,7 @@ func (s *Store) StoreGroup(ctx context.Context, g store.GroupInfo, members []int
 	}
 	err := s.tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if done, err := readAnnouncement(ctx, tx, announcementID); err != nil || done != nil {
-			return err // what was committed before the connection was lost
+			return err // it was committed before, and only the answer was lost
 		}
 		if err := usersExist(ctx, tx, all); err != nil {
 			return err
@@ -74,7 +74,7 @@ func (s *Store) StoreGroup(ctx context.Context, g store.GroupInfo, members []int
 	return store.GroupChanged{Group: row.info(), Announcement: told}, nil
 }
 
-// usersExist is store.ErrNotFound when one of them does not.
+// usersExist returns store.ErrNotFound when one of the users does not exist. ids are all different.
 func usersExist(ctx context.Context, tx bun.Tx, ids []int64) error {
 	for chunk := range slices.Chunk(ids, maxIn) {
 		n, err := tx.NewSelect().Model((*userRow)(nil)).Where("user_id IN (?)", bun.List(chunk)).Count(ctx)
@@ -104,7 +104,7 @@ func insertMembers(ctx context.Context, tx bun.Tx, g *groupRow, users []int64, a
 	return nil
 }
 
-// seat puts users into a conversation, who may have been in it before.
+// seat makes users members of a conversation, in which they may have been before.
 func (s *Store) seat(ctx context.Context, tx bun.Tx, conv string, users []int64, join, read uint64) error {
 	tail := " ON CONFLICT (conversation_id, user_id) DO UPDATE SET join_seq = excluded.join_seq, read_seq = excluded.read_seq, left_seq = NULL"
 	if s.db.Driver() == db.MySQL {
@@ -155,11 +155,11 @@ func (s *Store) PageMembers(ctx context.Context, groupID, after int64, limit int
 	return out, nil
 }
 
-// systemKey is the idempotency key of a system message of the server's own.
+// systemKey is the tempMessageId of a system message that the server itself makes.
 func systemKey(messageID int64) string { return "system:" + strconv.FormatInt(messageID, 10) }
 
-// lockGroup reads a group, a dissolved one too, and locks its conversation: whoever stores a
-// message there waits.
+// lockGroup reads a group, a dissolved one too, and locks its conversation: transactions that store
+// messages there wait.
 func (s *Store) lockGroup(ctx context.Context, tx bun.Tx, groupID int64) (g groupRow, c conversationRow, err error) {
 	q := tx.NewSelect().Model(&c).Where("conversation_id = ?", string(contracts.GroupConversation(contracts.GroupID(groupID))))
 	if s.db.Driver() == db.MySQL {

@@ -15,12 +15,12 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// disorder is how far timestamps of messages that follow each other may be apart in
-// the wrong order: gateways have clocks of their own. A hook that begins now, and a
-// replay since a time, begin so much before it.
+// disorder is how much older a message may be than the message before it, since gateways have
+// clocks of their own. A hook that begins now, and a replay since a time, begin so much earlier.
 const disorder = time.Minute
 
-// unsettled is the cursor of a conversation that nobody has looked for the beginning of.
+// unsettled is the cursor of a conversation of which nobody has looked yet with which number the
+// hook begins.
 const unsettled = -1
 
 // BeginHooks implements store.Hooks.
@@ -48,8 +48,8 @@ func (s *Store) BeginHooks(ctx context.Context, hooks []store.HookBegin) error {
 	return nil
 }
 
-// raise is how a higher number is noted. MySQL sees the columns that were assigned
-// before with their new values, so the number comes last.
+// raise returns the end of the statement that raises news_seq. MySQL evaluates assignments in
+// their order, with the new values of columns that were assigned before: news_seq comes last.
 func (s *Store) raise() string {
 	if s.db.Driver() == db.MySQL {
 		return " ON DUPLICATE KEY UPDATE" +
@@ -80,7 +80,7 @@ func (s *Store) RaiseNews(ctx context.Context, hooks []string, news map[string]u
 	return s.raiseMarks(ctx, marks)
 }
 
-// raiseMarks writes rows in one order, so that processes do not lock each other out.
+// raiseMarks writes rows in one order, so that processes do not deadlock.
 func (s *Store) raiseMarks(ctx context.Context, marks []mark) error {
 	slices.SortFunc(marks, func(a, b mark) int {
 		return cmp.Or(strings.Compare(a.hook, b.hook), strings.Compare(a.conversation, b.conversation))
@@ -137,8 +137,8 @@ func (s *Store) conversationsAfter(ctx context.Context, after string, limit int)
 	return page, next, nil
 }
 
-// ScanNews implements store.Hooks. A conversation without a row had no news since the
-// hook began, unless its newest message is newer than that.
+// ScanNews implements store.Hooks. A conversation without a cursor has news for a hook only when
+// something was stored in it since the hook began.
 func (s *Store) ScanNews(ctx context.Context, hooks []string, after string, limit int) (string, int, error) {
 	page, next, err := s.conversationsAfter(ctx, after, limit)
 	if err != nil || len(page) == 0 {
@@ -185,8 +185,8 @@ func (s *Store) begun(ctx context.Context) (map[string]int64, error) {
 	return out, nil
 }
 
-// known returns the noted numbers of conversations from one to another; the keys have
-// no number.
+// known returns the numbers that hooks know of the conversations from one id to another; news of
+// the keys is 0.
 func (s *Store) known(ctx context.Context, hooks []string, from, to string) (map[mark]uint64, error) {
 	out := map[mark]uint64{}
 	for _, hook := range hooks {

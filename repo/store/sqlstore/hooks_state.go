@@ -14,7 +14,7 @@ import (
 
 // HookStats implements store.HookStates.
 func (s *Store) HookStats(ctx context.Context) (out []store.HookStat, err error) {
-	// Of a conversation whose beginning nobody has looked for, one message is counted.
+	// Of a conversation whose cursor is unsettled, one message is counted.
 	err = s.read(ctx, s.db.Primary().DB, "SELECT h.hook, h.begun_at, h.error, h.error_at, h.taken_at,"+
 		" COUNT(c.hook), COALESCE(SUM(CASE WHEN c.seq < 0 THEN 1 ELSE c.news_seq - c.seq END), 0), COALESCE(MIN(c.pending_since), 0)"+
 		" FROM webhook_hooks h LEFT JOIN webhook_cursors c ON c.hook = h.hook AND c.due_at > 0"+
@@ -30,18 +30,18 @@ func (s *Store) HookStats(ctx context.Context) (out []store.HookStat, err error)
 	return out, nil
 }
 
-// replayPage is how many conversations a replay looks at in one transaction: others
-// write in between.
+// replayPage is how many conversations a replay looks at in one transaction, so that others
+// can write between two transactions.
 const replayPage = 200
 
-// ReplayHook moves cursors of a hook back, never forward: what is taken by somebody is
-// taken from them. store.ErrNotFound when there is no such hook or conversation. When
-// it fails half-way it can be asked again.
+// ReplayHook moves cursors of a hook back, never forward. The claim of a process that has taken
+// such a conversation does not hold any more. store.ErrNotFound when there is no such hook or
+// conversation. After a failure half-way the call can be repeated.
 func (s *Store) ReplayHook(ctx context.Context, r store.Replay) (store.Replayed, error) {
 	var total store.Replayed
 	at, err := begunAt(ctx, s.db.Primary().DB, r.Hook)
 	if err != nil {
-		return total, err
+		return total, transient(err)
 	}
 	for after, more := "", true; more; more = after != "" {
 		var page []listed
@@ -110,7 +110,7 @@ func (s *Store) replay(ctx context.Context, tx *sql.Tx, r store.Replay, begunAt 
 	return out, nil
 }
 
-// cursorOf is how far the receiver has got, or will begin.
+// cursorOf returns the hook's cursor, or the number after which the hook will begin.
 func cursorOf(ctx context.Context, tx *sql.Tx, hook, conversation string, begunAt int64) (int64, error) {
 	seq := int64(unsettled)
 	err := queryEach(ctx, tx, "SELECT seq FROM webhook_cursors WHERE hook = ? AND conversation_id = ?", []any{hook, conversation},
@@ -132,7 +132,7 @@ func (s *Store) moveBack() string {
 		" due_at = excluded.due_at, pending_since = excluded.pending_since, tries = 0, leased = 0, claim = claim + 1, replays = replays + 1"
 }
 
-// ForgetHook removes a hook with its cursors, so that one of this name begins anew.
+// ForgetHook deletes a hook with its cursors, so that a hook of this name begins anew.
 // store.ErrNotFound when there is none.
 func (s *Store) ForgetHook(ctx context.Context, hook string) error {
 	// The hook goes first: without it nothing is taken any more.

@@ -12,12 +12,11 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// TakeNews implements store.Hooks. A row's due_at is when it may be taken, and while
-// it is taken, when the lease ends. Its claim is the fence: whoever settles with an
-// older one is too late, and changes nothing.
+// TakeNews implements store.Hooks. A row's due_at is when it may be taken; of a taken row it is when
+// the lease ends. A row's claim is the fence: settling with an older claim changes nothing.
 func (s *Store) TakeNews(ctx context.Context, take store.Take) (store.Taken, error) {
 	if len(take.Settled) == 0 && take.Note == nil {
-		// The usual question, to which the answer is no, does not trouble the writer.
+		// Mostly nothing is due: then nothing is written.
 		due, err := s.due(ctx, s.db.Primary().DB, take, 1)
 		if err != nil || len(due) == 0 {
 			return store.Taken{}, err
@@ -59,8 +58,8 @@ func note(ctx context.Context, tx *sql.Tx, hook, text string) error {
 	return err
 }
 
-// settleClaim moves a cursor, if it is still held by the one who took it. MySQL sees
-// the columns that were assigned before with their new values, so seq comes last.
+// settleClaim moves a cursor, if the claim still holds. MySQL evaluates assignments in their order,
+// with the new values of columns that were assigned before: seq comes last.
 func settleClaim(ctx context.Context, tx *sql.Tx, hook string, c store.Settled) (held bool, err error) {
 	now := time.Now()
 	res, err := tx.ExecContext(ctx, "UPDATE webhook_cursors SET"+
@@ -76,8 +75,7 @@ func settleClaim(ctx context.Context, tx *sql.Tx, hook string, c store.Settled) 
 	return n > 0, err
 }
 
-// dueRow is a conversation that may be taken. seq is unsettled when nobody has looked
-// for the beginning yet.
+// dueRow is a conversation that may be taken. seq is its cursor, which may be unsettled.
 type dueRow struct {
 	store.Claim
 	seq int64
@@ -100,7 +98,7 @@ func (s *Store) due(ctx context.Context, from asker, take store.Take, limit int)
 	return out, transient(err)
 }
 
-// claim takes what is due; what another one takes at the same time is left out.
+// claim takes what is due, except what another process takes at the same time.
 func (s *Store) claim(ctx context.Context, tx *sql.Tx, take store.Take) (out []store.Claim, err error) {
 	rows, err := s.due(ctx, tx, take, take.Limit)
 	if err != nil || len(rows) == 0 {
@@ -139,7 +137,7 @@ func (s *Store) claim(ctx context.Context, tx *sql.Tx, take store.Take) (out []s
 	return out, nil
 }
 
-// begunAt is from which time on a hook is told of messages.
+// begunAt returns the time from which on a hook gets messages; store.ErrNotFound.
 func begunAt(ctx context.Context, from asker, hook string) (int64, error) {
 	var at int64
 	if err := from.QueryRowContext(ctx, "SELECT begun_at FROM webhook_hooks WHERE hook = ?", hook).Scan(&at); err != nil {
@@ -151,9 +149,9 @@ func begunAt(ctx context.Context, from asker, hook string) (int64, error) {
 	return at, nil
 }
 
-// seqBefore returns the last number of a conversation before which every message is
-// older than a time; 0 when there is none. Numbers have no holes and grow with time,
-// give or take disorder, so few rows are looked at.
+// seqBefore returns a number of a conversation up to which every message is older than a time; 0
+// when there is none. Numbers have no holes, and times grow with them except for disorder, so
+// that a binary search finds it.
 func seqBefore(ctx context.Context, from asker, conversation string, at int64) (int64, error) {
 	var low, high int64
 	if at <= 0 {

@@ -105,8 +105,8 @@ func TestReplayMovesCursorsBack(t *testing.T) {
 	}
 }
 
-// TestReplayTakesFromWhoHasIt: what was read before the replay does not move the
-// cursor past it.
+// TestReplayTakesFromWhoHasIt: a claim from before the replay does not move the cursor past
+// the replay.
 func TestReplayTakesFromWhoHasIt(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d *db.DB) {

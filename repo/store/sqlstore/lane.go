@@ -45,7 +45,7 @@ type group struct {
 
 func newLane(d *db.DB, stmts *statements, after AfterCommit, log *zap.Logger) *lane {
 	s := &lane{db: d, stmts: stmts, after: after, log: log, committed: make(chan group), ended: make(chan struct{})}
-	// It is the only one in this process that writes messages of its conversations: one group at a time.
+	// One group of calls at a time: no other lane of this process writes messages of these conversations.
 	s.calls = batch.New(batch.Config[saving]{
 		Waiting: maxWaiting, Count: maxGroup, Bytes: maxGroupBytes, AtOnce: 1, Work: s.commit,
 		Size: func(v saving) (count, bytes int) { return len(v.run), v.bytes },
@@ -83,8 +83,8 @@ func (s *lane) wait(ctx context.Context, c *call) ([]store.SaveResult, error) {
 	return c.Value.results, nil
 }
 
-// commit stores a group of calls; answerLoop answers them. One call that the database cannot take at all does
-// not take the others with it.
+// commit stores a group of calls; answerLoop answers them. When the database cannot take one call
+// at all, the calls are stored one by one, so that the others succeed.
 func (s *lane) commit(calls []*call) {
 	effects, err := s.transact(calls)
 	switch {
@@ -106,9 +106,9 @@ func (s *lane) commit(calls []*call) {
 	}
 }
 
-// transact runs the transaction until it went through. It begins in good
-// faith; when a unique key says that something is there already, or a lost
-// connection leaves that open, it looks everything up first.
+// transact repeats the transaction until it is committed, at most maxTries times. The first attempt
+// assumes that nothing is stored yet. After a unique key was violated, or a lost connection left
+// that open, the next attempts are careful: they first look up what is stored.
 func (s *lane) transact(calls []*call) ([]store.Committed, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
 	defer cancel()
@@ -129,7 +129,7 @@ func (s *lane) transact(calls []*call) ([]store.Committed, error) {
 	}
 }
 
-// answerLoop lets the caches follow and answers the calls, until all of them have their answers.
+// answerLoop calls after and then answers the calls of each group, until the batcher is done.
 func (s *lane) answerLoop() {
 	defer close(s.ended)
 	for {

@@ -13,9 +13,9 @@ import (
 const listOrder = "c.last_message_at DESC, c.conversation_id"
 
 // List implements store.Conversations. A message moves its conversation in the lists of all its
-// members. To write that down for each of them would cost a row a member and message, so the
-// order is found when it is read: of the user's memberships only the conversation's id and
-// time are looked at, and no more of them than a page are kept while they are sorted.
+// members. Storing the order would cost a written row for each member and message, so the order is
+// found when the list is read: of the user's memberships only the conversations' ids and times are
+// looked at, and no more of them than a page are kept while they are sorted.
 func (s *Store) List(ctx context.Context, userID int64, cursor string, limit int) ([]store.Conversation, string, error) {
 	page := s.newestOf(userID).Limit(int64(limit) + 1)
 	if cursor != "" {

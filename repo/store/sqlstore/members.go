@@ -57,11 +57,12 @@ func (s *Store) Facts(ctx context.Context, conversations []string) (map[string]s
 	return out, nil
 }
 
-// shrinking is for how long a group that lost members counts as large as it was: what
-// was given to the slower way of large groups before is delivered by then.
+// shrinking is how long a group that lost members counts as large as it was. Messages that were
+// given to fanout while the group was large are delivered by then, and are not overtaken.
 const shrinking = time.Minute
 
-// groupSize returns how many are in a group, or were at most within the last minute.
+// groupSize returns the number of members; within shrinking after members left, the greatest number
+// within that time.
 func groupSize(count, peak, shrunkAt, now int64) int64 {
 	if now-shrunkAt < shrinking.Milliseconds() {
 		return max(count, peak)

@@ -27,8 +27,8 @@ const messageColumns = "conversation_id, seq_id, message_id, sender_id, client_m
 type Store struct {
 	db  *db.DB
 	log *zap.Logger
-	// uncounted is until when gaps are left as they are, in Unix nanoseconds: to close one failed
-	// a moment ago.
+	// uncounted is the time, in Unix nanoseconds, until which recountSoon does nothing, since it
+	// failed a moment ago.
 	uncounted atomic.Int64
 }
 
@@ -79,11 +79,12 @@ func (s *Store) read(ctx context.Context, pool *sql.DB, query string, args []any
 	return transient(each(rows, scan))
 }
 
-// away reports whether the database cannot do it right now, whoever asks: not only what may pass
-// by itself, but also what somebody has to mend (a password, a right, a table, a file).
+// away reports whether an error is the database's condition and not the call's fault: it may pass by
+// itself, or an operator has to mend something (a password, a right, a table, a file).
 func away(err error) bool { return db.IsTransient(err) || db.IsServers(err) }
 
-// transient marks what may be tried again. What it returns may be logged.
+// transient makes errors that may be tried again wrap store.ErrUnavailable. The result may be logged:
+// it has no private data.
 func transient(err error) error {
 	if err == nil || errors.Is(err, store.ErrUnavailable) || !away(err) {
 		return db.Private(err)
@@ -91,7 +92,7 @@ func transient(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, db.Private(err))
 }
 
-// tx runs a transaction of statements that may run again.
+// tx runs fn in a transaction, and again when that may help: fn has to bear running twice.
 func (s *Store) tx(ctx context.Context, fn func(context.Context, bun.Tx) error) error {
 	return s.db.Again(ctx, func(ctx context.Context) error { return s.db.Tx(ctx, fn) })
 }
@@ -173,10 +174,9 @@ func collect(out *[]store.Message) func(*sql.Rows) error {
 // 1,000 levels.
 const spansAQuery = 100
 
-// Spans implements store.Messages. A replica is asked first: numbers have no
-// holes, so a span that is not whole shows that the replica is behind, and is read
-// from the primary, which knew the span's end. So does one that lacks the
-// conversation's newest change, which came with what it changed.
+// Spans implements store.Messages. A replica is asked first. It is behind when a span is not whole,
+// since numbers have no holes, or when it lacks the conversation's newest change, which was
+// stored together with what it changed. Such spans are read again from the primary.
 func (s *Store) Spans(ctx context.Context, spans []store.Span) ([][]store.Message, error) {
 	var out [][]store.Message
 	var behind []int
@@ -187,7 +187,7 @@ func (s *Store) Spans(ctx context.Context, spans []store.Span) ([][]store.Messag
 		}
 		behind = lacking(out, spans, probes)
 		out = out[:len(spans)]
-		// The very newest may be under way to any replica; one that has nothing is behind.
+		// Any replica may lack the newest messages; one of which no span can be used is behind.
 		return len(behind) < len(spans), nil
 	})
 	if !answered {

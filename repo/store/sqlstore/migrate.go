@@ -24,15 +24,16 @@ var migrationFiles embed.FS
 // migrationsTable is where bun notes which migrations were applied.
 const migrationsTable = "bun_migrations"
 
-// ErrPending says that the schema waits for migrations.
-var ErrPending = errors.New("the schema waits for migrations")
+// ErrPending says that the schema needs migrations.
+var ErrPending = errors.New("the schema needs migrations")
 
 // Migrate brings the schema to this program's version and returns the names
 // of the migrations that it applied. It is safe at every start and from many
-// processes at once, also on a schema that a newer program has brought further. A process
-// that was killed meanwhile is made up for by the next one. What changes a large table takes
-// as long as the server copies it, up to a day, and says in the log how far it is. store.ErrNewerSchema, before anything is
-// changed, when this program cannot work with the schema; see Newer.
+// processes at once, also on a schema that a newer program has brought further. What a killed
+// process left undone, the next call does. A migration that changes a large table takes as long
+// as the server copies the table, up to a day; a copy in parts logs its progress.
+// store.ErrNewerSchema, before anything is changed, when this program cannot work with the schema;
+// see Newer.
 func Migrate(ctx context.Context, d *db.DB) ([]string, error) { return shipped.up(ctx, d) }
 
 // Rollback undoes the migrations that were applied last, together, and returns
@@ -82,12 +83,13 @@ func (s schema) down(ctx context.Context, d *db.DB) ([]string, error) {
 type MigrationState struct {
 	Name      string
 	AppliedAt time.Time
-	// Run is the same for those that were applied together, and higher for later ones; 0: it is not applied.
+	// Run is the same for migrations that were applied together, and higher for later ones; 0: the
+	// migration is not applied.
 	Run int64
-	// Unknown: it is of a newer program.
+	// Unknown: the migration is of a newer program.
 	Unknown bool
-	// Breaks: it is unknown, and programs that do not know it cannot work with it. It may
-	// not be applied yet.
+	// Breaks: the migration is unknown, and programs that do not know it cannot work with the
+	// schema. It may not be applied yet.
 	Breaks bool
 }
 

@@ -13,10 +13,10 @@ import (
 // breaksTable names the migrations that programs which do not know them cannot work with.
 const breaksTable = "schema_breaks"
 
-// Newer returns the names of the migrations that a newer program applied and this one does
-// not know, in their order. It works beside them. Where it cannot, the error wraps
-// store.ErrNewerSchema: a migration says that programs of before must not run, or the schema
-// lacks what this program has, too, so that it is of no program that this one knows.
+// Newer returns the names of the migrations that a newer program applied and this one does not
+// know, in their order. This program works with such a schema, unless the error wraps
+// store.ErrNewerSchema: schema_breaks says that programs without a migration must not run, or the
+// schema also lacks a migration of this program, as the schema of no later release does.
 func Newer(ctx context.Context, d *db.DB) ([]string, error) {
 	list, err := MigrationStatus(ctx, d)
 	if err != nil {
@@ -44,8 +44,8 @@ func newer(list []MigrationState) (unknown []string, err error) {
 	return unknown, nil
 }
 
-// refuseUnknown is for what takes migrations back: what a newer program stored would be left
-// without what it stands on.
+// refuseUnknown returns store.ErrNewerSchema when a migration of a newer program is applied. Taking
+// an older migration back would remove tables or columns that the newer program's depend on.
 func refuseUnknown(ctx context.Context, d *db.DB) error {
 	list, err := MigrationStatus(ctx, d)
 	if err != nil {
@@ -59,9 +59,8 @@ func refuseUnknown(ctx context.Context, d *db.DB) error {
 	return nil
 }
 
-// breaks adds to list which of the migrations that known lacks are said to break programs
-// without them. Such a name is there before its migration is applied, so that it may be the
-// first that is seen of it.
+// breaks sets Breaks in list for the migrations in schema_breaks that known lacks. A name is
+// written there before its migration is applied, so that list may not have the migration yet.
 func breaks(ctx context.Context, d *db.DB, known *migrate.Migrations, list map[string]MigrationState) error {
 	there, err := tableExists(ctx, d, breaksTable)
 	if err != nil || !there {

@@ -13,8 +13,8 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// TestNewerSchemas: what a newer program did to the schema is worked with, unless a migration
-// says that it cannot be.
+// TestNewerSchemas: this program works with what a newer one did to the schema, unless a migration says
+// that it cannot.
 func TestNewerSchemas(t *testing.T) {
 	t.Parallel()
 	const (

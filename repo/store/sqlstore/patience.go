@@ -12,7 +12,7 @@ import (
 // copy for what may copy a large table.
 type patience struct{ quick, copy time.Duration }
 
-// watch ends a run of migrations that does not get on. The methods of nil do nothing.
+// watch ends a run of migrations one step of which takes too long. A nil watch does nothing.
 type watch struct {
 	patience
 	parts

@@ -26,7 +26,7 @@ type plan struct {
 	convs   map[string]*conv
 	order   []*conv
 	members map[store.MembershipKey]seat
-	// refusals: somebody's send was refused before. Those of this plan are in refused.
+	// refusals: there is a refusal of any send. refused has those of this plan's sends.
 	refusals bool
 	refused  map[sendKey]bool
 	changes  *changes
@@ -38,20 +38,22 @@ type plan struct {
 	skips []any
 }
 
-// sendKey is what is unique for ever.
+// sendKey is the idempotency key of a send, unique for ever.
 type sendKey struct {
 	sender int64
 	client string
 }
 
-// conv is a conversation of the group.
+// conv is a conversation for which the plan's calls have messages.
 type conv struct {
 	store.Committed
 	counts
 	exists, dissolved bool
-	// lastAt is of the newest message, storedAt of the newest of all.
+	// lastAt is the time of the plan's newest message that is no system message, storedAt that of its
+	// newest message of any type.
 	lastAt, storedAt int64
-	// nothingKept: all that was stored before has expired. firstAt is of the oldest new message.
+	// nothingKept: everything that was stored before has expired. firstAt is the time of the plan's
+	// oldest new message.
 	nothingKept    bool
 	firstAt        int64
 	group          bool
@@ -59,13 +61,13 @@ type conv struct {
 	groupSize      int64
 }
 
-// seat is somebody's place in a conversation, who may not be in it.
+// seat is the membership of a sender in a conversation.
 type seat struct {
-	taken bool
-	join  uint64 // nothing up to this number is for the member
+	taken bool   // the sender is a member
+	join  uint64 // the join floor
 }
 
-// attempt runs one transaction. Nothing of the calls is touched when it fails.
+// attempt runs one transaction. When it fails, the calls are as before and can be tried again.
 func (s *lane) attempt(ctx context.Context, calls []*call, careful bool) ([]store.Committed, error) {
 	p := newPlan(calls, s.stmts, careful)
 	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -116,7 +118,7 @@ func newPlan(calls []*call, stmts *statements, careful bool) *plan {
 			cv.TopProposed = max(cv.TopProposed, m.Seq)
 		}
 	}
-	// One order for all processes, so that they do not lock each other out.
+	// One order for all processes, so that they do not deadlock.
 	slices.SortFunc(p.order, func(a, b *conv) int { return strings.Compare(a.ConversationID, b.ConversationID) })
 	return p
 }
@@ -186,9 +188,8 @@ func (p *plan) refusal(m *store.Message) store.Outcome {
 	return 0
 }
 
-// lookUp finds what is stored already: of all messages when a unique key said
-// that something is, else only of those that would or might be refused, since a
-// message that was stored is never refused later.
+// lookUp finds messages that are stored already. A careful plan looks up all of its messages, any
+// other plan only those that would or might be refused: what is stored is a duplicate, never refused.
 func (p *plan) lookUp(ctx context.Context) error {
 	var keys, ids []any
 	for _, c := range p.calls {
@@ -224,7 +225,8 @@ func (p *plan) lookUp(ctx context.Context) error {
 	})
 }
 
-// loadTops makes sure, when in doubt, that last_seq is not behind the messages.
+// loadTops raises LastSeq, in a careful plan, to the highest number that is stored: last_seq may be
+// behind the messages.
 func (p *plan) loadTops(ctx context.Context) error {
 	if !p.careful {
 		return nil

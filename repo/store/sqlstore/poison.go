@@ -52,8 +52,8 @@ func (s *Store) KeepPoison(ctx context.Context, records []store.PoisonRecord) er
 	return nil
 }
 
-// RequeuedPoison implements store.Poison. It is asked all the time, and reads the index of those
-// that are wanted back, in the index's order.
+// RequeuedPoison implements store.Poison. It is called all the time, and therefore reads the index of
+// the records that are wanted back, in the index's order.
 func (s *Store) RequeuedPoison(ctx context.Context, limit int) ([]store.PoisonRecord, error) {
 	return s.poison(ctx, true, "SELECT "+poisonWhole+" FROM poison_records WHERE requeued_at > 0 AND told <> ? ORDER BY requeued_at, record_id LIMIT ?",
 		contracts.ToldRejected, limit)
@@ -64,8 +64,9 @@ func (s *Store) ForgetPoison(ctx context.Context, ids []int64) (int64, error) {
 	return s.changePoison(ctx, "DELETE FROM poison_records WHERE record_id IN ", ids)
 }
 
-// RequeuePoison marks records to go back to their topics, which a running server does, and
-// tells how many there are. One whose sender was told that it will never be stored stays.
+// RequeuePoison marks records to go back to their topics, and returns how many it marked; a running
+// server then puts them back. A record whose sender was told that the message will never be
+// stored, or whose topic is unknown, is skipped.
 func (s *Store) RequeuePoison(ctx context.Context, ids []int64, now time.Time) (int64, error) {
 	return s.changePoison(ctx, fmt.Sprintf("UPDATE poison_records SET requeued_at = %d WHERE told <> '%s' AND topic <> '' AND record_id IN ",
 		now.UnixMilli(), contracts.ToldRejected), ids)

@@ -23,9 +23,8 @@ func peers(q *bun.SelectQuery, userID int64) *bun.SelectQuery {
 		Join("LEFT JOIN delivered_positions AS pd ON pd.conversation_id = c.conversation_id AND pd.user_id = "+other, userID)
 }
 
-// MarkDelivered implements store.Receipts. One read finds what there is to raise, one
-// statement raises it. The last number only grows, so that a goal is in the
-// conversation for ever.
+// MarkDelivered implements store.Receipts. One read finds the positions to raise, one statement
+// raises them. The last number only grows, so that a position stays within the conversation.
 func (s *Store) MarkDelivered(ctx context.Context, positions []store.Position) ([]store.Delivered, error) {
 	asked := make(map[store.MembershipKey]uint64, len(positions))
 	for _, p := range positions {
@@ -35,7 +34,7 @@ func (s *Store) MarkDelivered(ctx context.Context, positions []store.Position) (
 	for k := range asked {
 		keys = append(keys, k)
 	}
-	// In one order, so that two who write the same wait for each other only.
+	// In one order: two calls that write the same rows wait for each other and do not deadlock.
 	slices.SortFunc(keys, func(a, b store.MembershipKey) int {
 		return cmp.Or(cmp.Compare(a.ConversationID, b.ConversationID), cmp.Compare(a.UserID, b.UserID))
 	})
@@ -90,8 +89,8 @@ func (s *Store) behind(ctx context.Context, keys []store.MembershipKey, asked ma
 	return out, nil
 }
 
-// conversationsOf are the conversations of keys, for a condition that is true wherever that of the keys is. A
-// database that is spread by conversation sees by it that all that is joined lies in one place.
+// conversationsOf returns the conversations of keys, for a condition that the one on the keys implies.
+// From it a database that is sharded by conversation sees that the joined rows lie in one shard.
 func conversationsOf(keys []store.MembershipKey) []any {
 	out := make([]any, len(keys))
 	for i, k := range keys {
@@ -118,8 +117,8 @@ func (s *Store) raiseDelivered(ctx context.Context, to []store.Delivered) error 
 	})
 }
 
-// covered are the present members of a conversation other than a message's sender
-// whose membership covers the message.
+// covered selects the present members of a conversation who joined before a message, without its
+// sender.
 const covered = " FROM conversation_members m LEFT JOIN delivered_positions d" +
 	" ON d.conversation_id = m.conversation_id AND d.user_id = m.user_id" +
 	" WHERE m.conversation_id = ? AND m.left_seq IS NULL AND m.join_seq < ? AND m.user_id <> ?"

@@ -16,10 +16,10 @@ import (
 // refusalsAtOnce bounds one deletion of old refusals.
 const refusalsAtOnce = 500
 
-// Refuse implements store.Refusals. The saving transaction locks its conversations before it
-// looks for refusals. So one that has not seen the row, which is committed by itself, holds the
-// lock already and is waited for; what it stored is found then. A row that was written for
-// nothing does no harm: of what is stored the saver finds the message, and not the refusal.
+// Refuse implements store.Refusals. The refusal is committed first. A saving transaction locks its
+// conversations before it looks for refusals: one that does not see the refusal holds the lock, so
+// Refuse waits for the lock and then finds what was stored. A refusal of a stored send does no
+// harm, since savers look for the message first.
 func (s *Store) Refuse(ctx context.Context, send store.ClientKey, now time.Time) (store.Message, bool, error) {
 	if m, found, err := s.storedAlready(ctx, send); found || err != nil {
 		return m, found, err
@@ -45,8 +45,8 @@ func (s *Store) storedAlready(ctx context.Context, send store.ClientKey) (store.
 	return m, err == nil, err
 }
 
-// awaitSavers returns when no transaction stores messages of a conversation that began before
-// the call. On SQLite one transaction writes at a time.
+// awaitSavers waits for all transactions that began before the call and store messages of a
+// conversation. On SQLite there are none: one transaction writes at a time.
 func (s *Store) awaitSavers(ctx context.Context, conversation string) error {
 	if s.db.Driver() == db.SQLite {
 		return nil
@@ -78,8 +78,9 @@ func (s *Store) ForgetRefusals(ctx context.Context, before time.Time) (n int64, 
 	return n, nil
 }
 
-// loadRefusals finds which messages were refused before. Mostly nobody's was, as loadMembers
-// has learnt by the way; of somebody who is no member nothing is stored anyway.
+// loadRefusals finds which of the plan's sends were refused before. Mostly there is no refusal at all,
+// which loadMembers has read together with the members, and nothing is looked up. A sender who is
+// no member needs no look: the send is rejected anyway.
 func (p *plan) loadRefusals(ctx context.Context) error {
 	if !p.refusals {
 		return nil

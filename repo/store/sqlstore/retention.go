@@ -14,10 +14,10 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// byKind is the keep_ms of a conversation that has no time of its own.
+// byKind is the keep_ms of a conversation without a retention of its own.
 const byKind = -1
 
-// kinds are those of conversations.
+// kinds are the kinds of conversations.
 var kinds = []store.Type{store.Single, store.Group, store.World}
 
 // keptIndex names the index that finds conversations by what they keep, whatever the statistics say.
@@ -28,9 +28,9 @@ func (s *Store) keptIndex() string {
 	return " INDEXED BY ix_conversations_kept"
 }
 
-// DueConversations implements store.Retention. It reads one range of an index for each kind and
-// each different time that conversations of it have of their own, and takes of them in turn: one
-// of which much is due does not keep the others waiting.
+// DueConversations implements store.Retention. It reads one range of an index for each kind, and one
+// for each different retention that conversations of the kind have of their own. It takes from these
+// ranges in turn, so that a range with much due does not keep the others waiting.
 func (s *Store) DueConversations(ctx context.Context, keep store.Keep, limit int, now time.Time) ([]store.Due, error) {
 	var lists [][]store.Due
 	for _, kind := range kinds {
@@ -69,8 +69,8 @@ func inTurn(lists [][]store.Due, limit int) (out []store.Due) {
 	return out
 }
 
-// ownTimes lists the different times above 0 that conversations of a kind have of their own, one
-// look at the index for each.
+// ownTimes lists the different retentions above 0, in milliseconds, that conversations of a kind have
+// of their own, by one look at the index for each.
 func (s *Store) ownTimes(ctx context.Context, kind store.Type) (out []int64, err error) {
 	query := "SELECT MIN(keep_ms) FROM conversations" + s.keptIndex() + " WHERE type = ? AND keep_ms > ?"
 	for last := int64(0); ; {
@@ -87,7 +87,7 @@ func (s *Store) ownTimes(ctx context.Context, kind store.Type) (out []int64, err
 	}
 }
 
-// dueOf lists conversations that have kept something from before, the longest first.
+// dueOf lists conversations whose oldest kept message is from before a time, the oldest first.
 func (s *Store) dueOf(ctx context.Context, kind store.Type, keepMS, before int64, limit int) (out []store.Due, err error) {
 	query := "SELECT conversation_id, kept_at FROM conversations" + s.keptIndex() +
 		" WHERE type = ? AND keep_ms = ? AND kept_at > 0 AND kept_at < ? ORDER BY kept_at LIMIT ?"
@@ -109,9 +109,9 @@ func (s *Store) dueOf(ctx context.Context, kind store.Type, keepMS, before int64
 	return out, nil
 }
 
-// Expire implements store.Retention. The conversations are locked first, as savers lock them: what
-// is read then is all that is stored in them, so that the blocks of the search index that are made
-// anew in the same transaction lack nothing.
+// Expire implements store.Retention. The conversations are locked first, as savers lock them: nothing
+// is stored in them meanwhile, so that the blocks of the search index that are rebuilt in the same
+// transaction lack nothing.
 func (s *Store) Expire(ctx context.Context, conversations []string, keep store.Keep, limit int, now time.Time) (out []store.Expired, err error) {
 	if len(conversations) == 0 {
 		return nil, nil
@@ -184,10 +184,10 @@ func (s *Store) lockKept(ctx context.Context, tx *sql.Tx, conversations []string
 	return out, err
 }
 
-// forgetBlocks takes what has expired out of the search index, in a transaction that keeps others
-// from storing in the conversations: blocks of which nothing is left go, and the one that goes on
-// behind the end is made anew. All are locked first, also those that are not there: whoever adds to
-// one later finds what has expired.
+// forgetBlocks removes what has expired from the search index; the caller has locked the conversations.
+// Blocks of which nothing is left are deleted, and a block that also has later messages is rebuilt.
+// All of them are locked first, also missing ones: a transaction that adds to such a block later
+// sees what has expired.
 func (s *Store) forgetBlocks(ctx context.Context, tx *sql.Tx, gone []store.Span) error {
 	var all, cut []store.BlockKey
 	for _, g := range gone {

@@ -22,8 +22,8 @@ func many(conversation string, n int) (out []string) {
 	return out
 }
 
-// TestExpiryHasRoom: a batch takes as many messages as it may, over as many reads as that takes,
-// and says nothing of conversations that it had no room for: their caches stay.
+// TestExpiryHasRoom: a batch expires as many messages as it may, in several reads if need be, and does
+// not return conversations that it had no room for, so that their caches stay.
 func TestExpiryHasRoom(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d *db.DB) {
@@ -52,7 +52,7 @@ func TestExpiryHasRoom(t *testing.T) {
 	})
 }
 
-// TestExpiryTakesTurns: where much is due by one time, what is due by others does not wait for it.
+// TestExpiryTakesTurns: when much is due by one retention, what is due by others does not wait.
 func TestExpiryTakesTurns(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d *db.DB) {
@@ -70,8 +70,8 @@ func TestExpiryTakesTurns(t *testing.T) {
 	})
 }
 
-// TestExpiryReadsWhatExpires: to take one message of a conversation it does not read as many as one
-// batch may take.
+// TestExpiryReadsWhatExpires: to expire one message of a conversation, not as many messages are read as
+// a batch may expire.
 func TestExpiryReadsWhatExpires(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -9,13 +9,13 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// expiredAPage is how many messages of a conversation are read at once. Most conversations have few
-// that are due, and what is read beyond those is read for nothing.
+// expiredAPage is how many messages of a conversation are read at once. It is small because most
+// conversations have few messages that are due.
 const expiredAPage = store.BlockSize
 
-// expireIn takes the content of a conversation's next messages that were stored before a time, at
-// most room of them. It stops at the first that was not: numbers and times go together but for what
-// clocks differ.
+// expireIn removes the content of a conversation's next messages with timestamps before a time, at most
+// room of them. It stops at the first later one: times grow with numbers, except for differences
+// between clocks.
 func expireIn(ctx context.Context, tx *sql.Tx, p keptPlace, before int64, room int) (store.Expired, error) {
 	done := store.Expired{ConversationID: p.id, Through: p.expired}
 	for more := true; more && done.Messages < room; {
@@ -46,12 +46,12 @@ func expireIn(ctx context.Context, tx *sql.Tx, p keptPlace, before int64, room i
 	return done, err
 }
 
-// plainExpired is what is beside the text of most messages that have expired.
+// plainExpired is the column extra of an expired message that had none before, as most.
 const plainExpired = `{"expired":true}`
 
-// expireRows writes what is left of messages that follow each other in a conversation: one statement
-// for those that are nothing but text, which most are, and one for each of the others. It returns
-// the numbers of edits behind them, which have lost their texts as well.
+// expireRows writes what is left of consecutive messages of a conversation: one statement for all that
+// have no extra, as most, and one for each of the others. It returns the numbers of later edits of
+// these messages, whose text is removed as well.
 func expireRows(ctx context.Context, tx *sql.Tx, page []store.Message) (edits []uint64, err error) {
 	first, last := page[0], page[len(page)-1]
 	for i := range page {
@@ -85,8 +85,8 @@ func editsAfter(m *store.Message, last uint64) (out []uint64) {
 	return out
 }
 
-// blankEdits takes the texts of edits that stay for a while themselves, as a recall does. A message
-// has few of them.
+// blankEdits removes the text of edits that have not expired themselves, as a recall does. A message
+// has few edits.
 func blankEdits(ctx context.Context, tx *sql.Tx, m *store.Message, edits []uint64) error {
 	if len(edits) == 0 {
 		return nil

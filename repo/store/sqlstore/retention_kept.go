@@ -45,8 +45,8 @@ func (s *Store) Kept(ctx context.Context, conversations []string) error {
 	return nil
 }
 
-// SetRetention gives a conversation a time of its own, 0: for ever; nil takes it away, so that the
-// time of its kind holds again. store.ErrNotFound when there is no such conversation.
+// SetRetention gives a conversation a retention of its own, 0: for ever; with nil that of its kind holds
+// again. store.ErrNotFound when there is no such conversation.
 func (s *Store) SetRetention(ctx context.Context, conversation string, keep *time.Duration) error {
 	ms := int64(byKind)
 	if keep != nil {
@@ -71,7 +71,7 @@ func (s *Store) SetRetention(ctx context.Context, conversation string, keep *tim
 
 const retentionStates = "SELECT conversation_id, type, keep_ms, expired_seq, last_seq FROM conversations"
 
-// RetentionOf tells how long a conversation keeps its messages; store.ErrNotFound.
+// RetentionOf returns the retention of a conversation; store.ErrNotFound.
 func (s *Store) RetentionOf(ctx context.Context, conversation string) (store.RetentionState, error) {
 	list, err := s.retentionStates(ctx, retentionStates+" WHERE conversation_id = ?", conversation)
 	if err == nil && len(list) == 0 {
@@ -83,7 +83,7 @@ func (s *Store) RetentionOf(ctx context.Context, conversation string) (store.Ret
 	return list[0], nil
 }
 
-// RetentionOverrides lists at most limit conversations that have a time of their own.
+// RetentionOverrides lists at most limit conversations that have a retention of their own.
 func (s *Store) RetentionOverrides(ctx context.Context, limit int) (out []store.RetentionState, err error) {
 	for _, kind := range kinds {
 		list, err := s.retentionStates(ctx, retentionStates+s.keptIndex()+" WHERE type = ? AND keep_ms > ? ORDER BY keep_ms, kept_at LIMIT ?",
@@ -131,7 +131,8 @@ func (s *Store) ForgetOldPoison(ctx context.Context, before time.Time, limit int
 	return s.changePoison(ctx, "DELETE FROM poison_records WHERE requeued_at = 0 AND record_id IN ", ids)
 }
 
-// oldPoison lists records by their time, whatever the statistics say: nobody wants most of them back.
+// oldPoison returns the query for old records. It forces the index by time, whatever the statistics
+// say: requeued_at = 0 is true of most records.
 func (s *Store) oldPoison() string {
 	by := " INDEXED BY ix_poison_records_at"
 	if s.db.Driver() == db.MySQL {

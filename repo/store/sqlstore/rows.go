@@ -9,8 +9,8 @@ import (
 	"github.com/gochat/gochat/infra/db"
 )
 
-// sizes are the numbers of rows for which statements are kept prepared on
-// SQLite, ascending: preparing costs more than running, and so does running many small ones.
+// sizes are the numbers of rows for which statements are kept prepared on SQLite, ascending.
+// Preparing a statement costs more than running it, and many small ones cost more than a large one.
 var sizes = []int{1, 2, 4, 8, 16, 32, 64, 128}
 
 // maxText bounds the text of one MySQL statement, in bytes: half of the
@@ -18,8 +18,8 @@ var sizes = []int{1, 2, 4, 8, 16, 32, 64, 128}
 const maxText = 8 << 20
 
 // statement is SQL with a part that is repeated for each row:
-// head row,row,… tail. On SQLite it is prepared for a few numbers of rows, on
-// MySQL it is sent as text of any size, by many at a time; prepared it is for one.
+// head row,row,… tail. On SQLite, with one connection that writes, it is prepared for a few
+// numbers of rows; on MySQL, with many connections, it is sent as text of any size.
 type statement struct {
 	head, row, tail string
 	width           int
@@ -165,14 +165,14 @@ func each(rows *sql.Rows, scan func(*sql.Rows) error) (err error) {
 	return rows.Err()
 }
 
-// statements are those of the saving transaction.
+// statements are the statements of the saving transaction.
 type statements struct {
 	conversations, members, known, ids, tops *statement
 	targets, roles, refused                  *statement
 	insert, skips, advance, read             *statement
 }
 
-// pairsOf is what begins a list of keys of several columns: SQLite wants a table.
+// pairsOf returns what a list of keys of several columns begins with: SQLite needs VALUES there.
 func pairsOf(driver db.Driver) string {
 	if driver == db.SQLite {
 		return "VALUES "
@@ -180,25 +180,33 @@ func pairsOf(driver db.Driver) string {
 	return ""
 }
 
-func newStatements(driver db.Driver) *statements {
-	pairs, lock, orFail, byKey := pairsOf(driver), "", "OR FAIL ", ""
-	advance := " ON CONFLICT (conversation_id) DO UPDATE SET last_seq = excluded.last_seq," +
+// raises returns what the inserts of advance and read do with the rows that exist: they raise them.
+func raises(driver db.Driver) (advance, read string) {
+	advance = " ON CONFLICT (conversation_id) DO UPDATE SET last_seq = excluded.last_seq," +
 		" counted_seq = excluded.counted_seq, skipped = excluded.skipped, message_seq = excluded.message_seq," +
 		" stored_at = max(stored_at, excluded.stored_at)," +
 		" last_message_at = max(last_message_at, excluded.last_message_at), changed_seq = max(changed_seq, excluded.changed_seq)"
-	read := " ON CONFLICT (conversation_id, user_id) DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)," +
+	read = " ON CONFLICT (conversation_id, user_id) DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)," +
 		" sent_seq = max(sent_seq, excluded.sent_seq)"
 	if driver == db.MySQL {
-		lock, orFail = " FOR UPDATE", ""
-		// Whatever the statistics say: a scan would read the table, and wait for rows
-		// that others have locked.
-		byKey = " FORCE INDEX (PRIMARY)"
 		advance = " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)," +
 			" counted_seq = VALUES(counted_seq), skipped = VALUES(skipped), message_seq = VALUES(message_seq)," +
 			" stored_at = GREATEST(stored_at, VALUES(stored_at))," +
 			" last_message_at = GREATEST(last_message_at, VALUES(last_message_at)), changed_seq = GREATEST(changed_seq, VALUES(changed_seq))"
 		read = " ON DUPLICATE KEY UPDATE read_seq = GREATEST(read_seq, VALUES(read_seq))," +
 			" sent_seq = GREATEST(sent_seq, VALUES(sent_seq))"
+	}
+	return advance, read
+}
+
+func newStatements(driver db.Driver) *statements {
+	pairs, lock, orFail, byKey := pairsOf(driver), "", "OR FAIL ", ""
+	advance, read := raises(driver)
+	if driver == db.MySQL {
+		lock, orFail = " FOR UPDATE", ""
+		// Whatever the statistics say: a scan would read the table, and wait for rows
+		// that others have locked.
+		byKey = " FORCE INDEX (PRIMARY)"
 	}
 	return &statements{
 		conversations: &statement{width: 1,

@@ -22,22 +22,22 @@ const (
 	maxTries      = 4
 )
 
-// AfterCommit is told what a transaction did, in the order of the commits and
-// before the savers are answered. It must end soon; meanwhile the next
-// transaction runs.
+// AfterCommit is told what a transaction did, before the calls of Save are answered. A lane calls it
+// in the order of its commits; lanes call it at the same time. The lane's next transaction runs
+// meanwhile, and its calls are not answered before AfterCommit returns.
 type AfterCommit func(ctx context.Context, done []store.Committed)
 
-// Saver stores messages. Calls of conversations that share a lane share
-// transactions; the lanes write side by side, each waiting for its own commits. Where
-// one connection writes, as on SQLite, there is one lane. It implements store.Saver.
+// Saver implements store.Saver. A conversation always has the same lane. Calls of a lane share
+// transactions, and lanes write at the same time. On SQLite, where one connection writes, there is
+// one lane.
 type Saver struct {
 	stmts *statements
 	lanes []*lane
 	seed  maphash.Seed
 }
 
-// NewSaver starts a saver of that many lanes, on SQLite of one; Close ends it. after
-// may be nil; it is called from each lane at the same time.
+// NewSaver starts a saver with that many lanes, on SQLite with one; Close ends it. after may be nil;
+// lanes call it concurrently.
 func NewSaver(ctx context.Context, d *db.DB, lanes int, after AfterCommit, log *zap.Logger) (*Saver, error) {
 	s := &Saver{stmts: newStatements(d.Driver()), seed: maphash.MakeSeed()}
 	if d.Driver() == db.SQLite {
@@ -52,8 +52,8 @@ func NewSaver(ctx context.Context, d *db.DB, lanes int, after AfterCommit, log *
 	return s, nil
 }
 
-// Save implements store.Saver. The part of each lane is a transaction's of its own,
-// and all parts are handed over before the first is waited for.
+// Save implements store.Saver. The messages of each lane are stored in a transaction of their own;
+// all of them are handed over before the first is waited for.
 func (s *Saver) Save(ctx context.Context, run []store.Message) ([]store.SaveResult, error) {
 	if len(run) == 0 {
 		return nil, nil
@@ -125,7 +125,8 @@ func (s *Saver) split(run []store.Message) []part {
 	return parts
 }
 
-// Close stores what has come in, then ends the saver. Call it once.
+// Close stores what was submitted before, then ends the saver. Later calls of Save return
+// store.ErrClosed. Call Close once.
 func (s *Saver) Close(ctx context.Context) error {
 	for _, l := range s.lanes {
 		l.calls.Stop()

@@ -34,9 +34,8 @@ func (s *Store) Searchable(ctx context.Context, userID int64, conversationID str
 	return out, nil
 }
 
-// Blocks implements store.SearchReader. It reads the primary. Which blocks there are is
-// asked of an index alone, and then for what they hold: MySQL would sort what is read
-// in one go on its disk.
+// Blocks implements store.SearchReader. It reads the primary: first, from an index alone, which blocks
+// there are, then their grams. Read in one query, the grams would make MySQL sort on its disk.
 func (s *Store) Blocks(ctx context.Context, ranges []store.BlockRange) ([][]store.Block, error) {
 	out := make([][]store.Block, len(ranges))
 	for from := 0; from < len(ranges); from += rangesAQuery {
@@ -51,7 +50,7 @@ func (s *Store) Blocks(ctx context.Context, ranges []store.BlockRange) ([][]stor
 	return out, nil
 }
 
-// blockTimes reads a run of blocks for each of out, without their grams.
+// blockTimes reads a list of blocks for each of out, without their grams.
 func (s *Store) blockTimes(ctx context.Context, ranges []store.BlockRange, out [][]store.Block) error {
 	// The derived table lets each part have an order and a limit of its own.
 	const part = "SELECT * FROM (SELECT ? AS part, block, newest_at, oldest_at FROM search_blocks" +
@@ -75,7 +74,7 @@ func (s *Store) blockTimes(ctx context.Context, ranges []store.BlockRange, out [
 	})
 }
 
-// blockGrams fills in what blocks hold. What was added since they were listed does no
+// blockGrams fills in the grams of blocks. Grams that were added since the blocks were listed do no
 // harm.
 func (s *Store) blockGrams(ctx context.Context, lists [][]store.Block) error {
 	at := map[store.BlockKey]*store.Block{}

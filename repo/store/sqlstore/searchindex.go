@@ -17,13 +17,13 @@ import (
 // SQLite it keeps the storing of messages waiting meanwhile.
 const blocksATime = 256
 
-// rebuiltATime is how many are made anew together, which reads all of their messages.
+// rebuiltATime is how many blocks are rebuilt in one transaction, which reads all of their messages.
 const rebuiltATime = 16
 
-// nothingAt is the time of a block in which nothing can be found.
+// nothingAt is NewestAt and OldestAt of a block in which nothing can be found.
 const nothingAt = -1
 
-// indexStatements are those of the transactions that change the search index.
+// indexStatements are the statements of the transactions that change the search index.
 type indexStatements struct{ lock, read, write *statement }
 
 func newIndexStatements(driver db.Driver) indexStatements {
@@ -77,8 +77,8 @@ func (s *Store) Merge(ctx context.Context, blocks []store.Block) error {
 	return nil
 }
 
-// lockBlocks keeps others from changing blocks, or making them, before the transaction ends. On
-// SQLite nobody else writes meanwhile.
+// lockBlocks locks blocks until the transaction ends, also missing ones. On SQLite it does nothing:
+// nobody else writes meanwhile.
 func (s *Store) lockBlocks(ctx context.Context, tx *sql.Tx, keys []store.BlockKey) error {
 	if lock := newIndexStatements(s.db.Driver()).lock; lock != nil {
 		return lock.exec(ctx, tx, keyArgs(keys))
@@ -94,8 +94,8 @@ func keyArgs(keys []store.BlockKey) []any {
 	return args
 }
 
-// locked reads blocks so that nobody else changes them before the transaction ends;
-// those that have nothing are left out.
+// locked locks blocks until the transaction ends and reads them; those in which nothing can be found
+// are left out.
 func (s *Store) locked(ctx context.Context, tx *sql.Tx, keys []store.BlockKey) (map[store.BlockKey]store.Block, error) {
 	if err := s.lockBlocks(ctx, tx, keys); err != nil {
 		return nil, err
@@ -130,8 +130,8 @@ func (s *Store) writeBlocks(ctx context.Context, tx *sql.Tx, blocks []store.Bloc
 	return newIndexStatements(s.db.Driver()).write.exec(ctx, tx, args)
 }
 
-// Rebuild implements store.SearchIndex. The messages are read after the block is
-// locked: what is added to it later is stored by then.
+// Rebuild implements store.SearchIndex. The messages are read after their block is locked. A message
+// that is stored later is merged into the block after the lock is free, and is not lost.
 func (s *Store) Rebuild(ctx context.Context, keys []store.BlockKey) error {
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, search.CompareKeys)
@@ -145,7 +145,7 @@ func (s *Store) Rebuild(ctx context.Context, keys []store.BlockKey) error {
 	return nil
 }
 
-// rebuildBlocks makes blocks anew, whose keys are in their order.
+// rebuildBlocks rebuilds blocks from their messages; keys are in the order of search.CompareKeys.
 func (s *Store) rebuildBlocks(ctx context.Context, tx *sql.Tx, keys []store.BlockKey) error {
 	if _, err := s.locked(ctx, tx, keys); err != nil {
 		return err
@@ -176,15 +176,15 @@ func blockOf(ctx context.Context, tx *sql.Tx, k store.BlockKey) (store.Block, er
 	return store.Block{BlockKey: k, NewestAt: nothingAt, OldestAt: nothingAt}, nil
 }
 
-// backfillRow says where the backfill goes on.
+// backfillRow is the block with which the backfill goes on.
 type backfillRow struct {
 	conversation string
 	block        uint64
 	done         bool
 }
 
-// Backfill implements store.SearchIndex. Who does it at the same time does the same
-// work twice, and only one of them moves on.
+// Backfill implements store.SearchIndex. Concurrent calls do the same work twice, and only one of them
+// moves the place where the next call goes on.
 func (s *Store) Backfill(ctx context.Context, limit int) (blocks int, done bool, err error) {
 	var at backfillRow
 	err = s.db.Primary().DB.QueryRowContext(ctx, "SELECT conversation_id, block, done FROM search_backfill WHERE id = 1").

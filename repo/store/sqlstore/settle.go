@@ -26,9 +26,9 @@ func (p *plan) insert(ctx context.Context) error {
 	return p.stmts.insert.exec(ctx, p.tx, p.rows)
 }
 
-// clash finds a message id that belongs to another message: two processes
-// made ids with the same worker number. The call fails before anything of it
-// is numbered, and is tried again with new ids.
+// clash returns an error when a message id belongs to another message, because two processes made
+// ids with the same worker id. The call then fails before any of its messages gets a number, and
+// is repeated with new ids.
 func (p *plan) clash(c *call) error {
 	if !p.careful {
 		return nil
@@ -50,7 +50,11 @@ func (p *plan) settle(m *store.Message) (store.SaveResult, error) {
 	c := p.convs[m.ConversationID]
 	key := sendKey{m.SenderID, m.ClientID}
 	if old, ok := p.known[key]; ok {
-		c.Known = append(c.Known, old)
+		// A sender may have used the key in another conversation, whose cached numbers are not this call's: in a
+		// cluster of Redis its keys may be of another slot, and the script with both would be refused.
+		if old.ConversationID == m.ConversationID {
+			c.Known = append(c.Known, old)
+		}
 		return p.result(c, store.Duplicate, old), nil
 	}
 	why := p.refusal(m)
@@ -79,8 +83,8 @@ func (p *plan) settle(m *store.Message) (store.SaveResult, error) {
 	return p.result(c, store.Stored, saved), nil
 }
 
-// count notes what follows from a message for its conversation and its sender. A system message
-// follows from what somebody did, and nothing follows from it.
+// count notes what a message changes of its conversation (times and counts) and of its sender's read
+// position. A system message moves neither last_message_at nor a read position.
 func (p *plan) count(c *conv, m *store.Message) {
 	c.storedAt = max(c.storedAt, m.Timestamp)
 	if c.firstAt == 0 || m.Timestamp < c.firstAt {
@@ -114,8 +118,9 @@ func (p *plan) advance(ctx context.Context) error {
 	return p.stmts.advance.exec(ctx, p.tx, args)
 }
 
-// noteKept says since when there is something to expire again. It is a statement of its own: on
-// SQLite one that names the column writes its index, whatever the value.
+// noteKept sets kept_at of conversations in which everything had expired and a message is stored now:
+// they have something to expire again. It is a statement of its own since on SQLite a statement that
+// names the column writes its index, whatever the value.
 func (p *plan) noteKept(ctx context.Context) error {
 	for _, c := range p.order {
 		if !c.nothingKept || len(c.Stored) == 0 {
@@ -130,7 +135,7 @@ func (p *plan) noteKept(ctx context.Context) error {
 }
 
 // raise moves each sender's read position to the sender's newest message, and notes that the sender
-// has written; a change of a message does neither.
+// has written. System messages, which changes are, do neither.
 func (p *plan) raise(ctx context.Context) error {
 	args := make([]any, 0, len(p.reads)*p.stmts.read.width)
 	for _, c := range p.order {
@@ -144,7 +149,7 @@ func (p *plan) raise(ctx context.Context) error {
 	return p.stmts.read.exec(ctx, p.tx, args)
 }
 
-// publish hands the results over, once the transaction is committed.
+// publish gives the calls their results, once the transaction is committed, and returns its effects.
 func (p *plan) publish() []store.Committed {
 	for i, c := range p.calls {
 		if err := p.failed[c]; err != nil {

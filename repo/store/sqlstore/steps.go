@@ -14,20 +14,20 @@ import (
 	"github.com/gochat/gochat/infra/db"
 )
 
-// A MySQL server commits each statement that changes the schema by itself, so that a
-// migration that is killed leaves the statements that it got to. On SQLite a migration is one
-// transaction, and that it was applied is noted after it: a process may be killed, or the disk
-// be full, between the two. In both cases the statements run again at the next start, therefore
-// each must bear that. MariaDB has words for it (ADD COLUMN IF NOT EXISTS) that MySQL and SQLite
-// lack: the columns and the keys are looked up instead, on all of them.
+// A migration must be able to run again. MySQL commits each statement that changes the schema by
+// itself, so that a migration that is killed leaves some statements done. On SQLite a migration is
+// one transaction, but the note that it was applied is written after it, and the process may be
+// killed or the disk be full in between. In both cases all statements run again at the next start.
+// MariaDB has ADD COLUMN IF NOT EXISTS for this, which MySQL and SQLite lack: so columns and keys
+// are looked up before a statement runs, on all of them.
 
 // step is one statement of a migration that may run again.
 type step struct {
 	driver  db.Driver
 	query   string
-	parts   string   // the key by which a copy is made in parts, "" when it is made at once
+	parts   string   // the key by which rows are copied in parts; "": the statement runs at once
 	table   string   // of ALTER TABLE
-	changes []change // of ALTER TABLE; without any the statement bears to run again as it is
+	changes []change // of ALTER TABLE; none: the statement can run again as it is
 }
 
 // change is one part of ALTER TABLE: what is done ("ADD COLUMN"), with which column or key, and
@@ -41,7 +41,7 @@ var (
 	alterColumn = regexp.MustCompile("(?is)^(ADD COLUMN|DROP COLUMN|MODIFY|ADD KEY|DROP KEY|RENAME TO) `?(\\w+)`?(.*)$")
 )
 
-// runsAgain is how the other statements begin that bear to run again as they are.
+// runsAgain has the beginnings of statements other than ALTER TABLE that can run again as they are.
 var runsAgain = map[db.Driver][]string{
 	db.MySQL:  {"CREATE TABLE IF NOT EXISTS ", "DROP TABLE IF EXISTS ", "INSERT IGNORE INTO "},
 	db.SQLite: {"CREATE TABLE IF NOT EXISTS ", "DROP TABLE IF EXISTS ", "INSERT OR IGNORE INTO ", "CREATE INDEX IF NOT EXISTS ", "CREATE UNIQUE INDEX IF NOT EXISTS ", "DROP INDEX IF EXISTS "},
@@ -52,7 +52,7 @@ func bearsAgain(driver db.Driver, query string) bool {
 	return slices.ContainsFunc(runsAgain[driver], func(begin string) bool { return strings.HasPrefix(words, begin) })
 }
 
-// endings of the names of the files, before the way.
+// endings are the ends of the files' names before "up.sql" and "down.sql".
 var endings = map[db.Driver]string{db.MySQL: ".", db.SQLite: ".tx."}
 
 // inSteps returns how the file of a migration is run, up or down.
@@ -87,7 +87,7 @@ func runAll(ctx context.Context, on bun.IDB, steps []step, w *watch) error {
 	return nil
 }
 
-// readSteps splits the text of a migration, and refuses what cannot run twice.
+// readSteps splits the text of a migration into steps, and refuses a statement that cannot run again.
 func readSteps(driver db.Driver, text string) ([]step, error) {
 	var out []step
 	for _, text := range splitLine.Split(text, -1) {
@@ -188,8 +188,8 @@ func (s step) left(columns map[string]bool) string {
 // changed the table meanwhile.
 const alterAttempts = 3
 
-// run brings the step to its end. A server goes on with the ALTER TABLE of a process that
-// was killed: the same statement then waits for that one, and finds its columns there.
+// run runs what is left of the step. A server may still be running the ALTER TABLE of a process that
+// was killed: the statement then waits, fails because its columns exist, and is written anew.
 func (s step) run(ctx context.Context, pool bun.IDB, w *watch) error {
 	if s.parts != "" {
 		return s.copyInParts(ctx, pool, w)
@@ -215,7 +215,8 @@ func (s step) run(ctx context.Context, pool bun.IDB, w *watch) error {
 	}
 }
 
-// columns are those that the table of the step has, and its keys behind keyMark.
+// columns returns the columns of the step's table and, on MySQL, its keys with keyMark before their
+// names.
 func (s step) columns(ctx context.Context, pool bun.IDB) (map[string]bool, error) {
 	query, args := "SELECT LOWER(name) FROM pragma_table_info(?)", []any{s.table}
 	if s.driver == db.MySQL {

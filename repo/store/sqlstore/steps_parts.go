@@ -10,12 +10,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// A table of millions of rows is copied in parts, each of which is committed by itself: the progress
-// is told, whoever stops the program does not wait, and the write-ahead log does not grow by the whole
-// table. On SQLite the statements up to the last such copy are therefore outside of the migration's
-// transaction. A migration that is stopped meanwhile begins anew, since an older program may change the
-// source before the next try: the migration first drops the target that an earlier try has left, then makes
-// it, then copies. Without the drop such changes would be missing from the copy.
+// A table of millions of rows is copied in parts, each of which is committed by itself: the progress is
+// logged, the program can be stopped at once, and the write-ahead log does not grow by the whole table.
+// So on SQLite the statements up to the last such copy are outside of the migration's transaction.
+//
+// A migration that is stopped meanwhile begins anew: it must drop the target of an earlier try, make the
+// target again, and copy. Without the drop, the copy would lack what an older program changed in the
+// source between the two tries.
 
 // partsLine marks the statement that copies in parts. The statement is INSERT … SELECT … FROM source, without
 // more behind it; the key is an integer that is unique in the source.
@@ -29,7 +30,7 @@ type parts struct {
 	tell time.Duration
 }
 
-// aloneIn counts the first steps that are outside of the transaction.
+// aloneIn returns how many of the first steps run outside of the migration's transaction.
 func aloneIn(steps []step) int {
 	for i := len(steps); i > 0; i-- {
 		if steps[i-1].parts != "" {

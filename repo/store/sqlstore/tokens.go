@@ -22,8 +22,8 @@ type tokenRow struct {
 	ExpiresAt int64  `bun:"expires_at"`
 }
 
-// Expired revocations are deleted a few at a time, some while after they
-// expired, so that clocks that differ do no harm.
+// Revocations are deleted a few at a time, sweepGrace after their tokens expired, so that
+// differing clocks do no harm.
 const (
 	sweepBatch = 100
 	sweepGrace = time.Hour
@@ -93,7 +93,7 @@ func (s *Store) SignedOut(ctx context.Context, userID int64) (before int64, err 
 	return before, nil
 }
 
-// CheckTokens implements store.Tokens. What is revoked meanwhile may be found or not.
+// CheckTokens implements store.Tokens. A revocation during the call may be seen or not.
 func (s *Store) CheckTokens(ctx context.Context, tokens []store.UsedToken) ([]store.TokenState, error) {
 	out := make([]store.TokenState, 0, len(tokens))
 	for chunk := range slices.Chunk(tokens, maxIn) {
@@ -145,8 +145,8 @@ func (s *Store) revokedAmong(ctx context.Context, tokens []store.UsedToken) (map
 		})
 }
 
-// signedOut tells before when the tokens of each user are revoked; who does not exist is
-// left out.
+// signedOut returns the time before which the tokens of each user are revoked, 0 for none; a user
+// who does not exist is left out.
 func (s *Store) signedOut(ctx context.Context, tokens []store.UsedToken) (map[int64]int64, error) {
 	args := make([]any, len(tokens))
 	for i, t := range tokens {

@@ -34,11 +34,11 @@ func (r *userRow) user() store.User {
 	}
 }
 
-// usernameKey is what makes a name unique.
+// usernameKey returns the form of a name in which names are compared and unique.
 func usernameKey(name string) string { return strings.ToLower(name) }
 
-// Create implements store.Users. The account and its place in world are one
-// transaction; what was written in world before counts as read.
+// Create implements store.Users. The account and its membership in world are stored in one
+// transaction; messages in world from before count as read.
 func (s *Store) Create(ctx context.Context, u store.User, passwordHash string) (store.User, error) {
 	row := &userRow{
 		ID: u.ID, Username: u.Username, UsernameKey: usernameKey(u.Username), Nickname: u.Nickname, AvatarURL: u.AvatarURL,

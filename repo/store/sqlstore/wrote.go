@@ -11,18 +11,18 @@ import (
 	"github.com/gochat/gochat/repo/store"
 )
 
-// soughtMost is how many messages one call looks through for the first of a member's own, where
-// nobody has noted it. The next call goes on behind them.
+// soughtMost is how many messages one call looks through for a message of a member of whom it is not
+// noted whether they have written. The next call goes on after these messages.
 const soughtMost = 2000
 
-// place of a member who may have written.
+// wroteRow is what is noted of whether a member has written.
 type wroteRow struct {
 	key                store.MembershipKey
 	sent, sought, last uint64
 }
 
-// Wrote implements store.Conversations. The storing transaction notes what a member writes; of what
-// an older program has stored a part is looked through at a time, and how far is noted.
+// Wrote implements store.Conversations. The saving transaction notes that a member has written. Messages
+// that an older program stored are looked through, a part in each call, and how far is noted.
 func (s *Store) Wrote(ctx context.Context, keys []store.MembershipKey) (map[store.MembershipKey]bool, error) {
 	out := make(map[store.MembershipKey]bool, len(keys))
 	for chunk := range slices.Chunk(keys, maxIn) {
@@ -56,7 +56,7 @@ func (s *Store) Wrote(ctx context.Context, keys []store.MembershipKey) (map[stor
 	return out, nil
 }
 
-// seek looks through the next messages for one of the member's own, and notes what it has found.
+// seek looks through the next messages for one of the member's own, and notes the result.
 func (s *Store) seek(ctx context.Context, r wroteRow) (bool, error) {
 	upTo := min(r.last, r.sought+soughtMost)
 	var found uint64
@@ -66,7 +66,7 @@ func (s *Store) seek(ctx context.Context, r wroteRow) (bool, error) {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, err
 	}
-	// Another one may have noted more meanwhile.
+	// A concurrent call may have noted a higher number.
 	column, value := "sought_seq", upTo
 	if found > 0 {
 		column, value = "sent_seq", found

@@ -19,16 +19,16 @@ import (
 	"github.com/gochat/gochat/tests/chaos"
 )
 
-// tick is how often a process is asked for what it does not tell by itself.
+// tick is the time between two polls of a process.
 const tick = 50 * time.Millisecond
 
-// enough of what a process says, in bytes, is shown when it fails.
+// enough is how many bytes of a process's output are shown when it fails.
 const enough = 4096
 
-// policyGate has the collector write the policy for which it keeps a trace into its spans.
+// policyGate is a feature gate by which the collector writes the policy that kept a trace into its spans.
 const policyGate = "processor.tailsamplingprocessor.recordpolicy"
 
-// running is a collector.
+// running is a running collector.
 type running struct {
 	otlp, health, metrics string
 	cmd                   *exec.Cmd
@@ -37,22 +37,22 @@ type running struct {
 	log bytes.Buffer
 }
 
-// Write takes what the process says.
+// Write appends output of the process.
 func (c *running) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.log.Write(p)
 }
 
-// said is the end of that.
+// said returns the end of the process's output.
 func (c *running) said() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return string(c.log.Bytes()[max(0, c.log.Len()-enough):])
 }
 
-// startCollector starts a collector that sends everything to all and what it keeps to kept, and waits until it
-// says that it works.
+// startCollector starts a collector that sends all traces to all and the kept ones to kept, and waits until the
+// collector is ready.
 func startCollector(ctx context.Context, f flags, all, kept string) (*running, error) {
 	c := &running{}
 	for _, address := range []*string{&c.otlp, &c.health, &c.metrics} {
@@ -87,7 +87,7 @@ func startCollector(ctx context.Context, f flags, all, kept string) (*running, e
 	return c, nil
 }
 
-// decided waits until all that came in has been passed on as such, and each trace of it was decided on.
+// decided waits until the collector has passed on every span that came in, and has decided on every trace.
 func (c *running) decided(ctx context.Context, all *receiver) error {
 	var last string
 	err := until(ctx, "each trace is decided on", func() bool {
@@ -106,7 +106,7 @@ func (c *running) decided(ctx context.Context, all *receiver) error {
 	return nil
 }
 
-// end asks the collector to stop, which sends what it still has.
+// end asks the collector to stop; before that it sends the traces that it still has.
 func (c *running) end() error {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop the collector: %w", err)
@@ -117,15 +117,15 @@ func (c *running) end() error {
 	return nil
 }
 
-// kill ends what has not ended.
+// kill kills the collector unless it has ended.
 func (c *running) kill() {
 	if c.cmd.ProcessState == nil {
 		_ = c.cmd.Process.Kill()
-		_ = c.cmd.Wait() // it says that it was killed
+		_ = c.cmd.Wait() // the error only says that it was killed
 	}
 }
 
-// sum adds up the series of a counter in the text that Prometheus reads.
+// sum adds up the series of a counter in the text of a metrics endpoint.
 func sum(text, name string) (n int) {
 	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
 		series, value, _ := strings.Cut(lines.Text(), "} ")
@@ -139,7 +139,7 @@ func sum(text, name string) (n int) {
 	return n
 }
 
-// get returns what a GET is answered with status 200.
+// get returns the body of a GET; a status other than 200 is an error.
 func get(ctx context.Context, url string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -160,7 +160,7 @@ func get(ctx context.Context, url string) (string, error) {
 	return string(text), nil
 }
 
-// until waits until something is so.
+// until waits until a condition holds.
 func until(ctx context.Context, what string, so func() bool) error {
 	for !so() {
 		select {

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// deviations is how far, in standard deviations, the number of ordinary traces that were kept may be from their
-// share: by chance it is farther once in a million times.
+// deviations bounds the distance, in standard deviations, of the number of kept ordinary traces from the expected
+// share. By chance the distance is greater once in a million trials.
 const deviations = 5
 
-// verdict is what became of all traces.
+// verdict counts what became of all traces, and lists faults.
 type verdict struct {
 	percent                              float64
 	failed, slow, ordinary, ordinaryKept int
@@ -30,7 +30,7 @@ func (v *verdict) summary() string {
 		v.failed, v.failedSpans, v.slow, v.slowSpans, v.ordinaryKept, v.ordinary, v.percent)
 }
 
-// judge compares what came in with what was kept.
+// judge compares the traces that came in with those that were kept.
 func judge(all, kept traces, m made, percent float64) *verdict {
 	v := &verdict{percent: percent}
 	for _, id := range slices.Sorted(maps.Keys(all)) {
@@ -46,7 +46,7 @@ func judge(all, kept traces, m made, percent float64) *verdict {
 	return v
 }
 
-// trace judges one trace: it is kept whole, or not at all, and for the reason that it gives.
+// trace checks one trace: it must be kept whole or not at all, and the policy that it names must apply to it.
 func (v *verdict) trace(id string, in, out map[string]span) {
 	var kind, policy string
 	switch {
@@ -77,7 +77,8 @@ func (v *verdict) trace(id string, in, out map[string]span) {
 	}
 }
 
-// intended holds the traces that were made by intent to what they are: without them a trial proves nothing.
+// intended checks that the traces that were made to fail or to be slow did so, and were kept: otherwise a trial proves
+// nothing.
 func (v *verdict) intended(all traces, m made) {
 	if in := all[m.failed]; !failed(in) || !whole(in) {
 		v.fault("the request that failed made no whole trace with a failure: %s (%s)", m.failed, names(in))
@@ -90,7 +91,7 @@ func (v *verdict) intended(all traces, m made) {
 	}
 }
 
-// share holds the number of ordinary traces that were kept to what it is to be.
+// share checks the number of kept ordinary traces against the configured share.
 func (v *verdict) share() {
 	p, n := v.percent/100, float64(v.ordinary)
 	if off := math.Abs(float64(v.ordinaryKept) - n*p); off > deviations*math.Sqrt(n*p*(1-p)) {
@@ -107,7 +108,7 @@ func failed(spans map[string]span) bool {
 	return false
 }
 
-// duration is from the beginning of the first span to the end of the last one.
+// duration returns the time from the start of the first span to the end of the last one.
 func duration(spans map[string]span) time.Duration {
 	var first, last time.Time
 	for _, s := range spans {
@@ -121,7 +122,7 @@ func duration(spans map[string]span) time.Duration {
 	return last.Sub(first).Truncate(time.Millisecond)
 }
 
-// whole reports whether the span of the client's request is there, and of each other one the span that it is in.
+// whole reports whether a trace has the span of the client's request, and the parent of every other span.
 func whole(spans map[string]span) bool {
 	request := false
 	for _, s := range spans {
@@ -133,7 +134,7 @@ func whole(spans map[string]span) bool {
 	return request && len(spans) > 1
 }
 
-// names are those of a trace's spans.
+// names returns the names of a trace's spans.
 func names(spans map[string]span) string {
 	found := map[string]bool{}
 	for _, s := range spans {

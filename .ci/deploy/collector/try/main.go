@@ -1,5 +1,5 @@
-// Command try runs a collector with a configuration that keeps failed and slow traces and a share of the
-// others, has an embedded GoChat send it all of its traces, and compares what came in with what was kept.
+// Command try tests a configuration of the collector that keeps failed traces, slow traces and a share of the
+// others. An embedded GoChat sends all its traces to the collector, and the kept ones are compared with them.
 package main
 
 import (
@@ -15,18 +15,18 @@ import (
 const (
 	// complete bounds a trial.
 	complete = 3 * time.Minute
-	// shown is how many faults are told.
+	// shown bounds the faults that are printed.
 	shown = 10
 )
 
-// flags are what a trial is made of.
+// flags are the settings of a trial.
 type flags struct {
 	collector, gochat string
 	configs           configs
 	percent           float64
 }
 
-// configs are the collector's configuration files; what a later one says replaces what an earlier one does.
+// configs are the collector's configuration files; values of later ones replace those of earlier ones.
 type configs []string
 
 // String implements flag.Value.

@@ -15,20 +15,20 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip" // as the collector sends
 )
 
-// span is what is looked at of one.
+// span has the parts of a span that are checked.
 type span struct {
 	name       string
-	parent     string // the id of the span that it is in; "" for the first one
+	parent     string // the id of the parent span; "" for the first one
 	start, end time.Time
 	failed     bool
-	// policy is the name of the policy for which the collector has kept it.
+	// policy is the name of the policy by which the collector has kept the trace.
 	policy string
 }
 
-// traces are spans by the ids of their traces and their own.
+// traces are spans by trace id and span id.
 type traces map[string]map[string]span
 
-// receiver takes spans over OTLP.
+// receiver receives spans over OTLP.
 type receiver struct {
 	collector.UnimplementedTraceServiceServer
 	address string
@@ -37,7 +37,7 @@ type receiver struct {
 
 	mu      sync.Mutex
 	got     traces
-	changed chan struct{} // closed when there is more
+	changed chan struct{} // closed when more spans have come
 }
 
 func newReceiver() *receiver {
@@ -64,7 +64,7 @@ func (r *receiver) stop() {
 	<-r.done
 }
 
-// Export takes spans.
+// Export stores the spans of a request.
 func (r *receiver) Export(_ context.Context, in *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +98,7 @@ func (r *receiver) take(s *otlp.Span, policy string) {
 	}
 }
 
-// snapshot returns what is there.
+// snapshot returns a copy of all spans so far.
 func (r *receiver) snapshot() traces {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,17 +17,17 @@ import (
 )
 
 const (
-	// ordinary is how many requests are made that neither fail nor take long, and together how many before it
-	// is waited for their traces: GoChat holds 2,048 spans and drops what is more.
+	// ordinary is the number of requests that neither fail nor take long, and together the number of them between two
+	// waits for their traces: GoChat buffers 2,048 spans and drops more.
 	ordinary = 400
 	together = 20
-	// slow is a trace that takes longer, as collector.yaml has it without TRACES_SLOW_MS.
+	// slow is the duration above which a trace is slow: the default of TRACES_SLOW_MS.
 	slow = time.Second
-	// sendTimeout is for how long a message is waited for before its request fails.
+	// sendTimeout is gateway.send_timeout, after which a request whose message is not stored fails.
 	sendTimeout = 200 * time.Millisecond
 )
 
-// made are the ids of the traces that were made by intent.
+// made has the ids of the traces that were made to fail or to be slow.
 type made struct {
 	ordinary     []string
 	failed, slow string
@@ -36,21 +36,21 @@ type made struct {
 // talker makes requests of one user and notes their traces.
 type talker struct {
 	who  *client.Account
-	last string // the trace of the last answer
+	last string // the trace id of the last answer
 	n    int
 }
 
-// RoundTrip implements http.RoundTripper: it notes the trace that a client is told of.
+// RoundTrip implements http.RoundTripper. It notes the trace id of each answer.
 func (t *talker) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err == nil {
 		t.last = resp.Header.Get("X-Trace-Id")
 	}
-	return resp, err //nolint:wrapcheck // as it was
+	return resp, err //nolint:wrapcheck // a RoundTripper passes errors on
 }
 
-// talk runs an embedded GoChat that sends all traces to a collector, has it do what is ordinary, what fails and
-// what is slow, and ends it, which sends the rest.
+// talk runs an embedded GoChat that sends all traces to a collector, makes ordinary, failing and slow requests, and
+// stops GoChat, which then sends its last spans.
 func talk(ctx context.Context, binary, dir, collector string, all *receiver) (m made, err error) {
 	address, err := chaos.FreeAddress()
 	if err != nil {
@@ -118,8 +118,8 @@ func (t *talker) send(ctx context.Context) error {
 	}, nil)
 }
 
-// fail sends a message while the database takes none, so that the request fails by its timeout, and returns
-// its trace. The database takes it again as soon as the answer is there: the trace fails and is not slow.
+// fail sends a message while the database is locked, so that the request fails by its timeout, and returns the trace
+// id. The lock ends as soon as the answer is there, so that the trace fails without being slow.
 func (t *talker) fail(ctx context.Context, data string) (string, error) {
 	unlock, err := lock(ctx, data)
 	if err != nil {
@@ -137,8 +137,8 @@ func (t *talker) fail(ctx context.Context, data string) (string, error) {
 	return t.last, nil
 }
 
-// dawdle makes a group while the database is locked for longer than what is slow, and returns its trace. It
-// succeeds, since SQLite waits for longer than that (db.busy_timeout).
+// dawdle makes a group while the database is locked for longer than slow, and returns the trace id. The call succeeds,
+// since SQLite waits even longer (db.busy_timeout).
 func (t *talker) dawdle(ctx context.Context, data string) (string, error) {
 	unlock, err := lock(ctx, data)
 	if err != nil {
@@ -153,7 +153,7 @@ func (t *talker) dawdle(ctx context.Context, data string) (string, error) {
 	return t.last, nil
 }
 
-// lock takes the write lock of the embedded database, and returns what lets it go.
+// lock takes the write lock of the embedded database, and returns the function that releases it.
 func lock(ctx context.Context, data string) (unlock func() error, err error) {
 	other, err := sql.Open("sqlite", "file:"+filepath.Join(data, "gochat.db")+"?_txlock=exclusive&_pragma=busy_timeout(5000)")
 	if err != nil {

@@ -113,7 +113,7 @@ type Device struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	Online   bool                   `protobuf:"varint,2,opt,name=online,proto3" json:"online,omitempty"`
-	// Unix milliseconds; of a device that is online the present.
+	// Unix milliseconds; the present when the device is online.
 	LastSeenAt    int64 `protobuf:"varint,3,opt,name=last_seen_at,json=lastSeenAt,proto3" json:"last_seen_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -258,11 +258,11 @@ func (*RevokeDeviceResponse) Descriptor() ([]byte, []int) {
 	return file_gochat_v1_device_proto_rawDescGZIP(), []int{4}
 }
 
-// SeenDevice is a device at a moment.
+// SeenDevice says when a device was seen connected.
 type SeenDevice struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	UserId int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// Empty: of sockets that name no device, for when the user was last seen.
+	// Empty: the sockets of the user that name no device; seen_at is then for the user alone.
 	DeviceId string `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Unix milliseconds.
 	SeenAt int64 `protobuf:"varint,3,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`

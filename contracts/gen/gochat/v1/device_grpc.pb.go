@@ -179,15 +179,16 @@ const (
 //
 // DeviceRepo stores the devices of users.
 type DeviceRepoClient interface {
-	// NoteDevices raises when devices were last seen. What a revocation forbids is not noted.
+	// NoteDevices raises the last-seen times of devices. A device that was revoked after its socket's token was issued is
+	// left out.
 	NoteDevices(ctx context.Context, in *NoteDevicesRequest, opts ...grpc.CallOption) (*NoteDevicesResponse, error)
 	// KnownDevices lists a user's devices, newest first.
 	KnownDevices(ctx context.Context, in *KnownDevicesRequest, opts ...grpc.CallOption) (*KnownDevicesResponse, error)
 	// ForbidDevice takes a device out of the list, remembers when, and revokes the tokens that it
 	// has used.
 	ForbidDevice(ctx context.Context, in *ForbidDeviceRequest, opts ...grpc.CallOption) (*ForbidDeviceResponse, error)
-	// CheckDevice is IsTokenRevoked for a socket that names its device. Of a token that is not
-	// refused it is remembered that the device uses it, before the answer.
+	// CheckDevice is IsTokenRevoked for a socket that names its device. Before it answers, it remembers that the device
+	// uses the token, unless the token is refused.
 	CheckDevice(ctx context.Context, in *CheckDeviceRequest, opts ...grpc.CallOption) (*CheckDeviceResponse, error)
 }
 
@@ -245,15 +246,16 @@ func (c *deviceRepoClient) CheckDevice(ctx context.Context, in *CheckDeviceReque
 //
 // DeviceRepo stores the devices of users.
 type DeviceRepoServer interface {
-	// NoteDevices raises when devices were last seen. What a revocation forbids is not noted.
+	// NoteDevices raises the last-seen times of devices. A device that was revoked after its socket's token was issued is
+	// left out.
 	NoteDevices(context.Context, *NoteDevicesRequest) (*NoteDevicesResponse, error)
 	// KnownDevices lists a user's devices, newest first.
 	KnownDevices(context.Context, *KnownDevicesRequest) (*KnownDevicesResponse, error)
 	// ForbidDevice takes a device out of the list, remembers when, and revokes the tokens that it
 	// has used.
 	ForbidDevice(context.Context, *ForbidDeviceRequest) (*ForbidDeviceResponse, error)
-	// CheckDevice is IsTokenRevoked for a socket that names its device. Of a token that is not
-	// refused it is remembered that the device uses it, before the answer.
+	// CheckDevice is IsTokenRevoked for a socket that names its device. Before it answers, it remembers that the device
+	// uses the token, unless the token is refused.
 	CheckDevice(context.Context, *CheckDeviceRequest) (*CheckDeviceResponse, error)
 	mustEmbedUnimplementedDeviceRepoServer()
 }

@@ -68,7 +68,7 @@ func (x *BeginHooksRequest) GetHooks() []*HookBegin {
 type HookBegin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Hook  string                 `protobuf:"bytes,1,opt,name=hook,proto3" json:"hook,omitempty"`
-	// With all messages that are there, instead of with those from now on.
+	// Begin with the messages that are stored already, and not only with those that are stored from now on.
 	FromStart     bool `protobuf:"varint,2,opt,name=from_start,json=fromStart,proto3" json:"from_start,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -359,7 +359,7 @@ type ScanNewsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the next page begins; empty after the last one.
 	NextConversationId string `protobuf:"bytes,1,opt,name=next_conversation_id,json=nextConversationId,proto3" json:"next_conversation_id,omitempty"`
-	// Of how many conversations some hook did not know.
+	// How many conversations had news that a hook did not know of.
 	Raised        int32 `protobuf:"varint,2,opt,name=raised,proto3" json:"raised,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -416,7 +416,7 @@ type TakeNewsRequest struct {
 	Limit   int32                  `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	// For how long what is taken belongs to the caller.
 	LeaseMs int64 `protobuf:"varint,4,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
-	// Set when there is something to tell people of the receiver.
+	// Set to note the receiver's last success or failure, which HookStats shows to people.
 	Note          *HookNote `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -491,7 +491,7 @@ func (x *TakeNewsRequest) GetNote() *HookNote {
 type NewsSettled struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	ConversationId string                 `protobuf:"bytes,1,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
-	// From the answer that it was taken with. When another one has it by now, nothing changes.
+	// The claim of the NewsTaken that this settles. When somebody else has taken the conversation since, nothing changes.
 	Claim int64 `protobuf:"varint,2,opt,name=claim,proto3" json:"claim,omitempty"`
 	// The last number that the receiver has.
 	SeqId uint64 `protobuf:"varint,3,opt,name=seq_id,json=seqId,proto3" json:"seq_id,omitempty"`
@@ -569,7 +569,7 @@ func (x *NewsSettled) GetRetryInMs() int64 {
 
 type HookNote struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: it took what it was sent.
+	// Empty: the receiver took what was sent.
 	Error         string `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -615,7 +615,7 @@ func (x *HookNote) GetError() string {
 type TakeNewsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Taken []*NewsTaken           `protobuf:"bytes,1,rep,name=taken,proto3" json:"taken,omitempty"`
-	// How many of the settled ones another one has by now.
+	// How many of settled changed nothing, because somebody else had taken the conversation since.
 	Lost          int32 `protobuf:"varint,2,opt,name=lost,proto3" json:"lost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -916,7 +916,7 @@ func (x *HookStatsResponse) GetHooks() []*HookStat {
 type HookStat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Hook  string                 `protobuf:"bytes,1,opt,name=hook,proto3" json:"hook,omitempty"`
-	// Unix milliseconds, as all times here; 0: with all messages that there were.
+	// Unix milliseconds, as all times here; 0: the hook began with all the messages that were stored.
 	BegunAt int64 `protobuf:"varint,2,opt,name=begun_at,json=begunAt,proto3" json:"begun_at,omitempty"`
 	// Conversations and messages that the receiver has not taken.
 	Conversations int64 `protobuf:"varint,3,opt,name=conversations,proto3" json:"conversations,omitempty"`

@@ -40,12 +40,12 @@ type FeedRepoClient interface {
 	// RaiseNews notes for each of the hooks that conversations have messages up to a number. A
 	// number that is not higher than the one noted before changes nothing.
 	RaiseNews(ctx context.Context, in *RaiseNewsRequest, opts ...grpc.CallOption) (*RaiseNewsResponse, error)
-	// ScanNews looks at one page of all conversations and raises what the hooks do not know of.
+	// ScanNews looks at one page of all conversations and raises the news that a hook does not know of yet.
 	ScanNews(ctx context.Context, in *ScanNewsRequest, opts ...grpc.CallOption) (*ScanNewsResponse, error)
-	// TakeNews settles what was taken before and takes conversations that have news, each for a
-	// time in which nobody else gets it. When the answer is lost, so is that time.
+	// TakeNews settles what was taken before and takes conversations that have news. Nobody else gets a taken conversation
+	// until its lease ends; when the answer is lost, the conversation waits for that.
 	TakeNews(ctx context.Context, in *TakeNewsRequest, opts ...grpc.CallOption) (*TakeNewsResponse, error)
-	// HurryHook makes conversations due that wait after a failure.
+	// HurryHook makes the conversations due now that wait for a retry after a failure.
 	HurryHook(ctx context.Context, in *HurryHookRequest, opts ...grpc.CallOption) (*HurryHookResponse, error)
 	// HookStats tells how far behind each hook is.
 	HookStats(ctx context.Context, in *HookStatsRequest, opts ...grpc.CallOption) (*HookStatsResponse, error)
@@ -132,12 +132,12 @@ type FeedRepoServer interface {
 	// RaiseNews notes for each of the hooks that conversations have messages up to a number. A
 	// number that is not higher than the one noted before changes nothing.
 	RaiseNews(context.Context, *RaiseNewsRequest) (*RaiseNewsResponse, error)
-	// ScanNews looks at one page of all conversations and raises what the hooks do not know of.
+	// ScanNews looks at one page of all conversations and raises the news that a hook does not know of yet.
 	ScanNews(context.Context, *ScanNewsRequest) (*ScanNewsResponse, error)
-	// TakeNews settles what was taken before and takes conversations that have news, each for a
-	// time in which nobody else gets it. When the answer is lost, so is that time.
+	// TakeNews settles what was taken before and takes conversations that have news. Nobody else gets a taken conversation
+	// until its lease ends; when the answer is lost, the conversation waits for that.
 	TakeNews(context.Context, *TakeNewsRequest) (*TakeNewsResponse, error)
-	// HurryHook makes conversations due that wait after a failure.
+	// HurryHook makes the conversations due now that wait for a retry after a failure.
 	HurryHook(context.Context, *HurryHookRequest) (*HurryHookResponse, error)
 	// HookStats tells how far behind each hook is.
 	HookStats(context.Context, *HookStatsRequest) (*HookStatsResponse, error)

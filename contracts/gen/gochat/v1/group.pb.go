@@ -1329,7 +1329,7 @@ type ListMemberIDsResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	UserIds []int64                `protobuf:"varint,1,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	HasMore bool                   `protobuf:"varint,2,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	// Of each user: nothing at or below this is for them.
+	// The join floor of each of user_ids: nothing at or below it is for that user.
 	JoinSeqs      []uint64 `protobuf:"varint,3,rep,packed,name=join_seqs,json=joinSeqs,proto3" json:"join_seqs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1505,10 +1505,10 @@ type ChangeGroupRequest struct {
 	ActorId int64                  `protobuf:"varint,2,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// The roles that the actor must have one of. Empty: the actor need not be a member.
 	ActorRoles []string `protobuf:"bytes,3,rep,name=actor_roles,json=actorRoles,proto3" json:"actor_roles,omitempty"`
-	// Roles that are enough where the group's join policy is open; with any_open also none at all.
+	// Roles that suffice while the group's join policy is open; with any_open the actor need not even be a member then.
 	OpenRoles []string `protobuf:"bytes,4,rep,name=open_roles,json=openRoles,proto3" json:"open_roles,omitempty"`
 	AnyOpen   bool     `protobuf:"varint,5,opt,name=any_open,json=anyOpen,proto3" json:"any_open,omitempty"`
-	// Makes the announcement's and the system message's ids.
+	// The ids of the announcement and of its system message, made by the caller.
 	AnnouncementId int64 `protobuf:"varint,6,opt,name=announcement_id,json=announcementId,proto3" json:"announcement_id,omitempty"`
 	MessageId      int64 `protobuf:"varint,7,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	// Unix milliseconds.

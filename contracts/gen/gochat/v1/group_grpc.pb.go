@@ -34,9 +34,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// GroupService makes and changes groups. Who may do what is in one table of its handler. Of a
-// group that the caller is not in, or that was dissolved, all calls say NOT_FOUND, but for
-// JoinGroup into an open one.
+// GroupService makes and changes groups. Who may do what is in one table of its handler. All calls answer NOT_FOUND for
+// a group that the caller is not in or that was dissolved, except JoinGroup for an open group.
 type GroupServiceClient interface {
 	CreateGroup(ctx context.Context, in *CreateGroupRequest, opts ...grpc.CallOption) (*CreateGroupResponse, error)
 	GetGroup(ctx context.Context, in *GetGroupRequest, opts ...grpc.CallOption) (*GetGroupResponse, error)
@@ -153,9 +152,8 @@ func (c *groupServiceClient) SetRole(ctx context.Context, in *SetRoleRequest, op
 // All implementations must embed UnimplementedGroupServiceServer
 // for forward compatibility.
 //
-// GroupService makes and changes groups. Who may do what is in one table of its handler. Of a
-// group that the caller is not in, or that was dissolved, all calls say NOT_FOUND, but for
-// JoinGroup into an open one.
+// GroupService makes and changes groups. Who may do what is in one table of its handler. All calls answer NOT_FOUND for
+// a group that the caller is not in or that was dissolved, except JoinGroup for an open group.
 type GroupServiceServer interface {
 	CreateGroup(context.Context, *CreateGroupRequest) (*CreateGroupResponse, error)
 	GetGroup(context.Context, *GetGroupRequest) (*GetGroupResponse, error)

@@ -31,7 +31,7 @@ type Bucket struct {
 	Rate     int64 `protobuf:"varint,3,opt,name=rate,proto3" json:"rate,omitempty"`
 	PeriodMs int64 `protobuf:"varint,4,opt,name=period_ms,json=periodMs,proto3" json:"period_ms,omitempty"`
 	Tokens   int64 `protobuf:"varint,5,opt,name=tokens,proto3" json:"tokens,omitempty"`
-	// Of a take: fewer will do when there are not as many, but at least one.
+	// For TakeTokens: take fewer than tokens when the bucket has fewer, but at least one.
 	AtMost        bool `protobuf:"varint,6,opt,name=at_most,json=atMost,proto3" json:"at_most,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -158,7 +158,7 @@ type TakeTokensResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many were taken, in the order of the request; empty when a bucket had too few.
 	Taken []int64 `protobuf:"varint,1,rep,packed,name=taken,proto3" json:"taken,omitempty"`
-	// Then: how long until it will have them, rounded up.
+	// When taken is empty: how long until the bucket has enough, rounded up.
 	WaitMs        int64 `protobuf:"varint,2,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

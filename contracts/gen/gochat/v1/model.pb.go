@@ -341,7 +341,7 @@ type Conversation struct {
 	GroupId int64  `protobuf:"varint,4,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
 	LastSeq uint64 `protobuf:"varint,5,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"`
 	ReadSeq uint64 `protobuf:"varint,6,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
-	// last_seq when the member joined; unread never counts what is before it.
+	// The join floor: last_seq when the member joined. unread never counts messages at or below it.
 	JoinSeq uint64 `protobuf:"varint,7,opt,name=join_seq,json=joinSeq,proto3" json:"join_seq,omitempty"`
 	// Unix milliseconds of the newest message that is no system message, or of the creation when
 	// there is none.
@@ -353,8 +353,8 @@ type Conversation struct {
 	// Of a single chat: what the peer has read, and what has reached the peer.
 	PeerReadSeq      uint64 `protobuf:"varint,12,opt,name=peer_read_seq,json=peerReadSeq,proto3" json:"peer_read_seq,omitempty"`
 	PeerDeliveredSeq uint64 `protobuf:"varint,13,opt,name=peer_delivered_seq,json=peerDeliveredSeq,proto3" json:"peer_delivered_seq,omitempty"`
-	// The messages after read_seq that are no system messages. Unset by who does not count them:
-	// then it is all that is after read_seq.
+	// The messages after read_seq that are no system messages. Unset by an older release, which does not count them: then
+	// all messages after read_seq are unread.
 	Unread        *uint64 `protobuf:"varint,20,opt,name=unread,proto3,oneof" json:"unread,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

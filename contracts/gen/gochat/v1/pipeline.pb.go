@@ -82,7 +82,7 @@ type Delivery_Class int32
 const (
 	// The sender's version does not set it yet: the gateway derives the class from the other fields.
 	Delivery_CLASS_UNSPECIFIED Delivery_Class = 0
-	// An answer to the client's own frame, or news that it cannot pull later. It is never dropped: a
+	// An answer to the client's own frame, or news that the client cannot pull later. The frame is never dropped: a
 	// socket that has no room for it is closed.
 	Delivery_CLASS_CONTROL Delivery_Class = 1
 	// A message: a sync-hint takes its place. conversation_id and seq_id are set.
@@ -210,7 +210,7 @@ type Message struct {
 	Change *Change `protobuf:"bytes,16,opt,name=change,proto3" json:"change,omitempty"`
 	// The messages that edited this one.
 	EditSeqs []uint64 `protobuf:"varint,17,rep,packed,name=edit_seqs,json=editSeqs,proto3" json:"edit_seqs,omitempty"`
-	// It was kept as long as the retention says: what it said is gone, and it takes no changes.
+	// The retention has ended: the content is gone, and the message takes no changes.
 	Expired       bool `protobuf:"varint,18,opt,name=expired,proto3" json:"expired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -425,8 +425,8 @@ func (x *Reaction) GetUserIds() []int64 {
 	return nil
 }
 
-// Change is what a sender wants of an earlier message of the same conversation. It takes a
-// number of its own in the conversation and is delivered like a message.
+// Change is an edit, a recall, a reaction or the end of a reaction, of an earlier message of the same conversation. It
+// takes a number of its own in the conversation and is delivered like a message.
 type Change struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  Change_Kind            `protobuf:"varint,1,opt,name=kind,proto3,enum=gochat.v1.Change_Kind" json:"kind,omitempty"`
@@ -893,11 +893,11 @@ type Close struct {
 	DeviceId string `protobuf:"bytes,4,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// The socket that stays open.
 	ExceptConnectionId string `protobuf:"bytes,5,opt,name=except_connection_id,json=exceptConnectionId,proto3" json:"except_connection_id,omitempty"`
-	// When that socket was opened, Unix milliseconds. Set when it replaces others: of two
-	// that are opened at the same moment on two gateways each is told to replace the
-	// other, and just one of them stays.
+	// When the socket that stays open was opened, Unix milliseconds; set when it replaces older sockets. Of two sockets
+	// that are opened at the same moment on two gateways, each is ordered to replace the other: by this time just one of
+	// them stays.
 	OpenedAt int64 `protobuf:"varint,6,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
-	// Only sockets whose token was issued before it, Unix milliseconds.
+	// Only sockets whose token was issued before this time, Unix milliseconds.
 	IssuedBefore int64 `protobuf:"varint,7,opt,name=issued_before,json=issuedBefore,proto3" json:"issued_before,omitempty"`
 	// How long the replacing socket was open when this was sent, in milliseconds. A socket that has
 	// been open for less is the newer one, whatever the clocks of the gateways say.
@@ -1009,8 +1009,8 @@ type FanoutTask struct {
 	Frame []byte `protobuf:"bytes,7,opt,name=frame,proto3" json:"frame,omitempty"`
 	// Who gets the frame as well, without being a member.
 	ExtraUserIds []int64 `protobuf:"varint,8,rep,packed,name=extra_user_ids,json=extraUserIds,proto3" json:"extra_user_ids,omitempty"`
-	// The group's membership as the message was stored: lists of members may be remembered by it.
-	// 0: read them anew.
+	// The group's members version when the message was stored: a remembered list of members may be used that is at least
+	// as new. 0: the list is read anew.
 	MembersVersion int64  `protobuf:"varint,9,opt,name=members_version,json=membersVersion,proto3" json:"members_version,omitempty"`
 	ConversationId string `protobuf:"bytes,10,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
 	// As in Delivery.
@@ -1141,7 +1141,7 @@ type Announcement struct {
 	UserIds []int64 `protobuf:"varint,7,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	// Who is told without being a member any longer.
 	FormerUserIds []int64 `protobuf:"varint,8,rep,packed,name=former_user_ids,json=formerUserIds,proto3" json:"former_user_ids,omitempty"`
-	// The group's membership after the change.
+	// The group's members version after the change.
 	MembersVersion int64 `protobuf:"varint,9,opt,name=members_version,json=membersVersion,proto3" json:"members_version,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

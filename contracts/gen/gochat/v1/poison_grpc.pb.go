@@ -38,8 +38,8 @@ type PoisonRepoClient interface {
 	ListRequeued(ctx context.Context, in *ListRequeuedRequest, opts ...grpc.CallOption) (*ListRequeuedResponse, error)
 	// ForgetPoison deletes records; one that is not there is no error.
 	ForgetPoison(ctx context.Context, in *ForgetPoisonRequest, opts ...grpc.CallOption) (*ForgetPoisonResponse, error)
-	// ForgetRefusals deletes some of what MessageRepo.RefuseSend noted so long ago that no queue
-	// has the send any longer, and tells how many it deleted; 0: there is no more.
+	// ForgetRefusals deletes some of the refusals that RefuseSend noted so long ago that no queue has their sends any
+	// longer, and returns how many it deleted; 0: there is none left.
 	ForgetRefusals(ctx context.Context, in *ForgetRefusalsRequest, opts ...grpc.CallOption) (*ForgetRefusalsResponse, error)
 }
 
@@ -104,8 +104,8 @@ type PoisonRepoServer interface {
 	ListRequeued(context.Context, *ListRequeuedRequest) (*ListRequeuedResponse, error)
 	// ForgetPoison deletes records; one that is not there is no error.
 	ForgetPoison(context.Context, *ForgetPoisonRequest) (*ForgetPoisonResponse, error)
-	// ForgetRefusals deletes some of what MessageRepo.RefuseSend noted so long ago that no queue
-	// has the send any longer, and tells how many it deleted; 0: there is no more.
+	// ForgetRefusals deletes some of the refusals that RefuseSend noted so long ago that no queue has their sends any
+	// longer, and returns how many it deleted; 0: there is none left.
 	ForgetRefusals(context.Context, *ForgetRefusalsRequest) (*ForgetRefusalsResponse, error)
 	mustEmbedUnimplementedPoisonRepoServer()
 }

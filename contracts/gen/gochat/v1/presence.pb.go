@@ -234,8 +234,8 @@ func (x *PresentRequest) GetUserIds() []int64 {
 type PresentResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Online []int64                `protobuf:"varint,1,rep,packed,name=online,proto3" json:"online,omitempty"`
-	// The registry has lost entries and is being told them again: of who is not in online it is
-	// not known.
+	// The registry has lost entries, and gateways are putting them again: whoever is not in online may be online all the
+	// same.
 	Partial       bool `protobuf:"varint,2,opt,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -148,9 +148,9 @@ type PresenceRepoClient interface {
 	// Wrote lists those of the peers who have a message, not a system message, stored in their single
 	// chat with the user.
 	Wrote(ctx context.Context, in *WroteRequest, opts ...grpc.CallOption) (*WroteResponse, error)
-	// CountOnline tells how many users are online, as of the last ten seconds: exactly while at most
-	// 4,000 have been within the last 40 minutes, beyond that as 4,000 of those let expect.
-	// UNAVAILABLE when the registry does not answer, or is being told what it has lost.
+	// CountOnline counts the users online, at most ten seconds ago. The count is exact while at most 4,000 users have been
+	// connected within the last 40 minutes; beyond that it is estimated from 4,000 of them. UNAVAILABLE when the registry
+	// does not answer, or gateways are putting sessions again that it has lost.
 	CountOnline(ctx context.Context, in *CountOnlineRequest, opts ...grpc.CallOption) (*CountOnlineResponse, error)
 }
 
@@ -215,9 +215,9 @@ type PresenceRepoServer interface {
 	// Wrote lists those of the peers who have a message, not a system message, stored in their single
 	// chat with the user.
 	Wrote(context.Context, *WroteRequest) (*WroteResponse, error)
-	// CountOnline tells how many users are online, as of the last ten seconds: exactly while at most
-	// 4,000 have been within the last 40 minutes, beyond that as 4,000 of those let expect.
-	// UNAVAILABLE when the registry does not answer, or is being told what it has lost.
+	// CountOnline counts the users online, at most ten seconds ago. The count is exact while at most 4,000 users have been
+	// connected within the last 40 minutes; beyond that it is estimated from 4,000 of them. UNAVAILABLE when the registry
+	// does not answer, or gateways are putting sessions again that it has lost.
 	CountOnline(context.Context, *CountOnlineRequest) (*CountOnlineResponse, error)
 	mustEmbedUnimplementedPresenceRepoServer()
 }

@@ -250,7 +250,7 @@ func (x *ListReadersRequest) GetLimit() int32 {
 
 type ListReadersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of all members but the message's sender whose membership covers the message.
+	// These count the members who may read the message, without its sender.
 	ReadCount      int64     `protobuf:"varint,1,opt,name=read_count,json=readCount,proto3" json:"read_count,omitempty"`
 	DeliveredCount int64     `protobuf:"varint,2,opt,name=delivered_count,json=deliveredCount,proto3" json:"delivered_count,omitempty"`
 	MemberCount    int64     `protobuf:"varint,3,opt,name=member_count,json=memberCount,proto3" json:"member_count,omitempty"`

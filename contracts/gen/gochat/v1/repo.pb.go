@@ -433,9 +433,9 @@ type SaveResult struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Outcome SaveResult_Outcome     `protobuf:"varint,1,opt,name=outcome,proto3,enum=gochat.v1.SaveResult_Outcome" json:"outcome,omitempty"`
 	Message *Message               `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// Of a message to a group that was stored: who was in it at that moment. The size is how many
-	// it has, or had at most within the last minute: while a group shrinks, what was given to the
-	// slower way of a large one is still under way.
+	// Of a message stored in a group: the members version at that moment, and how many members the group has, or had at
+	// most within the last minute. The maximum keeps a group that shrinks with the fanout role, which may still have
+	// earlier messages of the group to deliver.
 	MembersVersion int64 `protobuf:"varint,3,opt,name=members_version,json=membersVersion,proto3" json:"members_version,omitempty"`
 	GroupSize      int64 `protobuf:"varint,4,opt,name=group_size,json=groupSize,proto3" json:"group_size,omitempty"`
 	unknownFields  protoimpl.UnknownFields
@@ -1213,6 +1213,209 @@ func (x *EnsureSingleResponse) GetCreated() bool {
 	return false
 }
 
+type FirstMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SenderId      int64                  `protobuf:"varint,1,opt,name=sender_id,json=senderId,proto3" json:"sender_id,omitempty"`
+	ReceiverId    int64                  `protobuf:"varint,2,opt,name=receiver_id,json=receiverId,proto3" json:"receiver_id,omitempty"`
+	TempMessageId string                 `protobuf:"bytes,3,opt,name=temp_message_id,json=tempMessageId,proto3" json:"temp_message_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FirstMessage) Reset() {
+	*x = FirstMessage{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FirstMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FirstMessage) ProtoMessage() {}
+
+func (x *FirstMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FirstMessage.ProtoReflect.Descriptor instead.
+func (*FirstMessage) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *FirstMessage) GetSenderId() int64 {
+	if x != nil {
+		return x.SenderId
+	}
+	return 0
+}
+
+func (x *FirstMessage) GetReceiverId() int64 {
+	if x != nil {
+		return x.ReceiverId
+	}
+	return 0
+}
+
+func (x *FirstMessage) GetTempMessageId() string {
+	if x != nil {
+		return x.TempMessageId
+	}
+	return ""
+}
+
+type BeginSinglesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Messages      []*FirstMessage        `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginSinglesRequest) Reset() {
+	*x = BeginSinglesRequest{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginSinglesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginSinglesRequest) ProtoMessage() {}
+
+func (x *BeginSinglesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginSinglesRequest.ProtoReflect.Descriptor instead.
+func (*BeginSinglesRequest) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *BeginSinglesRequest) GetMessages() []*FirstMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+type BeginSinglesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the request.
+	Results       []*SingleBegun `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginSinglesResponse) Reset() {
+	*x = BeginSinglesResponse{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginSinglesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginSinglesResponse) ProtoMessage() {}
+
+func (x *BeginSinglesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginSinglesResponse.ProtoReflect.Descriptor instead.
+func (*BeginSinglesResponse) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *BeginSinglesResponse) GetResults() []*SingleBegun {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+type SingleBegun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The chat exists.
+	There bool `protobuf:"varint,1,opt,name=there,proto3" json:"there,omitempty"`
+	// The message as it was stored at an earlier time.
+	Stored        *Message `protobuf:"bytes,2,opt,name=stored,proto3" json:"stored,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SingleBegun) Reset() {
+	*x = SingleBegun{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SingleBegun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SingleBegun) ProtoMessage() {}
+
+func (x *SingleBegun) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SingleBegun.ProtoReflect.Descriptor instead.
+func (*SingleBegun) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SingleBegun) GetThere() bool {
+	if x != nil {
+		return x.There
+	}
+	return false
+}
+
+func (x *SingleBegun) GetStored() *Message {
+	if x != nil {
+		return x.Stored
+	}
+	return nil
+}
+
 type GetConversationRequest struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	ConversationId string                 `protobuf:"bytes,1,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
@@ -1223,7 +1426,7 @@ type GetConversationRequest struct {
 
 func (x *GetConversationRequest) Reset() {
 	*x = GetConversationRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[20]
+	mi := &file_gochat_v1_repo_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1438,7 @@ func (x *GetConversationRequest) String() string {
 func (*GetConversationRequest) ProtoMessage() {}
 
 func (x *GetConversationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[20]
+	mi := &file_gochat_v1_repo_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1451,7 @@ func (x *GetConversationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConversationRequest.ProtoReflect.Descriptor instead.
 func (*GetConversationRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{20}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetConversationRequest) GetConversationId() string {
@@ -1274,7 +1477,7 @@ type GetConversationResponse struct {
 
 func (x *GetConversationResponse) Reset() {
 	*x = GetConversationResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[21]
+	mi := &file_gochat_v1_repo_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1489,7 @@ func (x *GetConversationResponse) String() string {
 func (*GetConversationResponse) ProtoMessage() {}
 
 func (x *GetConversationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[21]
+	mi := &file_gochat_v1_repo_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1502,7 @@ func (x *GetConversationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConversationResponse.ProtoReflect.Descriptor instead.
 func (*GetConversationResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{21}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetConversationResponse) GetConversation() *Conversation {
@@ -1321,7 +1524,7 @@ type ListConversationsRequest struct {
 
 func (x *ListConversationsRequest) Reset() {
 	*x = ListConversationsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[22]
+	mi := &file_gochat_v1_repo_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1536,7 @@ func (x *ListConversationsRequest) String() string {
 func (*ListConversationsRequest) ProtoMessage() {}
 
 func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[22]
+	mi := &file_gochat_v1_repo_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1549,7 @@ func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsRequest.ProtoReflect.Descriptor instead.
 func (*ListConversationsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{22}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListConversationsRequest) GetUserId() int64 {
@@ -1380,7 +1583,7 @@ type ListConversationsResponse struct {
 
 func (x *ListConversationsResponse) Reset() {
 	*x = ListConversationsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[23]
+	mi := &file_gochat_v1_repo_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1595,7 @@ func (x *ListConversationsResponse) String() string {
 func (*ListConversationsResponse) ProtoMessage() {}
 
 func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[23]
+	mi := &file_gochat_v1_repo_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1608,7 @@ func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsResponse.ProtoReflect.Descriptor instead.
 func (*ListConversationsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{23}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListConversationsResponse) GetConversations() []*Conversation {
@@ -1433,7 +1636,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[24]
+	mi := &file_gochat_v1_repo_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1648,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[24]
+	mi := &file_gochat_v1_repo_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1661,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{24}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MarkReadRequest) GetConversationId() string {
@@ -1499,7 +1702,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[25]
+	mi := &file_gochat_v1_repo_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1714,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[25]
+	mi := &file_gochat_v1_repo_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1727,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{25}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MarkReadResponse) GetReadSeq() uint64 {
@@ -1585,7 +1788,7 @@ type SyncRequest struct {
 
 func (x *SyncRequest) Reset() {
 	*x = SyncRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[26]
+	mi := &file_gochat_v1_repo_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1800,7 @@ func (x *SyncRequest) String() string {
 func (*SyncRequest) ProtoMessage() {}
 
 func (x *SyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[26]
+	mi := &file_gochat_v1_repo_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1813,7 @@ func (x *SyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncRequest.ProtoReflect.Descriptor instead.
 func (*SyncRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{26}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SyncRequest) GetUserId() int64 {
@@ -1654,7 +1857,7 @@ type SyncResponse struct {
 
 func (x *SyncResponse) Reset() {
 	*x = SyncResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[27]
+	mi := &file_gochat_v1_repo_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1666,7 +1869,7 @@ func (x *SyncResponse) String() string {
 func (*SyncResponse) ProtoMessage() {}
 
 func (x *SyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[27]
+	mi := &file_gochat_v1_repo_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1679,7 +1882,7 @@ func (x *SyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncResponse.ProtoReflect.Descriptor instead.
 func (*SyncResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{27}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SyncResponse) GetConversations() []*SyncConversation {
@@ -1711,7 +1914,7 @@ type GetEpochRequest struct {
 
 func (x *GetEpochRequest) Reset() {
 	*x = GetEpochRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[28]
+	mi := &file_gochat_v1_repo_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1723,7 +1926,7 @@ func (x *GetEpochRequest) String() string {
 func (*GetEpochRequest) ProtoMessage() {}
 
 func (x *GetEpochRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[28]
+	mi := &file_gochat_v1_repo_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1736,7 +1939,7 @@ func (x *GetEpochRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEpochRequest.ProtoReflect.Descriptor instead.
 func (*GetEpochRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{28}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{32}
 }
 
 type GetEpochResponse struct {
@@ -1748,7 +1951,7 @@ type GetEpochResponse struct {
 
 func (x *GetEpochResponse) Reset() {
 	*x = GetEpochResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[29]
+	mi := &file_gochat_v1_repo_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +1963,7 @@ func (x *GetEpochResponse) String() string {
 func (*GetEpochResponse) ProtoMessage() {}
 
 func (x *GetEpochResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[29]
+	mi := &file_gochat_v1_repo_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +1976,7 @@ func (x *GetEpochResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEpochResponse.ProtoReflect.Descriptor instead.
 func (*GetEpochResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{29}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetEpochResponse) GetEpoch() string {
@@ -1790,9 +1993,8 @@ type SyncConversation struct {
 	ReadSeq        uint64                 `protobuf:"varint,3,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
 	Messages       []*Message             `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"`
 	HasMore        bool                   `protobuf:"varint,5,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	// What the client has of it is of another epoch and is to be forgotten; messages are then the
-	// last ones, none where the answer had no more room, and has_more says whether there are
-	// earlier ones.
+	// The messages that the client has of this conversation are of another epoch and must be forgotten. messages are then
+	// the newest ones, or none when the answer had no room left, and has_more says whether there are earlier ones.
 	Reset_        bool `protobuf:"varint,6,opt,name=reset,proto3" json:"reset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1800,7 +2002,7 @@ type SyncConversation struct {
 
 func (x *SyncConversation) Reset() {
 	*x = SyncConversation{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[30]
+	mi := &file_gochat_v1_repo_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +2014,7 @@ func (x *SyncConversation) String() string {
 func (*SyncConversation) ProtoMessage() {}
 
 func (x *SyncConversation) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[30]
+	mi := &file_gochat_v1_repo_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +2027,7 @@ func (x *SyncConversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncConversation.ProtoReflect.Descriptor instead.
 func (*SyncConversation) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{30}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SyncConversation) GetConversationId() string {
@@ -1880,7 +2082,7 @@ type CreateUserRequest struct {
 
 func (x *CreateUserRequest) Reset() {
 	*x = CreateUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[31]
+	mi := &file_gochat_v1_repo_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2094,7 @@ func (x *CreateUserRequest) String() string {
 func (*CreateUserRequest) ProtoMessage() {}
 
 func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[31]
+	mi := &file_gochat_v1_repo_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2107,7 @@ func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserRequest.ProtoReflect.Descriptor instead.
 func (*CreateUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{31}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CreateUserRequest) GetUser() *User {
@@ -1931,7 +2133,7 @@ type CreateUserResponse struct {
 
 func (x *CreateUserResponse) Reset() {
 	*x = CreateUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[32]
+	mi := &file_gochat_v1_repo_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1943,7 +2145,7 @@ func (x *CreateUserResponse) String() string {
 func (*CreateUserResponse) ProtoMessage() {}
 
 func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[32]
+	mi := &file_gochat_v1_repo_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2158,7 @@ func (x *CreateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserResponse.ProtoReflect.Descriptor instead.
 func (*CreateUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{32}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CreateUserResponse) GetUser() *User {
@@ -1975,7 +2177,7 @@ type GetUserRequest struct {
 
 func (x *GetUserRequest) Reset() {
 	*x = GetUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[33]
+	mi := &file_gochat_v1_repo_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2189,7 @@ func (x *GetUserRequest) String() string {
 func (*GetUserRequest) ProtoMessage() {}
 
 func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[33]
+	mi := &file_gochat_v1_repo_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2202,7 @@ func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
 func (*GetUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{33}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetUserRequest) GetUserId() int64 {
@@ -2019,7 +2221,7 @@ type GetUserResponse struct {
 
 func (x *GetUserResponse) Reset() {
 	*x = GetUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[34]
+	mi := &file_gochat_v1_repo_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2233,7 @@ func (x *GetUserResponse) String() string {
 func (*GetUserResponse) ProtoMessage() {}
 
 func (x *GetUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[34]
+	mi := &file_gochat_v1_repo_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2246,7 @@ func (x *GetUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserResponse.ProtoReflect.Descriptor instead.
 func (*GetUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{34}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetUserResponse) GetUser() *User {
@@ -2063,7 +2265,7 @@ type FindUserRequest struct {
 
 func (x *FindUserRequest) Reset() {
 	*x = FindUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[35]
+	mi := &file_gochat_v1_repo_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2075,7 +2277,7 @@ func (x *FindUserRequest) String() string {
 func (*FindUserRequest) ProtoMessage() {}
 
 func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[35]
+	mi := &file_gochat_v1_repo_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2088,7 +2290,7 @@ func (x *FindUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUserRequest.ProtoReflect.Descriptor instead.
 func (*FindUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{35}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *FindUserRequest) GetUsername() string {
@@ -2107,7 +2309,7 @@ type FindUserResponse struct {
 
 func (x *FindUserResponse) Reset() {
 	*x = FindUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[36]
+	mi := &file_gochat_v1_repo_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2321,7 @@ func (x *FindUserResponse) String() string {
 func (*FindUserResponse) ProtoMessage() {}
 
 func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[36]
+	mi := &file_gochat_v1_repo_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2334,7 @@ func (x *FindUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUserResponse.ProtoReflect.Descriptor instead.
 func (*FindUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{36}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *FindUserResponse) GetUser() *User {
@@ -2151,7 +2353,7 @@ type GetCredentialsRequest struct {
 
 func (x *GetCredentialsRequest) Reset() {
 	*x = GetCredentialsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[37]
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2365,7 @@ func (x *GetCredentialsRequest) String() string {
 func (*GetCredentialsRequest) ProtoMessage() {}
 
 func (x *GetCredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[37]
+	mi := &file_gochat_v1_repo_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2378,7 @@ func (x *GetCredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCredentialsRequest.ProtoReflect.Descriptor instead.
 func (*GetCredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{37}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetCredentialsRequest) GetUsername() string {
@@ -2198,7 +2400,7 @@ type GetCredentialsResponse struct {
 
 func (x *GetCredentialsResponse) Reset() {
 	*x = GetCredentialsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[38]
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2210,7 +2412,7 @@ func (x *GetCredentialsResponse) String() string {
 func (*GetCredentialsResponse) ProtoMessage() {}
 
 func (x *GetCredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[38]
+	mi := &file_gochat_v1_repo_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2223,7 +2425,7 @@ func (x *GetCredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCredentialsResponse.ProtoReflect.Descriptor instead.
 func (*GetCredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{38}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetCredentialsResponse) GetUser() *User {
@@ -2258,7 +2460,7 @@ type UpdateUserRequest struct {
 
 func (x *UpdateUserRequest) Reset() {
 	*x = UpdateUserRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[39]
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2472,7 @@ func (x *UpdateUserRequest) String() string {
 func (*UpdateUserRequest) ProtoMessage() {}
 
 func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[39]
+	mi := &file_gochat_v1_repo_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2485,7 @@ func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{39}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *UpdateUserRequest) GetUserId() int64 {
@@ -2316,7 +2518,7 @@ type UpdateUserResponse struct {
 
 func (x *UpdateUserResponse) Reset() {
 	*x = UpdateUserResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[40]
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2530,7 @@ func (x *UpdateUserResponse) String() string {
 func (*UpdateUserResponse) ProtoMessage() {}
 
 func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[40]
+	mi := &file_gochat_v1_repo_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2543,7 @@ func (x *UpdateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserResponse.ProtoReflect.Descriptor instead.
 func (*UpdateUserResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{40}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *UpdateUserResponse) GetUser() *User {
@@ -2363,7 +2565,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2577,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[41]
+	mi := &file_gochat_v1_repo_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2590,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{41}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RevokeTokenRequest) GetTokenId() string {
@@ -2420,7 +2622,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2432,7 +2634,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[42]
+	mi := &file_gochat_v1_repo_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2445,7 +2647,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{42}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
 }
 
 type IsTokenRevokedRequest struct {
@@ -2461,7 +2663,7 @@ type IsTokenRevokedRequest struct {
 
 func (x *IsTokenRevokedRequest) Reset() {
 	*x = IsTokenRevokedRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2675,7 @@ func (x *IsTokenRevokedRequest) String() string {
 func (*IsTokenRevokedRequest) ProtoMessage() {}
 
 func (x *IsTokenRevokedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[43]
+	mi := &file_gochat_v1_repo_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2688,7 @@ func (x *IsTokenRevokedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IsTokenRevokedRequest.ProtoReflect.Descriptor instead.
 func (*IsTokenRevokedRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{43}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *IsTokenRevokedRequest) GetTokenId() string {
@@ -2523,7 +2725,7 @@ type IsTokenRevokedResponse struct {
 
 func (x *IsTokenRevokedResponse) Reset() {
 	*x = IsTokenRevokedResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2737,7 @@ func (x *IsTokenRevokedResponse) String() string {
 func (*IsTokenRevokedResponse) ProtoMessage() {}
 
 func (x *IsTokenRevokedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[44]
+	mi := &file_gochat_v1_repo_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2750,7 @@ func (x *IsTokenRevokedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IsTokenRevokedResponse.ProtoReflect.Descriptor instead.
 func (*IsTokenRevokedResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{44}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *IsTokenRevokedResponse) GetRevoked() bool {
@@ -2576,7 +2778,7 @@ type SignOutRequest struct {
 
 func (x *SignOutRequest) Reset() {
 	*x = SignOutRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2790,7 @@ func (x *SignOutRequest) String() string {
 func (*SignOutRequest) ProtoMessage() {}
 
 func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[45]
+	mi := &file_gochat_v1_repo_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2803,7 @@ func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutRequest.ProtoReflect.Descriptor instead.
 func (*SignOutRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{45}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SignOutRequest) GetUserId() int64 {
@@ -2628,7 +2830,7 @@ type SignOutResponse struct {
 
 func (x *SignOutResponse) Reset() {
 	*x = SignOutResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2640,7 +2842,7 @@ func (x *SignOutResponse) String() string {
 func (*SignOutResponse) ProtoMessage() {}
 
 func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[46]
+	mi := &file_gochat_v1_repo_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2653,7 +2855,7 @@ func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutResponse.ProtoReflect.Descriptor instead.
 func (*SignOutResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{46}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *SignOutResponse) GetBefore() int64 {
@@ -2672,7 +2874,7 @@ type CheckTokensRequest struct {
 
 func (x *CheckTokensRequest) Reset() {
 	*x = CheckTokensRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2684,7 +2886,7 @@ func (x *CheckTokensRequest) String() string {
 func (*CheckTokensRequest) ProtoMessage() {}
 
 func (x *CheckTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[47]
+	mi := &file_gochat_v1_repo_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2697,7 +2899,7 @@ func (x *CheckTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckTokensRequest.ProtoReflect.Descriptor instead.
 func (*CheckTokensRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{47}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CheckTokensRequest) GetTokens() []*UsedToken {
@@ -2717,7 +2919,7 @@ type CheckTokensResponse struct {
 
 func (x *CheckTokensResponse) Reset() {
 	*x = CheckTokensResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2729,7 +2931,7 @@ func (x *CheckTokensResponse) String() string {
 func (*CheckTokensResponse) ProtoMessage() {}
 
 func (x *CheckTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[48]
+	mi := &file_gochat_v1_repo_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2742,7 +2944,7 @@ func (x *CheckTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckTokensResponse.ProtoReflect.Descriptor instead.
 func (*CheckTokensResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{48}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CheckTokensResponse) GetRefused() []bool {
@@ -2766,7 +2968,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2778,7 +2980,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[49]
+	mi := &file_gochat_v1_repo_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2791,7 +2993,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{49}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Session) GetUserId() int64 {
@@ -2838,7 +3040,7 @@ type PutSessionsRequest struct {
 
 func (x *PutSessionsRequest) Reset() {
 	*x = PutSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2850,7 +3052,7 @@ func (x *PutSessionsRequest) String() string {
 func (*PutSessionsRequest) ProtoMessage() {}
 
 func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[50]
+	mi := &file_gochat_v1_repo_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2863,7 +3065,7 @@ func (x *PutSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsRequest.ProtoReflect.Descriptor instead.
 func (*PutSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{50}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *PutSessionsRequest) GetSessions() []*Session {
@@ -2881,7 +3083,7 @@ type PutSessionsResponse struct {
 
 func (x *PutSessionsResponse) Reset() {
 	*x = PutSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2893,7 +3095,7 @@ func (x *PutSessionsResponse) String() string {
 func (*PutSessionsResponse) ProtoMessage() {}
 
 func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[51]
+	mi := &file_gochat_v1_repo_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2906,7 +3108,7 @@ func (x *PutSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSessionsResponse.ProtoReflect.Descriptor instead.
 func (*PutSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{51}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
 }
 
 type RemoveSessionRequest struct {
@@ -2918,7 +3120,7 @@ type RemoveSessionRequest struct {
 
 func (x *RemoveSessionRequest) Reset() {
 	*x = RemoveSessionRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2930,7 +3132,7 @@ func (x *RemoveSessionRequest) String() string {
 func (*RemoveSessionRequest) ProtoMessage() {}
 
 func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[52]
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2943,7 +3145,7 @@ func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{52}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RemoveSessionRequest) GetSession() *Session {
@@ -2961,7 +3163,7 @@ type RemoveSessionResponse struct {
 
 func (x *RemoveSessionResponse) Reset() {
 	*x = RemoveSessionResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2973,7 +3175,7 @@ func (x *RemoveSessionResponse) String() string {
 func (*RemoveSessionResponse) ProtoMessage() {}
 
 func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[53]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2986,7 +3188,7 @@ func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{53}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
 }
 
 type RemoveSessionsRequest struct {
@@ -2998,7 +3200,7 @@ type RemoveSessionsRequest struct {
 
 func (x *RemoveSessionsRequest) Reset() {
 	*x = RemoveSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3010,7 +3212,7 @@ func (x *RemoveSessionsRequest) String() string {
 func (*RemoveSessionsRequest) ProtoMessage() {}
 
 func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[54]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3023,7 +3225,7 @@ func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionsRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{54}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RemoveSessionsRequest) GetSessions() []*Session {
@@ -3041,7 +3243,7 @@ type RemoveSessionsResponse struct {
 
 func (x *RemoveSessionsResponse) Reset() {
 	*x = RemoveSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3255,7 @@ func (x *RemoveSessionsResponse) String() string {
 func (*RemoveSessionsResponse) ProtoMessage() {}
 
 func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[55]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3268,7 @@ func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionsResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
 }
 
 // Of a session user_id and connection_id are looked at.
@@ -3079,7 +3281,7 @@ type RegisteredRequest struct {
 
 func (x *RegisteredRequest) Reset() {
 	*x = RegisteredRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3091,7 +3293,7 @@ func (x *RegisteredRequest) String() string {
 func (*RegisteredRequest) ProtoMessage() {}
 
 func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3104,7 +3306,7 @@ func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredRequest.ProtoReflect.Descriptor instead.
 func (*RegisteredRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RegisteredRequest) GetSessions() []*Session {
@@ -3124,7 +3326,7 @@ type RegisteredResponse struct {
 
 func (x *RegisteredResponse) Reset() {
 	*x = RegisteredResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3136,7 +3338,7 @@ func (x *RegisteredResponse) String() string {
 func (*RegisteredResponse) ProtoMessage() {}
 
 func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3149,7 +3351,7 @@ func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredResponse.ProtoReflect.Descriptor instead.
 func (*RegisteredResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RegisteredResponse) GetRegistered() []bool {
@@ -3164,8 +3366,8 @@ type BeatRequest struct {
 	GatewayId string                 `protobuf:"bytes,1,opt,name=gateway_id,json=gatewayId,proto3" json:"gateway_id,omitempty"`
 	// The gateway's sessions are all in.
 	Ready bool `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
-	// The at of an answer after which the gateway has put all its sessions; empty when there is
-	// none so far. Gateways of older versions leave it out.
+	// The at of the answer after which the gateway last put all its sessions; empty when it has not done so yet.
+	// Gateways of older releases leave this out.
 	PutAt         *string `protobuf:"bytes,3,opt,name=put_at,json=putAt,proto3,oneof" json:"put_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3173,7 +3375,7 @@ type BeatRequest struct {
 
 func (x *BeatRequest) Reset() {
 	*x = BeatRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3185,7 +3387,7 @@ func (x *BeatRequest) String() string {
 func (*BeatRequest) ProtoMessage() {}
 
 func (x *BeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3198,7 +3400,7 @@ func (x *BeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatRequest.ProtoReflect.Descriptor instead.
 func (*BeatRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *BeatRequest) GetGatewayId() string {
@@ -3226,7 +3428,7 @@ type BeatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Fresh bool                   `protobuf:"varint,1,opt,name=fresh,proto3" json:"fresh,omitempty"`
 	Away  bool                   `protobuf:"varint,2,opt,name=away,proto3" json:"away,omitempty"`
-	// Names all that holds sessions now: it is another when sessions may have been lost since.
+	// Names the state of the session registry; it changes when sessions may have been lost.
 	At            string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3234,7 +3436,7 @@ type BeatResponse struct {
 
 func (x *BeatResponse) Reset() {
 	*x = BeatResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[59]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3246,7 +3448,7 @@ func (x *BeatResponse) String() string {
 func (*BeatResponse) ProtoMessage() {}
 
 func (x *BeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[59]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3259,7 +3461,7 @@ func (x *BeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatResponse.ProtoReflect.Descriptor instead.
 func (*BeatResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *BeatResponse) GetFresh() bool {
@@ -3292,7 +3494,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[60]
+	mi := &file_gochat_v1_repo_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3506,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[60]
+	mi := &file_gochat_v1_repo_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3519,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *LeaveRequest) GetGatewayId() string {
@@ -3335,7 +3537,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[61]
+	mi := &file_gochat_v1_repo_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3347,7 +3549,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[61]
+	mi := &file_gochat_v1_repo_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3360,7 +3562,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{65}
 }
 
 type LocateRequest struct {
@@ -3372,7 +3574,7 @@ type LocateRequest struct {
 
 func (x *LocateRequest) Reset() {
 	*x = LocateRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[62]
+	mi := &file_gochat_v1_repo_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3384,7 +3586,7 @@ func (x *LocateRequest) String() string {
 func (*LocateRequest) ProtoMessage() {}
 
 func (x *LocateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[62]
+	mi := &file_gochat_v1_repo_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3397,7 +3599,7 @@ func (x *LocateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateRequest.ProtoReflect.Descriptor instead.
 func (*LocateRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *LocateRequest) GetUserIds() []int64 {
@@ -3418,7 +3620,7 @@ type LocateResponse struct {
 
 func (x *LocateResponse) Reset() {
 	*x = LocateResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[63]
+	mi := &file_gochat_v1_repo_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3430,7 +3632,7 @@ func (x *LocateResponse) String() string {
 func (*LocateResponse) ProtoMessage() {}
 
 func (x *LocateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[63]
+	mi := &file_gochat_v1_repo_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3443,7 +3645,7 @@ func (x *LocateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateResponse.ProtoReflect.Descriptor instead.
 func (*LocateResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *LocateResponse) GetGateways() []*GatewayUsers {
@@ -3478,7 +3680,7 @@ type Doubt struct {
 
 func (x *Doubt) Reset() {
 	*x = Doubt{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[64]
+	mi := &file_gochat_v1_repo_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3490,7 +3692,7 @@ func (x *Doubt) String() string {
 func (*Doubt) ProtoMessage() {}
 
 func (x *Doubt) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[64]
+	mi := &file_gochat_v1_repo_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3503,7 +3705,7 @@ func (x *Doubt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Doubt.ProtoReflect.Descriptor instead.
 func (*Doubt) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{64}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Doubt) GetUserIds() []int64 {
@@ -3530,7 +3732,7 @@ type GatewayUsers struct {
 
 func (x *GatewayUsers) Reset() {
 	*x = GatewayUsers{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[65]
+	mi := &file_gochat_v1_repo_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +3744,7 @@ func (x *GatewayUsers) String() string {
 func (*GatewayUsers) ProtoMessage() {}
 
 func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[65]
+	mi := &file_gochat_v1_repo_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +3757,7 @@ func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayUsers.ProtoReflect.Descriptor instead.
 func (*GatewayUsers) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{65}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *GatewayUsers) GetGatewayId() string {
@@ -3580,7 +3782,7 @@ type LiveGatewaysRequest struct {
 
 func (x *LiveGatewaysRequest) Reset() {
 	*x = LiveGatewaysRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[66]
+	mi := &file_gochat_v1_repo_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3592,7 +3794,7 @@ func (x *LiveGatewaysRequest) String() string {
 func (*LiveGatewaysRequest) ProtoMessage() {}
 
 func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[66]
+	mi := &file_gochat_v1_repo_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3605,7 +3807,7 @@ func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysRequest.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{66}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{70}
 }
 
 type LiveGatewaysResponse struct {
@@ -3617,7 +3819,7 @@ type LiveGatewaysResponse struct {
 
 func (x *LiveGatewaysResponse) Reset() {
 	*x = LiveGatewaysResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[67]
+	mi := &file_gochat_v1_repo_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3629,7 +3831,7 @@ func (x *LiveGatewaysResponse) String() string {
 func (*LiveGatewaysResponse) ProtoMessage() {}
 
 func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[67]
+	mi := &file_gochat_v1_repo_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3642,7 +3844,7 @@ func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysResponse.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{67}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *LiveGatewaysResponse) GetGatewayIds() []string {
@@ -3739,7 +3941,19 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\apeer_id\x18\x02 \x01(\x03R\x06peerId\"Y\n" +
 	"\x14EnsureSingleResponse\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x18\n" +
-	"\acreated\x18\x02 \x01(\bR\acreated\"Z\n" +
+	"\acreated\x18\x02 \x01(\bR\acreated\"t\n" +
+	"\fFirstMessage\x12\x1b\n" +
+	"\tsender_id\x18\x01 \x01(\x03R\bsenderId\x12\x1f\n" +
+	"\vreceiver_id\x18\x02 \x01(\x03R\n" +
+	"receiverId\x12&\n" +
+	"\x0ftemp_message_id\x18\x03 \x01(\tR\rtempMessageId\"J\n" +
+	"\x13BeginSinglesRequest\x123\n" +
+	"\bmessages\x18\x01 \x03(\v2\x17.gochat.v1.FirstMessageR\bmessages\"H\n" +
+	"\x14BeginSinglesResponse\x120\n" +
+	"\aresults\x18\x01 \x03(\v2\x16.gochat.v1.SingleBegunR\aresults\"O\n" +
+	"\vSingleBegun\x12\x14\n" +
+	"\x05there\x18\x01 \x01(\bR\x05there\x12*\n" +
+	"\x06stored\x18\x02 \x01(\v2\x12.gochat.v1.MessageR\x06stored\"Z\n" +
 	"\x16GetConversationRequest\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\"V\n" +
@@ -3898,10 +4112,11 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\aHistory\x12\x19.gochat.v1.HistoryRequest\x1a\x1a.gochat.v1.HistoryResponse\x12L\n" +
 	"\vFindOutcome\x12\x1d.gochat.v1.FindOutcomeRequest\x1a\x1e.gochat.v1.FindOutcomeResponse\x12I\n" +
 	"\n" +
-	"RefuseSend\x12\x1c.gochat.v1.RefuseSendRequest\x1a\x1d.gochat.v1.RefuseSendResponse2\xae\x04\n" +
+	"RefuseSend\x12\x1c.gochat.v1.RefuseSendRequest\x1a\x1d.gochat.v1.RefuseSendResponse2\xff\x04\n" +
 	"\x10ConversationRepo\x12L\n" +
 	"\vMemberships\x12\x1d.gochat.v1.MembershipsRequest\x1a\x1e.gochat.v1.MembershipsResponse\x12O\n" +
-	"\fEnsureSingle\x12\x1e.gochat.v1.EnsureSingleRequest\x1a\x1f.gochat.v1.EnsureSingleResponse\x12X\n" +
+	"\fEnsureSingle\x12\x1e.gochat.v1.EnsureSingleRequest\x1a\x1f.gochat.v1.EnsureSingleResponse\x12O\n" +
+	"\fBeginSingles\x12\x1e.gochat.v1.BeginSinglesRequest\x1a\x1f.gochat.v1.BeginSinglesResponse\x12X\n" +
 	"\x0fGetConversation\x12!.gochat.v1.GetConversationRequest\x1a\".gochat.v1.GetConversationResponse\x12^\n" +
 	"\x11ListConversations\x12#.gochat.v1.ListConversationsRequest\x1a$.gochat.v1.ListConversationsResponse\x12C\n" +
 	"\bMarkRead\x12\x1a.gochat.v1.MarkReadRequest\x1a\x1b.gochat.v1.MarkReadResponse\x127\n" +
@@ -3943,7 +4158,7 @@ func file_gochat_v1_repo_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_repo_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 73)
 var file_gochat_v1_repo_proto_goTypes = []any{
 	(SaveResult_Outcome)(0),           // 0: gochat.v1.SaveResult.Outcome
 	(*ClientKey)(nil),                 // 1: gochat.v1.ClientKey
@@ -3966,160 +4181,169 @@ var file_gochat_v1_repo_proto_goTypes = []any{
 	(*Membership)(nil),                // 18: gochat.v1.Membership
 	(*EnsureSingleRequest)(nil),       // 19: gochat.v1.EnsureSingleRequest
 	(*EnsureSingleResponse)(nil),      // 20: gochat.v1.EnsureSingleResponse
-	(*GetConversationRequest)(nil),    // 21: gochat.v1.GetConversationRequest
-	(*GetConversationResponse)(nil),   // 22: gochat.v1.GetConversationResponse
-	(*ListConversationsRequest)(nil),  // 23: gochat.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 24: gochat.v1.ListConversationsResponse
-	(*MarkReadRequest)(nil),           // 25: gochat.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 26: gochat.v1.MarkReadResponse
-	(*SyncRequest)(nil),               // 27: gochat.v1.SyncRequest
-	(*SyncResponse)(nil),              // 28: gochat.v1.SyncResponse
-	(*GetEpochRequest)(nil),           // 29: gochat.v1.GetEpochRequest
-	(*GetEpochResponse)(nil),          // 30: gochat.v1.GetEpochResponse
-	(*SyncConversation)(nil),          // 31: gochat.v1.SyncConversation
-	(*CreateUserRequest)(nil),         // 32: gochat.v1.CreateUserRequest
-	(*CreateUserResponse)(nil),        // 33: gochat.v1.CreateUserResponse
-	(*GetUserRequest)(nil),            // 34: gochat.v1.GetUserRequest
-	(*GetUserResponse)(nil),           // 35: gochat.v1.GetUserResponse
-	(*FindUserRequest)(nil),           // 36: gochat.v1.FindUserRequest
-	(*FindUserResponse)(nil),          // 37: gochat.v1.FindUserResponse
-	(*GetCredentialsRequest)(nil),     // 38: gochat.v1.GetCredentialsRequest
-	(*GetCredentialsResponse)(nil),    // 39: gochat.v1.GetCredentialsResponse
-	(*UpdateUserRequest)(nil),         // 40: gochat.v1.UpdateUserRequest
-	(*UpdateUserResponse)(nil),        // 41: gochat.v1.UpdateUserResponse
-	(*RevokeTokenRequest)(nil),        // 42: gochat.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),       // 43: gochat.v1.RevokeTokenResponse
-	(*IsTokenRevokedRequest)(nil),     // 44: gochat.v1.IsTokenRevokedRequest
-	(*IsTokenRevokedResponse)(nil),    // 45: gochat.v1.IsTokenRevokedResponse
-	(*SignOutRequest)(nil),            // 46: gochat.v1.SignOutRequest
-	(*SignOutResponse)(nil),           // 47: gochat.v1.SignOutResponse
-	(*CheckTokensRequest)(nil),        // 48: gochat.v1.CheckTokensRequest
-	(*CheckTokensResponse)(nil),       // 49: gochat.v1.CheckTokensResponse
-	(*Session)(nil),                   // 50: gochat.v1.Session
-	(*PutSessionsRequest)(nil),        // 51: gochat.v1.PutSessionsRequest
-	(*PutSessionsResponse)(nil),       // 52: gochat.v1.PutSessionsResponse
-	(*RemoveSessionRequest)(nil),      // 53: gochat.v1.RemoveSessionRequest
-	(*RemoveSessionResponse)(nil),     // 54: gochat.v1.RemoveSessionResponse
-	(*RemoveSessionsRequest)(nil),     // 55: gochat.v1.RemoveSessionsRequest
-	(*RemoveSessionsResponse)(nil),    // 56: gochat.v1.RemoveSessionsResponse
-	(*RegisteredRequest)(nil),         // 57: gochat.v1.RegisteredRequest
-	(*RegisteredResponse)(nil),        // 58: gochat.v1.RegisteredResponse
-	(*BeatRequest)(nil),               // 59: gochat.v1.BeatRequest
-	(*BeatResponse)(nil),              // 60: gochat.v1.BeatResponse
-	(*LeaveRequest)(nil),              // 61: gochat.v1.LeaveRequest
-	(*LeaveResponse)(nil),             // 62: gochat.v1.LeaveResponse
-	(*LocateRequest)(nil),             // 63: gochat.v1.LocateRequest
-	(*LocateResponse)(nil),            // 64: gochat.v1.LocateResponse
-	(*Doubt)(nil),                     // 65: gochat.v1.Doubt
-	(*GatewayUsers)(nil),              // 66: gochat.v1.GatewayUsers
-	(*LiveGatewaysRequest)(nil),       // 67: gochat.v1.LiveGatewaysRequest
-	(*LiveGatewaysResponse)(nil),      // 68: gochat.v1.LiveGatewaysResponse
-	nil,                               // 69: gochat.v1.SyncRequest.HaveEntry
-	(*Message)(nil),                   // 70: gochat.v1.Message
-	(ConversationType)(0),             // 71: gochat.v1.ConversationType
-	(*Conversation)(nil),              // 72: gochat.v1.Conversation
-	(*User)(nil),                      // 73: gochat.v1.User
-	(*UsedToken)(nil),                 // 74: gochat.v1.UsedToken
+	(*FirstMessage)(nil),              // 21: gochat.v1.FirstMessage
+	(*BeginSinglesRequest)(nil),       // 22: gochat.v1.BeginSinglesRequest
+	(*BeginSinglesResponse)(nil),      // 23: gochat.v1.BeginSinglesResponse
+	(*SingleBegun)(nil),               // 24: gochat.v1.SingleBegun
+	(*GetConversationRequest)(nil),    // 25: gochat.v1.GetConversationRequest
+	(*GetConversationResponse)(nil),   // 26: gochat.v1.GetConversationResponse
+	(*ListConversationsRequest)(nil),  // 27: gochat.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 28: gochat.v1.ListConversationsResponse
+	(*MarkReadRequest)(nil),           // 29: gochat.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 30: gochat.v1.MarkReadResponse
+	(*SyncRequest)(nil),               // 31: gochat.v1.SyncRequest
+	(*SyncResponse)(nil),              // 32: gochat.v1.SyncResponse
+	(*GetEpochRequest)(nil),           // 33: gochat.v1.GetEpochRequest
+	(*GetEpochResponse)(nil),          // 34: gochat.v1.GetEpochResponse
+	(*SyncConversation)(nil),          // 35: gochat.v1.SyncConversation
+	(*CreateUserRequest)(nil),         // 36: gochat.v1.CreateUserRequest
+	(*CreateUserResponse)(nil),        // 37: gochat.v1.CreateUserResponse
+	(*GetUserRequest)(nil),            // 38: gochat.v1.GetUserRequest
+	(*GetUserResponse)(nil),           // 39: gochat.v1.GetUserResponse
+	(*FindUserRequest)(nil),           // 40: gochat.v1.FindUserRequest
+	(*FindUserResponse)(nil),          // 41: gochat.v1.FindUserResponse
+	(*GetCredentialsRequest)(nil),     // 42: gochat.v1.GetCredentialsRequest
+	(*GetCredentialsResponse)(nil),    // 43: gochat.v1.GetCredentialsResponse
+	(*UpdateUserRequest)(nil),         // 44: gochat.v1.UpdateUserRequest
+	(*UpdateUserResponse)(nil),        // 45: gochat.v1.UpdateUserResponse
+	(*RevokeTokenRequest)(nil),        // 46: gochat.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),       // 47: gochat.v1.RevokeTokenResponse
+	(*IsTokenRevokedRequest)(nil),     // 48: gochat.v1.IsTokenRevokedRequest
+	(*IsTokenRevokedResponse)(nil),    // 49: gochat.v1.IsTokenRevokedResponse
+	(*SignOutRequest)(nil),            // 50: gochat.v1.SignOutRequest
+	(*SignOutResponse)(nil),           // 51: gochat.v1.SignOutResponse
+	(*CheckTokensRequest)(nil),        // 52: gochat.v1.CheckTokensRequest
+	(*CheckTokensResponse)(nil),       // 53: gochat.v1.CheckTokensResponse
+	(*Session)(nil),                   // 54: gochat.v1.Session
+	(*PutSessionsRequest)(nil),        // 55: gochat.v1.PutSessionsRequest
+	(*PutSessionsResponse)(nil),       // 56: gochat.v1.PutSessionsResponse
+	(*RemoveSessionRequest)(nil),      // 57: gochat.v1.RemoveSessionRequest
+	(*RemoveSessionResponse)(nil),     // 58: gochat.v1.RemoveSessionResponse
+	(*RemoveSessionsRequest)(nil),     // 59: gochat.v1.RemoveSessionsRequest
+	(*RemoveSessionsResponse)(nil),    // 60: gochat.v1.RemoveSessionsResponse
+	(*RegisteredRequest)(nil),         // 61: gochat.v1.RegisteredRequest
+	(*RegisteredResponse)(nil),        // 62: gochat.v1.RegisteredResponse
+	(*BeatRequest)(nil),               // 63: gochat.v1.BeatRequest
+	(*BeatResponse)(nil),              // 64: gochat.v1.BeatResponse
+	(*LeaveRequest)(nil),              // 65: gochat.v1.LeaveRequest
+	(*LeaveResponse)(nil),             // 66: gochat.v1.LeaveResponse
+	(*LocateRequest)(nil),             // 67: gochat.v1.LocateRequest
+	(*LocateResponse)(nil),            // 68: gochat.v1.LocateResponse
+	(*Doubt)(nil),                     // 69: gochat.v1.Doubt
+	(*GatewayUsers)(nil),              // 70: gochat.v1.GatewayUsers
+	(*LiveGatewaysRequest)(nil),       // 71: gochat.v1.LiveGatewaysRequest
+	(*LiveGatewaysResponse)(nil),      // 72: gochat.v1.LiveGatewaysResponse
+	nil,                               // 73: gochat.v1.SyncRequest.HaveEntry
+	(*Message)(nil),                   // 74: gochat.v1.Message
+	(ConversationType)(0),             // 75: gochat.v1.ConversationType
+	(*Conversation)(nil),              // 76: gochat.v1.Conversation
+	(*User)(nil),                      // 77: gochat.v1.User
+	(*UsedToken)(nil),                 // 78: gochat.v1.UsedToken
 }
 var file_gochat_v1_repo_proto_depIdxs = []int32{
 	1,  // 0: gochat.v1.LookupDedupRequest.keys:type_name -> gochat.v1.ClientKey
-	70, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
+	74, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
 	1,  // 2: gochat.v1.AllocateSeqRequest.keys:type_name -> gochat.v1.ClientKey
-	70, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
+	74, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
 	8,  // 4: gochat.v1.SaveMessagesResponse.results:type_name -> gochat.v1.SaveResult
 	0,  // 5: gochat.v1.SaveResult.outcome:type_name -> gochat.v1.SaveResult.Outcome
-	70, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
-	70, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
-	70, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
+	74, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
+	74, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
+	74, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
 	1,  // 9: gochat.v1.RefuseSendRequest.key:type_name -> gochat.v1.ClientKey
-	70, // 10: gochat.v1.RefuseSendResponse.message:type_name -> gochat.v1.Message
+	74, // 10: gochat.v1.RefuseSendResponse.message:type_name -> gochat.v1.Message
 	16, // 11: gochat.v1.MembershipsRequest.keys:type_name -> gochat.v1.MembershipKey
 	18, // 12: gochat.v1.MembershipsResponse.memberships:type_name -> gochat.v1.Membership
-	71, // 13: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
-	72, // 14: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
-	72, // 15: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
-	71, // 16: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
-	69, // 17: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
-	31, // 18: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
-	70, // 19: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
-	73, // 20: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
-	73, // 21: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
-	73, // 22: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
-	73, // 23: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
-	73, // 24: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
-	73, // 25: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
-	74, // 26: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
-	50, // 27: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
-	50, // 28: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
-	50, // 29: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
-	50, // 30: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
-	66, // 31: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
-	65, // 32: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
-	2,  // 33: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
-	4,  // 34: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
-	6,  // 35: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
-	9,  // 36: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
-	11, // 37: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
-	13, // 38: gochat.v1.MessageRepo.RefuseSend:input_type -> gochat.v1.RefuseSendRequest
-	15, // 39: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
-	19, // 40: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
-	21, // 41: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
-	23, // 42: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
-	25, // 43: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
-	27, // 44: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
-	29, // 45: gochat.v1.ConversationRepo.GetEpoch:input_type -> gochat.v1.GetEpochRequest
-	32, // 46: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
-	34, // 47: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
-	36, // 48: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
-	38, // 49: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
-	40, // 50: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
-	42, // 51: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
-	44, // 52: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
-	46, // 53: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
-	48, // 54: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
-	51, // 55: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
-	53, // 56: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
-	55, // 57: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
-	57, // 58: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
-	59, // 59: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
-	61, // 60: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
-	63, // 61: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
-	67, // 62: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
-	3,  // 63: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
-	5,  // 64: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
-	7,  // 65: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
-	10, // 66: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
-	12, // 67: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
-	14, // 68: gochat.v1.MessageRepo.RefuseSend:output_type -> gochat.v1.RefuseSendResponse
-	17, // 69: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
-	20, // 70: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
-	22, // 71: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
-	24, // 72: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
-	26, // 73: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
-	28, // 74: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
-	30, // 75: gochat.v1.ConversationRepo.GetEpoch:output_type -> gochat.v1.GetEpochResponse
-	33, // 76: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
-	35, // 77: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
-	37, // 78: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
-	39, // 79: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
-	41, // 80: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
-	43, // 81: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
-	45, // 82: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
-	47, // 83: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
-	49, // 84: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
-	52, // 85: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
-	54, // 86: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
-	56, // 87: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
-	58, // 88: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
-	60, // 89: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
-	62, // 90: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
-	64, // 91: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
-	68, // 92: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
-	63, // [63:93] is the sub-list for method output_type
-	33, // [33:63] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	75, // 13: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
+	21, // 14: gochat.v1.BeginSinglesRequest.messages:type_name -> gochat.v1.FirstMessage
+	24, // 15: gochat.v1.BeginSinglesResponse.results:type_name -> gochat.v1.SingleBegun
+	74, // 16: gochat.v1.SingleBegun.stored:type_name -> gochat.v1.Message
+	76, // 17: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
+	76, // 18: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
+	75, // 19: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
+	73, // 20: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
+	35, // 21: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
+	74, // 22: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
+	77, // 23: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
+	77, // 24: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
+	77, // 25: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
+	77, // 26: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
+	77, // 27: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
+	77, // 28: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
+	78, // 29: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
+	54, // 30: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
+	54, // 31: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
+	54, // 32: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
+	54, // 33: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
+	70, // 34: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
+	69, // 35: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
+	2,  // 36: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
+	4,  // 37: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
+	6,  // 38: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
+	9,  // 39: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
+	11, // 40: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
+	13, // 41: gochat.v1.MessageRepo.RefuseSend:input_type -> gochat.v1.RefuseSendRequest
+	15, // 42: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
+	19, // 43: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
+	22, // 44: gochat.v1.ConversationRepo.BeginSingles:input_type -> gochat.v1.BeginSinglesRequest
+	25, // 45: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
+	27, // 46: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
+	29, // 47: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
+	31, // 48: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
+	33, // 49: gochat.v1.ConversationRepo.GetEpoch:input_type -> gochat.v1.GetEpochRequest
+	36, // 50: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
+	38, // 51: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
+	40, // 52: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
+	42, // 53: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
+	44, // 54: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
+	46, // 55: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
+	48, // 56: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
+	50, // 57: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
+	52, // 58: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
+	55, // 59: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
+	57, // 60: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
+	59, // 61: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
+	61, // 62: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
+	63, // 63: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
+	65, // 64: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
+	67, // 65: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
+	71, // 66: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
+	3,  // 67: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
+	5,  // 68: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
+	7,  // 69: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
+	10, // 70: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
+	12, // 71: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
+	14, // 72: gochat.v1.MessageRepo.RefuseSend:output_type -> gochat.v1.RefuseSendResponse
+	17, // 73: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
+	20, // 74: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
+	23, // 75: gochat.v1.ConversationRepo.BeginSingles:output_type -> gochat.v1.BeginSinglesResponse
+	26, // 76: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
+	28, // 77: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
+	30, // 78: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
+	32, // 79: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
+	34, // 80: gochat.v1.ConversationRepo.GetEpoch:output_type -> gochat.v1.GetEpochResponse
+	37, // 81: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
+	39, // 82: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
+	41, // 83: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
+	43, // 84: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
+	45, // 85: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
+	47, // 86: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
+	49, // 87: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
+	51, // 88: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
+	53, // 89: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
+	56, // 90: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
+	58, // 91: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
+	60, // 92: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
+	62, // 93: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
+	64, // 94: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
+	66, // 95: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
+	68, // 96: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
+	72, // 97: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
+	67, // [67:98] is the sub-list for method output_type
+	36, // [36:67] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_repo_proto_init() }
@@ -4129,16 +4353,16 @@ func file_gochat_v1_repo_proto_init() {
 	}
 	file_gochat_v1_model_proto_init()
 	file_gochat_v1_pipeline_proto_init()
-	file_gochat_v1_repo_proto_msgTypes[25].OneofWrappers = []any{}
-	file_gochat_v1_repo_proto_msgTypes[39].OneofWrappers = []any{}
-	file_gochat_v1_repo_proto_msgTypes[58].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[29].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[43].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[62].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_repo_proto_rawDesc), len(file_gochat_v1_repo_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   69,
+			NumMessages:   73,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -36,9 +36,8 @@ type MessageRepoClient interface {
 	// LookupDedup asks the cache which sends are stored already. A miss says nothing: the
 	// unique key decides in SaveMessages.
 	LookupDedup(ctx context.Context, in *LookupDedupRequest, opts ...grpc.CallOption) (*LookupDedupResponse, error)
-	// AllocateSeq gives each slot its number in its conversation: the one given before to
-	// the same (sender, temp_message_id), or the next; all are 0 when the cache is
-	// away: the store gives the numbers then.
+	// AllocateSeq proposes a number in its conversation for each key: the number that was proposed before for the same
+	// (sender, temp_message_id), or the next one. While the cache is away all numbers are 0, and the store gives them.
 	AllocateSeq(ctx context.Context, in *AllocateSeqRequest, opts ...grpc.CallOption) (*AllocateSeqResponse, error)
 	// SaveMessages stores a run of messages in one transaction, possibly together with other
 	// calls. The database has the last word on numbers: a proposed seq_id that is 0 or does not
@@ -130,9 +129,8 @@ type MessageRepoServer interface {
 	// LookupDedup asks the cache which sends are stored already. A miss says nothing: the
 	// unique key decides in SaveMessages.
 	LookupDedup(context.Context, *LookupDedupRequest) (*LookupDedupResponse, error)
-	// AllocateSeq gives each slot its number in its conversation: the one given before to
-	// the same (sender, temp_message_id), or the next; all are 0 when the cache is
-	// away: the store gives the numbers then.
+	// AllocateSeq proposes a number in its conversation for each key: the number that was proposed before for the same
+	// (sender, temp_message_id), or the next one. While the cache is away all numbers are 0, and the store gives them.
 	AllocateSeq(context.Context, *AllocateSeqRequest) (*AllocateSeqResponse, error)
 	// SaveMessages stores a run of messages in one transaction, possibly together with other
 	// calls. The database has the last word on numbers: a proposed seq_id that is 0 or does not
@@ -341,6 +339,7 @@ var MessageRepo_ServiceDesc = grpc.ServiceDesc{
 const (
 	ConversationRepo_Memberships_FullMethodName       = "/gochat.v1.ConversationRepo/Memberships"
 	ConversationRepo_EnsureSingle_FullMethodName      = "/gochat.v1.ConversationRepo/EnsureSingle"
+	ConversationRepo_BeginSingles_FullMethodName      = "/gochat.v1.ConversationRepo/BeginSingles"
 	ConversationRepo_GetConversation_FullMethodName   = "/gochat.v1.ConversationRepo/GetConversation"
 	ConversationRepo_ListConversations_FullMethodName = "/gochat.v1.ConversationRepo/ListConversations"
 	ConversationRepo_MarkRead_FullMethodName          = "/gochat.v1.ConversationRepo/MarkRead"
@@ -359,6 +358,10 @@ type ConversationRepoClient interface {
 	// EnsureSingle makes the single chat of two users when it is missing. NOT_FOUND when one of
 	// them does not exist, INVALID_ARGUMENT for a chat with oneself.
 	EnsureSingle(ctx context.Context, in *EnsureSingleRequest, opts ...grpc.CallOption) (*EnsureSingleResponse, error)
+	// BeginSingles makes the missing single chats of first messages, all together. A message that is stored already, in
+	// whatever conversation, comes back and makes no chat. Where a chat could not be made, EnsureSingle tells why.
+	// INVALID_ARGUMENT for more than 1,000 messages.
+	BeginSingles(ctx context.Context, in *BeginSinglesRequest, opts ...grpc.CallOption) (*BeginSinglesResponse, error)
 	// GetConversation reads a conversation as user_id sees it, with last_message, peer and group.
 	// NOT_FOUND when it does not exist or the user is not in it.
 	GetConversation(ctx context.Context, in *GetConversationRequest, opts ...grpc.CallOption) (*GetConversationResponse, error)
@@ -370,7 +373,7 @@ type ConversationRepoClient interface {
 	// Sync returns the user's conversations that have messages the client has not, with the first
 	// of them, and those of which the client knows what is not stored.
 	Sync(ctx context.Context, in *SyncRequest, opts ...grpc.CallOption) (*SyncResponse, error)
-	// GetEpoch returns what tells the store from an earlier or later state of itself.
+	// GetEpoch returns the store's epoch, which changes when an older state of the data is put back.
 	GetEpoch(ctx context.Context, in *GetEpochRequest, opts ...grpc.CallOption) (*GetEpochResponse, error)
 }
 
@@ -396,6 +399,16 @@ func (c *conversationRepoClient) EnsureSingle(ctx context.Context, in *EnsureSin
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EnsureSingleResponse)
 	err := c.cc.Invoke(ctx, ConversationRepo_EnsureSingle_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *conversationRepoClient) BeginSingles(ctx context.Context, in *BeginSinglesRequest, opts ...grpc.CallOption) (*BeginSinglesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BeginSinglesResponse)
+	err := c.cc.Invoke(ctx, ConversationRepo_BeginSingles_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -463,6 +476,10 @@ type ConversationRepoServer interface {
 	// EnsureSingle makes the single chat of two users when it is missing. NOT_FOUND when one of
 	// them does not exist, INVALID_ARGUMENT for a chat with oneself.
 	EnsureSingle(context.Context, *EnsureSingleRequest) (*EnsureSingleResponse, error)
+	// BeginSingles makes the missing single chats of first messages, all together. A message that is stored already, in
+	// whatever conversation, comes back and makes no chat. Where a chat could not be made, EnsureSingle tells why.
+	// INVALID_ARGUMENT for more than 1,000 messages.
+	BeginSingles(context.Context, *BeginSinglesRequest) (*BeginSinglesResponse, error)
 	// GetConversation reads a conversation as user_id sees it, with last_message, peer and group.
 	// NOT_FOUND when it does not exist or the user is not in it.
 	GetConversation(context.Context, *GetConversationRequest) (*GetConversationResponse, error)
@@ -474,7 +491,7 @@ type ConversationRepoServer interface {
 	// Sync returns the user's conversations that have messages the client has not, with the first
 	// of them, and those of which the client knows what is not stored.
 	Sync(context.Context, *SyncRequest) (*SyncResponse, error)
-	// GetEpoch returns what tells the store from an earlier or later state of itself.
+	// GetEpoch returns the store's epoch, which changes when an older state of the data is put back.
 	GetEpoch(context.Context, *GetEpochRequest) (*GetEpochResponse, error)
 	mustEmbedUnimplementedConversationRepoServer()
 }
@@ -491,6 +508,9 @@ func (UnimplementedConversationRepoServer) Memberships(context.Context, *Members
 }
 func (UnimplementedConversationRepoServer) EnsureSingle(context.Context, *EnsureSingleRequest) (*EnsureSingleResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EnsureSingle not implemented")
+}
+func (UnimplementedConversationRepoServer) BeginSingles(context.Context, *BeginSinglesRequest) (*BeginSinglesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BeginSingles not implemented")
 }
 func (UnimplementedConversationRepoServer) GetConversation(context.Context, *GetConversationRequest) (*GetConversationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConversation not implemented")
@@ -560,6 +580,24 @@ func _ConversationRepo_EnsureSingle_Handler(srv interface{}, ctx context.Context
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ConversationRepoServer).EnsureSingle(ctx, req.(*EnsureSingleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConversationRepo_BeginSingles_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BeginSinglesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConversationRepoServer).BeginSingles(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConversationRepo_BeginSingles_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConversationRepoServer).BeginSingles(ctx, req.(*BeginSinglesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -670,6 +708,10 @@ var ConversationRepo_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ConversationRepo_EnsureSingle_Handler,
 		},
 		{
+			MethodName: "BeginSingles",
+			Handler:    _ConversationRepo_BeginSingles_Handler,
+		},
+		{
 			MethodName: "GetConversation",
 			Handler:    _ConversationRepo_GetConversation_Handler,
 		},
@@ -724,8 +766,7 @@ type UserRepoClient interface {
 	// RevokeToken remembers a token id until the token would expire anyway.
 	RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error)
 	IsTokenRevoked(ctx context.Context, in *IsTokenRevokedRequest, opts ...grpc.CallOption) (*IsTokenRevokedResponse, error)
-	// SignOut revokes every token of a user that was issued before a moment; never less than an
-	// earlier call.
+	// SignOut revokes every token of a user that was issued before a time. An earlier call with a later time holds on.
 	SignOut(ctx context.Context, in *SignOutRequest, opts ...grpc.CallOption) (*SignOutResponse, error)
 	// CheckTokens asks the database, past every cache, which tokens of open sockets are refused, as
 	// IsTokenRevoked and CheckDevice do for one. Of the others it remembers which device uses them.
@@ -848,8 +889,7 @@ type UserRepoServer interface {
 	// RevokeToken remembers a token id until the token would expire anyway.
 	RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error)
 	IsTokenRevoked(context.Context, *IsTokenRevokedRequest) (*IsTokenRevokedResponse, error)
-	// SignOut revokes every token of a user that was issued before a moment; never less than an
-	// earlier call.
+	// SignOut revokes every token of a user that was issued before a time. An earlier call with a later time holds on.
 	SignOut(context.Context, *SignOutRequest) (*SignOutResponse, error)
 	// CheckTokens asks the database, past every cache, which tokens of open sockets are refused, as
 	// IsTokenRevoked and CheckDevice do for one. Of the others it remembers which device uses them.
@@ -1147,10 +1187,9 @@ type SessionRepoClient interface {
 	RemoveSessions(ctx context.Context, in *RemoveSessionsRequest, opts ...grpc.CallOption) (*RemoveSessionsResponse, error)
 	// Registered tells which of the connections have their entry.
 	Registered(ctx context.Context, in *RegisteredRequest, opts ...grpc.CallOption) (*RegisteredResponse, error)
-	// Beat says that a gateway lives, for 15 s. fresh tells it that it must put all its sessions
-	// again, and say so with its next beats: until then it counts as not ready, so that it does no
-	// harm when an answer is lost or a beat comes twice. away tells it that the cache does not
-	// answer, so that its sessions are not known: everything for anybody comes to it.
+	// Beat says that a gateway lives, for 12 s. fresh tells the gateway to put all its sessions again, and to say so with
+	// its next beats; until then it counts as not ready, so that a lost answer or a repeated beat does no harm. away tells
+	// the gateway that the cache does not answer: its sessions are not known, and it gets a copy of everything.
 	Beat(ctx context.Context, in *BeatRequest, opts ...grpc.CallOption) (*BeatResponse, error)
 	// Leave says that a gateway is gone.
 	Leave(ctx context.Context, in *LeaveRequest, opts ...grpc.CallOption) (*LeaveResponse, error)
@@ -1158,8 +1197,8 @@ type SessionRepoClient interface {
 	// incomplete is in every_gateway: it gets a copy for all users. One whose entries may be
 	// incomplete for some of the users only is in doubts: it gets a copy for those.
 	Locate(ctx context.Context, in *LocateRequest, opts ...grpc.CallOption) (*LocateResponse, error)
-	// LiveGateways lists gateways that beat within 15 s; while the cache is away, those that are
-	// known to live in another way.
+	// LiveGateways lists the gateways that have beaten within 12 s; while the cache is away, those that are known to live
+	// in another way.
 	LiveGateways(ctx context.Context, in *LiveGatewaysRequest, opts ...grpc.CallOption) (*LiveGatewaysResponse, error)
 }
 
@@ -1265,10 +1304,9 @@ type SessionRepoServer interface {
 	RemoveSessions(context.Context, *RemoveSessionsRequest) (*RemoveSessionsResponse, error)
 	// Registered tells which of the connections have their entry.
 	Registered(context.Context, *RegisteredRequest) (*RegisteredResponse, error)
-	// Beat says that a gateway lives, for 15 s. fresh tells it that it must put all its sessions
-	// again, and say so with its next beats: until then it counts as not ready, so that it does no
-	// harm when an answer is lost or a beat comes twice. away tells it that the cache does not
-	// answer, so that its sessions are not known: everything for anybody comes to it.
+	// Beat says that a gateway lives, for 12 s. fresh tells the gateway to put all its sessions again, and to say so with
+	// its next beats; until then it counts as not ready, so that a lost answer or a repeated beat does no harm. away tells
+	// the gateway that the cache does not answer: its sessions are not known, and it gets a copy of everything.
 	Beat(context.Context, *BeatRequest) (*BeatResponse, error)
 	// Leave says that a gateway is gone.
 	Leave(context.Context, *LeaveRequest) (*LeaveResponse, error)
@@ -1276,8 +1314,8 @@ type SessionRepoServer interface {
 	// incomplete is in every_gateway: it gets a copy for all users. One whose entries may be
 	// incomplete for some of the users only is in doubts: it gets a copy for those.
 	Locate(context.Context, *LocateRequest) (*LocateResponse, error)
-	// LiveGateways lists gateways that beat within 15 s; while the cache is away, those that are
-	// known to live in another way.
+	// LiveGateways lists the gateways that have beaten within 12 s; while the cache is away, those that are known to live
+	// in another way.
 	LiveGateways(context.Context, *LiveGatewaysRequest) (*LiveGatewaysResponse, error)
 	mustEmbedUnimplementedSessionRepoServer()
 }

@@ -29,8 +29,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SearchRepo keeps the search index and reads through it. The index may be behind the messages
-// and may propose too much; what is found is what the messages say when they are read.
+// SearchRepo keeps the search index and reads through it. The index may be behind the messages and may propose messages
+// that do not match: each proposed message is read and compared with the query.
 type SearchRepoClient interface {
 	// IndexMessages adds stored messages to the index. Idempotent.
 	IndexMessages(ctx context.Context, in *IndexMessagesRequest, opts ...grpc.CallOption) (*IndexMessagesResponse, error)
@@ -97,8 +97,8 @@ func (c *searchRepoClient) SearchMessages(ctx context.Context, in *SearchMessage
 // All implementations must embed UnimplementedSearchRepoServer
 // for forward compatibility.
 //
-// SearchRepo keeps the search index and reads through it. The index may be behind the messages
-// and may propose too much; what is found is what the messages say when they are read.
+// SearchRepo keeps the search index and reads through it. The index may be behind the messages and may propose messages
+// that do not match: each proposed message is read and compared with the query.
 type SearchRepoServer interface {
 	// IndexMessages adds stored messages to the index. Idempotent.
 	IndexMessages(context.Context, *IndexMessagesRequest) (*IndexMessagesResponse, error)

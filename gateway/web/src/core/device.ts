@@ -2,7 +2,7 @@
 
 import type { Api } from "./api";
 
-/** After so many refused handshakes in a row the list of devices is looked at. */
+/** After this many refused handshakes in a row, the list of devices is asked for. */
 const suspicious = 3;
 
 export class Device {

@@ -31,7 +31,7 @@ export class MessageLog {
   /** Told when a message was recalled; without a number when any may have been. */
   onRecall: (seqId: number | undefined) => void = () => {};
 
-  /** head is the number up to which nothing is to be asked for when going forward. */
+  /** head is the number after which the run begins; messages up to head come by older pages only. */
   constructor(head: number) {
     this.top = head;
   }
@@ -141,7 +141,7 @@ export class MessageLog {
     for (const m of page) this.add(m);
   }
 
-  /** As reset, and what waits behind a gap is forgotten too, and every change: the numbers are given anew. */
+  /** As reset, when the numbers are given anew: forgets also what waits behind a gap, and every change. */
   restart(page: readonly Message[], lastSeq: number): void {
     this.held.clear();
     this.marks.clear();

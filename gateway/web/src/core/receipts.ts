@@ -53,7 +53,7 @@ export class Receipts {
     this.waiting.clear();
   }
 
-  /** Who reads has received; nobody asks who has received what everybody reads. */
+  /** Whether the server is to be told: a read position says it as well, and in the world nobody asks for it. */
   private due(chat: Chat): boolean {
     return chat.type !== "world" && chat.log.head > Math.max(chat.readSeq, this.told.get(chat.id) ?? 0);
   }

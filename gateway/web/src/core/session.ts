@@ -228,7 +228,7 @@ export class Session {
   private async groupEvent(e: GroupEvent): Promise<void> {
     const { me } = this.store;
     const before = this.store.get(e.conversationId);
-    // Messages tell of who came and went; here is told what nothing else tells of.
+    // Who came and went is told by system messages; the other events are told by nothing else.
     if (before && !e.event.startsWith("member")) this.store.happened(before, e, this.deps.clock.now());
     const out = e.event === "member-removed" && e.userIds?.includes(me.userId) === true;
     if (out && e.actorId === me.userId) {

@@ -59,7 +59,7 @@ export class Socket {
   private lastTraffic = 0;
   private pingInterval = 25_000;
   private pingAt = 0;
-  /** Silence until then means that the connection is gone, whatever the interval; 0 for none. */
+  /** Without an answer until this time the connection counts as gone, whatever the interval; 0: none is awaited. */
   private answerBy = 0;
 
   constructor(deps: SocketDeps) {

@@ -48,7 +48,7 @@ export class Sync {
   private listed = false;
   /** The server's epoch to which the store's numbers belong. */
   private epoch: string | undefined;
-  /** What the next list does not have is gone. */
+  /** The epoch has changed: conversations that the next list does not have are forgotten. */
   private purge = false;
   private stopped = false;
 

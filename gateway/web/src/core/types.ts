@@ -71,7 +71,7 @@ export interface Message {
   editedAt?: number;
   recalledAt?: number;
   recalledBy?: string;
-  /** The server has kept long enough what it said. */
+  /** The retention has ended, and the content is gone. */
   expired?: boolean;
   reactions?: Reaction[];
 }

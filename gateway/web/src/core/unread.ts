@@ -5,11 +5,11 @@
 const maxSkips = 2000;
 
 export class Unread {
-  /** The server's count: so many system messages are between the two numbers, nobody said where. */
+  /** The server's count: how many system messages are after read up to last, in places that are not known. */
   private base = { read: 0, last: 0, skipped: 0 };
   private readonly skips = new Set<number>();
 
-  /** Takes the server's count of a conversation; behind newest there are system messages alone. */
+  /** Takes the server's count of a conversation; all messages after newest are system messages. */
   counted(read: number, last: number, unread: number, newest: number): void {
     this.base = { read, last, skipped: Math.max(0, last - read - unread) };
     for (let seq = Math.max(newest, read, last - maxSkips) + 1; seq <= last; seq++) this.skip(seq);

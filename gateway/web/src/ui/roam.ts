@@ -20,7 +20,7 @@ export function roam(list: HTMLElement): void {
     next?.focus();
     next?.scrollIntoView({ block: "nearest" });
   });
-  // Whatever comes and goes, the Tab key finds one: where the reader was, or the newest.
+  // When rows come or go, one button stays reachable by Tab: the focused one, or else the newest.
   new MutationObserver(() => {
     const all = buttons();
     if (!all.some((b) => b.tabIndex === 0)) enter(all.at(-1));

@@ -104,7 +104,7 @@ class Builder {
   }
 }
 
-/** Clocks may disagree, so that a day begins twice; a key may not. */
+/** Makes keys unique: where clocks disagree, the separator of a day comes twice. */
 function uniqueKeys(rows: Row<ChatRow>[]): Row<ChatRow>[] {
   const count = new Map<string, number>();
   for (const row of rows) {

@@ -65,7 +65,7 @@ export class Scroller {
     return this.view.scrollHeight - this.view.scrollTop - this.view.clientHeight < nearEnd;
   }
 
-  /** Days and lines come and go; a message is what stays. */
+  /** The first message in view. Other rows may vanish with a change of the list, and cannot hold the position. */
   private firstVisible(): Element | undefined {
     const top = this.view.getBoundingClientRect().top;
     for (const item of this.list.querySelectorAll(".message")) {

@@ -89,7 +89,7 @@ export function previewLine(m: Message, names: Names, single: boolean): string {
   return single && m.senderId !== names.me ? text : `${actor}: ${text}`;
 }
 
-/** What stands in place of a message that the server has kept long enough. */
+/** What stands in place of a message that has expired. */
 export const expiredLine = "This message has expired";
 
 /** What stands in place of a recalled message. */

@@ -1,9 +1,7 @@
--- Says that a member lives, and prolongs its leases that are still its own. One that
--- was not taken from this server is to be given up, too: after a failover or a restart
--- what was read may not be there any more. KEYS:
--- the members, the leases. ARGV: the member, milliseconds after which a silent one is
--- dead, what each lease holds. Returns how many members live, and the number of the
--- first lease that is lost, or 0.
+-- Says that a member lives, and prolongs its leases that are still its own. A lease that was not taken from
+-- this run of this server counts as lost, too: after a failover or a restart what was read may not be there
+-- any more. KEYS: the members, the leases. ARGV: the member, milliseconds after which a silent one is dead,
+-- what each lease holds. Returns how many members live, and the number of the first lease that is lost, or 0.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('ZADD', KEYS[1], now, ARGV[1])

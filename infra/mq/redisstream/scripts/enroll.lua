@@ -1,8 +1,7 @@
--- Makes a group known, so that nothing is trimmed that it has not had, and fixes
--- where it begins; one that is there goes on where it is. A cursor is an id and how
--- many entries the stream has had up to it. KEYS: the topics, the topic's groups, the
--- group's cursors, the trimmed counts, the streams. ARGV: the topic, the group,
--- whether it begins behind the newest entry (1). Returns 0 when there is no topic.
+-- Makes a group known, so that nothing is trimmed that the group has not had, and fixes where it begins; a
+-- group that is known keeps its cursors. A cursor is an id and how many entries the stream has had up to it.
+-- KEYS: the topics, the topic's groups, the group's cursors, the trimmed counts, the streams. ARGV: the
+-- topic, the group, whether it begins behind the newest entry (1). Returns 0 when there is no topic.
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   return 0
 end

@@ -1,6 +1,5 @@
--- Makes a topic and its empty streams. Whoever was first says how many shards it
--- has. KEYS: the topics. ARGV: the topic, its shards, what its streams' names begin
--- with. Returns the shards.
+-- Makes a topic and its empty streams. A topic that exists keeps its number of shards. KEYS: the topics.
+-- ARGV: the topic, its shards, the beginning of its streams' names. Returns the number of shards.
 redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
 local shards = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
 for shard = 0, shards - 1 do

@@ -1,8 +1,7 @@
--- Moves a group's cursors in the shards whose leases are still held, and were taken
--- from this server: another one, or the same after a crash, may have lost what was
--- read, and have given its place to other entries. KEYS: the
--- cursors, the leases. ARGV, three for each lease: what it holds, its shard, the
--- cursor. Returns the number of the first that is lost, or 0.
+-- Moves a group's cursors in the shards whose leases are still held and were taken from this run of this
+-- server: another server, or this one before a crash, may have held entries that are lost now, and their ids
+-- may be given to others. KEYS: the cursors, the leases. ARGV, three for each lease: what it holds, its
+-- shard, the cursor. Returns the number of the first lease that is lost, or 0.
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 local lost = 0
 for i = 2, #KEYS do

@@ -1,8 +1,8 @@
--- Takes leases that nobody has, or that this owner has without knowing, each with a
--- token that no earlier one had and with the server that it was taken from. KEYS: the source of tokens, the group's cursors, the
--- leases. ARGV: the owner, milliseconds, how many at most, the shard of each lease.
--- Returns for each that was taken its shard, what the lease holds, and the cursor;
--- nothing when the group has no cursors.
+-- Takes leases that nobody has, or that this owner has without knowing, each with a token that no earlier
+-- lease had and with the run id of the server that it was taken from. KEYS: the source of tokens, the group's
+-- cursors, the leases. ARGV: the owner, milliseconds, how many at most, the shard of each lease. Returns for
+-- each lease that was taken its shard, what the lease holds, and the cursor; nothing when the group has no
+-- cursors.
 if redis.call('EXISTS', KEYS[2]) == 0 then
   return false
 end

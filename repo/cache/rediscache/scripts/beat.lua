@@ -1,10 +1,11 @@
--- A gateway's sign of life. KEYS: its state, and a note: a word for its present life, and the
--- epochs of all parts of Redis at which it has put its sessions. ARGV: state, seconds it
--- holds, seconds that the note is kept, a word for its life in case Redis does not know it,
--- what it says that it has put its sessions at ('' when it is too old to say that), the epochs
--- now. Answers 1 when it has not put its sessions at all that holds them now, since Redis did
--- not know it or a part has perhaps lost them: then it is not ready. The second answer is
--- what it has to say once it has put them. The same beat twice answers the same twice.
+-- A gateway's beat. KEYS: the gateway's state, and a note: a word for the gateway's present
+-- life, and the epochs of all parts of Redis at which it has put its sessions. ARGV: state,
+-- seconds that the state is kept, seconds that the note is kept, a word for a new life in case
+-- Redis does not know the gateway, the life and epochs at which the gateway says that it has put
+-- its sessions ('' when it is of a release that does not say), the epochs now. The first answer
+-- is 1 when the gateway has to put its sessions, because Redis did not know it or a part may
+-- have lost them; then it is not ready. The second answer is the life and the epochs that the
+-- gateway has to send once it has put its sessions. The same beat again has the same answers.
 local note = redis.call('GET', KEYS[2]) or ''
 local life = redis.call('EXISTS', KEYS[1]) == 1 and string.match(note, '^life:%S+') or ARGV[4]
 local epochs = table.concat(ARGV, ' ', 6)
@@ -22,7 +23,7 @@ if not known then
   state = 'joining'
 end
 if ARGV[5] == '' then
-  put = ' ' .. epochs -- it is told once, and taken to do what it is told
+  put = ' ' .. epochs -- an older gateway is told once, and is assumed to put its sessions
 end
 redis.call('SET', KEYS[1], state, 'EX', ARGV[2])
 redis.call('SET', KEYS[2], life .. put, 'EX', ARGV[3])

@@ -16,7 +16,7 @@ while k < #KEYS do
   k, a = k + 3, a + 9
   if changed > 0 then
     if tonumber(redis.call('GET', mark) or '0') ~= before then
-      -- A change was missed: what is there may be as it was before it.
+      -- A change was missed: the hot messages may be from before that change.
       redis.call('DEL', hot)
     end
     redis.call('SET', mark, changed, 'EX', keep)
@@ -35,7 +35,7 @@ while k < #KEYS do
   end
   a = a + 2 * messages
   for i = a + 1, a + 2 * updated, 2 do
-    -- One that is not hot stays so: the others around it are not there either.
+    -- A message that is not hot is not added: its neighbours are not there either.
     if redis.call('ZREMRANGEBYSCORE', hot, ARGV[i], ARGV[i]) > 0 then
       redis.call('ZADD', hot, ARGV[i], ARGV[i + 1])
     end
@@ -49,8 +49,8 @@ while k < #KEYS do
     redis.call('ZREMRANGEBYRANK', hot, 0, -most - 1)
     redis.call('EXPIRE', hot, keep)
   end
-  -- The counter is never below the database. What was proposed and not used is
-  -- given back when nothing was proposed since.
+  -- The counter must not be below the database's last number. Proposed numbers that were not
+  -- used are given back when no number was proposed since.
   local now = tonumber(redis.call('GET', seq) or '-1')
   if now >= 0 and (now < last or (now == top and now > last)) then
     redis.call('SET', seq, last)

@@ -1,6 +1,7 @@
--- Notes users who have opened a socket. KEYS: the users, the newest number. ARGV: for how
--- many microseconds a user is kept, then user ids. Each user gets a number of its own,
--- which is the time, but always grows: whoever knows all up to a number reads on from there.
+-- Notes users whose sessions were put. KEYS: the users, the newest number. ARGV: for how
+-- many microseconds a user is kept, then user ids. Each user gets a number of its own, about
+-- the time in microseconds, which always grows: a reader that knows all users up to a number
+-- reads on from there.
 if redis.replicate_commands then
   redis.replicate_commands() -- before Redis 7 a script that reads the clock has to say so
 end

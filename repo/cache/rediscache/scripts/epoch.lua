@@ -1,7 +1,7 @@
--- The epoch of the part of Redis that the key is in. It begins with the name that the
--- server has from its start on, so that another server that took over, or the same one
--- started again, is known by it: what was written last may be missing there. ARGV: a random
--- word for a part that has no epoch, or '' to leave it without one.
+-- The epoch of the part of Redis that the key is in. The epoch begins with the server's run_id,
+-- which changes with each start: another server that took over, or the same one started again,
+-- gets another epoch, since the newest writes may be missing there. ARGV: a random word for a
+-- part that has no epoch, or '' to leave the part without one.
 if redis.replicate_commands then
   redis.replicate_commands() -- before Redis 7 a script that reads what changes has to say so
 end

@@ -8,7 +8,7 @@ if known > changed then
   return 0
 end
 if known < changed then
-  -- A change was missed: what is there may be as it was before it.
+  -- A change was missed: the hot messages may be from before that change.
   redis.call('DEL', hot)
 end
 if changed > 0 then

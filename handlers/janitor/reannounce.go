@@ -9,8 +9,8 @@ import (
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
 
-// Announcements are what changes of groups have told nobody yet: whoever made the change died
-// in between, or the queue was away.
+// Announcements lists and drops announcements that are not in the queue yet: the process that made the change
+// died before it could publish them, or the queue was away.
 type Announcements interface {
 	ListAnnouncements(ctx context.Context, in *pb.ListAnnouncementsRequest) (*pb.ListAnnouncementsResponse, error)
 	DropAnnouncements(ctx context.Context, in *pb.DropAnnouncementsRequest) (*pb.DropAnnouncementsResponse, error)
@@ -22,32 +22,32 @@ type Announcer interface {
 }
 
 const (
-	// announceAfter is how old an announcement is left to whoever made it.
+	// announceAfter is how long an announcement is left to the process that made the change.
 	announceAfter = 5 * time.Second
 	// announceEvery is between two looks.
 	announceEvery = 3 * time.Second
-	// announceMost is how many are told in one look.
+	// announceMost bounds the announcements of one look.
 	announceMost = 200
 )
 
-// Crier announces what was left. One goroutine runs it.
-type Crier struct {
+// Reannouncer publishes announcements that were left behind. One goroutine runs it.
+type Reannouncer struct {
 	list    Announcements
 	out     Announcer
 	timeout time.Duration
 	report  func(error)
 }
 
-// NewCrier returns a crier; report is told of every failed look.
-func NewCrier(list Announcements, out Announcer, timeout time.Duration, report func(error)) (*Crier, error) {
+// NewReannouncer returns a reannouncer; report is told of every failed look.
+func NewReannouncer(list Announcements, out Announcer, timeout time.Duration, report func(error)) (*Reannouncer, error) {
 	if list == nil || out == nil || timeout <= 0 || report == nil {
-		return nil, errors.New("configure crier: a dependency is missing")
+		return nil, errors.New("configure the repetition of announcements: a dependency is missing")
 	}
-	return &Crier{list: list, out: out, timeout: timeout, report: report}, nil
+	return &Reannouncer{list: list, out: out, timeout: timeout, report: report}, nil
 }
 
 // Run looks again and again until ctx is done.
-func (c *Crier) Run(ctx context.Context) error {
+func (c *Reannouncer) Run(ctx context.Context) error {
 	ticker := time.NewTicker(announceEvery)
 	defer ticker.Stop()
 	for {
@@ -62,7 +62,7 @@ func (c *Crier) Run(ctx context.Context) error {
 	}
 }
 
-func (c *Crier) look(ctx context.Context) error {
+func (c *Reannouncer) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	found, err := c.list.ListAnnouncements(ctx, &pb.ListAnnouncementsRequest{

@@ -42,12 +42,12 @@ func (b *board) Announce(_ context.Context, a *pb.Announcement) error {
 	return nil
 }
 
-// TestWhatWasLeftIsAnnounced, in order, when the queue is back; what is young is left to
-// whoever made it.
+// TestWhatWasLeftIsAnnounced, in order, when the queue is back; a young announcement is left to the process
+// that made it.
 func TestWhatWasLeftIsAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &board{left: []int64{1, 2, 3}, failing: 2}
-		c, err := NewCrier(b, b, time.Second, func(err error) { b.errs = append(b.errs, err) })
+		c, err := NewReannouncer(b, b, time.Second, func(err error) { b.errs = append(b.errs, err) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestWhatWasLeftIsAnnounced(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := NewCrier(nil, nil, 0, nil); err == nil {
-		t.Error("a crier without anything")
+	if _, err := NewReannouncer(nil, nil, 0, nil); err == nil {
+		t.Error("a reannouncer without anything")
 	}
 }

@@ -22,8 +22,8 @@ const (
 	countHolds = time.Minute
 )
 
-// Census counts who is online, again and again. One goroutine runs it; all may ask it.
-type Census struct {
+// OnlineCount counts who is online, again and again. One goroutine calls Run; Users is safe for concurrent use.
+type OnlineCount struct {
 	of      Counter
 	timeout time.Duration
 	report  func(error)
@@ -35,17 +35,17 @@ type count struct {
 	at    time.Time
 }
 
-// NewCensus returns a census; report is told of every failed count.
-func NewCensus(of Counter, timeout time.Duration, report func(error)) (*Census, error) {
+// NewOnlineCount returns a count that has not begun; report is told of every failed count.
+func NewOnlineCount(of Counter, timeout time.Duration, report func(error)) (*OnlineCount, error) {
 	if of == nil || timeout <= 0 || report == nil {
-		return nil, errors.New("configure census: a dependency is missing")
+		return nil, errors.New("configure the count of users online: a dependency is missing")
 	}
-	return &Census{of: of, timeout: timeout, report: report}, nil
+	return &OnlineCount{of: of, timeout: timeout, report: report}, nil
 }
 
-// Run counts every 15 s until ctx is done, not at once: where all starts together, no gateway is
-// there yet. At the end nothing is known any longer: another process counts.
-func (c *Census) Run(ctx context.Context) error {
+// Run counts every 15 s until ctx is done. The first count comes after 15 s: when all processes start together,
+// no gateway is there yet. After Run there is no count any longer, since another process counts.
+func (c *OnlineCount) Run(ctx context.Context) error {
 	defer c.last.Store(nil)
 	ticker := time.NewTicker(countEvery)
 	defer ticker.Stop()
@@ -61,7 +61,7 @@ func (c *Census) Run(ctx context.Context) error {
 	}
 }
 
-func (c *Census) count(ctx context.Context) error {
+func (c *OnlineCount) count(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	resp, err := c.of.CountOnline(ctx, &pb.CountOnlineRequest{})
@@ -72,9 +72,9 @@ func (c *Census) count(ctx context.Context) error {
 	return nil
 }
 
-// Users tells how many users were online at the last count. It is not known where nobody counts,
-// and when there was no count for a minute.
-func (c *Census) Users() (n int64, known bool) {
+// Users returns how many users were online at the last count. known is false unless Run runs and has counted
+// within the last minute.
+func (c *OnlineCount) Users() (n int64, known bool) {
 	last := c.last.Load()
 	if last == nil || time.Since(last.at) > countHolds {
 		return 0, false

@@ -34,12 +34,12 @@ func (c *crowd) change(users int64, err error) {
 	c.users, c.err = users, err
 }
 
-// TestACountHoldsForAWhile: a gap of some seconds leaves no gap in a graph, and an old figure is
-// none.
+// TestACountHoldsForAWhile: a count is shown over a gap of some seconds, so that a graph has none, and not when
+// it is old.
 func TestACountHoldsForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		of, failed := &crowd{users: 7}, 0
-		c, err := NewCensus(of, time.Second, func(error) { failed++ })
+		c, err := NewOnlineCount(of, time.Second, func(error) { failed++ })
 		require.NoError(t, err)
 		shows := func(after time.Duration, want int64, known bool, why string) {
 			t.Helper()
@@ -68,6 +68,6 @@ func TestACountHoldsForAWhile(t *testing.T) {
 		require.NoError(t, <-done)
 		shows(0, 0, false, "another process counts")
 	})
-	_, err := NewCensus(nil, 0, nil)
+	_, err := NewOnlineCount(nil, 0, nil)
 	require.Error(t, err)
 }
