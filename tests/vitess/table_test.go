@@ -21,7 +21,7 @@ const (
 // way lists the methods of the store on a message's way from its sender to its receivers, and those by
 // which a client pulls missed messages.
 var way = []string{
-	save, "CheckTokens", "Use", "See", "EnsureSingle", "Facts", "Standings", "ByClientID", "Tips", "Groups", "Recipients", "Spans", "Page",
+	save, "CheckTokens", "Use", "See", "EnsureSingle", "BeginSingles", "Facts", "Standings", "ByClientID", "Tips", "Groups", "Recipients", "Spans", "Page",
 	"Memberships", "List", "Conversation", "MarkRead", "MarkDelivered", "Readers",
 }
 

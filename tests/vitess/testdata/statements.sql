@@ -14,7 +14,7 @@ DELETE FROM webhook_cursors WHERE hook = 't' LIMIT 1; -- ForgetHook
 DELETE FROM webhook_hooks WHERE hook = 't'; -- ForgetHook
 DELETE t FROM (SELECT sender_id, client_msg_id FROM refused_sends FORCE INDEX (refused_sends_at) WHERE refused_at < 1 ORDER BY refused_at LIMIT 1) AS old JOIN refused_sends AS t ON old.sender_id = t.sender_id AND old.client_msg_id = t.client_msg_id; -- ForgetRefusals
 DELETE t FROM (SELECT token_id FROM revoked_tokens FORCE INDEX (ix_revoked_tokens_expires) WHERE expires_at < 1 ORDER BY expires_at LIMIT 1) AS old JOIN revoked_tokens AS t ON old.token_id = t.token_id; -- Revoke
-INSERT IGNORE INTO `conversations` (`conversation_id`, `type`, `user_a`, `user_b`, `group_id`, `last_seq`, `last_message_at`, `created_at`, `dissolved_at`, `changed_seq`, `members_version`, `member_count`, `member_peak`, `shrunk_at`, `counted_seq`, `skipped`, `message_seq`, `stored_at`, `expired_seq`) VALUES ('t', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1); -- EnsureSingle
+INSERT IGNORE INTO `conversations` (`conversation_id`, `type`, `user_a`, `user_b`, `group_id`, `last_seq`, `last_message_at`, `created_at`, `dissolved_at`, `changed_seq`, `members_version`, `member_count`, `member_peak`, `shrunk_at`, `counted_seq`, `skipped`, `message_seq`, `stored_at`, `expired_seq`) VALUES ('t', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1); -- BeginSingles, EnsureSingle
 INSERT IGNORE INTO `revoked_tokens` (`token_id`, `user_id`, `expires_at`) VALUES ('t', 1, 1); -- Revoke
 INSERT IGNORE INTO device_tokens (user_id, device_id, token_id, expires_at) VALUES (1,'t','t',1); -- Use
 INSERT IGNORE INTO refused_sends (sender_id, client_msg_id, refused_at) VALUES (1,'t',1); -- Refuse
@@ -22,7 +22,7 @@ INSERT IGNORE INTO revoked_tokens (token_id, user_id, expires_at) SELECT token_i
 INSERT IGNORE INTO revoked_tokens (token_id, user_id, expires_at) VALUES ('t',1,1); -- Use
 INSERT IGNORE INTO webhook_hooks (hook, begun_at) VALUES ('t', 1); -- BeginHooks
 INSERT INTO `announcements` (`announcement_id`, `created_at`, `payload`) VALUES (1, 1, 't'); -- ChangeGroup, StoreGroup
-INSERT INTO `conversation_members` (`conversation_id`, `user_id`, `join_seq`, `read_seq`, `left_seq`) VALUES ('t', 1, 1, 1, NULL); -- EnsureSingle
+INSERT INTO `conversation_members` (`conversation_id`, `user_id`, `join_seq`, `read_seq`, `left_seq`) VALUES ('t', 1, 1, 1, NULL); -- BeginSingles, EnsureSingle
 INSERT INTO `conversations` (`conversation_id`, `type`, `user_a`, `user_b`, `group_id`, `last_seq`, `last_message_at`, `created_at`, `dissolved_at`, `changed_seq`, `members_version`, `member_count`, `member_peak`, `shrunk_at`, `counted_seq`, `skipped`, `message_seq`, `stored_at`, `expired_seq`) VALUES ('t', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1); -- StoreGroup
 INSERT INTO `group_members` (`group_id`, `user_id`, `role`, `joined_at`) VALUES (1, 1, 't', 1); -- ChangeGroup, StoreGroup
 INSERT INTO `groups` (`group_id`, `conversation_id`, `name`, `announcement`, `owner_id`, `member_count`, `join_policy`, `created_at`, `dissolved_at`) VALUES (1, 't', 't', 't', 1, 1, 't', 1, 1); -- StoreGroup
@@ -49,9 +49,10 @@ SELECT COUNT(*), COALESCE(SUM(CASE WHEN m.read_seq >= 1 THEN 1 ELSE 1 END), 1), 
 SELECT MIN(keep_ms) FROM conversations FORCE INDEX (ix_conversations_kept) WHERE type = 1 AND keep_ms > 1; -- DueConversations
 SELECT `a`.`announcement_id`, `a`.`created_at`, `a`.`payload` FROM `announcements` AS `a` WHERE (announcement_id = 1); -- ChangeGroup, StoreGroup
 SELECT `a`.`announcement_id`, `a`.`created_at`, `a`.`payload` FROM announcements AS a FORCE INDEX (ix_announcements_created) WHERE (created_at < 1) ORDER BY `created_at`, `announcement_id` LIMIT 1; -- Announcements
-SELECT `c`.`conversation_id`, `c`.`type`, `c`.`user_a`, `c`.`user_b`, `c`.`group_id`, `c`.`last_seq`, `c`.`last_message_at`, `c`.`created_at`, `c`.`dissolved_at`, `c`.`changed_seq`, `c`.`members_version`, `c`.`member_count`, `c`.`member_peak`, `c`.`shrunk_at`, `c`.`counted_seq`, `c`.`skipped`, `c`.`message_seq`, `c`.`stored_at`, `c`.`expired_seq` FROM `conversations` AS `c` WHERE (conversation_id = 't'); -- EnsureSingle
+SELECT `c`.`conversation_id`, `c`.`type`, `c`.`user_a`, `c`.`user_b`, `c`.`group_id`, `c`.`last_seq`, `c`.`last_message_at`, `c`.`created_at`, `c`.`dissolved_at`, `c`.`changed_seq`, `c`.`members_version`, `c`.`member_count`, `c`.`member_peak`, `c`.`shrunk_at`, `c`.`counted_seq`, `c`.`skipped`, `c`.`message_seq`, `c`.`stored_at`, `c`.`expired_seq` FROM `conversations` AS `c` WHERE (conversation_id = 't'); -- BeginSingles, EnsureSingle
 SELECT `c`.`conversation_id`, `c`.`type`, `c`.`user_a`, `c`.`user_b`, `c`.`group_id`, `c`.`last_seq`, `c`.`last_message_at`, `c`.`created_at`, `c`.`dissolved_at`, `c`.`changed_seq`, `c`.`members_version`, `c`.`member_count`, `c`.`member_peak`, `c`.`shrunk_at`, `c`.`counted_seq`, `c`.`skipped`, `c`.`message_seq`, `c`.`stored_at`, `c`.`expired_seq` FROM `conversations` AS `c` WHERE (conversation_id = 't') FOR UPDATE; -- ChangeGroup
 SELECT `c`.`conversation_id`, `c`.`type`, `c`.`user_a`, `c`.`user_b`, `c`.`group_id`, `c`.`last_seq`, `c`.`last_message_at`, `c`.`created_at`, `c`.`dissolved_at`, `c`.`changed_seq`, `c`.`members_version`, `c`.`member_count`, `c`.`member_peak`, `c`.`shrunk_at`, `c`.`counted_seq`, `c`.`skipped`, `c`.`message_seq`, `c`.`stored_at`, `c`.`expired_seq` FROM `conversations` AS `c` WHERE (conversation_id IN ('t')); -- Facts
+SELECT `c`.`conversation_id`, `c`.`user_a`, `c`.`user_b` FROM `conversations` AS `c` WHERE (conversation_id IN ('t')); -- BeginSingles
 SELECT `epoch_row`.`id`, `epoch_row`.`epoch` FROM `store_epoch` AS `epoch_row` WHERE (`epoch_row`.`id` = 1); -- Epoch
 SELECT `g`.`group_id`, `g`.`conversation_id`, `g`.`name`, `g`.`announcement`, `g`.`owner_id`, `g`.`member_count`, `g`.`join_policy`, `g`.`created_at`, `g`.`dissolved_at` FROM `groups` AS `g` WHERE (group_id = 1); -- ChangeGroup
 SELECT `g`.`group_id`, `g`.`conversation_id`, `g`.`name`, `g`.`announcement`, `g`.`owner_id`, `g`.`member_count`, `g`.`join_policy`, `g`.`created_at`, `g`.`dissolved_at` FROM `groups` AS `g` WHERE (group_id IN (1)); -- Groups
@@ -59,6 +60,7 @@ SELECT `gm`.`group_id`, `gm`.`user_id`, `gm`.`role`, `gm`.`joined_at` FROM `grou
 SELECT `gm`.`group_id`, `gm`.`user_id`, `gm`.`role`, `gm`.`joined_at` FROM `group_members` AS `gm` WHERE (group_id = 1) AND (user_id > 1) ORDER BY `user_id` LIMIT 1; -- PageMembers
 SELECT `gm`.`group_id`, `gm`.`user_id`, `gm`.`role`, `gm`.`joined_at` FROM `group_members` AS `gm` WHERE (group_id = 1) AND (user_id IN (1)); -- GroupMembers
 SELECT `gm`.`user_id` FROM `group_members` AS `gm` WHERE (group_id = 1) AND (user_id IN (1)); -- ChangeGroup
+SELECT `u`.`user_id` FROM `users` AS `u` WHERE (user_id IN (1)); -- BeginSingles
 SELECT `u`.`user_id`, `u`.`username`, `u`.`username_key`, `u`.`nickname`, `u`.`avatar_url`, `u`.`password_hash`, `u`.`created_at`, `u`.`version` FROM `users` AS `u` WHERE (user_id = 1); -- Update
 SELECT `u`.`user_id`, `u`.`username`, `u`.`username_key`, `u`.`nickname`, `u`.`avatar_url`, `u`.`password_hash`, `u`.`created_at`, `u`.`version` FROM `users` AS `u` WHERE (user_id IN (1)); -- ByID
 SELECT `u`.`user_id`, `u`.`username`, `u`.`username_key`, `u`.`nickname`, `u`.`avatar_url`, `u`.`password_hash`, `u`.`created_at`, `u`.`version` FROM `users` AS `u` WHERE (username_key = 't'); -- ByName
@@ -80,7 +82,7 @@ SELECT conversation_id, news_seq FROM webhook_cursors WHERE hook = 't' AND conve
 SELECT conversation_id, seq, news_seq, tries, claim, replays FROM webhook_cursors WHERE hook = 't' AND due_at > 1 AND due_at <= 1 ORDER BY due_at LIMIT 1; -- TakeNews
 SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages FORCE INDEX (PRIMARY) WHERE (conversation_id, seq_id) IN (('t',1)); -- Save
 SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages WHERE (conversation_id = 't' AND seq_id > 1 AND seq_id <= 1) ORDER BY conversation_id, seq_id; -- Current, Spans
-SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages WHERE (sender_id, client_msg_id) IN ((1,'t')); -- Save
+SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages WHERE (sender_id, client_msg_id) IN ((1,'t')); -- BeginSingles, Save
 SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages WHERE conversation_id = 't' AND seq_id > 1 AND seq_id < 1 ORDER BY seq_id DESC LIMIT 1; -- Page
 SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages WHERE conversation_id = 't' AND seq_id > 1 AND seq_id < 1 ORDER BY seq_id LIMIT 1; -- Page
 SELECT conversation_id, seq_id, message_id, sender_id, client_msg_id, content, message_type, created_at, extra FROM messages WHERE conversation_id = 't' AND seq_id > 1 AND seq_id <= 1; -- Backfill, Expire, Rebuild
@@ -118,7 +120,7 @@ SELECT signed_out_before FROM sign_outs WHERE user_id = 1; -- SignOut, SignedOut
 SELECT t.device_id, t.token_id, t.expires_at, d.device_id IS NOT NULL FROM device_tokens t LEFT JOIN devices d ON d.user_id = t.user_id AND d.device_id = t.device_id WHERE t.user_id = 1 ORDER BY t.expires_at DESC, t.device_id, t.token_id; -- See
 SELECT t.token_id, t.expires_at FROM device_tokens t JOIN revoked_tokens r ON r.token_id = t.token_id WHERE t.user_id = 1 AND t.device_id = 't'; -- Forbid
 SELECT token_id FROM revoked_tokens WHERE token_id IN ('t'); -- CheckTokens
-SELECT token_id, expires_at FROM device_tokens WHERE user_id = 1 AND device_id = 't' ORDER BY expires_at DESC, token_id LIMIT 1 OFFSET 1; -- Use
+SELECT token_id, expires_at FROM device_tokens WHERE user_id = 1 AND device_id = 't' ORDER BY token_id = 't' DESC, expires_at DESC, token_id LIMIT 1 OFFSET 1; -- Use
 SELECT u.user_id, COALESCE(o.signed_out_before, 1) FROM users u LEFT JOIN sign_outs o ON o.user_id = u.user_id WHERE u.user_id IN (1); -- CheckTokens
 SELECT user_id, MAX(last_seen_at) FROM devices WHERE user_id IN (1) AND last_seen_at > 1 GROUP BY user_id; -- LastSeen
 SELECT user_id, device_id, last_seen_at, revoked_at FROM devices FORCE INDEX (PRIMARY) WHERE (user_id, device_id) IN ((1,'t')) FOR UPDATE; -- See, Use
