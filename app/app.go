@@ -55,7 +55,7 @@ type App struct {
 	stack *lifecycle.Stack
 
 	settings *reloader
-	loudness *loudness
+	logLevel *logLevel
 	heard    chan os.Signal
 	tracing  *obs.Tracing
 
@@ -168,7 +168,7 @@ func (a *App) prepare(ctx context.Context, log *obs.Log) {
 	a.log = log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewTee(c, a.recent) }))
 	a.lines, a.stack, a.begun = log.Lines(), lifecycle.New(ctx), time.Now()
 	a.settings = newReloader(a.cfg, loaded, a.roles.names(), load, a.log)
-	a.loudness = &loudness{log: a.log, level: log.Level, configured: a.cfg.Log.Level}
+	a.logLevel = &logLevel{log: a.log, level: log.Level, configured: a.cfg.Log.Level}
 }
 
 // Ready returns a channel that is closed once every role has started: from then on the gateway accepts

@@ -41,7 +41,7 @@ func (a *App) operations(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	may := newAccess(at, a.cfg.Ops.Token)
 	mux.Handle("/debug/pprof/", may.guard(profiles()))
-	mux.Handle("/log-level", may.guard(a.loudness))
+	mux.Handle("/log-level", may.guard(a.logLevel))
 	a.mountStatus(mux, newAccess(at, a.cfg.Ops.Token))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeState(w, health.State{Status: health.WordOK}, a.log)

@@ -89,7 +89,7 @@ func TestATokenThatIsTooShort(t *testing.T) {
 func TestLogLevelByCall(t *testing.T) {
 	level := zap.NewAtomicLevelAt(zapcore.InfoLevel)
 	core, _ := observer.New(level)
-	l := &loudness{log: zap.New(core), level: level, configured: "info"}
+	l := &logLevel{log: zap.New(core), level: level, configured: "info"}
 	call := func(method, query, body string) (int, string) {
 		r := httptest.NewRequestWithContext(t.Context(), method, "/log-level"+query, strings.NewReader(body))
 		w := httptest.NewRecorder()
@@ -124,4 +124,12 @@ func TestLogLevelByCall(t *testing.T) {
 	assert.Equal(t, zapcore.DebugLevel, level.Level(), "other settings were read again")
 	require.NoError(t, l.configure("warn"))
 	assert.Equal(t, zapcore.WarnLevel, level.Level(), "the setting has changed")
+
+	l.forget() // SIGHUP, and the file is refused: configure is not called
+	l.step()
+	require.NoError(t, l.configure("warn"))
+	assert.Equal(t, zapcore.InfoLevel, level.Level(), "a later reload of other settings leaves the level of a signal")
+	l.forget()
+	require.NoError(t, l.configure("warn"))
+	assert.Equal(t, zapcore.WarnLevel, level.Level(), "SIGHUP brings the configured level back")
 }

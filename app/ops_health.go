@@ -31,8 +31,8 @@ func (a *App) watchHealth() {
 	a.pulse = health.NewPulse(beatEvery, beatLimit)
 	a.stack.Go("pulse", a.pulse.Run)
 	a.checks = health.New(2 * time.Second)
-	lacks := lacks{log: a.log, since: map[string]lack{}}
-	a.checks.OnRound(lacks.tell)
+	changes := dependencyLog{log: a.log, since: map[string]lack{}}
+	a.checks.OnRound(changes.tell)
 	a.checks.AddOwn(ownStart, func(context.Context) error {
 		switch {
 		case !a.started.Load():

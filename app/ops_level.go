@@ -33,7 +33,7 @@ func parseLevel(word string) (zapcore.Level, error) {
 }
 
 // set changes the level. It holds until log.level changes, SIGHUP, SIGUSR1 or another set.
-func (l *loudness) set(word string) error {
+func (l *logLevel) set(word string) error {
 	level, err := parseLevel(word)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (l *loudness) set(word string) error {
 	return nil
 }
 
-func (l *loudness) state() levelState {
+func (l *logLevel) state() levelState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return levelState{Level: l.level.Level().String(), Configured: l.configured}
@@ -52,7 +52,7 @@ func (l *loudness) state() levelState {
 
 // ServeHTTP shows the level (GET) and changes it (PUT): ?level=debug, or the same word as the body,
 // plain or as {"level": "debug"}.
-func (l *loudness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (l *logLevel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodPut:

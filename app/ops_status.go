@@ -45,7 +45,7 @@ func (a *App) report(ctx context.Context, alone bool) (*status.Report, error) {
 	r := &status.Report{
 		Process: status.Process{
 			Name: a.name, Roles: a.roles.names(), Version: b.version, Revision: b.revision, Go: b.goVersion,
-			StartedAt: a.begun.UnixMilli(), UptimeSeconds: now.Sub(a.begun).Seconds(), LogLevel: a.loudness.state().Level,
+			StartedAt: a.begun.UnixMilli(), UptimeSeconds: now.Sub(a.begun).Seconds(), LogLevel: a.logLevel.state().Level,
 		},
 		Dependencies: []status.Dependency{}, Errors: []status.Line{}, Processes: a.peers(),
 	}

@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// loudness holds the log's level, and the value of log.level. Safe for concurrent use.
-type loudness struct {
+// logLevel holds the log's level, and the value of log.level. Safe for concurrent use.
+type logLevel struct {
 	log   *zap.Logger
 	level zap.AtomicLevel
 
@@ -49,9 +49,9 @@ func (a *App) listenToSignals(context.Context) error {
 			select {
 			case s := <-a.heard:
 				if s == syscall.SIGUSR1 {
-					a.loudness.step()
+					a.logLevel.step()
 				} else {
-					a.loudness.forget()
+					a.logLevel.forget()
 					a.settings.fromSignal()
 				}
 			case <-ctx.Done():
@@ -64,7 +64,7 @@ func (a *App) listenToSignals(context.Context) error {
 
 // configure sets the log's level when log.level has changed, or after forget. A level of SIGUSR1 or /log-level
 // stays when only other settings change.
-func (l *loudness) configure(word string) error {
+func (l *logLevel) configure(word string) error {
 	level, err := zapcore.ParseLevel(word)
 	if err != nil {
 		return fmt.Errorf("log.level: %w", err)
@@ -79,7 +79,7 @@ func (l *loudness) configure(word string) error {
 }
 
 // forget makes the next configure set the level even if log.level has not changed.
-func (l *loudness) forget() {
+func (l *logLevel) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.anew = true
@@ -88,7 +88,7 @@ func (l *loudness) forget() {
 // levels are in the order of SIGUSR1: each step logs more, and after the last comes the first.
 var levels = []zapcore.Level{zapcore.ErrorLevel, zapcore.WarnLevel, zapcore.InfoLevel, zapcore.DebugLevel}
 
-func (l *loudness) step() {
+func (l *logLevel) step() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := levels[0]
@@ -102,7 +102,7 @@ func (l *loudness) step() {
 
 // change sets the level and logs the change, while the more verbose one of the two levels is set, so that the line
 // is not filtered out. The caller holds mu.
-func (l *loudness) change(to zapcore.Level) {
+func (l *logLevel) change(to zapcore.Level) {
 	l.anew = false // a reload that was refused is over: it takes no later level back
 	from := l.level.Level()
 	if to == from {

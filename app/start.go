@@ -117,7 +117,7 @@ func (a *App) openObservation(ctx context.Context) (err error) {
 	a.stack.Push("tracing", a.tracing.Stop)
 	a.tune(func(c *Config) error {
 		a.tracing.SetSampling(c.Trace.Sampling)
-		return a.loudness.configure(c.Log.Level)
+		return a.logLevel.configure(c.Log.Level)
 	})
 	return nil
 }

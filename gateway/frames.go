@@ -164,7 +164,7 @@ func readData(data value) (contracts.ReadData, error) {
 		return contracts.ReadData{}, err
 	}
 	d := contracts.ReadData{ConversationID: b.conversation(), SeqID: b.requiredCount("seqId")}
-	return d, b.err()
+	return d, b.frameErr()
 }
 
 func typingData(data value) (string, error) {
@@ -173,7 +173,7 @@ func typingData(data value) (string, error) {
 		return "", err
 	}
 	conv := b.conversation()
-	return conv, b.err()
+	return conv, b.frameErr()
 }
 
 // conversation returns the required conversation id.

@@ -50,6 +50,14 @@ func (b *body) err() error {
 	return e
 }
 
+// frameErr is err for a frame: its message names the wrong fields.
+func (b *body) frameErr() error {
+	if len(b.wrong) == 0 {
+		return nil
+	}
+	return invalidFields(b.wrong)
+}
+
 func (b *body) get(name string) (value, bool) {
 	v, ok := b.members[name]
 	return v, ok && !v.isNull()

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,13 +167,8 @@ func (r *sendReader) receiver(up *pb.Upstream) {
 // them, since frames carry no fields.
 func invalidFields(wrong map[string]string) *contracts.Error {
 	var parts []string
-	for _, name := range []string{
-		"conversationId", "receiverId", "content", "messageType", "tempMessageId", "replyToSeq", "mentions",
-		"seqId", "change", "reaction",
-	} {
-		if must, ok := wrong[name]; ok {
-			parts = append(parts, name+": "+must)
-		}
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		parts = append(parts, name+": "+wrong[name])
 	}
 	e := contracts.NewError(contracts.CodeInvalidArgument, strings.Join(parts, "; "))
 	e.Fields = wrong

@@ -220,6 +220,9 @@ func TestBadFrames(t *testing.T) {
 			require.Equal(t, tt.code, d.Code)
 			require.Equal(t, tt.ref, d.Ref+d.TempMessageID)
 			require.NotEmpty(t, d.Message)
+			if tt.code == contracts.CodeInvalidArgument {
+				require.NotEqual(t, contracts.NewError(tt.code, "").Message, d.Message, "a frame has no fields: the sentence says what is wrong")
+			}
 		})
 	}
 	require.NoError(t, c.WriteMessage(websocket.BinaryMessage, []byte(`{"type":"ping"}`)))

@@ -244,7 +244,7 @@ func (c *conn) subscribePresence(data value) {
 	b, err := parseData(data)
 	if err == nil {
 		ids := b.requiredUserIDs("userIds", 0, contracts.PresenceMax)
-		if err = b.err(); err == nil {
+		if err = b.frameErr(); err == nil {
 			err = c.watchUsers(ctx, ids)
 		}
 	}

@@ -90,7 +90,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.AddCommand(
 		configCommand(cfg, stdout, stderr), verifyCommand(cfg, stdout), migrateCommand(cfg, stdout), epochCommand(cfg, stdout), searchCommand(cfg, stdout),
 		backupCommand(cfg, stdout), restoreCommand(cfg, stdout), exportCommand(cfg, stdout, stderr), importCommand(cfg, stdout, stderr),
-		webhookCommand(cfg, stdout), poisonCommand(cfg, stdout), retentionCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr), healthcheckCommand(cfg, stdout), topCommand(cfg, stdout), versionCommand(stdout),
+		webhookCommand(cfg, stdout), poisonCommand(cfg, stdout), outcomeCommand(cfg, stdout), retentionCommand(cfg, stdout), certsCommand(stdout), loadtestCommand(stdout, stderr), healthcheckCommand(cfg, stdout), topCommand(cfg, stdout), versionCommand(stdout),
 	)
 	return root
 }

@@ -87,7 +87,7 @@ func (r conversations) standings(ctx context.Context, keys []*pb.MembershipKey, 
 			continue
 		}
 		key := store.MembershipKey{ConversationID: k.GetConversationId(), UserID: k.GetUserId()}
-		if f.Type == store.World && r.worldly.Contains(key.UserID) {
+		if f.Type == store.World && r.inWorld.Contains(key.UserID) {
 			out[key] = store.Standing{}
 			continue
 		}
@@ -103,7 +103,7 @@ func (r conversations) standings(ctx context.Context, keys []*pb.MembershipKey, 
 	for key, standing := range found {
 		out[key] = standing
 		if key.ConversationID == string(contracts.World) {
-			r.worldly.Add(key.UserID, struct{}{})
+			r.inWorld.Add(key.UserID, struct{}{})
 		}
 	}
 	return out, nil
@@ -154,7 +154,7 @@ func (r conversations) GetConversation(ctx context.Context, in *pb.GetConversati
 	if err != nil {
 		return nil, answer(err)
 	}
-	list, err := r.dress(ctx, []store.Conversation{c})
+	list, err := r.views(ctx, []store.Conversation{c})
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -170,16 +170,16 @@ func (r conversations) ListConversations(ctx context.Context, in *pb.ListConvers
 	if err != nil {
 		return nil, answer(err)
 	}
-	list, err := r.dress(ctx, page)
+	list, err := r.views(ctx, page)
 	if err != nil {
 		return nil, answer(err)
 	}
 	return &pb.ListConversationsResponse{Conversations: list, NextCursor: next}, nil
 }
 
-// dress turns conversations into the contract's form and adds to each its last message, peer
+// views turns conversations into the contract's form and adds to each its last message, peer
 // and group. Each of the three is read once for the whole list.
-func (r conversations) dress(ctx context.Context, list []store.Conversation) ([]*pb.Conversation, error) {
+func (r conversations) views(ctx context.Context, list []store.Conversation) ([]*pb.Conversation, error) {
 	spans := make([]store.Span, 0, len(list))
 	var peers, groupIDs []int64
 	for _, c := range list {

@@ -61,7 +61,7 @@ func (r devices) ForbidDevice(ctx context.Context, in *pb.ForbidDeviceRequest) (
 		for _, t := range done.Tokens {
 			r.revoked.Add(t.ID, struct{}{})
 		}
-		r.untold.tell(ctx, fmt.Sprint("device:", key.UserID, ":", key.ID), func(ctx context.Context) error {
+		r.revocations.tell(ctx, fmt.Sprint("device:", key.UserID, ":", key.ID), func(ctx context.Context) error {
 			return errors.Join(r.cache.PutTokensRevoked(ctx, done.Tokens...), r.cache.PutDeviceRevoked(ctx, key, done.RevokedAt))
 		})
 	}

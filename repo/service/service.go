@@ -55,8 +55,8 @@ type Repo struct {
 	flights singleflight.Group
 	// singles are facts of single chats, whose members never change.
 	singles *lru.Cache[string, store.Facts]
-	// worldly are users known to be in world, which nobody leaves.
-	worldly *lru.Cache[int64, struct{}]
+	// inWorld are users known to be in world, which nobody leaves.
+	inWorld *lru.Cache[int64, struct{}]
 	// wrote are members of single chats who have written there.
 	wrote *lru.Cache[store.MembershipKey, struct{}]
 	// revoked are tokens that were revoked through this process. They count as revoked
@@ -70,14 +70,14 @@ type Repo struct {
 	// signedOut are users who signed out everywhere through this process, with the time: their
 	// tokens from before are revoked. They are kept for the same reason as revoked.
 	signedOut *lru.Cache[int64, int64]
-	// untold repeats revocations to the cache until it has taken them.
-	untold *untold
-	memo   epochMemo
+	// revocations repeats revocations to the cache until it has taken them.
+	revocations *revocationRetries
+	memo        epochMemo
 }
 
 const (
 	singlesKept = 100_000
-	worldlyKept = 200_000
+	inWorldKept = 200_000
 	revokedKept = 10_000
 
 	// onceTimeout bounds a read that concurrent callers share.
@@ -92,10 +92,10 @@ func New(from Store, saver store.Saver, kept cache.Cache, registry cache.Session
 	r := &Repo{
 		store: from, saver: saver, cache: kept, sessions: registry, metrics: m, log: seldom(log), searching: make(chan struct{}, searchesAtOnce),
 	}
-	r.untold = newUntold(r.log)
+	r.revocations = newRevocationRetries(r.log)
 	var err [6]error
 	r.singles, err[0] = lru.New[string, store.Facts](singlesKept)
-	r.worldly, err[1] = lru.New[int64, struct{}](worldlyKept)
+	r.inWorld, err[1] = lru.New[int64, struct{}](inWorldKept)
 	r.revoked, err[2] = lru.New[string, struct{}](revokedKept)
 	r.forbidden, err[3] = lru.New[store.DeviceKey, int64](revokedKept)
 	r.signedOut, err[4] = lru.New[int64, int64](revokedKept)
@@ -107,7 +107,7 @@ func New(from Store, saver store.Saver, kept cache.Cache, registry cache.Session
 }
 
 // Close ends the goroutine that repeats revocations to the cache. It closes nothing that New was given.
-func (r *Repo) Close() { r.untold.close() }
+func (r *Repo) Close() { r.revocations.close() }
 
 // seldom returns a logger that repeats a line only now and then: a cache that is
 // away fails every request.

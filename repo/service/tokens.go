@@ -16,19 +16,19 @@ func (r users) RevokeToken(ctx context.Context, in *pb.RevokeTokenRequest) (*pb.
 	if err := r.store.Revoke(ctx, in.GetTokenId(), in.GetUserId(), in.GetExpiresAt()); err != nil {
 		return nil, answer(err)
 	}
-	r.ended(ctx, store.Token{ID: in.GetTokenId(), ExpiresAt: in.GetExpiresAt()})
+	r.noteRevoked(ctx, store.Token{ID: in.GetTokenId(), ExpiresAt: in.GetExpiresAt()})
 	return &pb.RevokeTokenResponse{}, nil
 }
 
-// ended tells this process's memory and the cache of tokens that are revoked in the database.
-func (r *Repo) ended(ctx context.Context, tokens ...store.Token) {
+// noteRevoked tells this process's memory and the cache of tokens that are revoked in the database.
+func (r *Repo) noteRevoked(ctx context.Context, tokens ...store.Token) {
 	if len(tokens) == 0 {
 		return
 	}
 	for _, t := range tokens {
 		r.revoked.Add(t.ID, struct{}{})
 	}
-	r.untold.tell(ctx, "tokens:"+tokens[0].ID, func(ctx context.Context) error { return r.cache.PutTokensRevoked(ctx, tokens...) })
+	r.revocations.tell(ctx, "tokens:"+tokens[0].ID, func(ctx context.Context) error { return r.cache.PutTokensRevoked(ctx, tokens...) })
 }
 
 // SignOut implements pb.UserRepoServer.
@@ -38,7 +38,7 @@ func (r users) SignOut(ctx context.Context, in *pb.SignOutRequest) (*pb.SignOutR
 		return nil, answer(err)
 	}
 	r.signedOut.Add(in.GetUserId(), before)
-	r.untold.tell(ctx, "user:"+strconv.FormatInt(in.GetUserId(), 10), func(ctx context.Context) error {
+	r.revocations.tell(ctx, "user:"+strconv.FormatInt(in.GetUserId(), 10), func(ctx context.Context) error {
 		return r.cache.PutSignedOut(ctx, in.GetUserId(), before)
 	})
 	return &pb.SignOutResponse{Before: before}, nil
@@ -78,12 +78,12 @@ func (r *Repo) tokenState(ctx context.Context, kind string, t store.UsedToken) (
 			r.logCacheError("remember a token", r.cache.PutTokenChecked(ctx, t, state))
 		}
 	}
-	r.raise(t, &state)
+	r.addRevoked(t, &state)
 	return state, nil
 }
 
-// raise adds to state what was revoked through this process.
-func (r *Repo) raise(t store.UsedToken, state *store.TokenState) {
+// addRevoked adds to state what was revoked through this process.
+func (r *Repo) addRevoked(t store.UsedToken, state *store.TokenState) {
 	state.Revoked = state.Revoked || r.revoked.Contains(t.ID)
 	before, _ := r.signedOut.Get(t.UserID)
 	state.SignedOutBefore = max(state.SignedOutBefore, before)
@@ -102,7 +102,7 @@ func (r *Repo) use(ctx context.Context, t store.UsedToken, state store.TokenStat
 	if err != nil {
 		return 0, answer(err)
 	}
-	r.ended(ctx, ended...)
+	r.noteRevoked(ctx, ended...)
 	state.Used, state.DeviceRevokedAt = true, at
 	if t.IssuedAt >= at {
 		r.logCacheError("remember a token", r.cache.PutTokenChecked(ctx, t, state))
@@ -131,7 +131,7 @@ func (r users) CheckTokens(ctx context.Context, in *pb.CheckTokensRequest) (*pb.
 	}
 	out := &pb.CheckTokensResponse{Refused: make([]bool, len(tokens))}
 	for i, t := range tokens {
-		r.raise(t, &states[i])
+		r.addRevoked(t, &states[i])
 		revokedAt := states[i].DeviceRevokedAt
 		if t.DeviceKey.ID != "" {
 			if revokedAt, err = r.use(ctx, t, states[i]); err != nil {

@@ -34,7 +34,7 @@ func (s *Store) Use(ctx context.Context, t store.UsedToken, now int64) (revokedA
 		if err != nil {
 			return err
 		}
-		ended, err = s.endSome(ctx, tx, t, now)
+		ended, err = s.revokeSurplus(ctx, tx, t, now)
 		return err
 	})
 	if err != nil {
@@ -55,9 +55,9 @@ func (s *Store) insertIgnore() string {
 	return "INSERT OR IGNORE INTO "
 }
 
-// endSome forgets the expired tokens of a device, and revokes those beyond store.DeviceTokensMax that expire first,
+// revokeSurplus forgets the expired tokens of a device, and revokes those beyond store.DeviceTokensMax that expire first,
 // but not the one that is being used: whoever has just logged in would be signed out by the next call.
-func (s *Store) endSome(ctx context.Context, tx bun.Tx, used store.UsedToken, now int64) ([]store.Token, error) {
+func (s *Store) revokeSurplus(ctx context.Context, tx bun.Tx, used store.UsedToken, now int64) ([]store.Token, error) {
 	key := used.DeviceKey
 	err := s.write(ctx, tx.Tx, "DELETE FROM device_tokens WHERE user_id = ? AND device_id = ? AND expires_at < ?",
 		[]any{key.UserID, key.ID, now - sweepGrace.Milliseconds()})

@@ -37,7 +37,7 @@ func (s *Store) ChangeGroup(ctx context.Context, in store.GroupChange) (store.Gr
 			return err
 		}
 		if done != nil {
-			return t.recall(ctx, done)
+			return t.answerRepeated(ctx, done)
 		}
 		if t.g, t.c, err = s.lockGroup(ctx, tx, in.GroupID); err != nil {
 			return err
@@ -54,8 +54,8 @@ func (s *Store) ChangeGroup(ctx context.Context, in store.GroupChange) (store.Gr
 	return out, nil
 }
 
-// recall answers a repeated call with what the first one did. It recalls no message.
-func (t *groupTx) recall(ctx context.Context, done *store.Announcement) error {
+// answerRepeated answers a repeated call with what the first one did.
+func (t *groupTx) answerRepeated(ctx context.Context, done *store.Announcement) error {
 	if err := t.tx.NewSelect().Model(&t.g).Where("group_id = ?", t.in.GroupID).Scan(ctx); err != nil {
 		return err
 	}

@@ -37,6 +37,21 @@ func (s *Store) Refuse(ctx context.Context, send store.ClientKey, now time.Time)
 	return s.storedAlready(ctx, send)
 }
 
+// RefusedAt returns when a send was refused for good, and false when it was not. Old refusals are forgotten.
+func (s *Store) RefusedAt(ctx context.Context, senderID int64, clientID string) (at time.Time, refused bool, err error) {
+	err = s.read(ctx, s.db.Primary().DB, "SELECT refused_at FROM refused_sends WHERE sender_id = ? AND client_msg_id = ?",
+		[]any{senderID, clientID}, func(rows *sql.Rows) error {
+			var ms int64
+			err := rows.Scan(&ms)
+			at, refused = time.UnixMilli(ms), true
+			return err
+		})
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("look for a refusal of user %d: %w", senderID, err)
+	}
+	return at, refused, nil
+}
+
 func (s *Store) storedAlready(ctx context.Context, send store.ClientKey) (store.Message, bool, error) {
 	m, err := s.ByClientID(ctx, send.SenderID, send.ClientID)
 	if errors.Is(err, store.ErrNotFound) {

@@ -254,3 +254,27 @@ func TestLargeRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestAKeyOfAnotherConversation: the cache is told of no message of another conversation, whose keys may be on another
+// node of Redis.
+func TestAKeyOfAnotherConversation(t *testing.T) {
+	t.Parallel()
+	var done []store.Committed
+	_, s, d := open(t, func(_ context.Context, c []store.Committed) { done = c })
+	closed(t, s)
+	exec(t, d,
+		"INSERT INTO conversations (conversation_id, type, group_id, last_seq, last_message_at, created_at, dissolved_at, members_version, member_count)"+
+			" VALUES ('group_3',2,3,0,1,1,0,1,1)",
+		"INSERT INTO `groups` VALUES (3,'group_3','three','',1,1,'open',1,0)", "INSERT INTO group_members VALUES (3,1,'owner',1)",
+		"INSERT INTO conversation_members (conversation_id, user_id, join_seq, read_seq, left_seq) VALUES ('group_3',1,0,0,NULL)")
+	_, err := s.Save(t.Context(), []store.Message{msg(1, "group_1", 1, "a")})
+	require.NoError(t, err)
+	results, err := s.Save(t.Context(), []store.Message{msg(2, "group_3", 1, "a"), msg(3, "group_3", 1, "b")})
+	require.NoError(t, err)
+	assert.Equal(t, []store.Outcome{store.Duplicate, store.Stored}, outcomesOf(results))
+	assert.Equal(t, "group_1", results[0].Message.ConversationID)
+	require.Len(t, done, 1)
+	assert.Equal(t, "group_3", done[0].ConversationID)
+	assert.Empty(t, done[0].Known)
+	assert.Len(t, done[0].Stored, 1)
+}

@@ -17,7 +17,7 @@ import (
 // its state gets worse, and once when it is ok again.
 func TestWhatAProcessGoesOnWithoutIsToldOnce(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
-	l := lacks{log: zap.New(core), since: map[string]lack{}}
+	l := dependencyLog{log: zap.New(core), since: map[string]lack{}}
 	begin := time.Now()
 	away := errors.New("connection refused")
 	degraded := fmt.Errorf("%w: %w", health.ErrDegraded, away)

@@ -8,9 +8,9 @@ import (
 	"github.com/gochat/gochat/infra/health"
 )
 
-// lacks logs each dependency once when its state becomes down or degraded, and once when it is ok again. It is not
+// dependencyLog logs each dependency once when its state becomes down or degraded, and once when it is ok again. It is not
 // safe for concurrent use.
-type lacks struct {
+type dependencyLog struct {
 	log   *zap.Logger
 	since map[string]lack // by dependency
 }
@@ -21,7 +21,7 @@ type lack struct {
 }
 
 // tell logs the changes since the last call; answers are those of all dependencies, by name.
-func (l *lacks) tell(answers map[string]error, now time.Time) {
+func (l *dependencyLog) tell(answers map[string]error, now time.Time) {
 	for name, word := range health.Summarize(answers).Checks {
 		was, lacking := l.since[name]
 		switch {
