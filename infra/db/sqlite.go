@@ -69,13 +69,16 @@ func (d *DB) wrapSQLite(pool *sql.DB) *bun.DB {
 
 // sqliteDSN sets what each connection needs. synchronous=FULL makes a commit in the write-ahead log durable.
 // Checkpoints are larger and rarer than by default, since each of them stops the writer. A message touches
-// rows and index entries in pages all over the file, and each page goes to the log as a whole: small pages
-// make that half as many bytes. An existing file keeps its page size.
+// rows and index entries in pages all over the file, and each page is copied, summed and written as a whole: with
+// pages of half the usual size a message takes a fourth fewer bytes, and less CPU. An existing file keeps its page size.
 func sqliteDSN(cfg Config, readOnly bool) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", fmt.Sprint(cfg.BusyTimeout.Milliseconds()))
+	// Not as a pragma: the driver runs pragmas in the order of their names, and page_size has no effect on a file that
+	// has a journal mode.
+	q.Set("_journal_mode", "WAL")
 	for _, p := range []string{
-		"page_size(2048)", "journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(32000)",
+		"page_size(2048)", "synchronous(FULL)", "temp_store(MEMORY)", "wal_autocheckpoint(32000)",
 		fmt.Sprintf("mmap_size(%d)", 256<<20), fmt.Sprintf("cache_size(-%d)", 64<<10),
 	} {
 		q.Add("_pragma", p)
