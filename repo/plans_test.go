@@ -136,6 +136,8 @@ func commands(t *testing.T, s *sqlstore.Store) {
 		}
 	}
 	require.NoError(t, s.KeepPoison(ctx, []store.PoisonRecord{{UUID: t.Name(), Group: "plans", Topic: "t", Reason: "r"}}))
+	_, _, err := s.RefusedAt(ctx, 1, "t")
+	require.NoError(t, err)
 	list, err := s.ListPoison(ctx, "r", 0, 100)
 	require.NoError(t, err)
 	require.NotEmpty(t, list)

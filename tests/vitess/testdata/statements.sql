@@ -112,6 +112,7 @@ SELECT record_id FROM poison_records FORCE INDEX (ix_poison_records_at) WHERE po
 SELECT record_id, uuid, consumer_group, topic, reason, error, sender, conversation_id, temp_message_id, told, trace_id, poisoned_at, requeued_at, LENGTH(payload) FROM poison_records WHERE record_id > 1 AND ('t' = 't' OR reason = 't') ORDER BY record_id LIMIT 1; -- ListPoison
 SELECT record_id, uuid, consumer_group, topic, reason, error, sender, conversation_id, temp_message_id, told, trace_id, poisoned_at, requeued_at, LENGTH(payload), metadata, payload FROM poison_records WHERE record_id = 1; -- PoisonRecord
 SELECT record_id, uuid, consumer_group, topic, reason, error, sender, conversation_id, temp_message_id, told, trace_id, poisoned_at, requeued_at, LENGTH(payload), metadata, payload FROM poison_records WHERE requeued_at > 1 AND told <> 't' ORDER BY requeued_at, record_id LIMIT 1; -- RequeuedPoison
+SELECT refused_at FROM refused_sends WHERE sender_id = 1 AND client_msg_id = 't'; -- RefusedAt
 SELECT sender_id FROM messages WHERE conversation_id = 't' AND seq_id = 1; -- Readers
 SELECT sender_id, client_msg_id FROM refused_sends WHERE (sender_id, client_msg_id) IN ((1,'t')); -- Save
 SELECT seq FROM webhook_cursors WHERE hook = 't' AND conversation_id = 't'; -- ReplayHook
