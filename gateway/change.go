@@ -42,8 +42,8 @@ func changeOf(b *body, limits contracts.Limits, sender int64, conv string, seq u
 	}
 	temp := b.required("tempMessageId")
 	note("tempMessageId", limits.CheckTempMessageID(temp))
-	if len(b.wrong) > 0 {
-		return nil, invalidFields(b.wrong)
+	if err := b.frameErr(); err != nil {
+		return nil, err
 	}
 	return &pb.Upstream{
 		SenderId: sender, ConversationId: conv, TempMessageId: temp, AcceptedAt: time.Now().UnixMilli(), Change: ch,

@@ -20,7 +20,7 @@ const recheckRetry = time.Second
 func (g *Gateway) recheck(quit <-chan struct{}) {
 	// A round is spread over half of the time to the next one, so two checks of one socket are at most one and a half
 	// rounds apart, which is the interval.
-	ticker := time.NewTicker(max(g.cfg.TokenCheckInterval*2/3, time.Millisecond))
+	ticker := time.NewTicker(g.cfg.TokenCheckInterval * 2 / 3)
 	defer ticker.Stop()
 	for {
 		select {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gochat/gochat/app"
-	"github.com/gochat/gochat/infra/db"
 	"github.com/gochat/gochat/repo/store"
 	"github.com/gochat/gochat/repo/store/sqlstore"
 )
@@ -19,7 +18,7 @@ const outcomeHelp = `Tells what became of a message, by its sender and the tempM
 whether it is stored and where, whether it was given up, and what to do when it is neither.
 
     gochat outcome alice c1-7
-    gochat outcome 7216345123456 c1-7      the same by the user's id
+    gochat outcome 7216345123456 c1-7      the same by the user's id; digits alone are always an id
 
 It reads the database; the server may run meanwhile.`
 
@@ -27,11 +26,8 @@ func outcomeCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use: "outcome USER TEMPMESSAGEID", Short: "Tell what became of a message that somebody sent", Long: outcomeHelp, Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withStore(cmd, cfg, false, func(d *db.DB) error {
-				if err := sqlstore.CheckMigrated(cmd.Context(), d); err != nil {
-					return fmt.Errorf("the server has to start once, or \"gochat migrate up\": %w", err)
-				}
-				return tellOutcome(cmd.Context(), stdout, sqlstore.New(d), args[0], args[1])
+			return withMigrated(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
+				return tellOutcome(ctx, stdout, s, args[0], args[1])
 			})
 		},
 	}

@@ -32,8 +32,8 @@ func poisonCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 	return root
 }
 
-// withPoison calls work with the store, once its schema has the table of poisoned records.
-func withPoison(cmd *cobra.Command, cfg *app.Config, work func(context.Context, *sqlstore.Store) error) error {
+// withMigrated calls work with the store, and fails when the schema lacks migrations.
+func withMigrated(cmd *cobra.Command, cfg *app.Config, work func(context.Context, *sqlstore.Store) error) error {
 	return withStore(cmd, cfg, false, func(d *db.DB) error {
 		if err := sqlstore.CheckMigrated(cmd.Context(), d); err != nil {
 			return fmt.Errorf("the server has to start once, or \"gochat migrate up\": %w", err)

@@ -20,7 +20,7 @@ func poisonDrop(cfg *app.Config, stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withPoison(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
+			return withMigrated(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
 				n, err := s.ForgetPoison(ctx, ids)
 				if err != nil {
 					return err

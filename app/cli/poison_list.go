@@ -26,7 +26,7 @@ func poisonList(cfg *app.Config, stdout io.Writer) *cobra.Command {
 			if limit < 1 || limit > 10_000 {
 				return usageError{fmt.Errorf("--limit %d: must be 1 to 10000", limit)}
 			}
-			return withPoison(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
+			return withMigrated(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
 				list, err := s.ListPoison(ctx, reason, after, limit)
 				if err != nil {
 					return err

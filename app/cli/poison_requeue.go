@@ -21,7 +21,7 @@ func poisonRequeue(cfg *app.Config, stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withPoison(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
+			return withMigrated(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
 				for _, id := range ids { // one record that cannot go back refuses all
 					r, err := s.PoisonRecord(ctx, id)
 					switch {

@@ -31,7 +31,7 @@ func poisonShow(cfg *app.Config, stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withPoison(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
+			return withMigrated(cmd, cfg, func(ctx context.Context, s *sqlstore.Store) error {
 				r, err := s.PoisonRecord(ctx, ids[0])
 				if err != nil {
 					return err

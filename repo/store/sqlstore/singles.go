@@ -22,8 +22,8 @@ func (s *Store) EnsureSingle(ctx context.Context, userID, peerID int64) (string,
 	if userID == peerID {
 		return "", false, store.ErrSelf
 	}
-	a, b := min(userID, peerID), max(userID, peerID)
-	id := string(contracts.SingleConversation(contracts.UserID(a), contracts.UserID(b)))
+	p := pairOf(userID, peerID)
+	id, a, b := p.id, p.a, p.b
 	there, err := s.isSingle(ctx, id, a, b)
 	if err != nil || there {
 		return id, false, err
