@@ -207,7 +207,7 @@ func TestLogInAnOutage(t *testing.T) {
 		return len(logs.Filter(func(e observer.LoggedEntry) bool { return strings.Contains(e.Message, word) }).All())
 	}
 	etcd.kill()
-	eventually(t, "a warning", func() bool { return lines("does not serve") > 0 })
+	eventually(t, "a warning", func() bool { return lines("does not answer properly") > 0 })
 	require.Error(t, r.Health(within(t, time.Second)))
 	time.Sleep(2 * time.Second) // as many calls fail as may
 	require.Equal(t, 1, logs.FilterLevelExact(zap.WarnLevel).Len())
