@@ -78,7 +78,7 @@ var settingsOfRoles = []conf.Spec{
 	{Path: "gateway.session_refresh", Min: short, Max: 30 * time.Minute, About: "How often sessions are put into the registry again, where they expire after 30 minutes."},
 	{Path: "gateway.device_refresh", Min: short, Max: 24 * time.Hour, About: "How often the device of an open socket is noted as seen."},
 	{Path: "gateway.receipt_interval", Min: short, Max: time.Minute, About: "How long receipts are gathered before they are passed on together."},
-	{Path: "gateway.presence_interval", Min: short, Max: time.Minute, About: "How often the presence of watched users is asked for."},
+	{Path: "gateway.presence_interval", Min: short, Max: time.Minute, About: "How often the gateway asks about watched users whose presence is not known, or whose changes are not announced: beside gateways of an older release, and while the session registry is being filled again."},
 
 	{Path: "group.announce_timeout", Reloads: true, Min: short, Max: long, About: "Deadline for announcing a change of a group. What misses it is announced by the janitor later."},
 	{Path: "group.whole_history", Reloads: true, About: "New members of a group may read the messages from before they joined."},

@@ -80,7 +80,8 @@ type Config struct {
 	DeviceRefresh time.Duration `mapstructure:"device_refresh"`
 	// ReceiptInterval is how long delivered positions are gathered before they are passed on together.
 	ReceiptInterval time.Duration `mapstructure:"receipt_interval"`
-	// PresenceInterval is how often the gateway asks which of the users that its sockets watch are online.
+	// PresenceInterval is how often the gateway asks about watched users whose presence is not known, or whose changes
+	// nobody announces. Other changes are announced.
 	PresenceInterval time.Duration `mapstructure:"presence_interval"`
 
 	// Rates are the rate limits; they are a section of their own in the file.

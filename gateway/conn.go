@@ -117,9 +117,7 @@ func (c *conn) run() {
 	g.hub.remove(c)
 	g.watch.drop(c)
 	c.note()
-	if !g.draining.Load() { // the drain takes all sessions away at once
-		g.registrar.remove(c.session())
-	}
+	g.registrar.remove(c.session())
 }
 
 // stopReading ends the reading of a socket when the gateway drains.

@@ -75,6 +75,10 @@ func (g *Gateway) deliver(m *message.Message, kick *kicks) (frames int) {
 		}
 	}
 	for _, d := range down.GetDeliveries() {
+		if changes := d.GetPresenceChanges(); len(changes) > 0 {
+			g.watch.changed(changes)
+			continue
+		}
 		span := g.pushed(d)
 		n := g.hub.deliver(d, kick)
 		if n > 0 {

@@ -190,6 +190,8 @@ type fakeSessions struct {
 	putErr    error
 	puts      int
 	asked     int // which are registered
+	watchers  map[int64][]string
+	dead      []string
 }
 
 func newFakeSessions() *fakeSessions {
@@ -206,7 +208,7 @@ func (f *fakeSessions) PutSessions(_ context.Context, in *pb.PutSessionsRequest,
 	for _, s := range in.GetSessions() {
 		f.sessions[s.GetConnectionId()] = s
 	}
-	return &pb.PutSessionsResponse{}, nil
+	return &pb.PutSessionsResponse{Watched: f.watching(in.GetWantWatchers(), in.GetSessions())}, nil
 }
 
 func (f *fakeSessions) RemoveSession(_ context.Context, in *pb.RemoveSessionRequest, _ ...grpc.CallOption) (*pb.RemoveSessionResponse, error) {
@@ -222,7 +224,16 @@ func (f *fakeSessions) RemoveSessions(_ context.Context, in *pb.RemoveSessionsRe
 	for _, s := range in.GetSessions() {
 		delete(f.sessions, s.GetConnectionId())
 	}
-	return &pb.RemoveSessionsResponse{}, nil
+	return &pb.RemoveSessionsResponse{Watched: f.watching(in.GetWantWatchers(), in.GetSessions())}, nil
+}
+
+func (f *fakeSessions) watching(want bool, sessions []*pb.Session) (out []*pb.Watched) {
+	for _, s := range sessions {
+		if by := f.watchers[s.GetUserId()]; want && len(by) > 0 {
+			out = append(out, &pb.Watched{UserId: s.GetUserId(), GatewayIds: by})
+		}
+	}
+	return out
 }
 
 func (f *fakeSessions) Registered(_ context.Context, in *pb.RegisteredRequest, _ ...grpc.CallOption) (*pb.RegisteredResponse, error) {
@@ -243,7 +254,7 @@ func (f *fakeSessions) Beat(_ context.Context, in *pb.BeatRequest, _ ...grpc.Cal
 	at := fmt.Sprint("life ", f.lives)
 	known := was && in.GetPutAt() == at
 	f.known[in.GetGatewayId()] = known && in.GetReady()
-	return &pb.BeatResponse{Fresh: !known, At: at}, nil
+	return &pb.BeatResponse{Fresh: !known, At: at, DeadGateways: f.dead}, nil
 }
 
 func (f *fakeSessions) Leave(_ context.Context, in *pb.LeaveRequest, _ ...grpc.CallOption) (*pb.LeaveResponse, error) {

@@ -117,6 +117,7 @@ type Gateway struct {
 	devices   *deviceNotes
 	receipts  *receipts
 	watch     *watch
+	announcer *announcer
 
 	typists typists
 	// replacing has the sockets that newer ones on other gateways are to replace.
@@ -173,11 +174,13 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.upstream = newUpstream(deps.Transport.Publisher(), cfg, g.metrics)
 	g.replacing = make(chan replacement, replaceMost)
 	g.hub.replaced = g.queueReplaced
+	g.watch, g.announcer = newWatch(g), newAnnouncer(g)
 	g.registrar = newRegistrar(id, cfg, deps.Sessions, g.hub, g.log)
+	g.registrar.announce, g.registrar.upset = g.announcer.add, g.watch.askAll
 	if g.receipts, err = g.newReceipts(); err != nil {
 		return nil, err
 	}
-	g.devices, g.watch = g.newDeviceNotes(), newWatch(g)
+	g.devices = g.newDeviceNotes()
 	if g.app, err = g.routes(); err != nil {
 		return nil, err
 	}

@@ -49,6 +49,8 @@ type gate struct {
 	sends  []*pb.Upstream
 	onSend func(m *message.Message, up *pb.Upstream)
 	sink   func(msgs []*message.Message) // instead of all the rest
+	// elsewhere takes records for other gateways; nil: there are none.
+	elsewhere func(topic string, msgs []*message.Message) error
 }
 
 func (g *gate) Publisher() message.Publisher { return gatePublisher{g} }
@@ -59,6 +61,9 @@ func (p gatePublisher) Close() error { return nil }
 
 func (p gatePublisher) Publish(topic string, msgs ...*message.Message) error {
 	g := p.g
+	if g.elsewhere != nil && strings.HasPrefix(topic, contracts.TopicDownstream("other")) {
+		return g.elsewhere(topic, msgs)
+	}
 	if topic != contracts.TopicUpstream {
 		return g.Transport.Publisher().Publish(topic, msgs...)
 	}

@@ -30,6 +30,7 @@ type fakePersonal struct {
 	online  map[int64]bool
 	seen    map[int64]int64
 	partial bool
+	watched bool    // changes are announced
 	asked   []int64 // of the last call of Present
 	rounds  int
 }
@@ -130,7 +131,7 @@ func (f *fakePersonal) Present(_ context.Context, in *pb.PresentRequest, _ ...gr
 	if f.fail != nil {
 		return nil, contracts.NewError(contracts.CodeUnavailable, "")
 	}
-	out := &pb.PresentResponse{Partial: f.partial}
+	out := &pb.PresentResponse{Partial: f.partial, Watched: f.watched && in.GetWatcherId() != ""}
 	for _, id := range in.GetUserIds() {
 		if f.online[id] {
 			out.Online = append(out.Online, id)

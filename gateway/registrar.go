@@ -24,6 +24,10 @@ type registrar struct {
 	sessions pb.SessionRepoClient
 	hub      *hub
 	log      *zap.Logger
+	// announce and upset are set before run. announce tells watchers of users whose sessions were put, or removed: then left has when, Unix milliseconds.
+	announce func(watched []*pb.Watched, left map[int64]int64)
+	// upset is called when users may have come or gone without an announcement.
+	upset func()
 
 	changes *sessionChanges
 	quit    chan struct{}
@@ -41,6 +45,8 @@ type registrar struct {
 	// beaten is when the last beat was sent; ready is whether it said that all our sessions are in the registry.
 	beaten time.Time
 	ready  bool
+	// dead are the gateways that the registry last named as dead.
+	dead []string
 	// failing: the last change was not taken, and this is in the log already.
 	failing bool
 	again   *time.Timer // runs while changes that failed wait
@@ -51,6 +57,7 @@ func newRegistrar(id string, cfg Config, sessions pb.SessionRepoClient, h *hub, 
 	again.Stop()
 	return &registrar{
 		id: id, cfg: cfg, sessions: sessions, hub: h, log: log, again: again,
+		announce: func([]*pb.Watched, map[int64]int64) {}, upset: func() {},
 		changes: newSessionChanges(), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -99,6 +106,7 @@ func (r *registrar) run() {
 				r.log.Warn("sessions were not refreshed; the next beat tries again", zap.Error(err))
 			}
 		case <-r.quit:
+			r.removeRest()
 			r.leave()
 			return
 		}
@@ -123,7 +131,7 @@ func (r *registrar) apply(ctx context.Context) {
 
 func (r *registrar) applyPuts(ctx context.Context) error {
 	puts := r.changes.takePuts(sessionBatch)
-	err := r.putSome(ctx, puts)
+	err := r.putSome(ctx, puts, true)
 	if err == nil {
 		r.changes.done(puts)
 	} else {
@@ -151,15 +159,17 @@ func (r *registrar) goOn(err error) {
 	}
 }
 
-func (r *registrar) putSome(ctx context.Context, sessions []*pb.Session) error {
+func (r *registrar) putSome(ctx context.Context, sessions []*pb.Session, areNew bool) error {
 	if len(sessions) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
 	defer cancel()
-	if _, err := r.sessions.PutSessions(ctx, &pb.PutSessionsRequest{Sessions: sessions}); err != nil {
+	resp, err := r.sessions.PutSessions(ctx, &pb.PutSessionsRequest{Sessions: sessions, WantWatchers: areNew})
+	if err != nil {
 		return fmt.Errorf("put %d sessions: %w", len(sessions), err)
 	}
+	r.announce(resp.GetWatched(), nil)
 	return nil
 }
 
@@ -172,7 +182,7 @@ func (r *registrar) putAll(ctx context.Context) error {
 		for i, c := range some {
 			batch[i] = c.session()
 		}
-		if err := r.putSome(ctx, batch); err != nil {
+		if err := r.putSome(ctx, batch, false); err != nil {
 			return err
 		}
 		select {
@@ -187,20 +197,42 @@ func (r *registrar) putAll(ctx context.Context) error {
 	return nil
 }
 
-func (r *registrar) removeSome(ctx context.Context, sessions []*pb.Session) error {
-	if len(sessions) == 0 {
+func (r *registrar) removeSome(ctx context.Context, list []removal) error {
+	if len(list) == 0 {
 		return nil
+	}
+	sessions, left := make([]*pb.Session, len(list)), make(map[int64]int64, len(list))
+	for i, one := range list {
+		user := one.session.GetUserId()
+		sessions[i], left[user] = one.session, max(left[user], one.at)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
 	defer cancel()
-	_, err := r.sessions.RemoveSessions(ctx, &pb.RemoveSessionsRequest{Sessions: sessions})
+	resp, err := r.sessions.RemoveSessions(ctx, &pb.RemoveSessionsRequest{Sessions: sessions, WantWatchers: true})
 	if status.Code(err) == codes.Unimplemented {
 		err = r.removeEach(ctx, sessions) // a repo role of an older release
 	}
 	if err != nil {
 		return fmt.Errorf("remove %d sessions: %w", len(sessions), err)
 	}
+	r.announce(resp.GetWatched(), left)
 	return nil
+}
+
+// removeRest makes the removals that wait when the gateway stops, so that watchers hear of users who do not come back.
+func (r *registrar) removeRest() {
+	ctx, cancel := context.WithTimeout(context.Background(), r.cfg.RPCTimeout)
+	defer cancel()
+	for {
+		list := r.changes.takeRemovals(sessionBatch)
+		if len(list) == 0 {
+			return
+		}
+		if err := r.removeSome(ctx, list); err != nil {
+			r.log.Warn("the session registry keeps some sessions of this gateway until they expire", zap.Error(err))
+			return
+		}
+	}
 }
 
 func (r *registrar) removeEach(ctx context.Context, sessions []*pb.Session) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -58,14 +59,18 @@ func (r *registrar) say(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.RPCTimeout)
 	defer cancel()
 	r.beaten, r.ready = time.Now(), !r.stale && !r.changes.admitted()
-	resp, err := r.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: r.id, Ready: r.ready, PutAt: &r.putAt})
+	resp, err := r.sessions.Beat(ctx, &pb.BeatRequest{GatewayId: r.id, Ready: r.ready, PutAt: &r.putAt, Announces: true})
 	if err != nil {
 		return fmt.Errorf("beat: %w", err)
 	}
 	if resp.GetAway() {
 		return errSessionsUnknown
 	}
-	r.at = resp.GetAt()
+	if resp.GetAt() != r.at || !slices.Equal(resp.GetDeadGateways(), r.dead) {
+		// The registry may have lost who watches whom, or a gateway has died, or one that was taken for dead is back.
+		r.upset()
+	}
+	r.at, r.dead = resp.GetAt(), resp.GetDeadGateways()
 	if resp.GetFresh() {
 		r.stale = true
 		if r.at == "" { // a registry of an older release reports a loss once

@@ -92,6 +92,7 @@ func (g *Gateway) start(ctx context.Context) (*parts, error) {
 	p.running.Go(g.devices.run)
 	p.running.Go(g.receipts.run)
 	p.running.Go(g.watch.run)
+	p.running.Go(g.announcer.run)
 	p.running.Go(func() { g.heartbeat(p.quit) })
 	p.running.Go(func() { g.recheck(p.quit) })
 	p.running.Go(func() { g.replaceHere(p.quit) })
@@ -166,6 +167,11 @@ func (g *Gateway) stopDownstream(p *parts) {
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.DrainTimeout/8)
 	defer cancel()
 	close(g.registrar.quit)
+	select {
+	case <-g.registrar.done: // whose last removals are announced
+	case <-ctx.Done():
+	}
+	close(g.announcer.quit)
 	if err := p.downstream.Close(); err != nil {
 		g.log.Warn("the downstream subscriber did not close", zap.Error(err))
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sync"
+	"time"
 
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
@@ -18,7 +19,13 @@ type sessionChanges struct {
 	mu       sync.Mutex
 	puts     map[string]*waitingPut // by connection
 	unlisted int                    // how many of the puts are admitted
-	removals map[string]*pb.Session
+	removals map[string]removal
+}
+
+// removal is a session to remove, and when its socket was gone, Unix milliseconds.
+type removal struct {
+	session *pb.Session
+	at      int64
 }
 
 type waitingPut struct {
@@ -31,7 +38,7 @@ type waitingPut struct {
 }
 
 func newSessionChanges() *sessionChanges {
-	return &sessionChanges{kick: make(chan struct{}, 1), puts: map[string]*waitingPut{}, removals: map[string]*pb.Session{}}
+	return &sessionChanges{kick: make(chan struct{}, 1), puts: map[string]*waitingPut{}, removals: map[string]removal{}}
 }
 
 func (c *sessionChanges) put(s *pb.Session) (tried <-chan struct{}) {
@@ -51,7 +58,7 @@ func (c *sessionChanges) remove(s *pb.Session) bool {
 	if len(c.removals) >= maxUnremoved {
 		return false
 	}
-	c.removals[s.GetConnectionId()] = s
+	c.removals[s.GetConnectionId()] = removal{s, time.Now().UnixMilli()}
 	c.wake()
 	return true
 }
@@ -134,24 +141,24 @@ func (c *sessionChanges) drop(connection string) {
 	delete(c.puts, connection)
 }
 
-func (c *sessionChanges) takeRemovals(most int) (out []*pb.Session) {
+func (c *sessionChanges) takeRemovals(most int) (out []removal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, s := range c.removals {
+	for id, one := range c.removals {
 		if len(out) == most {
 			break
 		}
-		out = append(out, s)
+		out = append(out, one)
 		delete(c.removals, id)
 	}
 	return out
 }
 
 // keepRemovals puts back the removals that failed.
-func (c *sessionChanges) keepRemovals(sessions []*pb.Session) {
+func (c *sessionChanges) keepRemovals(list []removal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range sessions {
-		c.removals[s.GetConnectionId()] = s
+	for _, one := range list {
+		c.removals[one.session.GetConnectionId()] = one
 	}
 }

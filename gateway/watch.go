@@ -2,18 +2,11 @@ package gateway
 
 import (
 	"context"
-	"slices"
 	"sync"
-	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/contracts"
 	pb "github.com/gochat/gochat/contracts/gen/gochat/v1"
 )
-
-// presenceRun is how many users one call asks for.
-const presenceRun = 2000
 
 // standing is what is known of a user's presence.
 type standing uint8
@@ -24,28 +17,39 @@ const (
 	standingOnline
 )
 
-// watch tells sockets when users whom they subscribed to come and go. One goroutine
-// asks for all of them together. Safe for concurrent use.
+// watch tells sockets when users whom they subscribed to come and go. It asks the registry of a user once, with which it
+// becomes a watcher of that user, and again when the user's gateway announces a change, when a gateway has died or the
+// registry was lost, and once in watchRound: an announcement may be lost. Whoever is not known, or has no announced
+// changes, is asked for every PresenceInterval. One goroutine asks for all of them together. Safe for concurrent use.
 type watch struct {
 	g    *Gateway
 	quit chan struct{}
+	kick chan struct{}
 
 	mu      sync.Mutex
 	users   map[int64]*watched
 	sockets map[*conn][]int64
+	// rounds holds the users by when they are asked again in any case.
+	rounds rounds
+	// due are to be asked for now, later with the next tick. They may name users whom nobody watches any more.
+	due, later map[int64]struct{}
 }
 
 // watched is a user whom somebody watches.
 type watched struct {
 	is     standing
 	seenAt int64 // of who is offline, Unix milliseconds
+	leftAt int64 // when the user last lost a socket, as announced
 	// told is what each socket was told last. behind: some sockets were told something else than is.
 	told   map[*conn]standing
 	behind bool
 }
 
 func newWatch(g *Gateway) *watch {
-	return &watch{g: g, quit: make(chan struct{}), users: map[int64]*watched{}, sockets: map[*conn][]int64{}}
+	return &watch{
+		g: g, quit: make(chan struct{}), kick: make(chan struct{}, 1), users: map[int64]*watched{}, sockets: map[*conn][]int64{},
+		due: map[int64]struct{}{}, later: map[int64]struct{}{},
+	}
 }
 
 // subscribe replaces what a socket watches, and tells it the present state of each.
@@ -65,6 +69,8 @@ func (w *watch) subscribe(c *conn, list []*pb.Presence) {
 		if u == nil {
 			u = &watched{told: map[*conn]standing{}}
 			w.users[ids[i]] = u
+			w.rounds.add(ids[i])
+			w.due[ids[i]] = struct{}{} // which makes this gateway a watcher
 		}
 		now := standingOf(p)
 		if u.is == standingUnknown {
@@ -74,9 +80,12 @@ func (w *watch) subscribe(c *conn, list []*pb.Presence) {
 		if now != standingUnknown && w.tell(c, ids[i], now, p.GetLastSeenAt(), &kick) {
 			u.told[c] = now
 		}
-		u.behind = u.behind || u.told[c] != u.is
+		if u.behind = u.behind || u.told[c] != u.is; u.behind {
+			w.later[ids[i]] = struct{}{}
+		}
 	}
 	w.sockets[c] = ids
+	w.wake()
 	kick.start()
 }
 
@@ -105,6 +114,9 @@ func (w *watch) forget(c *conn) {
 		}
 		if delete(u.told, c); len(u.told) == 0 {
 			delete(w.users, id)
+			delete(w.due, id)
+			delete(w.later, id)
+			w.rounds.remove(id)
 		}
 	}
 	delete(w.sockets, c)
@@ -119,122 +131,6 @@ func (w *watch) tell(c *conn, user int64, is standing, seenAt int64, kick *kicks
 	n := c.push(frame{raw: textFrame(contracts.FramePresence, data), class: serverFrames[contracts.FramePresence].class}, kick)
 	w.g.metrics.sent(contracts.FramePresence, n)
 	return n > 0
-}
-
-// run asks until quit.
-func (w *watch) run() {
-	ticker := time.NewTicker(w.g.cfg.PresenceInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			if err := w.round(); err != nil {
-				w.g.log.Warn("presence is not known; sockets are told later", zap.Error(err))
-			}
-		case <-w.quit:
-			return
-		}
-	}
-}
-
-// round asks for everybody who is watched and tells what has changed.
-func (w *watch) round() error {
-	w.mu.Lock()
-	ids := make([]int64, 0, len(w.users))
-	for id := range w.users {
-		ids = append(ids, id)
-	}
-	w.mu.Unlock()
-	for run := range slices.Chunk(ids, presenceRun) {
-		now, err := w.ask(run)
-		if err != nil {
-			return err
-		}
-		seen, err := w.lastSeen(now)
-		if err != nil {
-			return err
-		}
-		w.apply(now, seen)
-	}
-	return nil
-}
-
-// ask returns whether users are online; whoever is missing in the result is unknown. Users with a socket on this
-// gateway are online without a call.
-func (w *watch) ask(ids []int64) (map[int64]standing, error) {
-	out := make(map[int64]standing, len(ids))
-	elsewhere := w.g.hub.absent(ids)
-	for _, id := range ids {
-		out[id] = standingOnline
-	}
-	if len(elsewhere) == 0 {
-		return out, nil
-	}
-	ctx, cancel := w.g.rpc(context.Background())
-	defer cancel()
-	resp, err := w.g.deps.Present.Present(ctx, &pb.PresentRequest{UserIds: elsewhere})
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range elsewhere {
-		if out[id] = standingOffline; resp.GetPartial() {
-			delete(out, id)
-		}
-	}
-	for _, id := range resp.GetOnline() {
-		out[id] = standingOnline
-	}
-	return out, nil
-}
-
-// lastSeen asks for those who have gone offline.
-func (w *watch) lastSeen(now map[int64]standing) (map[int64]int64, error) {
-	var gone []int64
-	w.mu.Lock()
-	for id, is := range now {
-		if u := w.users[id]; u != nil && is == standingOffline && u.is != standingOffline {
-			gone = append(gone, id)
-		}
-	}
-	w.mu.Unlock()
-	if len(gone) == 0 {
-		return nil, nil
-	}
-	ctx, cancel := w.g.rpc(context.Background())
-	defer cancel()
-	resp, err := w.g.deps.Present.LastSeen(ctx, &pb.LastSeenRequest{UserIds: gone})
-	return resp.GetLastSeenAt(), err
-}
-
-// apply takes the new state and tells every socket that does not know it.
-func (w *watch) apply(now map[int64]standing, seen map[int64]int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var kick kicks
-	for id, is := range now {
-		u := w.users[id]
-		if u == nil {
-			continue
-		}
-		if u.is != is {
-			u.is, u.seenAt, u.behind = is, seen[id], true
-		}
-		if !u.behind {
-			continue
-		}
-		u.behind = false
-		for c, told := range u.told {
-			if told == is {
-				continue
-			}
-			if w.tell(c, id, is, u.seenAt, &kick) {
-				u.told[c] = is
-			} else {
-				u.behind = true
-			}
-		}
-	}
-	kick.start()
 }
 
 // subscribePresence takes one presence-subscribe from the socket.

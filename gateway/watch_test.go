@@ -100,6 +100,7 @@ func TestPresenceThatIsNotKnown(t *testing.T) {
 // TestPresenceOfASlowSocket: a presence that the socket's queue had no room for is told later.
 func TestPresenceOfASlowSocket(t *testing.T) {
 	h := start(t, func(c *Config, _ *Deps) { c.QueueFrames, c.PresenceInterval = 1, time.Hour })
+	h.personal.with(func() { h.personal.online[8], h.personal.online[9] = true, true })
 	c := &conn{g: h.gw, user: 7}
 	c.q.writing = true // nothing is written
 	w := h.gw.watch

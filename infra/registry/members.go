@@ -17,6 +17,8 @@ type Members struct {
 
 	mu  sync.Mutex
 	ids map[string]Instance
+	// list has the keys of ids. It is made anew with each change, so that callers may keep it.
+	list []string
 }
 
 // Members begins to follow who is registered for a service, until Close or the end of the
@@ -54,17 +56,15 @@ func (m *Members) take(r *Registry, service string, changes []change) {
 			m.ids[c.key] = Instance{ID: c.key, Address: e.Address, Metadata: e.Metadata}
 		}
 	}
+	m.list = slices.Collect(maps.Keys(m.ids))
 }
 
-// IDs lists who is registered, as last heard, in no order. It answers at once.
+// IDs lists who is registered, as last heard, in no order. It answers at once. The list must not be changed, and is the
+// same slice until somebody comes or goes.
 func (m *Members) IDs() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := make([]string, 0, len(m.ids))
-	for id := range m.ids {
-		out = append(out, id)
-	}
-	return out
+	return m.list
 }
 
 // Instances lists who is registered, as last heard, in no order. It answers at once. Callers must not change

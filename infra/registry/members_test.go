@@ -18,7 +18,7 @@ func TestMembersAreFollowed(t *testing.T) {
 	defer m.Close()
 	is := func(want ...string) func() bool {
 		return func() bool {
-			got := m.IDs()
+			got := slices.Clone(m.IDs())
 			slices.Sort(got)
 			return slices.Equal(got, want)
 		}

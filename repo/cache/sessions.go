@@ -29,6 +29,11 @@ const (
 	SeenFor = 2 * GatewayFor
 	// DeadAfter is how long a gateway must be unknown before its sessions are removed.
 	DeadAfter = 2 * GatewayFor
+	// DeadFor is for how long after its last beat Heard.Dead names a gateway.
+	DeadFor = 10 * GatewayFor
+	// WatchFor is how long a gateway hears of a user's changes after it has asked to. Gateways ask again at least
+	// every four minutes.
+	WatchFor = 10 * time.Minute
 	// CountFor is how long a count of the users online is reused.
 	CountFor = 10 * time.Second
 )
@@ -48,6 +53,8 @@ type Beat struct {
 	// PutAt is the Heard.At of the newest answer after which the gateway has put all its sessions;
 	// "": there is none; nil: the gateway is of an older release, which does not send it.
 	PutAt *string
+	// Announces: the gateway tells others when its users come and go. Gateways of older releases do not.
+	Announces bool
 }
 
 // Heard is the answer to a beat.
@@ -57,6 +64,9 @@ type Heard struct {
 	Fresh bool
 	// At is an opaque word for the present state of everything that holds the gateway's sessions.
 	At string
+	// Dead lists, sorted, gateways that have stopped beating within DeadFor and did not leave: their users went
+	// offline, and nobody has said so. A gateway that beats again is not in it.
+	Dead []string
 }
 
 // Located says through which gateways users are reached.
@@ -85,6 +95,7 @@ type Sessions interface {
 	Gateways
 	Locator
 	Presence
+	Watchers
 }
 
 // Registry holds sessions.
@@ -130,4 +141,16 @@ type Presence interface {
 	// CountOnline returns how many users have a session; the count may be CountFor old, and above
 	// some thousands an estimate. ErrAway or ErrPartial when the number is not known.
 	CountOnline(ctx context.Context) (int64, error)
+}
+
+// Watchers knows which gateways want to hear when users come and go.
+//
+// Who is online is read after Watch, and Watching is called after a session was put or removed. So a change is either
+// in what the watcher reads, or the watcher is in what Watching returns.
+type Watchers interface {
+	// Watch notes for WatchFor that a gateway wants to hear of changes of the users. told: every live gateway
+	// announces changes, so that the watcher need not ask for them.
+	Watch(ctx context.Context, gateway string, users []int64) (told bool, err error)
+	// Watching returns the gateways that watch the users, sorted; a user whom nobody watches is not in out.
+	Watching(ctx context.Context, users []int64) (out map[int64][]string, err error)
 }

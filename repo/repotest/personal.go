@@ -171,6 +171,47 @@ func online(t *testing.T, c *clients) {
 	require.NoError(t, err)
 }
 
+// watched: whoever asks who is online as a watcher is named when the users come and go, to callers who want to know.
+func watched(t *testing.T, c *clients) {
+	user := nextID()
+	gw, other := fmt.Sprint("gw", user), fmt.Sprint("gw", nextID())
+	_, err := c.Beat(t.Context(), &pb.BeatRequest{GatewayId: gw, Ready: true, Announces: true})
+	require.NoError(t, err)
+	ask := func(watcher string) *pb.PresentResponse {
+		out, err := c.Present(t.Context(), &pb.PresentRequest{UserIds: []int64{user}, WatcherId: watcher})
+		require.NoError(t, err)
+		return out
+	}
+	sessions := []*pb.Session{
+		{UserId: user, ConnectionId: "one" + gw, GatewayId: gw, LoginAt: 1},
+		{UserId: user, ConnectionId: "two" + gw, GatewayId: gw, LoginAt: 1},
+		{UserId: nextID(), ConnectionId: "else" + gw, GatewayId: gw, LoginAt: 1},
+	}
+	changes := func(want bool) (came, left []*pb.Watched) {
+		put, err := c.PutSessions(t.Context(), &pb.PutSessionsRequest{Sessions: sessions, WantWatchers: want})
+		require.NoError(t, err)
+		gone, err := c.RemoveSessions(t.Context(), &pb.RemoveSessionsRequest{Sessions: sessions, WantWatchers: want})
+		require.NoError(t, err)
+		return put.GetWatched(), gone.GetWatched()
+	}
+	assert.False(t, ask("").GetWatched())
+	came, left := changes(true)
+	assert.Empty(t, came, "nobody watches")
+	assert.Empty(t, left)
+	ask(other)
+	came, left = changes(true)
+	for _, list := range [][]*pb.Watched{came, left} {
+		require.Len(t, list, 1)
+		assert.Equal(t, user, list[0].GetUserId())
+		assert.Equal(t, []string{other}, list[0].GetGatewayIds())
+	}
+	came, left = changes(false)
+	assert.Empty(t, came, "nobody wants to know")
+	assert.Empty(t, left)
+	_, err = c.Leave(t.Context(), &pb.LeaveRequest{GatewayId: gw})
+	require.NoError(t, err)
+}
+
 func delivered(t *testing.T, c *clients) {
 	conv, a, b := c.single(t)
 	for i := range 5 {

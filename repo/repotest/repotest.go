@@ -108,6 +108,7 @@ func Run(t *testing.T, s Suite) {
 		"a device is revoked while it is used":  revokedInUse,
 		"as many devices as are remembered":     deviceCap,
 		"who is online":                         online,
+		"watchers are told":                     watched,
 		"who has written":                       wrote,
 		"delivered positions":                   delivered,
 		"readers":                               readers,

@@ -15,11 +15,20 @@ type presence struct {
 
 // Present implements pb.PresenceRepoServer.
 func (r presence) Present(ctx context.Context, in *pb.PresentRequest) (*pb.PresentResponse, error) {
+	out := &pb.PresentResponse{}
+	if gateway := in.GetWatcherId(); gateway != "" {
+		// Before the sessions are read, so that no change is missed in between.
+		told, err := r.sessions.Watch(ctx, gateway, in.GetUserIds())
+		if err != nil {
+			return nil, unavailable(ctx, err)
+		}
+		out.Watched = told
+	}
 	connected, partial, err := r.sessions.Present(ctx, in.GetUserIds())
 	if err != nil {
 		return nil, unavailable(ctx, err)
 	}
-	out := &pb.PresentResponse{Partial: partial, Online: make([]int64, 0, len(connected))}
+	out.Partial, out.Online = partial, make([]int64, 0, len(connected))
 	for user := range connected {
 		out.Online = append(out.Online, user)
 	}

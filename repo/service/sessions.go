@@ -36,7 +36,35 @@ func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*
 	if err != nil {
 		return nil, unavailable(ctx, err)
 	}
-	return &pb.PutSessionsResponse{}, nil
+	out := &pb.PutSessionsResponse{}
+	if in.GetWantWatchers() {
+		out.Watched = r.watched(ctx, list)
+	}
+	return out, nil
+}
+
+// watched names the gateways that watch users of the sessions. Where the cache does not tell, nobody hears of the
+// change before the watchers ask the next time: the sessions count all the same.
+func (r sessions) watched(ctx context.Context, list []cache.Session) (out []*pb.Watched) {
+	users := make([]int64, 0, len(list))
+	once := make(map[int64]bool, len(list))
+	for _, s := range list {
+		if !once[s.UserID] {
+			once[s.UserID] = true
+			users = append(users, s.UserID)
+		}
+	}
+	found, err := r.sessions.Watching(ctx, users)
+	if err != nil {
+		r.logCacheError("read who watches users", err)
+		return nil
+	}
+	for _, user := range users {
+		if list := found[user]; len(list) > 0 {
+			out = append(out, &pb.Watched{UserId: user, GatewayIds: list})
+		}
+	}
+	return out
 }
 
 // unavailable is the answer when the session registry fails: sessions are in the cache alone. The
@@ -63,7 +91,11 @@ func (r sessions) RemoveSessions(ctx context.Context, in *pb.RemoveSessionsReque
 	if err := r.sessions.Remove(ctx, list...); err != nil {
 		return nil, unavailable(ctx, err)
 	}
-	return &pb.RemoveSessionsResponse{}, nil
+	out := &pb.RemoveSessionsResponse{}
+	if in.GetWantWatchers() {
+		out.Watched = r.watched(ctx, list)
+	}
+	return out, nil
 }
 
 // Registered implements pb.SessionRepoServer.
@@ -82,12 +114,12 @@ func (r sessions) Registered(ctx context.Context, in *pb.RegisteredRequest) (*pb
 // Beat implements pb.SessionRepoServer. This process counts the gateway as alive even when the cache
 // did not take the beat.
 func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatResponse, error) {
-	heard, err := r.sessions.Beat(ctx, in.GetGatewayId(), cache.Beat{Ready: in.GetReady(), PutAt: in.PutAt})
+	heard, err := r.sessions.Beat(ctx, in.GetGatewayId(), cache.Beat{Ready: in.GetReady(), PutAt: in.PutAt, Announces: in.GetAnnounces()})
 	if err != nil {
 		r.logCacheError("note a gateway's beat", err)
 		return &pb.BeatResponse{Away: true}, nil
 	}
-	return &pb.BeatResponse{Fresh: heard.Fresh, At: heard.At}, nil
+	return &pb.BeatResponse{Fresh: heard.Fresh, At: heard.At, DeadGateways: heard.Dead}, nil
 }
 
 // Leave implements pb.SessionRepoServer.

@@ -79,7 +79,12 @@ func (f *fleet) grow(t *testing.T, gateways, topics int) {
 // gateway's sessions. Those of virtual gateways stay in Redis, so that there is nothing to put again.
 func (f *fleet) beat(t *testing.T, g *virtual) (fresh bool) {
 	t.Helper()
-	resp, err := pb.NewSessionRepoClient(f.s.conn).Beat(t.Context(), &pb.BeatRequest{GatewayId: g.id, Ready: true, PutAt: &g.said})
+	return f.beatAs(t, g, true)
+}
+
+func (f *fleet) beatAs(t *testing.T, g *virtual, ready bool) (fresh bool) {
+	t.Helper()
+	resp, err := pb.NewSessionRepoClient(f.s.conn).Beat(t.Context(), &pb.BeatRequest{GatewayId: g.id, Ready: ready, PutAt: &g.said, Announces: true})
 	if !assert.NoError(t, err) || !assert.False(t, resp.GetAway()) {
 		return false
 	}

@@ -57,21 +57,42 @@ func (f *fleet) note(t *testing.T, users []int64, n int) cost {
 	return f.s.measure(t, n, func(i int) { say(i + 1) }).by(float64(len(users)))
 }
 
-// present is what it costs to ask who is online, for each user who is watched.
-func (f *fleet) present(t *testing.T, n int) cost {
+// watch is what it costs to become a watcher of a user and to ask who is online, for each user who is watched. A gateway
+// does that every four minutes, and when the user has come or gone.
+func (f *fleet) watch(t *testing.T, n int) cost {
 	t.Helper()
 	watched := make([]int64, 100)
 	for i := range watched {
 		watched[i] = stranger(i)
 	}
 	ask := func(int) {
-		resp, err := pb.NewPresenceRepoClient(f.s.conn).Present(t.Context(), &pb.PresentRequest{UserIds: watched})
+		resp, err := pb.NewPresenceRepoClient(f.s.conn).Present(t.Context(), &pb.PresentRequest{UserIds: watched, WatcherId: f.gateways[0].id})
 		require.NoError(t, err)
 		require.Len(t, resp.GetOnline(), len(watched))
 		require.False(t, resp.GetPartial())
+		require.True(t, resp.GetWatched())
 	}
 	ask(0)
 	return f.s.measure(t, n, ask).by(float64(len(watched)))
+}
+
+// visit is what it costs the storage role that a watched user gets a socket and loses it.
+func (f *fleet) visit(t *testing.T, n int) cost {
+	t.Helper()
+	sessions, user := pb.NewSessionRepoClient(f.s.conn), stranger(0)
+	_, err := pb.NewPresenceRepoClient(f.s.conn).Present(t.Context(), &pb.PresentRequest{UserIds: []int64{user}, WatcherId: f.gateways[0].id})
+	require.NoError(t, err)
+	visit := func(int) {
+		one := []*pb.Session{f.gateways[1].session(user)}
+		came, err := sessions.PutSessions(t.Context(), &pb.PutSessionsRequest{Sessions: one, WantWatchers: true})
+		require.NoError(t, err)
+		require.Len(t, came.GetWatched(), 1)
+		left, err := sessions.RemoveSessions(t.Context(), &pb.RemoveSessionsRequest{Sessions: one, WantWatchers: true})
+		require.NoError(t, err)
+		require.Len(t, left.GetWatched(), 1)
+	}
+	visit(0)
+	return f.s.measure(t, n, visit)
 }
 
 // beats is what a gateway's sign of life costs.
@@ -81,11 +102,16 @@ func (f *fleet) beats(t *testing.T, n int) cost {
 	return f.s.measure(t, n, func(i int) { require.False(t, f.beat(t, f.gateways[i%len(f.gateways)])) })
 }
 
-// looks is what it costs a process of the role repo to look which gateways live, which it does once a
-// second while it is asked where users are.
+// looks is what it costs a process of the role repo to look which gateways live while none comes or goes, which it does
+// once a second while it is asked where users are.
 func (f *fleet) looks(t *testing.T) cost {
 	t.Helper()
 	f.settle(t)
+	for _, ready := range []bool{false, true} { // a change, after which the states are read
+		f.beatAs(t, f.gateways[0], ready)
+	}
+	f.s.clock.Move(lookAgain)
+	f.look(t)
 	const n = 3 // after which no gateway is taken for dead yet
 	spent := f.s.measure(t, n, func(int) {
 		f.s.clock.Move(lookAgain)

@@ -67,7 +67,6 @@ func (s *system) step(t *testing.T, talk chats, large *chat, gateways, sessions 
 	fmt.Printf("\n%d gateways, %d sessions\n\n%s\n", gateways, sessions, heading())
 	rows := talk.all(t, times)
 	rows[fmt.Sprintf("a message of a group of %d", largeGroup)] = large.message(t, times)
-	rows["a look at the gateways"] = s.fleet.looks(t)
 	if gateways <= mostTopics {
 		rows["a message of the world"] = talk.world.message(t, 3)
 	}

@@ -67,6 +67,8 @@ func RunSessions(t *testing.T, open func(t *testing.T, witness func() []string) 
 		"who is online on a gateway that is not yet": whoIsOnlineWhileJoining,
 		"users online are counted":                   usersAreCounted,
 		"no count while sessions are missing":        noCountWhileMissing,
+		"watchers are named":                         watchersAreNamed,
+		"the dead are named":                         theDeadAreNamed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +88,7 @@ func (s Open) beat(t *testing.T, gateway string, ready bool) (fresh bool) {
 	t.Helper()
 	last, _ := s.told.LoadOrStore(gateway, "")
 	at, _ := last.(string)
-	heard, err := s.Beat(t.Context(), gateway, cache.Beat{Ready: ready, PutAt: &at})
+	heard, err := s.Beat(t.Context(), gateway, cache.Beat{Ready: ready, PutAt: &at, Announces: true})
 	require.NoError(t, err)
 	s.told.Store(gateway, heard.At)
 	return heard.Fresh

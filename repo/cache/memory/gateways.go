@@ -37,7 +37,19 @@ func (s *Sessions) Beat(_ context.Context, id string, b cache.Beat) (cache.Heard
 	}
 	known := b.PutAt != nil && *b.PutAt == g.life
 	g.beat, g.ready = now, b.Ready && known
-	return cache.Heard{Fresh: !known, At: g.life}, nil
+	return cache.Heard{Fresh: !known, At: g.life, Dead: s.dead(now)}, nil
+}
+
+// dead lists, sorted, the gateways whose last beat is older than cache.GatewayFor, but not older than cache.DeadFor.
+func (s *Sessions) dead(now time.Time) []string {
+	var out []string
+	for id, g := range s.gateways {
+		if !g.lives(now) && now.Sub(g.beat) <= cache.DeadFor {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Leave implements cache.Gateways.

@@ -22,7 +22,8 @@ type Sessions struct {
 	mu       sync.RWMutex
 	users    map[int64][]held
 	gateways map[string]*gateway
-	begun    bool // a gateway has beaten
+	begun    bool                           // a gateway has beaten
+	watchers map[int64]map[string]time.Time // by user: until when gateways watch the user
 	swept    time.Time
 	count    int64
 	counted  time.Time
@@ -41,7 +42,9 @@ type held struct {
 
 // NewSessions returns an empty registry.
 func NewSessions(now func() time.Time) *Sessions {
-	return &Sessions{now: now, users: map[int64][]held{}, gateways: map[string]*gateway{}, swept: now()}
+	return &Sessions{
+		now: now, users: map[int64][]held{}, gateways: map[string]*gateway{}, watchers: map[int64]map[string]time.Time{}, swept: now(),
+	}
 }
 
 // Put implements cache.Registry. It never returns cache.ErrNotSwept.
@@ -72,17 +75,18 @@ func (s *Sessions) over(h *held, now time.Time) bool {
 	return age >= cache.DeadAfter && (g == nil || now.Sub(g.beat) >= cache.DeadAfter)
 }
 
-// sweep removes all sessions that are over, and gateways that are gone.
+// sweep removes all sessions that are over, gateways that are gone, and watchers that do not watch any more.
 func (s *Sessions) sweep(now time.Time) {
 	s.swept = now
 	for user, list := range s.users {
 		s.keep(user, slices.DeleteFunc(list, func(h held) bool { return s.over(&h, now) }))
 	}
 	for id, g := range s.gateways {
-		if now.Sub(g.beat) > cache.SeenFor {
+		if now.Sub(g.beat) > cache.DeadFor {
 			delete(s.gateways, id)
 		}
 	}
+	s.sweepWatchers(now)
 }
 
 func (s *Sessions) keep(user int64, list []held) {

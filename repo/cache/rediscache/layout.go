@@ -34,6 +34,11 @@ type layout struct {
 // whole is what a single server, or one behind sentinels, looks like.
 var whole = &layout{epochs: []string{epochKey}}
 
+// same reports whether every slot is in the part where it is in the other layout.
+func (l *layout) same(other *layout) bool {
+	return l == other || slices.Equal(l.epochs, other.epochs) && slices.Equal(l.of, other.of)
+}
+
 // part returns the part that a key is in.
 func (l *layout) part(key string) int {
 	if l.of == nil {

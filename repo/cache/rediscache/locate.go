@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -61,7 +60,7 @@ func (s *Sessions) Locate(ctx context.Context, users []int64) cache.Located {
 // in some parts (Doubts).
 func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) cache.Located {
 	out := cache.Located{Gateways: gateways}
-	unsure := s.unknown(v.all)
+	unsure := s.unsure(v)
 	if len(unsure) == 0 {
 		return out
 	}
@@ -179,7 +178,28 @@ func (s *Sessions) unknown(known map[string]bool) []string {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.except(known, now)
+	out, _ := s.except(known, now)
+	return out
 }
 
-func milli(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+// unsureOf is what unsure found for a view.
+type unsureOf struct {
+	view    *view
+	changed uint64
+	until   time.Time
+	list    []string
+}
+
+// unsure lists the gateways that may live and are not ready in every part of a view. Each message asks, so that
+// the list is kept: making it takes as long as there are gateways. Callers must not change it.
+func (s *Sessions) unsure(v *view) []string {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.askWitness(now)
+	if k := &s.kept; k.view != v || k.changed != s.changed || now.After(k.until) {
+		list, until := s.except(v.all, now)
+		s.kept = unsureOf{view: v, changed: s.changed, until: until, list: list}
+	}
+	return s.kept.list
+}

@@ -18,11 +18,7 @@ import (
 var (
 	//go:embed scripts/forget.lua
 	forgetSource string
-	//go:embed scripts/beat.lua
-	beatSource string
-
 	forgetScript = redis.NewScript(forgetSource)
-	beatScript   = redis.NewScript(beatSource)
 )
 
 // valueOf is what Redis keeps of a session.
@@ -31,7 +27,13 @@ func valueOf(s cache.Session) string {
 }
 
 const (
+	// gatewaysKey is a sorted set of the gateways, by the time of their last beat.
 	gatewaysKey = "gateways"
+	// muteKey has in the same way those that do not announce changes of their users, as gateways of older releases.
+	muteKey = "gateways_mute"
+	// changesKey counts changes of the gateways' states, so that a process that reads the same count again need not
+	// read the states again.
+	changesKey = "gateways_changes"
 	// epochKey is the key of the epoch of a single Redis, and the prefix of the epochs' keys of a
 	// cluster's masters. The first beat sets the epoch. Another epoch, or none, shows that what
 	// that server held may be lost.
@@ -46,13 +48,15 @@ const (
 // SessionKeys are the prefixes of the session registry's keys. A Redis that evicts must not evict
 // these: gateways put a session again only every ten minutes, and until then its user would get
 // no pushes.
-var SessionKeys = []string{"user_session:", "gateway", "online"}
+var SessionKeys = []string{"user_session:", "user_watchers:", "gateway", "online"}
 
 func sessionKey(user int64) string { return "user_session:{" + strconv.FormatInt(user, 10) + "}" }
 func gatewayKey(id string) string  { return "gateway:{" + id + "}" }
 
-// gatewayEpochsKey is in the same slot as the gateway's state.
-func gatewayEpochsKey(id string) string { return "gateway_epochs:{" + id + "}" }
+// gatewayEpochsKey and gatewayChangedKey are in the same slot as the gateway's state. gatewayChangedKey is there while
+// a change of the state may not be counted in changesKey yet.
+func gatewayEpochsKey(id string) string  { return "gateway_epochs:{" + id + "}" }
+func gatewayChangedKey(id string) string { return "gateway_changed:{" + id + "}" }
 
 // Sessions is the session registry in Redis. Safe for concurrent use.
 type Sessions struct {
@@ -64,6 +68,7 @@ type Sessions struct {
 	mu   sync.Mutex
 	view *view // what Redis said last; nil: ask
 	possible
+	kept   unsureOf
 	losses losses
 	// doubted has for each unknown gateway when Redis was asked again because of it.
 	doubted map[string]time.Time
@@ -162,7 +167,7 @@ func (s *Sessions) Beat(ctx context.Context, gateway string, b cache.Beat) (hear
 	}
 	now := s.now()
 	err = bounded(ctx, func(ctx context.Context) (err error) {
-		heard, err = s.beat(ctx, gateway, state, put, now)
+		heard, err = s.beat(ctx, beatOf{gateway: gateway, state: state, put: put, announces: b.Announces, at: now})
 		return err
 	})
 	s.mu.Lock()
@@ -187,6 +192,8 @@ func (s *Sessions) Leave(ctx context.Context, gateway string) error {
 		pipe := s.rdb.Pipeline()
 		pipe.Del(ctx, gatewayKey(gateway), gatewayEpochsKey(gateway))
 		pipe.ZRem(ctx, gatewaysKey, gateway)
+		pipe.ZRem(ctx, muteKey, gateway)
+		pipe.Incr(ctx, changesKey)
 		_, err := pipe.Exec(ctx)
 		return err
 	})

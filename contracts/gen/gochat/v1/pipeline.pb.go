@@ -179,7 +179,7 @@ func (x FanoutTask_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FanoutTask_Kind.Descriptor instead.
 func (FanoutTask_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{8, 0}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{9, 0}
 }
 
 // Message is a stored message, as it appears in history and in pushes.
@@ -757,9 +757,11 @@ type Delivery struct {
 	AcceptedAt int64 `protobuf:"varint,21,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
 	// The W3C traceparent of the message that is told of, when its trace is kept: a record has
 	// messages of several traces.
-	TraceParent   string `protobuf:"bytes,22,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TraceParent string `protobuf:"bytes,22,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
+	// Instead of a frame: users who came or went. The gateway asks for those whom its sockets watch.
+	PresenceChanges []*PresenceChange `protobuf:"bytes,23,rep,name=presence_changes,json=presenceChanges,proto3" json:"presence_changes,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Delivery) Reset() {
@@ -883,6 +885,67 @@ func (x *Delivery) GetTraceParent() string {
 	return ""
 }
 
+func (x *Delivery) GetPresenceChanges() []*PresenceChange {
+	if x != nil {
+		return x.PresenceChanges
+	}
+	return nil
+}
+
+// PresenceChange says that a user got a socket or lost one.
+type PresenceChange struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// When the socket was lost, Unix milliseconds; 0: the user got one.
+	LastSeenAt    int64 `protobuf:"varint,2,opt,name=last_seen_at,json=lastSeenAt,proto3" json:"last_seen_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceChange) Reset() {
+	*x = PresenceChange{}
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceChange) ProtoMessage() {}
+
+func (x *PresenceChange) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceChange.ProtoReflect.Descriptor instead.
+func (*PresenceChange) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PresenceChange) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *PresenceChange) GetLastSeenAt() int64 {
+	if x != nil {
+		return x.LastSeenAt
+	}
+	return 0
+}
+
 // Close names sockets to close, and how. Sockets that match every set field are closed.
 type Close struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -908,7 +971,7 @@ type Close struct {
 
 func (x *Close) Reset() {
 	*x = Close{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[7]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +983,7 @@ func (x *Close) String() string {
 func (*Close) ProtoMessage() {}
 
 func (x *Close) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[7]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +996,7 @@ func (x *Close) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Close.ProtoReflect.Descriptor instead.
 func (*Close) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{7}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Close) GetCode() int32 {
@@ -1021,7 +1084,7 @@ type FanoutTask struct {
 
 func (x *FanoutTask) Reset() {
 	*x = FanoutTask{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[8]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1096,7 @@ func (x *FanoutTask) String() string {
 func (*FanoutTask) ProtoMessage() {}
 
 func (x *FanoutTask) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[8]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1109,7 @@ func (x *FanoutTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FanoutTask.ProtoReflect.Descriptor instead.
 func (*FanoutTask) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{8}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FanoutTask) GetMessage() *Message {
@@ -1149,7 +1212,7 @@ type Announcement struct {
 
 func (x *Announcement) Reset() {
 	*x = Announcement{}
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[9]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1224,7 @@ func (x *Announcement) String() string {
 func (*Announcement) ProtoMessage() {}
 
 func (x *Announcement) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_pipeline_proto_msgTypes[9]
+	mi := &file_gochat_v1_pipeline_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1237,7 @@ func (x *Announcement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announcement.ProtoReflect.Descriptor instead.
 func (*Announcement) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{9}
+	return file_gochat_v1_pipeline_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Announcement) GetAnnouncementId() int64 {
@@ -1307,7 +1370,7 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"Downstream\x123\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x13.gochat.v1.DeliveryR\n" +
-	"deliveries\"\xa0\x04\n" +
+	"deliveries\"\xe6\x04\n" +
 	"\bDelivery\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x1a\n" +
 	"\beveryone\x18\x02 \x01(\bR\beveryone\x120\n" +
@@ -1324,13 +1387,18 @@ const file_gochat_v1_pipeline_proto_rawDesc = "" +
 	"\aread_by\x18\x14 \x01(\x03R\x06readBy\x12\x1f\n" +
 	"\vaccepted_at\x18\x15 \x01(\x03R\n" +
 	"acceptedAt\x12!\n" +
-	"\ftrace_parent\x18\x16 \x01(\tR\vtraceParent\"R\n" +
+	"\ftrace_parent\x18\x16 \x01(\tR\vtraceParent\x12D\n" +
+	"\x10presence_changes\x18\x17 \x03(\v2\x19.gochat.v1.PresenceChangeR\x0fpresenceChanges\"R\n" +
 	"\x05Class\x12\x15\n" +
 	"\x11CLASS_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCLASS_CONTROL\x10\x01\x12\x0e\n" +
 	"\n" +
 	"CLASS_PUSH\x10\x02\x12\x0f\n" +
-	"\vCLASS_EVENT\x10\x03\"\xff\x01\n" +
+	"\vCLASS_EVENT\x10\x03\"K\n" +
+	"\x0ePresenceChange\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12 \n" +
+	"\flast_seen_at\x18\x02 \x01(\x03R\n" +
+	"lastSeenAt\"\xff\x01\n" +
 	"\x05Close\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +
@@ -1382,21 +1450,22 @@ func file_gochat_v1_pipeline_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_pipeline_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_gochat_v1_pipeline_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_gochat_v1_pipeline_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_gochat_v1_pipeline_proto_goTypes = []any{
-	(Change_Kind)(0),     // 0: gochat.v1.Change.Kind
-	(Delivery_Class)(0),  // 1: gochat.v1.Delivery.Class
-	(FanoutTask_Kind)(0), // 2: gochat.v1.FanoutTask.Kind
-	(*Message)(nil),      // 3: gochat.v1.Message
-	(*Reaction)(nil),     // 4: gochat.v1.Reaction
-	(*Change)(nil),       // 5: gochat.v1.Change
-	(*Upstream)(nil),     // 6: gochat.v1.Upstream
-	(*Stored)(nil),       // 7: gochat.v1.Stored
-	(*Downstream)(nil),   // 8: gochat.v1.Downstream
-	(*Delivery)(nil),     // 9: gochat.v1.Delivery
-	(*Close)(nil),        // 10: gochat.v1.Close
-	(*FanoutTask)(nil),   // 11: gochat.v1.FanoutTask
-	(*Announcement)(nil), // 12: gochat.v1.Announcement
+	(Change_Kind)(0),       // 0: gochat.v1.Change.Kind
+	(Delivery_Class)(0),    // 1: gochat.v1.Delivery.Class
+	(FanoutTask_Kind)(0),   // 2: gochat.v1.FanoutTask.Kind
+	(*Message)(nil),        // 3: gochat.v1.Message
+	(*Reaction)(nil),       // 4: gochat.v1.Reaction
+	(*Change)(nil),         // 5: gochat.v1.Change
+	(*Upstream)(nil),       // 6: gochat.v1.Upstream
+	(*Stored)(nil),         // 7: gochat.v1.Stored
+	(*Downstream)(nil),     // 8: gochat.v1.Downstream
+	(*Delivery)(nil),       // 9: gochat.v1.Delivery
+	(*PresenceChange)(nil), // 10: gochat.v1.PresenceChange
+	(*Close)(nil),          // 11: gochat.v1.Close
+	(*FanoutTask)(nil),     // 12: gochat.v1.FanoutTask
+	(*Announcement)(nil),   // 13: gochat.v1.Announcement
 }
 var file_gochat_v1_pipeline_proto_depIdxs = []int32{
 	4,  // 0: gochat.v1.Message.reactions:type_name -> gochat.v1.Reaction
@@ -1405,16 +1474,17 @@ var file_gochat_v1_pipeline_proto_depIdxs = []int32{
 	5,  // 3: gochat.v1.Upstream.change:type_name -> gochat.v1.Change
 	3,  // 4: gochat.v1.Stored.message:type_name -> gochat.v1.Message
 	9,  // 5: gochat.v1.Downstream.deliveries:type_name -> gochat.v1.Delivery
-	10, // 6: gochat.v1.Delivery.close:type_name -> gochat.v1.Close
+	11, // 6: gochat.v1.Delivery.close:type_name -> gochat.v1.Close
 	1,  // 7: gochat.v1.Delivery.class:type_name -> gochat.v1.Delivery.Class
-	3,  // 8: gochat.v1.FanoutTask.message:type_name -> gochat.v1.Message
-	2,  // 9: gochat.v1.FanoutTask.kind:type_name -> gochat.v1.FanoutTask.Kind
-	3,  // 10: gochat.v1.Announcement.message:type_name -> gochat.v1.Message
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	10, // 8: gochat.v1.Delivery.presence_changes:type_name -> gochat.v1.PresenceChange
+	3,  // 9: gochat.v1.FanoutTask.message:type_name -> gochat.v1.Message
+	2,  // 10: gochat.v1.FanoutTask.kind:type_name -> gochat.v1.FanoutTask.Kind
+	3,  // 11: gochat.v1.Announcement.message:type_name -> gochat.v1.Message
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_pipeline_proto_init() }
@@ -1428,7 +1498,7 @@ func file_gochat_v1_pipeline_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_pipeline_proto_rawDesc), len(file_gochat_v1_pipeline_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -188,8 +188,11 @@ func (x *Presence) GetUnknown() bool {
 }
 
 type PresentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserIds       []int64                `protobuf:"varint,1,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	UserIds []int64                `protobuf:"varint,1,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	// The gateway that is to hear of changes of these users for the next ten minutes; empty: nobody is. The
+	// gateway that puts or removes their sessions is told whom to tell: see PutSessionsResponse.
+	WatcherId     string `protobuf:"bytes,2,opt,name=watcher_id,json=watcherId,proto3" json:"watcher_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,12 +234,22 @@ func (x *PresentRequest) GetUserIds() []int64 {
 	return nil
 }
 
+func (x *PresentRequest) GetWatcherId() string {
+	if x != nil {
+		return x.WatcherId
+	}
+	return ""
+}
+
 type PresentResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Online []int64                `protobuf:"varint,1,rep,packed,name=online,proto3" json:"online,omitempty"`
 	// The registry has lost entries, and gateways are putting them again: whoever is not in online may be online all the
 	// same.
-	Partial       bool `protobuf:"varint,2,opt,name=partial,proto3" json:"partial,omitempty"`
+	Partial bool `protobuf:"varint,2,opt,name=partial,proto3" json:"partial,omitempty"`
+	// The watcher will hear of every change. False: it has to ask, since the sender is of an older release, or some
+	// gateway is, which announces nothing.
+	Watched       bool `protobuf:"varint,3,opt,name=watched,proto3" json:"watched,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,6 +294,13 @@ func (x *PresentResponse) GetOnline() []int64 {
 func (x *PresentResponse) GetPartial() bool {
 	if x != nil {
 		return x.Partial
+	}
+	return false
+}
+
+func (x *PresentResponse) GetWatched() bool {
+	if x != nil {
+		return x.Watched
 	}
 	return false
 }
@@ -565,12 +585,15 @@ const file_gochat_v1_presence_proto_rawDesc = "" +
 	"\x06online\x18\x02 \x01(\bR\x06online\x12 \n" +
 	"\flast_seen_at\x18\x03 \x01(\x03R\n" +
 	"lastSeenAt\x12\x18\n" +
-	"\aunknown\x18\x04 \x01(\bR\aunknown\"+\n" +
+	"\aunknown\x18\x04 \x01(\bR\aunknown\"J\n" +
 	"\x0ePresentRequest\x12\x19\n" +
-	"\buser_ids\x18\x01 \x03(\x03R\auserIds\"C\n" +
+	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x1d\n" +
+	"\n" +
+	"watcher_id\x18\x02 \x01(\tR\twatcherId\"]\n" +
 	"\x0fPresentResponse\x12\x16\n" +
 	"\x06online\x18\x01 \x03(\x03R\x06online\x12\x18\n" +
-	"\apartial\x18\x02 \x01(\bR\apartial\",\n" +
+	"\apartial\x18\x02 \x01(\bR\apartial\x12\x18\n" +
+	"\awatched\x18\x03 \x01(\bR\awatched\",\n" +
 	"\x0fLastSeenRequest\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\x03R\auserIds\"\xa0\x01\n" +
 	"\x10LastSeenResponse\x12M\n" +

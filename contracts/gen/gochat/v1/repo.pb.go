@@ -3032,8 +3032,10 @@ func (x *Session) GetLoginAt() int64 {
 }
 
 type PutSessionsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sessions      []*Session             `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Sessions []*Session             `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// The sessions are of new sockets: the answer names who watches their users.
+	WantWatchers  bool `protobuf:"varint,2,opt,name=want_watchers,json=wantWatchers,proto3" json:"want_watchers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3075,8 +3077,17 @@ func (x *PutSessionsRequest) GetSessions() []*Session {
 	return nil
 }
 
+func (x *PutSessionsRequest) GetWantWatchers() bool {
+	if x != nil {
+		return x.WantWatchers
+	}
+	return false
+}
+
 type PutSessionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of the users whom gateways watch. The caller tells these gateways that something may have changed.
+	Watched       []*Watched `protobuf:"bytes,1,rep,name=watched,proto3" json:"watched,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3111,6 +3122,66 @@ func (*PutSessionsResponse) Descriptor() ([]byte, []int) {
 	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{55}
 }
 
+func (x *PutSessionsResponse) GetWatched() []*Watched {
+	if x != nil {
+		return x.Watched
+	}
+	return nil
+}
+
+// Watched: these gateways want to hear when the user comes or goes.
+type Watched struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	GatewayIds    []string               `protobuf:"bytes,2,rep,name=gateway_ids,json=gatewayIds,proto3" json:"gateway_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Watched) Reset() {
+	*x = Watched{}
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Watched) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Watched) ProtoMessage() {}
+
+func (x *Watched) ProtoReflect() protoreflect.Message {
+	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Watched.ProtoReflect.Descriptor instead.
+func (*Watched) Descriptor() ([]byte, []int) {
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *Watched) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *Watched) GetGatewayIds() []string {
+	if x != nil {
+		return x.GatewayIds
+	}
+	return nil
+}
+
 type RemoveSessionRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -3120,7 +3191,7 @@ type RemoveSessionRequest struct {
 
 func (x *RemoveSessionRequest) Reset() {
 	*x = RemoveSessionRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3132,7 +3203,7 @@ func (x *RemoveSessionRequest) String() string {
 func (*RemoveSessionRequest) ProtoMessage() {}
 
 func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[56]
+	mi := &file_gochat_v1_repo_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3145,7 +3216,7 @@ func (x *RemoveSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{56}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RemoveSessionRequest) GetSession() *Session {
@@ -3163,7 +3234,7 @@ type RemoveSessionResponse struct {
 
 func (x *RemoveSessionResponse) Reset() {
 	*x = RemoveSessionResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3175,7 +3246,7 @@ func (x *RemoveSessionResponse) String() string {
 func (*RemoveSessionResponse) ProtoMessage() {}
 
 func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[57]
+	mi := &file_gochat_v1_repo_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3188,19 +3259,21 @@ func (x *RemoveSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{57}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
 }
 
 type RemoveSessionsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sessions      []*Session             `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Sessions []*Session             `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// The answer names who watches the sessions' users.
+	WantWatchers  bool `protobuf:"varint,2,opt,name=want_watchers,json=wantWatchers,proto3" json:"want_watchers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RemoveSessionsRequest) Reset() {
 	*x = RemoveSessionsRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3212,7 +3285,7 @@ func (x *RemoveSessionsRequest) String() string {
 func (*RemoveSessionsRequest) ProtoMessage() {}
 
 func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[58]
+	mi := &file_gochat_v1_repo_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3225,7 +3298,7 @@ func (x *RemoveSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionsRequest.ProtoReflect.Descriptor instead.
 func (*RemoveSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{58}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RemoveSessionsRequest) GetSessions() []*Session {
@@ -3235,15 +3308,23 @@ func (x *RemoveSessionsRequest) GetSessions() []*Session {
 	return nil
 }
 
+func (x *RemoveSessionsRequest) GetWantWatchers() bool {
+	if x != nil {
+		return x.WantWatchers
+	}
+	return false
+}
+
 type RemoveSessionsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Watched       []*Watched             `protobuf:"bytes,1,rep,name=watched,proto3" json:"watched,omitempty"` // as in PutSessionsResponse
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RemoveSessionsResponse) Reset() {
 	*x = RemoveSessionsResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[59]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3255,7 +3336,7 @@ func (x *RemoveSessionsResponse) String() string {
 func (*RemoveSessionsResponse) ProtoMessage() {}
 
 func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[59]
+	mi := &file_gochat_v1_repo_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3268,7 +3349,14 @@ func (x *RemoveSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveSessionsResponse.ProtoReflect.Descriptor instead.
 func (*RemoveSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{59}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *RemoveSessionsResponse) GetWatched() []*Watched {
+	if x != nil {
+		return x.Watched
+	}
+	return nil
 }
 
 // Of a session user_id and connection_id are looked at.
@@ -3281,7 +3369,7 @@ type RegisteredRequest struct {
 
 func (x *RegisteredRequest) Reset() {
 	*x = RegisteredRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[60]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3293,7 +3381,7 @@ func (x *RegisteredRequest) String() string {
 func (*RegisteredRequest) ProtoMessage() {}
 
 func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[60]
+	mi := &file_gochat_v1_repo_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3306,7 +3394,7 @@ func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredRequest.ProtoReflect.Descriptor instead.
 func (*RegisteredRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{60}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RegisteredRequest) GetSessions() []*Session {
@@ -3326,7 +3414,7 @@ type RegisteredResponse struct {
 
 func (x *RegisteredResponse) Reset() {
 	*x = RegisteredResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[61]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3338,7 +3426,7 @@ func (x *RegisteredResponse) String() string {
 func (*RegisteredResponse) ProtoMessage() {}
 
 func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[61]
+	mi := &file_gochat_v1_repo_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3351,7 +3439,7 @@ func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredResponse.ProtoReflect.Descriptor instead.
 func (*RegisteredResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{61}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RegisteredResponse) GetRegistered() []bool {
@@ -3368,14 +3456,16 @@ type BeatRequest struct {
 	Ready bool `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
 	// The at of the answer after which the gateway last put all its sessions; empty when it has not done so yet.
 	// Gateways of older releases leave this out.
-	PutAt         *string `protobuf:"bytes,3,opt,name=put_at,json=putAt,proto3,oneof" json:"put_at,omitempty"`
+	PutAt *string `protobuf:"bytes,3,opt,name=put_at,json=putAt,proto3,oneof" json:"put_at,omitempty"`
+	// The gateway tells others when its users come and go. Gateways of older releases do not.
+	Announces     bool `protobuf:"varint,4,opt,name=announces,proto3" json:"announces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BeatRequest) Reset() {
 	*x = BeatRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[62]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3387,7 +3477,7 @@ func (x *BeatRequest) String() string {
 func (*BeatRequest) ProtoMessage() {}
 
 func (x *BeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[62]
+	mi := &file_gochat_v1_repo_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3400,7 +3490,7 @@ func (x *BeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatRequest.ProtoReflect.Descriptor instead.
 func (*BeatRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{62}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *BeatRequest) GetGatewayId() string {
@@ -3424,19 +3514,29 @@ func (x *BeatRequest) GetPutAt() string {
 	return ""
 }
 
+func (x *BeatRequest) GetAnnounces() bool {
+	if x != nil {
+		return x.Announces
+	}
+	return false
+}
+
 type BeatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Fresh bool                   `protobuf:"varint,1,opt,name=fresh,proto3" json:"fresh,omitempty"`
 	Away  bool                   `protobuf:"varint,2,opt,name=away,proto3" json:"away,omitempty"`
 	// Names the state of the session registry; it changes when sessions may have been lost.
-	At            string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	At string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Gateways that have stopped within the last two minutes without a Leave: their users went offline, and nobody
+	// has said so.
+	DeadGateways  []string `protobuf:"bytes,4,rep,name=dead_gateways,json=deadGateways,proto3" json:"dead_gateways,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BeatResponse) Reset() {
 	*x = BeatResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[63]
+	mi := &file_gochat_v1_repo_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3448,7 +3548,7 @@ func (x *BeatResponse) String() string {
 func (*BeatResponse) ProtoMessage() {}
 
 func (x *BeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[63]
+	mi := &file_gochat_v1_repo_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3461,7 +3561,7 @@ func (x *BeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeatResponse.ProtoReflect.Descriptor instead.
 func (*BeatResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{63}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *BeatResponse) GetFresh() bool {
@@ -3485,6 +3585,13 @@ func (x *BeatResponse) GetAt() string {
 	return ""
 }
 
+func (x *BeatResponse) GetDeadGateways() []string {
+	if x != nil {
+		return x.DeadGateways
+	}
+	return nil
+}
+
 type LeaveRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	GatewayId     string                 `protobuf:"bytes,1,opt,name=gateway_id,json=gatewayId,proto3" json:"gateway_id,omitempty"`
@@ -3494,7 +3601,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[64]
+	mi := &file_gochat_v1_repo_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3506,7 +3613,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[64]
+	mi := &file_gochat_v1_repo_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3519,7 +3626,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{64}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *LeaveRequest) GetGatewayId() string {
@@ -3537,7 +3644,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[65]
+	mi := &file_gochat_v1_repo_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3549,7 +3656,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[65]
+	mi := &file_gochat_v1_repo_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3562,7 +3669,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{65}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{66}
 }
 
 type LocateRequest struct {
@@ -3574,7 +3681,7 @@ type LocateRequest struct {
 
 func (x *LocateRequest) Reset() {
 	*x = LocateRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[66]
+	mi := &file_gochat_v1_repo_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3586,7 +3693,7 @@ func (x *LocateRequest) String() string {
 func (*LocateRequest) ProtoMessage() {}
 
 func (x *LocateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[66]
+	mi := &file_gochat_v1_repo_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3599,7 +3706,7 @@ func (x *LocateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateRequest.ProtoReflect.Descriptor instead.
 func (*LocateRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{66}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *LocateRequest) GetUserIds() []int64 {
@@ -3620,7 +3727,7 @@ type LocateResponse struct {
 
 func (x *LocateResponse) Reset() {
 	*x = LocateResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[67]
+	mi := &file_gochat_v1_repo_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3632,7 +3739,7 @@ func (x *LocateResponse) String() string {
 func (*LocateResponse) ProtoMessage() {}
 
 func (x *LocateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[67]
+	mi := &file_gochat_v1_repo_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3645,7 +3752,7 @@ func (x *LocateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateResponse.ProtoReflect.Descriptor instead.
 func (*LocateResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{67}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *LocateResponse) GetGateways() []*GatewayUsers {
@@ -3680,7 +3787,7 @@ type Doubt struct {
 
 func (x *Doubt) Reset() {
 	*x = Doubt{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[68]
+	mi := &file_gochat_v1_repo_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3692,7 +3799,7 @@ func (x *Doubt) String() string {
 func (*Doubt) ProtoMessage() {}
 
 func (x *Doubt) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[68]
+	mi := &file_gochat_v1_repo_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3705,7 +3812,7 @@ func (x *Doubt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Doubt.ProtoReflect.Descriptor instead.
 func (*Doubt) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{68}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Doubt) GetUserIds() []int64 {
@@ -3732,7 +3839,7 @@ type GatewayUsers struct {
 
 func (x *GatewayUsers) Reset() {
 	*x = GatewayUsers{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[69]
+	mi := &file_gochat_v1_repo_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3744,7 +3851,7 @@ func (x *GatewayUsers) String() string {
 func (*GatewayUsers) ProtoMessage() {}
 
 func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[69]
+	mi := &file_gochat_v1_repo_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3757,7 +3864,7 @@ func (x *GatewayUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayUsers.ProtoReflect.Descriptor instead.
 func (*GatewayUsers) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{69}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *GatewayUsers) GetGatewayId() string {
@@ -3782,7 +3889,7 @@ type LiveGatewaysRequest struct {
 
 func (x *LiveGatewaysRequest) Reset() {
 	*x = LiveGatewaysRequest{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[70]
+	mi := &file_gochat_v1_repo_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3794,7 +3901,7 @@ func (x *LiveGatewaysRequest) String() string {
 func (*LiveGatewaysRequest) ProtoMessage() {}
 
 func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[70]
+	mi := &file_gochat_v1_repo_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3807,7 +3914,7 @@ func (x *LiveGatewaysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysRequest.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysRequest) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{70}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{71}
 }
 
 type LiveGatewaysResponse struct {
@@ -3819,7 +3926,7 @@ type LiveGatewaysResponse struct {
 
 func (x *LiveGatewaysResponse) Reset() {
 	*x = LiveGatewaysResponse{}
-	mi := &file_gochat_v1_repo_proto_msgTypes[71]
+	mi := &file_gochat_v1_repo_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3831,7 +3938,7 @@ func (x *LiveGatewaysResponse) String() string {
 func (*LiveGatewaysResponse) ProtoMessage() {}
 
 func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gochat_v1_repo_proto_msgTypes[71]
+	mi := &file_gochat_v1_repo_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3844,7 +3951,7 @@ func (x *LiveGatewaysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveGatewaysResponse.ProtoReflect.Descriptor instead.
 func (*LiveGatewaysResponse) Descriptor() ([]byte, []int) {
-	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{71}
+	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *LiveGatewaysResponse) GetGatewayIds() []string {
@@ -4057,32 +4164,42 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\n" +
 	"gateway_id\x18\x03 \x01(\tR\tgatewayId\x12\x1b\n" +
 	"\tdevice_id\x18\x04 \x01(\tR\bdeviceId\x12\x19\n" +
-	"\blogin_at\x18\x05 \x01(\x03R\aloginAt\"D\n" +
+	"\blogin_at\x18\x05 \x01(\x03R\aloginAt\"i\n" +
 	"\x12PutSessionsRequest\x12.\n" +
-	"\bsessions\x18\x01 \x03(\v2\x12.gochat.v1.SessionR\bsessions\"\x15\n" +
-	"\x13PutSessionsResponse\"D\n" +
+	"\bsessions\x18\x01 \x03(\v2\x12.gochat.v1.SessionR\bsessions\x12#\n" +
+	"\rwant_watchers\x18\x02 \x01(\bR\fwantWatchers\"C\n" +
+	"\x13PutSessionsResponse\x12,\n" +
+	"\awatched\x18\x01 \x03(\v2\x12.gochat.v1.WatchedR\awatched\"C\n" +
+	"\aWatched\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x1f\n" +
+	"\vgateway_ids\x18\x02 \x03(\tR\n" +
+	"gatewayIds\"D\n" +
 	"\x14RemoveSessionRequest\x12,\n" +
 	"\asession\x18\x01 \x01(\v2\x12.gochat.v1.SessionR\asession\"\x17\n" +
-	"\x15RemoveSessionResponse\"G\n" +
+	"\x15RemoveSessionResponse\"l\n" +
 	"\x15RemoveSessionsRequest\x12.\n" +
-	"\bsessions\x18\x01 \x03(\v2\x12.gochat.v1.SessionR\bsessions\"\x18\n" +
-	"\x16RemoveSessionsResponse\"C\n" +
+	"\bsessions\x18\x01 \x03(\v2\x12.gochat.v1.SessionR\bsessions\x12#\n" +
+	"\rwant_watchers\x18\x02 \x01(\bR\fwantWatchers\"F\n" +
+	"\x16RemoveSessionsResponse\x12,\n" +
+	"\awatched\x18\x01 \x03(\v2\x12.gochat.v1.WatchedR\awatched\"C\n" +
 	"\x11RegisteredRequest\x12.\n" +
 	"\bsessions\x18\x01 \x03(\v2\x12.gochat.v1.SessionR\bsessions\"4\n" +
 	"\x12RegisteredResponse\x12\x1e\n" +
 	"\n" +
 	"registered\x18\x01 \x03(\bR\n" +
-	"registered\"i\n" +
+	"registered\"\x87\x01\n" +
 	"\vBeatRequest\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\x12\x14\n" +
 	"\x05ready\x18\x02 \x01(\bR\x05ready\x12\x1a\n" +
-	"\x06put_at\x18\x03 \x01(\tH\x00R\x05putAt\x88\x01\x01B\t\n" +
-	"\a_put_at\"H\n" +
+	"\x06put_at\x18\x03 \x01(\tH\x00R\x05putAt\x88\x01\x01\x12\x1c\n" +
+	"\tannounces\x18\x04 \x01(\bR\tannouncesB\t\n" +
+	"\a_put_at\"m\n" +
 	"\fBeatResponse\x12\x14\n" +
 	"\x05fresh\x18\x01 \x01(\bR\x05fresh\x12\x12\n" +
 	"\x04away\x18\x02 \x01(\bR\x04away\x12\x0e\n" +
-	"\x02at\x18\x03 \x01(\tR\x02at\"-\n" +
+	"\x02at\x18\x03 \x01(\tR\x02at\x12#\n" +
+	"\rdead_gateways\x18\x04 \x03(\tR\fdeadGateways\"-\n" +
 	"\fLeaveRequest\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\"\x0f\n" +
@@ -4158,7 +4275,7 @@ func file_gochat_v1_repo_proto_rawDescGZIP() []byte {
 }
 
 var file_gochat_v1_repo_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 73)
+var file_gochat_v1_repo_proto_msgTypes = make([]protoimpl.MessageInfo, 74)
 var file_gochat_v1_repo_proto_goTypes = []any{
 	(SaveResult_Outcome)(0),           // 0: gochat.v1.SaveResult.Outcome
 	(*ClientKey)(nil),                 // 1: gochat.v1.ClientKey
@@ -4217,133 +4334,136 @@ var file_gochat_v1_repo_proto_goTypes = []any{
 	(*Session)(nil),                   // 54: gochat.v1.Session
 	(*PutSessionsRequest)(nil),        // 55: gochat.v1.PutSessionsRequest
 	(*PutSessionsResponse)(nil),       // 56: gochat.v1.PutSessionsResponse
-	(*RemoveSessionRequest)(nil),      // 57: gochat.v1.RemoveSessionRequest
-	(*RemoveSessionResponse)(nil),     // 58: gochat.v1.RemoveSessionResponse
-	(*RemoveSessionsRequest)(nil),     // 59: gochat.v1.RemoveSessionsRequest
-	(*RemoveSessionsResponse)(nil),    // 60: gochat.v1.RemoveSessionsResponse
-	(*RegisteredRequest)(nil),         // 61: gochat.v1.RegisteredRequest
-	(*RegisteredResponse)(nil),        // 62: gochat.v1.RegisteredResponse
-	(*BeatRequest)(nil),               // 63: gochat.v1.BeatRequest
-	(*BeatResponse)(nil),              // 64: gochat.v1.BeatResponse
-	(*LeaveRequest)(nil),              // 65: gochat.v1.LeaveRequest
-	(*LeaveResponse)(nil),             // 66: gochat.v1.LeaveResponse
-	(*LocateRequest)(nil),             // 67: gochat.v1.LocateRequest
-	(*LocateResponse)(nil),            // 68: gochat.v1.LocateResponse
-	(*Doubt)(nil),                     // 69: gochat.v1.Doubt
-	(*GatewayUsers)(nil),              // 70: gochat.v1.GatewayUsers
-	(*LiveGatewaysRequest)(nil),       // 71: gochat.v1.LiveGatewaysRequest
-	(*LiveGatewaysResponse)(nil),      // 72: gochat.v1.LiveGatewaysResponse
-	nil,                               // 73: gochat.v1.SyncRequest.HaveEntry
-	(*Message)(nil),                   // 74: gochat.v1.Message
-	(ConversationType)(0),             // 75: gochat.v1.ConversationType
-	(*Conversation)(nil),              // 76: gochat.v1.Conversation
-	(*User)(nil),                      // 77: gochat.v1.User
-	(*UsedToken)(nil),                 // 78: gochat.v1.UsedToken
+	(*Watched)(nil),                   // 57: gochat.v1.Watched
+	(*RemoveSessionRequest)(nil),      // 58: gochat.v1.RemoveSessionRequest
+	(*RemoveSessionResponse)(nil),     // 59: gochat.v1.RemoveSessionResponse
+	(*RemoveSessionsRequest)(nil),     // 60: gochat.v1.RemoveSessionsRequest
+	(*RemoveSessionsResponse)(nil),    // 61: gochat.v1.RemoveSessionsResponse
+	(*RegisteredRequest)(nil),         // 62: gochat.v1.RegisteredRequest
+	(*RegisteredResponse)(nil),        // 63: gochat.v1.RegisteredResponse
+	(*BeatRequest)(nil),               // 64: gochat.v1.BeatRequest
+	(*BeatResponse)(nil),              // 65: gochat.v1.BeatResponse
+	(*LeaveRequest)(nil),              // 66: gochat.v1.LeaveRequest
+	(*LeaveResponse)(nil),             // 67: gochat.v1.LeaveResponse
+	(*LocateRequest)(nil),             // 68: gochat.v1.LocateRequest
+	(*LocateResponse)(nil),            // 69: gochat.v1.LocateResponse
+	(*Doubt)(nil),                     // 70: gochat.v1.Doubt
+	(*GatewayUsers)(nil),              // 71: gochat.v1.GatewayUsers
+	(*LiveGatewaysRequest)(nil),       // 72: gochat.v1.LiveGatewaysRequest
+	(*LiveGatewaysResponse)(nil),      // 73: gochat.v1.LiveGatewaysResponse
+	nil,                               // 74: gochat.v1.SyncRequest.HaveEntry
+	(*Message)(nil),                   // 75: gochat.v1.Message
+	(ConversationType)(0),             // 76: gochat.v1.ConversationType
+	(*Conversation)(nil),              // 77: gochat.v1.Conversation
+	(*User)(nil),                      // 78: gochat.v1.User
+	(*UsedToken)(nil),                 // 79: gochat.v1.UsedToken
 }
 var file_gochat_v1_repo_proto_depIdxs = []int32{
 	1,  // 0: gochat.v1.LookupDedupRequest.keys:type_name -> gochat.v1.ClientKey
-	74, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
+	75, // 1: gochat.v1.LookupDedupResponse.stored:type_name -> gochat.v1.Message
 	1,  // 2: gochat.v1.AllocateSeqRequest.keys:type_name -> gochat.v1.ClientKey
-	74, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
+	75, // 3: gochat.v1.SaveMessagesRequest.messages:type_name -> gochat.v1.Message
 	8,  // 4: gochat.v1.SaveMessagesResponse.results:type_name -> gochat.v1.SaveResult
 	0,  // 5: gochat.v1.SaveResult.outcome:type_name -> gochat.v1.SaveResult.Outcome
-	74, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
-	74, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
-	74, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
+	75, // 6: gochat.v1.SaveResult.message:type_name -> gochat.v1.Message
+	75, // 7: gochat.v1.HistoryResponse.messages:type_name -> gochat.v1.Message
+	75, // 8: gochat.v1.FindOutcomeResponse.message:type_name -> gochat.v1.Message
 	1,  // 9: gochat.v1.RefuseSendRequest.key:type_name -> gochat.v1.ClientKey
-	74, // 10: gochat.v1.RefuseSendResponse.message:type_name -> gochat.v1.Message
+	75, // 10: gochat.v1.RefuseSendResponse.message:type_name -> gochat.v1.Message
 	16, // 11: gochat.v1.MembershipsRequest.keys:type_name -> gochat.v1.MembershipKey
 	18, // 12: gochat.v1.MembershipsResponse.memberships:type_name -> gochat.v1.Membership
-	75, // 13: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
+	76, // 13: gochat.v1.Membership.type:type_name -> gochat.v1.ConversationType
 	21, // 14: gochat.v1.BeginSinglesRequest.messages:type_name -> gochat.v1.FirstMessage
 	24, // 15: gochat.v1.BeginSinglesResponse.results:type_name -> gochat.v1.SingleBegun
-	74, // 16: gochat.v1.SingleBegun.stored:type_name -> gochat.v1.Message
-	76, // 17: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
-	76, // 18: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
-	75, // 19: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
-	73, // 20: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
+	75, // 16: gochat.v1.SingleBegun.stored:type_name -> gochat.v1.Message
+	77, // 17: gochat.v1.GetConversationResponse.conversation:type_name -> gochat.v1.Conversation
+	77, // 18: gochat.v1.ListConversationsResponse.conversations:type_name -> gochat.v1.Conversation
+	76, // 19: gochat.v1.MarkReadResponse.type:type_name -> gochat.v1.ConversationType
+	74, // 20: gochat.v1.SyncRequest.have:type_name -> gochat.v1.SyncRequest.HaveEntry
 	35, // 21: gochat.v1.SyncResponse.conversations:type_name -> gochat.v1.SyncConversation
-	74, // 22: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
-	77, // 23: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
-	77, // 24: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
-	77, // 25: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
-	77, // 26: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
-	77, // 27: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
-	77, // 28: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
-	78, // 29: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
+	75, // 22: gochat.v1.SyncConversation.messages:type_name -> gochat.v1.Message
+	78, // 23: gochat.v1.CreateUserRequest.user:type_name -> gochat.v1.User
+	78, // 24: gochat.v1.CreateUserResponse.user:type_name -> gochat.v1.User
+	78, // 25: gochat.v1.GetUserResponse.user:type_name -> gochat.v1.User
+	78, // 26: gochat.v1.FindUserResponse.user:type_name -> gochat.v1.User
+	78, // 27: gochat.v1.GetCredentialsResponse.user:type_name -> gochat.v1.User
+	78, // 28: gochat.v1.UpdateUserResponse.user:type_name -> gochat.v1.User
+	79, // 29: gochat.v1.CheckTokensRequest.tokens:type_name -> gochat.v1.UsedToken
 	54, // 30: gochat.v1.PutSessionsRequest.sessions:type_name -> gochat.v1.Session
-	54, // 31: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
-	54, // 32: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
-	54, // 33: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
-	70, // 34: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
-	69, // 35: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
-	2,  // 36: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
-	4,  // 37: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
-	6,  // 38: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
-	9,  // 39: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
-	11, // 40: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
-	13, // 41: gochat.v1.MessageRepo.RefuseSend:input_type -> gochat.v1.RefuseSendRequest
-	15, // 42: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
-	19, // 43: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
-	22, // 44: gochat.v1.ConversationRepo.BeginSingles:input_type -> gochat.v1.BeginSinglesRequest
-	25, // 45: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
-	27, // 46: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
-	29, // 47: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
-	31, // 48: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
-	33, // 49: gochat.v1.ConversationRepo.GetEpoch:input_type -> gochat.v1.GetEpochRequest
-	36, // 50: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
-	38, // 51: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
-	40, // 52: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
-	42, // 53: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
-	44, // 54: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
-	46, // 55: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
-	48, // 56: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
-	50, // 57: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
-	52, // 58: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
-	55, // 59: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
-	57, // 60: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
-	59, // 61: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
-	61, // 62: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
-	63, // 63: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
-	65, // 64: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
-	67, // 65: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
-	71, // 66: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
-	3,  // 67: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
-	5,  // 68: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
-	7,  // 69: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
-	10, // 70: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
-	12, // 71: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
-	14, // 72: gochat.v1.MessageRepo.RefuseSend:output_type -> gochat.v1.RefuseSendResponse
-	17, // 73: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
-	20, // 74: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
-	23, // 75: gochat.v1.ConversationRepo.BeginSingles:output_type -> gochat.v1.BeginSinglesResponse
-	26, // 76: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
-	28, // 77: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
-	30, // 78: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
-	32, // 79: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
-	34, // 80: gochat.v1.ConversationRepo.GetEpoch:output_type -> gochat.v1.GetEpochResponse
-	37, // 81: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
-	39, // 82: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
-	41, // 83: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
-	43, // 84: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
-	45, // 85: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
-	47, // 86: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
-	49, // 87: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
-	51, // 88: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
-	53, // 89: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
-	56, // 90: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
-	58, // 91: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
-	60, // 92: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
-	62, // 93: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
-	64, // 94: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
-	66, // 95: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
-	68, // 96: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
-	72, // 97: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
-	67, // [67:98] is the sub-list for method output_type
-	36, // [36:67] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	57, // 31: gochat.v1.PutSessionsResponse.watched:type_name -> gochat.v1.Watched
+	54, // 32: gochat.v1.RemoveSessionRequest.session:type_name -> gochat.v1.Session
+	54, // 33: gochat.v1.RemoveSessionsRequest.sessions:type_name -> gochat.v1.Session
+	57, // 34: gochat.v1.RemoveSessionsResponse.watched:type_name -> gochat.v1.Watched
+	54, // 35: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
+	71, // 36: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
+	70, // 37: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
+	2,  // 38: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
+	4,  // 39: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
+	6,  // 40: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest
+	9,  // 41: gochat.v1.MessageRepo.History:input_type -> gochat.v1.HistoryRequest
+	11, // 42: gochat.v1.MessageRepo.FindOutcome:input_type -> gochat.v1.FindOutcomeRequest
+	13, // 43: gochat.v1.MessageRepo.RefuseSend:input_type -> gochat.v1.RefuseSendRequest
+	15, // 44: gochat.v1.ConversationRepo.Memberships:input_type -> gochat.v1.MembershipsRequest
+	19, // 45: gochat.v1.ConversationRepo.EnsureSingle:input_type -> gochat.v1.EnsureSingleRequest
+	22, // 46: gochat.v1.ConversationRepo.BeginSingles:input_type -> gochat.v1.BeginSinglesRequest
+	25, // 47: gochat.v1.ConversationRepo.GetConversation:input_type -> gochat.v1.GetConversationRequest
+	27, // 48: gochat.v1.ConversationRepo.ListConversations:input_type -> gochat.v1.ListConversationsRequest
+	29, // 49: gochat.v1.ConversationRepo.MarkRead:input_type -> gochat.v1.MarkReadRequest
+	31, // 50: gochat.v1.ConversationRepo.Sync:input_type -> gochat.v1.SyncRequest
+	33, // 51: gochat.v1.ConversationRepo.GetEpoch:input_type -> gochat.v1.GetEpochRequest
+	36, // 52: gochat.v1.UserRepo.CreateUser:input_type -> gochat.v1.CreateUserRequest
+	38, // 53: gochat.v1.UserRepo.GetUser:input_type -> gochat.v1.GetUserRequest
+	40, // 54: gochat.v1.UserRepo.FindUser:input_type -> gochat.v1.FindUserRequest
+	42, // 55: gochat.v1.UserRepo.GetCredentials:input_type -> gochat.v1.GetCredentialsRequest
+	44, // 56: gochat.v1.UserRepo.UpdateUser:input_type -> gochat.v1.UpdateUserRequest
+	46, // 57: gochat.v1.UserRepo.RevokeToken:input_type -> gochat.v1.RevokeTokenRequest
+	48, // 58: gochat.v1.UserRepo.IsTokenRevoked:input_type -> gochat.v1.IsTokenRevokedRequest
+	50, // 59: gochat.v1.UserRepo.SignOut:input_type -> gochat.v1.SignOutRequest
+	52, // 60: gochat.v1.UserRepo.CheckTokens:input_type -> gochat.v1.CheckTokensRequest
+	55, // 61: gochat.v1.SessionRepo.PutSessions:input_type -> gochat.v1.PutSessionsRequest
+	58, // 62: gochat.v1.SessionRepo.RemoveSession:input_type -> gochat.v1.RemoveSessionRequest
+	60, // 63: gochat.v1.SessionRepo.RemoveSessions:input_type -> gochat.v1.RemoveSessionsRequest
+	62, // 64: gochat.v1.SessionRepo.Registered:input_type -> gochat.v1.RegisteredRequest
+	64, // 65: gochat.v1.SessionRepo.Beat:input_type -> gochat.v1.BeatRequest
+	66, // 66: gochat.v1.SessionRepo.Leave:input_type -> gochat.v1.LeaveRequest
+	68, // 67: gochat.v1.SessionRepo.Locate:input_type -> gochat.v1.LocateRequest
+	72, // 68: gochat.v1.SessionRepo.LiveGateways:input_type -> gochat.v1.LiveGatewaysRequest
+	3,  // 69: gochat.v1.MessageRepo.LookupDedup:output_type -> gochat.v1.LookupDedupResponse
+	5,  // 70: gochat.v1.MessageRepo.AllocateSeq:output_type -> gochat.v1.AllocateSeqResponse
+	7,  // 71: gochat.v1.MessageRepo.SaveMessages:output_type -> gochat.v1.SaveMessagesResponse
+	10, // 72: gochat.v1.MessageRepo.History:output_type -> gochat.v1.HistoryResponse
+	12, // 73: gochat.v1.MessageRepo.FindOutcome:output_type -> gochat.v1.FindOutcomeResponse
+	14, // 74: gochat.v1.MessageRepo.RefuseSend:output_type -> gochat.v1.RefuseSendResponse
+	17, // 75: gochat.v1.ConversationRepo.Memberships:output_type -> gochat.v1.MembershipsResponse
+	20, // 76: gochat.v1.ConversationRepo.EnsureSingle:output_type -> gochat.v1.EnsureSingleResponse
+	23, // 77: gochat.v1.ConversationRepo.BeginSingles:output_type -> gochat.v1.BeginSinglesResponse
+	26, // 78: gochat.v1.ConversationRepo.GetConversation:output_type -> gochat.v1.GetConversationResponse
+	28, // 79: gochat.v1.ConversationRepo.ListConversations:output_type -> gochat.v1.ListConversationsResponse
+	30, // 80: gochat.v1.ConversationRepo.MarkRead:output_type -> gochat.v1.MarkReadResponse
+	32, // 81: gochat.v1.ConversationRepo.Sync:output_type -> gochat.v1.SyncResponse
+	34, // 82: gochat.v1.ConversationRepo.GetEpoch:output_type -> gochat.v1.GetEpochResponse
+	37, // 83: gochat.v1.UserRepo.CreateUser:output_type -> gochat.v1.CreateUserResponse
+	39, // 84: gochat.v1.UserRepo.GetUser:output_type -> gochat.v1.GetUserResponse
+	41, // 85: gochat.v1.UserRepo.FindUser:output_type -> gochat.v1.FindUserResponse
+	43, // 86: gochat.v1.UserRepo.GetCredentials:output_type -> gochat.v1.GetCredentialsResponse
+	45, // 87: gochat.v1.UserRepo.UpdateUser:output_type -> gochat.v1.UpdateUserResponse
+	47, // 88: gochat.v1.UserRepo.RevokeToken:output_type -> gochat.v1.RevokeTokenResponse
+	49, // 89: gochat.v1.UserRepo.IsTokenRevoked:output_type -> gochat.v1.IsTokenRevokedResponse
+	51, // 90: gochat.v1.UserRepo.SignOut:output_type -> gochat.v1.SignOutResponse
+	53, // 91: gochat.v1.UserRepo.CheckTokens:output_type -> gochat.v1.CheckTokensResponse
+	56, // 92: gochat.v1.SessionRepo.PutSessions:output_type -> gochat.v1.PutSessionsResponse
+	59, // 93: gochat.v1.SessionRepo.RemoveSession:output_type -> gochat.v1.RemoveSessionResponse
+	61, // 94: gochat.v1.SessionRepo.RemoveSessions:output_type -> gochat.v1.RemoveSessionsResponse
+	63, // 95: gochat.v1.SessionRepo.Registered:output_type -> gochat.v1.RegisteredResponse
+	65, // 96: gochat.v1.SessionRepo.Beat:output_type -> gochat.v1.BeatResponse
+	67, // 97: gochat.v1.SessionRepo.Leave:output_type -> gochat.v1.LeaveResponse
+	69, // 98: gochat.v1.SessionRepo.Locate:output_type -> gochat.v1.LocateResponse
+	73, // 99: gochat.v1.SessionRepo.LiveGateways:output_type -> gochat.v1.LiveGatewaysResponse
+	69, // [69:100] is the sub-list for method output_type
+	38, // [38:69] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_gochat_v1_repo_proto_init() }
@@ -4355,14 +4475,14 @@ func file_gochat_v1_repo_proto_init() {
 	file_gochat_v1_pipeline_proto_init()
 	file_gochat_v1_repo_proto_msgTypes[29].OneofWrappers = []any{}
 	file_gochat_v1_repo_proto_msgTypes[43].OneofWrappers = []any{}
-	file_gochat_v1_repo_proto_msgTypes[62].OneofWrappers = []any{}
+	file_gochat_v1_repo_proto_msgTypes[63].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gochat_v1_repo_proto_rawDesc), len(file_gochat_v1_repo_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   73,
+			NumMessages:   74,
 			NumExtensions: 0,
 			NumServices:   4,
 		},
