@@ -20,8 +20,8 @@ const (
 	// minutes.
 	SessionFor = 30 * time.Minute
 	// GatewayFor is how long a gateway counts as live after a beat. Beats come every 5 s, so that
-	// two may be lost. The users of a dead gateway are offline within 15 s: presence is asked
-	// for every 2 s, and reads a list of gateways that is up to 1 s old.
+	// two may be lost. The users of a dead gateway are offline within 18 s: gateways hear of it with
+	// their next beat, and then ask by a list of gateways that is up to 1 s old.
 	GatewayFor = 12 * time.Second
 	// SeenFor is how long a gateway that was live still counts as possibly live when the registry
 	// does not know it: the registry may have lost it, or its beat may be late. Records for a
