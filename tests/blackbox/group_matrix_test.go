@@ -7,20 +7,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGroupMatrix tries every operation as owner, admin, member, removed member, outsider and without a
-// token. A refused operation changes nothing.
-func TestGroupMatrix(t *testing.T) {
-	t.Parallel()
-	type do func(c *crew, token string) answer
-	with := func(method string, path func(*crew) string, body func(*crew) any) do {
-		return func(c *crew, token string) answer {
-			var raw []byte
-			if body != nil {
-				raw = enc(body(c))
-			}
-			return call(c.t, method, path(c), token, raw)
+// operation is a call in a crew's group.
+type operation func(c *crew, token string) answer
+
+func with(method string, path func(*crew) string, body func(*crew) any) operation {
+	return func(c *crew, token string) answer {
+		var raw []byte
+		if body != nil {
+			raw = enc(body(c))
 		}
+		return call(c.t, method, path(c), token, raw)
 	}
+}
+
+// matrixRow has the answers to the owner, an admin, a member, a removed member, an outsider and nobody.
+type matrixRow struct {
+	what string
+	do   operation
+	want [6]int
+	// safe: the operation changes nothing even when it succeeds.
+	safe bool
+}
+
+func groupMatrix() []matrixRow {
 	at := func(rest string) func(*crew) string { return func(c *crew) string { return c.path(rest) } }
 	conv := func(rest string) func(*crew) string {
 		return func(c *crew) string { return "/api/conversations/" + c.conv + rest }
@@ -29,14 +38,7 @@ func TestGroupMatrix(t *testing.T) {
 	say := func(c *crew) any {
 		return obj{"conversationId": c.conv, "content": "x", "messageType": "text", "tempMessageId": "matrix"}
 	}
-	const owner, admin, member, removed, outsider, nobody = 0, 1, 2, 3, 4, 5
-	for _, row := range []struct {
-		what string
-		do   do
-		want [6]int
-		// safe: the operation changes nothing even when it succeeds.
-		safe bool
-	}{
+	return []matrixRow{
 		{"read", with("GET", at(""), nil), [6]int{200, 200, 200, 404, 404, 401}, true},
 		{"list members", with("GET", at("/members"), nil), [6]int{200, 200, 200, 404, 404, 401}, true},
 		{"rename", with("PATCH", at(""), fixed(obj{"name": "other"})), [6]int{200, 200, 403, 404, 404, 401}, false},
@@ -59,7 +61,15 @@ func TestGroupMatrix(t *testing.T) {
 		{"edit somebody else's message", with("POST", conv("/messages/1/changes"), fixed(obj{"change": "edit", "content": "x", "tempMessageId": "m"})), [6]int{403, 403, 403, 404, 404, 401}, false},
 		{"recall somebody else's message", with("POST", conv("/messages/1/changes"), fixed(obj{"change": "recall", "tempMessageId": "m"})), [6]int{200, 200, 403, 404, 404, 401}, false},
 		{"react", with("POST", conv("/messages/1/changes"), fixed(obj{"change": "react", "reaction": "👍", "tempMessageId": "m"})), [6]int{200, 200, 200, 404, 404, 401}, false},
-	} {
+	}
+}
+
+// TestGroupMatrix tries every operation as owner, admin, member, removed member, outsider and without a
+// token. A refused operation changes nothing.
+func TestGroupMatrix(t *testing.T) {
+	t.Parallel()
+	const owner, admin, member, removed, outsider, nobody = 0, 1, 2, 3, 4, 5
+	for _, row := range groupMatrix() {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
 			c := newCrew(t)

@@ -43,74 +43,116 @@ func TestGroupLimits(t *testing.T) {
 	assert.Equal(t, before, c.state(), "refused calls change nothing")
 }
 
+// groupLife is a group that Ann makes with Bob, and Cyd, who is not in it yet.
+type groupLife struct {
+	t             *testing.T
+	id, conv      string
+	ann, bob, cyd *user
+	bobAt, cydAt  *socket
+	events        map[*user]*socket // next skips other frames, so group events need their own sockets
+}
+
+func newGroupLife(t *testing.T) *groupLife {
+	t.Helper()
+	l := &groupLife{t: t, ann: newUser(t), bob: newUser(t), cyd: newUser(t)}
+	l.bobAt, l.cydAt = l.bob.open(""), l.cyd.open("")
+	l.events = map[*user]*socket{l.ann: l.ann.open(""), l.bob: l.bob.open(""), l.cyd: l.cyd.open("")}
+	l.id, l.conv = l.ann.group("life", l.bob)
+	return l
+}
+
+// event awaits an event of the group.
+func (l *groupLife) event(u *user, name string) obj {
+	l.t.Helper()
+	for {
+		if e := l.events[u].next("group-event"); e["event"] == name {
+			require.Equal(l.t, l.id, e["groupId"])
+			return e
+		}
+	}
+}
+
 // TestLifeOfAGroup: which members get which frames and read which messages, from the making of a group to its end.
 func TestLifeOfAGroup(t *testing.T) {
 	t.Parallel()
-	ann, bob, cyd := newUser(t), newUser(t), newUser(t)
-	bobAt, cydAt := bob.open(""), cyd.open("")
-	// next skips other frames, so group events need their own sockets.
-	events := map[*user]*socket{ann: ann.open(""), bob: bob.open(""), cyd: cyd.open("")}
-	id, conv := ann.group("life", bob)
-	event := func(u *user, name string) obj {
-		t.Helper()
-		for {
-			if e := events[u].next("group-event"); e["event"] == name {
-				require.Equal(t, id, e["groupId"])
-				return e
-			}
-		}
-	}
-	assert.Equal(t, ann.id, event(bob, "created")["actorId"])
-	a := ann.say(obj{"conversationId": conv}, "hello", "g1")
-	require.EqualValues(t, 1, a.Body["seqId"], "a group's numbers begin at 1")
-	assert.Equal(t, "hello", bobAt.next("new-message")["content"])
-	cydAt.nothing("new-message")
-	events[cyd].nothing("group-event")
+	l := newGroupLife(t)
+	l.begins()
+	l.grows()
+	l.shrinks()
+	l.opens()
+	l.ends()
+}
 
-	a = ann.post("/api/groups/"+id+"/members", obj{"userIds": []string{cyd.id, bob.id}})
-	require.Equal(t, 200, a.Status)
-	assert.Equal(t, []any{cyd.id}, a.Body["added"])
-	assert.Equal(t, []any{bob.id}, a.Body["already"])
-	assert.Equal(t, []any{cyd.id}, event(cyd, "members-added")["userIds"])
-	told := bobAt.next("new-message")
-	assert.Equal(t, "system", told["messageType"])
-	assert.EqualValues(t, 2, told["seqId"])
-	assert.EqualValues(t, 2, cydAt.next("new-message")["seqId"])
-	page := cyd.get("/api/conversations/" + conv + "/messages?afterSeq=0")
-	require.Len(t, page.Body["messages"], 1, "history from joining on: %s", page.Raw)
-	view := cyd.get("/api/conversations/" + conv)
-	assert.EqualValues(t, 0, view.Body["unread"], "one's own coming is no message: %s", view.Raw)
-	assert.NotContains(t, view.Body, "lastMessage", "what was before is not for them")
+// begins: Cyd hears nothing of the group before she is in it.
+func (l *groupLife) begins() {
+	l.t.Helper()
+	assert.Equal(l.t, l.ann.id, l.event(l.bob, "created")["actorId"])
+	a := l.ann.say(obj{"conversationId": l.conv}, "hello", "g1")
+	require.EqualValues(l.t, 1, a.Body["seqId"], "a group's numbers begin at 1")
+	assert.Equal(l.t, "hello", l.bobAt.next("new-message")["content"])
+	l.cydAt.nothing("new-message")
+	l.events[l.cyd].nothing("group-event")
+}
 
-	require.Equal(t, 200, ann.say(obj{"conversationId": conv}, "all three", "g2").Status)
-	assert.EqualValues(t, 3, cydAt.next("new-message")["seqId"])
-	require.Equal(t, 204, ann.send("DELETE", "/api/groups/"+id+"/members/"+cyd.id, nil).Status)
-	assert.Equal(t, []any{cyd.id}, event(cyd, "member-removed")["userIds"])
-	event(ann, "member-removed")
-	require.Equal(t, 200, ann.say(obj{"conversationId": conv}, "without", "g3").Status)
-	cydAt.nothing("new-message")
-	require.Equal(t, 404, cyd.get("/api/conversations/"+conv+"/messages").Status)
-	synced := cyd.post("/api/sync", obj{"conversations": obj{conv: 0}})
+// grows: Cyd is added.
+func (l *groupLife) grows() {
+	l.t.Helper()
+	a := l.ann.post("/api/groups/"+l.id+"/members", obj{"userIds": []string{l.cyd.id, l.bob.id}})
+	require.Equal(l.t, 200, a.Status)
+	assert.Equal(l.t, []any{l.cyd.id}, a.Body["added"])
+	assert.Equal(l.t, []any{l.bob.id}, a.Body["already"])
+	assert.Equal(l.t, []any{l.cyd.id}, l.event(l.cyd, "members-added")["userIds"])
+	told := l.bobAt.next("new-message")
+	assert.Equal(l.t, "system", told["messageType"])
+	assert.EqualValues(l.t, 2, told["seqId"])
+	assert.EqualValues(l.t, 2, l.cydAt.next("new-message")["seqId"])
+	page := l.cyd.get("/api/conversations/" + l.conv + "/messages?afterSeq=0")
+	require.Len(l.t, page.Body["messages"], 1, "history from joining on: %s", page.Raw)
+	view := l.cyd.get("/api/conversations/" + l.conv)
+	assert.EqualValues(l.t, 0, view.Body["unread"], "one's own coming is no message: %s", view.Raw)
+	assert.NotContains(l.t, view.Body, "lastMessage", "what was before is not for them")
+}
+
+// shrinks: Cyd is removed.
+func (l *groupLife) shrinks() {
+	l.t.Helper()
+	require.Equal(l.t, 200, l.ann.say(obj{"conversationId": l.conv}, "all three", "g2").Status)
+	assert.EqualValues(l.t, 3, l.cydAt.next("new-message")["seqId"])
+	require.Equal(l.t, 204, l.ann.send("DELETE", "/api/groups/"+l.id+"/members/"+l.cyd.id, nil).Status)
+	assert.Equal(l.t, []any{l.cyd.id}, l.event(l.cyd, "member-removed")["userIds"])
+	l.event(l.ann, "member-removed")
+	require.Equal(l.t, 200, l.ann.say(obj{"conversationId": l.conv}, "without", "g3").Status)
+	l.cydAt.nothing("new-message")
+	require.Equal(l.t, 404, l.cyd.get("/api/conversations/"+l.conv+"/messages").Status)
+	synced := l.cyd.post("/api/sync", obj{"conversations": obj{l.conv: 0}})
 	for _, one := range synced.Body["conversations"].([]any) {
-		assert.NotEqual(t, conv, one.(obj)["conversationId"])
+		assert.NotEqual(l.t, l.conv, one.(obj)["conversationId"])
 	}
+}
 
-	require.Equal(t, 200, ann.send("PATCH", "/api/groups/"+id, obj{"joinPolicy": "open", "name": "open house"}).Status)
-	event(bob, "updated")
-	a = cyd.post("/api/groups/"+id+"/join", obj{})
-	require.Equal(t, 200, a.Status, "%s", a.Raw)
-	assert.Equal(t, []any{cyd.id}, a.Body["added"])
-	require.Equal(t, 200, bob.post("/api/groups/"+id+"/members", obj{"userIds": []string{newUser(t).id}}).Status, "any member adds to an open group")
+// opens: Anybody may join from now on, and Cyd does.
+func (l *groupLife) opens() {
+	l.t.Helper()
+	require.Equal(l.t, 200, l.ann.send("PATCH", "/api/groups/"+l.id, obj{"joinPolicy": "open", "name": "open house"}).Status)
+	l.event(l.bob, "updated")
+	a := l.cyd.post("/api/groups/"+l.id+"/join", obj{})
+	require.Equal(l.t, 200, a.Status, "%s", a.Raw)
+	assert.Equal(l.t, []any{l.cyd.id}, a.Body["added"])
+	require.Equal(l.t, 200, l.bob.post("/api/groups/"+l.id+"/members", obj{"userIds": []string{newUser(l.t).id}}).Status, "any member adds to an open group")
+}
 
-	require.Equal(t, 409, ann.send("DELETE", "/api/groups/"+id+"/members/"+ann.id, nil).Status, "an owner transfers first")
-	require.Equal(t, 200, ann.send("PUT", "/api/groups/"+id+"/members/"+bob.id+"/role", obj{"role": "owner"}).Status)
-	event(bob, "role-changed")
-	assert.Equal(t, bob.id, ann.get("/api/groups/" + id).Body["ownerId"])
-	require.Equal(t, 204, ann.send("DELETE", "/api/groups/"+id+"/members/"+ann.id, nil).Status)
-	require.Equal(t, 204, bob.send("DELETE", "/api/groups/"+id, nil).Status)
-	event(cyd, "dissolved")
-	require.Equal(t, 404, bob.get("/api/groups/"+id).Status)
-	bobAt.send("send-message", text(obj{"conversationId": conv}, "late", "g9"))
-	assert.Equal(t, "conflict", bobAt.next("message-rejected")["code"])
-	require.Equal(t, 200, bob.get("/api/conversations/"+conv+"/messages").Status, "its members still read it")
+// ends: Ann hands the group to Bob and leaves it, and Bob dissolves it.
+func (l *groupLife) ends() {
+	l.t.Helper()
+	require.Equal(l.t, 409, l.ann.send("DELETE", "/api/groups/"+l.id+"/members/"+l.ann.id, nil).Status, "an owner transfers first")
+	require.Equal(l.t, 200, l.ann.send("PUT", "/api/groups/"+l.id+"/members/"+l.bob.id+"/role", obj{"role": "owner"}).Status)
+	l.event(l.bob, "role-changed")
+	assert.Equal(l.t, l.bob.id, l.ann.get("/api/groups/" + l.id).Body["ownerId"])
+	require.Equal(l.t, 204, l.ann.send("DELETE", "/api/groups/"+l.id+"/members/"+l.ann.id, nil).Status)
+	require.Equal(l.t, 204, l.bob.send("DELETE", "/api/groups/"+l.id, nil).Status)
+	l.event(l.cyd, "dissolved")
+	require.Equal(l.t, 404, l.bob.get("/api/groups/"+l.id).Status)
+	l.bobAt.send("send-message", text(obj{"conversationId": l.conv}, "late", "g9"))
+	assert.Equal(l.t, "conflict", l.bobAt.next("message-rejected")["code"])
+	require.Equal(l.t, 200, l.bob.get("/api/conversations/"+l.conv+"/messages").Status, "its members still read it")
 }
