@@ -15,3 +15,19 @@ func TestTokensAreCheckedWithinAMinute(t *testing.T) {
 	cfg.TokenCheckInterval += time.Second
 	require.ErrorContains(t, cfg.Validate(), "gateway.token_check_interval 1m1s")
 }
+
+func TestNewRefuses(t *testing.T) {
+	h := start(t)
+	bad := DefaultConfig()
+	bad.PingInterval, bad.TrustedProxies, bad.AllowedOrigins, bad.IDPrefix = 0, []string{"x"}, []string{"nonsense"}, "a.b"
+	_, err := New(bad, h.gw.deps)
+	for _, want := range []string{"ping_interval", "trusted_proxies", "allowed_origins", "id_prefix"} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = New(DefaultConfig(), Deps{})
+	require.ErrorContains(t, err, "is missing")
+	deps := h.gw.deps
+	deps.Presence = nil
+	_, err = New(DefaultConfig(), deps)
+	require.ErrorContains(t, err, "Presence is missing")
+}

@@ -38,71 +38,85 @@ func corsOf(r response) map[string]string {
 	return out
 }
 
+// preflight is what a browser asks before a call of a page of another origin.
+var preflight = http.Header{"Access-Control-Request-Method": {"PATCH"}, "Access-Control-Request-Headers": {"authorization,content-type"}}
+
 func TestPagesOfListedOriginsUseTheAPI(t *testing.T) {
 	h := start(t, allowing("https://app.example.com", "https://*.example.org:8443", "capacitor://localhost"))
-	preflight := http.Header{"Access-Control-Request-Method": {"PATCH"}, "Access-Control-Request-Headers": {"authorization,content-type"}}
 	for _, origin := range []string{"https://app.example.com", "https://app.example.com:443", "https://a.b.example.org:8443", "capacitor://localhost"} {
-		for _, path := range []string{"/api/users/me", "/api/auth/login", "/api/conversations/world/messages"} {
-			r := h.from(origin, "OPTIONS", path, preflight)
-			require.Equal(t, 204, r.status, "%s %s: %s", origin, path, r.body)
-			require.Equal(t, map[string]string{
-				"Allow-Origin": origin, "Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-				"Allow-Headers": "Authorization, Content-Type, Idempotency-Key", "Max-Age": "7200",
-			}, corsOf(r))
-			require.Equal(t, "Origin", r.header.Get("Vary"))
-			require.Empty(t, r.body)
-		}
-		answer := map[string]string{"Allow-Origin": origin, "Expose-Headers": "X-Trace-Id, Retry-After"}
-		for name, c := range map[string]struct {
-			method, path string
-			header       http.Header
-			status       int
-		}{
-			"an answer":      {"GET", "/api/users/me", http.Header{"Authorization": {"Bearer 7:a"}}, 200},
-			"an error":       {"GET", "/api/users/me", nil, 401},
-			"nothing there":  {"GET", "/api/nothing", nil, 404},
-			"an encoding":    {"POST", "/api/auth/login", http.Header{"Content-Encoding": {"gzip"}}, 415},
-			"too much of it": {"GET", "/api/users/me", http.Header{"X-Long": {strings.Repeat("x", 9000)}}, 431},
-			"no call":        {"GET", "/healthz", nil, 200},
-		} {
-			r := h.from(origin, c.method, c.path, c.header)
-			require.Equal(t, c.status, r.status, name)
-			if c.status == 431 {
-				continue // its headers were not read: nobody knows where it came from
-			}
-			require.Equal(t, answer, corsOf(r), name)
-			require.Equal(t, "Origin", r.header.Get("Vary"), name)
-		}
-		req, err := http.NewRequest("POST", "http://"+h.addr+"/api/auth/login", strings.NewReader(strings.Repeat("x", 101)))
-		require.NoError(t, err)
-		req.Header.Set("Origin", origin)
-		r := h.do(req)
-		require.Equal(t, 413, r.status)
-		require.Equal(t, answer, corsOf(r), "the page is told why")
-
-		ws, resp, err := h.try("?token=7:a", http.Header{"Origin": {origin}})
-		require.NoError(t, err, "%s: %v", origin, resp)
-		require.NoError(t, ws.Close())
+		h.isListed(t, origin)
 	}
 	for _, origin := range []string{"https://evil.example.com", "http://app.example.com", "https://app.example.com:8443", "https://example.org:8443", "https://evilexample.org:8443", "null", ""} {
-		r := h.from(origin, "GET", "/api/users/me", http.Header{"Authorization": {"Bearer 7:a"}})
-		require.Equal(t, 200, r.status, "%s: the normal answer", origin)
-		require.Empty(t, corsOf(r), origin)
-		require.Equal(t, "Origin", r.header.Get("Vary"), "a cache must not give it to a page of a listed one")
-		r = h.from(origin, "OPTIONS", "/api/users/me", preflight)
-		require.Equal(t, 405, r.status, "%s: the normal answer", origin)
-		require.NotEmpty(t, r.header.Get("Allow"))
-		require.Contains(t, r.body, "method_not_allowed")
-		require.Equal(t, origin != "", strings.Contains(r.body, "gateway.allowed_origins"), "where to look")
-		require.Empty(t, corsOf(r), origin)
-		if origin != "" {
-			_, resp, err := h.try("?token=7:a", http.Header{"Origin": {origin}})
-			require.Error(t, err, origin)
-			require.Equal(t, 403, resp.StatusCode, origin)
-			text, err := io.ReadAll(resp.Body)
-			require.NoError(t, err)
-			require.Contains(t, string(text), "gateway.allowed_origins", "where to look")
+		h.isNotListed(t, origin)
+	}
+}
+
+// isListed makes the calls of a page that may use the API.
+func (h *harness) isListed(t *testing.T, origin string) {
+	t.Helper()
+	for _, path := range []string{"/api/users/me", "/api/auth/login", "/api/conversations/world/messages"} {
+		r := h.from(origin, "OPTIONS", path, preflight)
+		require.Equal(t, 204, r.status, "%s %s: %s", origin, path, r.body)
+		require.Equal(t, map[string]string{
+			"Allow-Origin": origin, "Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+			"Allow-Headers": "Authorization, Content-Type, Idempotency-Key", "Max-Age": "7200",
+		}, corsOf(r))
+		require.Equal(t, "Origin", r.header.Get("Vary"))
+		require.Empty(t, r.body)
+	}
+	answer := map[string]string{"Allow-Origin": origin, "Expose-Headers": "X-Trace-Id, Retry-After"}
+	for name, c := range map[string]struct {
+		method, path string
+		header       http.Header
+		status       int
+	}{
+		"an answer":      {"GET", "/api/users/me", http.Header{"Authorization": {"Bearer 7:a"}}, 200},
+		"an error":       {"GET", "/api/users/me", nil, 401},
+		"nothing there":  {"GET", "/api/nothing", nil, 404},
+		"an encoding":    {"POST", "/api/auth/login", http.Header{"Content-Encoding": {"gzip"}}, 415},
+		"too much of it": {"GET", "/api/users/me", http.Header{"X-Long": {strings.Repeat("x", 9000)}}, 431},
+		"no call":        {"GET", "/healthz", nil, 200},
+	} {
+		r := h.from(origin, c.method, c.path, c.header)
+		require.Equal(t, c.status, r.status, name)
+		if c.status == 431 {
+			continue // its headers were not read: nobody knows where it came from
 		}
+		require.Equal(t, answer, corsOf(r), name)
+		require.Equal(t, "Origin", r.header.Get("Vary"), name)
+	}
+	req, err := http.NewRequest("POST", "http://"+h.addr+"/api/auth/login", strings.NewReader(strings.Repeat("x", 101)))
+	require.NoError(t, err)
+	req.Header.Set("Origin", origin)
+	r := h.do(req)
+	require.Equal(t, 413, r.status)
+	require.Equal(t, answer, corsOf(r), "the page is told why")
+
+	ws, resp, err := h.try("?token=7:a", http.Header{"Origin": {origin}})
+	require.NoError(t, err, "%s: %v", origin, resp)
+	require.NoError(t, ws.Close())
+}
+
+// isNotListed makes the calls of a page that may not read what it is answered.
+func (h *harness) isNotListed(t *testing.T, origin string) {
+	t.Helper()
+	r := h.from(origin, "GET", "/api/users/me", http.Header{"Authorization": {"Bearer 7:a"}})
+	require.Equal(t, 200, r.status, "%s: the normal answer", origin)
+	require.Empty(t, corsOf(r), origin)
+	require.Equal(t, "Origin", r.header.Get("Vary"), "a cache must not give it to a page of a listed one")
+	r = h.from(origin, "OPTIONS", "/api/users/me", preflight)
+	require.Equal(t, 405, r.status, "%s: the normal answer", origin)
+	require.NotEmpty(t, r.header.Get("Allow"))
+	require.Contains(t, r.body, "method_not_allowed")
+	require.Equal(t, origin != "", strings.Contains(r.body, "gateway.allowed_origins"), "where to look")
+	require.Empty(t, corsOf(r), origin)
+	if origin != "" {
+		_, resp, err := h.try("?token=7:a", http.Header{"Origin": {origin}})
+		require.Error(t, err, origin)
+		require.Equal(t, 403, resp.StatusCode, origin)
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Contains(t, string(text), "gateway.allowed_origins", "where to look")
 	}
 }
 

@@ -3,19 +3,15 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -38,78 +34,6 @@ func TestMain(m *testing.M) {
 
 // patience is how long a test waits for what must come.
 const patience = time.Minute
-
-// gate is a transport whose publisher can be held or made to fail.
-type gate struct {
-	mq.Transport
-	mu     sync.Mutex
-	hold   chan struct{} // nil lets through
-	fail   error
-	batch  []int
-	sends  []*pb.Upstream
-	onSend func(m *message.Message, up *pb.Upstream)
-	sink   func(msgs []*message.Message) // instead of all the rest
-	// elsewhere takes records for other gateways; nil: there are none.
-	elsewhere func(topic string, msgs []*message.Message) error
-}
-
-func (g *gate) Publisher() message.Publisher { return gatePublisher{g} }
-
-type gatePublisher struct{ g *gate }
-
-func (p gatePublisher) Close() error { return nil }
-
-func (p gatePublisher) Publish(topic string, msgs ...*message.Message) error {
-	g := p.g
-	if g.elsewhere != nil && strings.HasPrefix(topic, contracts.TopicDownstream("other")) {
-		return g.elsewhere(topic, msgs)
-	}
-	if topic != contracts.TopicUpstream {
-		return g.Transport.Publisher().Publish(topic, msgs...)
-	}
-	if g.sink != nil {
-		g.sink(msgs)
-		return nil
-	}
-	g.mu.Lock()
-	hold, fail, on := g.hold, g.fail, g.onSend
-	g.mu.Unlock()
-	if hold != nil {
-		<-hold
-	}
-	if fail != nil {
-		return fail
-	}
-	g.mu.Lock()
-	g.batch = append(g.batch, len(msgs))
-	ups := make([]*pb.Upstream, len(msgs))
-	for i, m := range msgs {
-		ups[i] = &pb.Upstream{}
-		if err := proto.Unmarshal(m.Payload, ups[i]); err != nil {
-			panic(err)
-		}
-	}
-	g.sends = append(g.sends, ups...)
-	g.mu.Unlock()
-	if on != nil {
-		for i, m := range msgs {
-			on(m, ups[i])
-		}
-	}
-	return nil
-}
-
-func (g *gate) published() []*pb.Upstream {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return append([]*pb.Upstream(nil), g.sends...)
-}
-
-func (g *gate) set(hold chan struct{}, fail error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.hold, g.fail = hold, fail
-}
 
 type harness struct {
 	t        testing.TB
@@ -185,73 +109,6 @@ func (h *harness) deliver(ds ...*pb.Delivery) {
 	h.publish(h.gw.ID(), payload)
 }
 
-type client struct {
-	t testing.TB
-	*websocket.Conn
-	hello contracts.HelloData
-}
-
-// dial opens a socket for a token; query is appended to the address.
-func (h *harness) dial(token, query string) *client {
-	h.t.Helper()
-	ws, resp, err := h.try("?token="+url.QueryEscape(token)+query, nil)
-	require.NoError(h.t, err)
-	_ = resp.Body.Close()
-	c := &client{t: h.t, Conn: ws}
-	h.t.Cleanup(func() { _ = ws.Close() })
-	c.expect(contracts.FrameHello, &c.hello)
-	return c
-}
-
-func (h *harness) try(query string, header http.Header, protocols ...string) (*websocket.Conn, *http.Response, error) {
-	d := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: patience, NetDial: func(network, addr string) (net.Conn, error) {
-		c, err := net.Dial(network, addr)
-		if err == nil {
-			err = c.(*net.TCPConn).SetReadBuffer(4096)
-		}
-		return c, err
-	}}
-	return d.Dial("ws://"+h.addr+"/ws"+query, header)
-}
-
-func (c *client) write(text string) {
-	c.t.Helper()
-	require.NoError(c.t, c.WriteMessage(websocket.TextMessage, []byte(text)))
-}
-
-func (c *client) send(typ string, data any) {
-	c.t.Helper()
-	c.write(string(contracts.EncodeFrame(typ, data)))
-}
-
-func (c *client) next() contracts.Frame {
-	c.t.Helper()
-	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
-	_, text, err := c.ReadMessage()
-	require.NoError(c.t, err)
-	var f contracts.Frame
-	require.NoError(c.t, json.Unmarshal(text, &f), "%s", text)
-	return f
-}
-
-func (c *client) expect(typ string, data any) {
-	c.t.Helper()
-	f := c.next()
-	require.Equal(c.t, typ, f.Type, "%s", f.Data)
-	if data != nil {
-		require.NoError(c.t, json.Unmarshal(f.Data, data))
-	}
-}
-
-// closed reads until the socket ends and returns how.
-func (c *client) closed() *websocket.CloseError {
-	c.t.Helper()
-	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
-	ce, err := c.ended()
-	require.NotNil(c.t, ce, "the socket ended without a close frame: %v", err)
-	return ce
-}
-
 // closes returns how many sockets the server has closed with a code.
 func (h *harness) closes(code int) float64 {
 	h.t.Helper()
@@ -265,52 +122,6 @@ func (h *harness) closes(code int) float64 {
 		}
 	}
 	return 0
-}
-
-// tooSlow returns when the server has closed the socket as too slow. Where the buffers
-// are full the close frame may not get through, and the socket ends without one: clients
-// take that for the same.
-func (c *client) tooSlow(h *harness) (ce *websocket.CloseError) {
-	c.t.Helper()
-	h.eventually(func() bool {
-		return h.closes(contracts.CloseTooSlow) == 1
-	}, "the server closes it as too slow")
-	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
-	ce, err := c.ended()
-	var timeout net.Error
-	require.False(c.t, errors.As(err, &timeout) && timeout.Timeout(), "the socket does not end")
-	if ce != nil {
-		require.Equal(c.t, contracts.CloseTooSlow, ce.Code)
-	}
-	return ce
-}
-
-// ended reads to the end of the socket: its close frame, or the error instead of one.
-func (c *client) ended() (*websocket.CloseError, error) {
-	for {
-		_, _, err := c.ReadMessage()
-		if err == nil {
-			continue
-		}
-		var ce *websocket.CloseError
-		if errors.As(err, &ce) && ce.Code != websocket.CloseAbnormalClosure {
-			return ce, nil
-		}
-		return nil, err
-	}
-}
-
-// barrier returns when everything that the gateway had for this socket has come.
-func (c *client) barrier() (frames []contracts.Frame) {
-	c.t.Helper()
-	c.write(`{"type":"ping","data":{}}`)
-	for {
-		f := c.next()
-		if f.Type == contracts.FramePong {
-			return frames
-		}
-		frames = append(frames, f)
-	}
 }
 
 type response struct {

@@ -1,19 +1,13 @@
 package gateway
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"testing/fstest"
-	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gochat/gochat/contracts"
@@ -201,135 +195,4 @@ func TestAuthLimit(t *testing.T) {
 	require.Equal(t, "20", header.Get("Retry-After"))
 	status, _ = login("1.2.3.5")
 	require.Equal(t, 200, status, "another address")
-}
-
-// pipeline answers sends as the message role does.
-func (h *harness) pipeline(reply func(up *pb.Upstream) []byte) {
-	h.queue.onSend = func(m *message.Message, up *pb.Upstream) {
-		if frame := reply(up); frame != nil {
-			h.deliver(&pb.Delivery{OnlyConnectionId: m.Metadata[contracts.MetaOriginConnection], Frame: frame})
-		}
-	}
-}
-
-func TestSendOverHTTP(t *testing.T) {
-	h := start(t, func(c *Config, _ *Deps) { c.SendTimeout = 500 * time.Millisecond })
-	h.pipeline(func(up *pb.Upstream) []byte {
-		switch up.GetTempMessageId() {
-		case "silence":
-			return nil
-		case "refused":
-			return contracts.EncodeFrame(contracts.FrameRejected, contracts.RejectedData{Code: contracts.CodeNotFound, Message: "No."})
-		}
-		return contracts.EncodeFrame(contracts.FrameStored, contracts.StoredData{
-			TempMessageID: up.GetTempMessageId(), MessageID: "5", ConversationID: up.GetConversationId(), SeqID: 1, Timestamp: 2,
-		})
-	})
-	send := func(id string) response {
-		return h.call("POST", "/api/messages", "7:a", `{"receiverId":"8","content":"x","messageType":"text","tempMessageId":"`+id+`"}`)
-	}
-	r := send("m")
-	require.Equal(t, 200, r.status, r.body)
-	require.JSONEq(t, `{"tempMessageId":"m","messageId":"5","conversationId":"`+string(contracts.SingleConversation(7, 8))+`","seqId":1,"timestamp":2}`, r.body)
-	r = send("refused")
-	require.Equal(t, 404, r.status)
-	require.Equal(t, contracts.CodeNotFound, r.err.Code)
-	r = send("silence")
-	require.Equal(t, 503, r.status)
-	require.Equal(t, contracts.CodeUnavailable, r.err.Code)
-	h.queue.set(nil, errors.New("down"))
-	require.Equal(t, 503, send("x").status)
-	require.Empty(t, h.gw.hub.waiters)
-}
-
-func TestOperations(t *testing.T) {
-	down := errors.New("connection refused to 10.0.0.1")
-	h := start(t, func(_ *Config, d *Deps) {
-		d.Health = func(context.Context) map[string]error { return map[string]error{"db": nil, "queue": down} }
-		d.OpenAPI, d.AsyncAPI = contracts.OpenAPI, contracts.AsyncAPI
-		d.Web = fstest.MapFS{
-			"index.html":      {Data: []byte("<html>")},
-			"assets/x-123.js": {Data: []byte("let x")},
-			"icon.svg":        {Data: []byte("<svg/>")},
-		}
-	})
-	r := h.call("GET", "/readyz", "", "")
-	require.Equal(t, 503, r.status)
-	require.JSONEq(t, `{"status":"down","checks":{"db":"ok","gateway":"ok","queue":"down"}}`, r.body)
-	h.dial("7:a", "")
-	r = h.call("GET", "/metrics", "", "")
-	require.Equal(t, 200, r.status)
-	require.Contains(t, r.body, "gochat_gateway_connections 1")
-	require.Contains(t, r.body, `gochat_gateway_http_request_seconds_count{method="GET",route="/readyz",status="503"} 1`)
-	require.Contains(t, r.body, `gochat_gateway_frames_total{direction="out",type="hello"} 1`)
-	require.Equal(t, string(contracts.OpenAPI), h.call("GET", "/openapi.yaml", "", "").body)
-	require.Equal(t, "application/yaml; charset=utf-8", h.call("GET", "/asyncapi.yaml", "", "").header.Get("Content-Type"))
-	for path, kind := range map[string]string{"/docs": "text/html; charset=utf-8", "/docs/style.css": "text/css; charset=utf-8"} {
-		r = h.call("GET", path, "", "")
-		require.Equal(t, 200, r.status, path)
-		require.Equal(t, kind, r.header.Get("Content-Type"), path)
-	}
-	for path, want := range map[string][3]string{
-		"/":                {"<html>", "text/html; charset=utf-8", "no-cache"},
-		"/index.html":      {"<html>", "text/html; charset=utf-8", "no-cache"},
-		"/icon.svg":        {"<svg/>", "image/svg+xml", "no-cache"},
-		"/assets/x-123.js": {"let x", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
-	} {
-		r = h.call("GET", path, "", "")
-		require.Equal(t, want, [3]string{r.body, r.header.Get("Content-Type"), r.header.Get("Cache-Control")}, path)
-	}
-	require.Equal(t, 404, h.call("GET", "/../go.mod", "", "").status)
-}
-
-func TestTraceContinues(t *testing.T) {
-	h := start(t)
-	a, b := h.call("GET", "/healthz", "", ""), h.call("GET", "/healthz", "", "")
-	require.NotEqual(t, a.header.Get("X-Trace-Id"), b.header.Get("X-Trace-Id"))
-}
-
-// TestSlowRequest: a client that sends its request a byte at a time is cut off.
-func TestSlowRequest(t *testing.T) {
-	h := start(t, func(c *Config, _ *Deps) { c.ReadTimeout = 100 * time.Millisecond })
-	for _, begun := range []string{"", "POST /api/auth/login HTTP/1.1\r\nHost: x\r\n"} {
-		conn, err := net.Dial("tcp", h.addr)
-		require.NoError(t, err)
-		defer conn.Close()
-		_, err = io.WriteString(conn, begun)
-		require.NoError(t, err)
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
-		text, err := io.ReadAll(conn)
-		require.NoError(t, err, "the server ends it")
-		require.Empty(t, text, "nobody takes it for an answer to what comes next")
-	}
-}
-
-// TestEarlyData: bytes behind a handshake that is not answered yet break the protocol.
-func TestEarlyData(t *testing.T) {
-	h := start(t)
-	conn, err := net.Dial("tcp", h.addr)
-	require.NoError(t, err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, "GET /ws?token=7:a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly")
-	require.NoError(t, err)
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
-	text, _ := bufio.NewReader(conn).ReadString(0)
-	require.NotContains(t, text, "hello")
-	h.eventually(func() bool { return h.gw.hub.len() == 0 && len(h.gw.hub.slots) == 0 }, "released")
-}
-
-func TestNewRefuses(t *testing.T) {
-	h := start(t)
-	bad := DefaultConfig()
-	bad.PingInterval, bad.TrustedProxies, bad.AllowedOrigins, bad.IDPrefix = 0, []string{"x"}, []string{"nonsense"}, "a.b"
-	_, err := New(bad, h.gw.deps)
-	for _, want := range []string{"ping_interval", "trusted_proxies", "allowed_origins", "id_prefix"} {
-		require.ErrorContains(t, err, want)
-	}
-	_, err = New(DefaultConfig(), Deps{})
-	require.ErrorContains(t, err, "is missing")
-	deps := h.gw.deps
-	deps.Presence = nil
-	_, err = New(DefaultConfig(), deps)
-	require.ErrorContains(t, err, "Presence is missing")
 }

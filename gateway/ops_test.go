@@ -5,8 +5,11 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gochat/gochat/contracts"
 )
 
 // publicListener says that it listens on another address than it does.
@@ -66,4 +69,43 @@ func TestLifeIsNotReadiness(t *testing.T) {
 	stuck = errors.New("nothing moves")
 	require.Equal(t, 503, h.call("GET", "/livez", "", "").status)
 	require.Equal(t, 200, h.call("GET", "/healthz", "", "").status)
+}
+
+func TestOperations(t *testing.T) {
+	down := errors.New("connection refused to 10.0.0.1")
+	h := start(t, func(_ *Config, d *Deps) {
+		d.Health = func(context.Context) map[string]error { return map[string]error{"db": nil, "queue": down} }
+		d.OpenAPI, d.AsyncAPI = contracts.OpenAPI, contracts.AsyncAPI
+		d.Web = fstest.MapFS{
+			"index.html":      {Data: []byte("<html>")},
+			"assets/x-123.js": {Data: []byte("let x")},
+			"icon.svg":        {Data: []byte("<svg/>")},
+		}
+	})
+	r := h.call("GET", "/readyz", "", "")
+	require.Equal(t, 503, r.status)
+	require.JSONEq(t, `{"status":"down","checks":{"db":"ok","gateway":"ok","queue":"down"}}`, r.body)
+	h.dial("7:a", "")
+	r = h.call("GET", "/metrics", "", "")
+	require.Equal(t, 200, r.status)
+	require.Contains(t, r.body, "gochat_gateway_connections 1")
+	require.Contains(t, r.body, `gochat_gateway_http_request_seconds_count{method="GET",route="/readyz",status="503"} 1`)
+	require.Contains(t, r.body, `gochat_gateway_frames_total{direction="out",type="hello"} 1`)
+	require.Equal(t, string(contracts.OpenAPI), h.call("GET", "/openapi.yaml", "", "").body)
+	require.Equal(t, "application/yaml; charset=utf-8", h.call("GET", "/asyncapi.yaml", "", "").header.Get("Content-Type"))
+	for path, kind := range map[string]string{"/docs": "text/html; charset=utf-8", "/docs/style.css": "text/css; charset=utf-8"} {
+		r = h.call("GET", path, "", "")
+		require.Equal(t, 200, r.status, path)
+		require.Equal(t, kind, r.header.Get("Content-Type"), path)
+	}
+	for path, want := range map[string][3]string{
+		"/":                {"<html>", "text/html; charset=utf-8", "no-cache"},
+		"/index.html":      {"<html>", "text/html; charset=utf-8", "no-cache"},
+		"/icon.svg":        {"<svg/>", "image/svg+xml", "no-cache"},
+		"/assets/x-123.js": {"let x", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
+	} {
+		r = h.call("GET", path, "", "")
+		require.Equal(t, want, [3]string{r.body, r.header.Get("Content-Type"), r.header.Get("Cache-Control")}, path)
+	}
+	require.Equal(t, 404, h.call("GET", "/../go.mod", "", "").status)
 }

@@ -150,19 +150,23 @@ func TestAnswersToBeatsAreLost(t *testing.T) {
 	}
 }
 
+// newcomer is the session of a new socket.
+func newcomer(i int) *pb.Session {
+	return &pb.Session{UserId: int64(i), ConnectionId: fmt.Sprint("new", i), GatewayId: "gw"}
+}
+
+// joined returns a registry that takes the gateway for ready, and the gateway's registrar.
+func joined(t *testing.T) (*ledger, *registrar) {
+	registry := newLedger()
+	p := crowded(registry, 1)
+	require.NoError(t, p.beat(t.Context()))
+	require.True(t, registry.ready)
+	return registry, p
+}
+
 // TestSocketsThatAreServedAndNotPut: while there are such sockets, beats say that the gateway is not ready, and the
 // first such beat comes before the sockets are served.
 func TestSocketsThatAreServedAndNotPut(t *testing.T) {
-	newcomer := func(i int) *pb.Session {
-		return &pb.Session{UserId: int64(i), ConnectionId: fmt.Sprint("new", i), GatewayId: "gw"}
-	}
-	joined := func(t *testing.T) (*ledger, *registrar) {
-		registry := newLedger()
-		p := crowded(registry, 1)
-		require.NoError(t, p.beat(t.Context()))
-		require.True(t, registry.ready)
-		return registry, p
-	}
 	t.Run("their put failed", func(t *testing.T) {
 		registry, p := joined(t)
 		registry.onPut = func() error { return contracts.NewError(contracts.CodeUnavailable, "") }

@@ -46,3 +46,9 @@ func TestClientsDoNotSteerTraces(t *testing.T) {
 		require.Equal(t, 200, r.status)
 	}
 }
+
+func TestTraceContinues(t *testing.T) {
+	h := start(t)
+	a, b := h.call("GET", "/healthz", "", ""), h.call("GET", "/healthz", "", "")
+	require.NotEqual(t, a.header.Get("X-Trace-Id"), b.header.Get("X-Trace-Id"))
+}

@@ -57,43 +57,12 @@ func BenchmarkSearch(b *testing.B) {
 }
 
 func benchSearch(b *testing.B, cfg repo.Config) {
-	const chats, each = 200, 500
 	r, err := repo.Open(b.Context(), cfg, zap.NewNop())
 	require.NoError(b, err)
 	defer func() { require.NoError(b, r.Close(b.Context())) }()
 	local := rpc.NewLocal()
 	r.Register(local)
-	users, convs, messages, index := pb.NewUserRepoClient(local), pb.NewConversationRepoClient(local), pb.NewMessageRepoClient(local), pb.NewSearchRepoClient(local)
-	random := rand.New(rand.NewPCG(1, 1))
-	stored := make([]*pb.Message, 0, chats*each)
-	for i := range int64(chats + 1) {
-		_, err := users.CreateUser(b.Context(), &pb.CreateUserRequest{User: &pb.User{UserId: i + 1, Username: fmt.Sprint("user", i)}})
-		require.NoError(b, err)
-	}
-	for i := range int64(chats) {
-		made, err := convs.EnsureSingle(b.Context(), &pb.EnsureSingleRequest{UserId: 1, PeerId: 2 + i})
-		require.NoError(b, err)
-		run := make([]*pb.Message, each)
-		for n := range run {
-			run[n] = &pb.Message{
-				MessageId: 1 + i*each + int64(n), ConversationId: made.GetConversationId(), SenderId: 1, Content: sentence(random), MessageType: "text",
-				TempMessageId: fmt.Sprint(i, "-", n), Timestamp: time.Now().UnixMilli() - int64(each-n)*1000 - i,
-			}
-		}
-		run[each/2].Content += " zymurgy"
-		out, err := messages.SaveMessages(b.Context(), &pb.SaveMessagesRequest{Messages: run})
-		require.NoError(b, err)
-		for _, one := range out.GetResults() {
-			stored = append(stored, one.GetMessage())
-		}
-	}
-	// As they come: all chats at the same time.
-	mixed := make([]*pb.Message, 0, len(stored))
-	for n := range each {
-		for i := range chats {
-			mixed = append(mixed, stored[i*each+n])
-		}
-	}
+	mixed, index := storeSearched(b, local), pb.NewSearchRepoClient(local)
 	for _, run := range []int{50, 1000, 8000} {
 		b.Run(fmt.Sprintf("index run=%d", run), func(b *testing.B) {
 			n := 0
@@ -119,6 +88,44 @@ func benchSearch(b *testing.B, cfg repo.Config) {
 			b.ReportMetric(float64(found), "found")
 		})
 	}
+}
+
+// storeSearched stores 500 messages in each of 200 chats of user 1, and returns them as they come: of all chats at the
+// same time.
+func storeSearched(b *testing.B, local *rpc.Local) []*pb.Message {
+	b.Helper()
+	const chats, each = 200, 500
+	users, convs, messages := pb.NewUserRepoClient(local), pb.NewConversationRepoClient(local), pb.NewMessageRepoClient(local)
+	random := rand.New(rand.NewPCG(1, 1))
+	stored := make([]*pb.Message, 0, chats*each)
+	for i := range int64(chats + 1) {
+		_, err := users.CreateUser(b.Context(), &pb.CreateUserRequest{User: &pb.User{UserId: i + 1, Username: fmt.Sprint("user", i)}})
+		require.NoError(b, err)
+	}
+	for i := range int64(chats) {
+		made, err := convs.EnsureSingle(b.Context(), &pb.EnsureSingleRequest{UserId: 1, PeerId: 2 + i})
+		require.NoError(b, err)
+		run := make([]*pb.Message, each)
+		for n := range run {
+			run[n] = &pb.Message{
+				MessageId: 1 + i*each + int64(n), ConversationId: made.GetConversationId(), SenderId: 1, Content: sentence(random), MessageType: "text",
+				TempMessageId: fmt.Sprint(i, "-", n), Timestamp: time.Now().UnixMilli() - int64(each-n)*1000 - i,
+			}
+		}
+		run[each/2].Content += " zymurgy"
+		out, err := messages.SaveMessages(b.Context(), &pb.SaveMessagesRequest{Messages: run})
+		require.NoError(b, err)
+		for _, one := range out.GetResults() {
+			stored = append(stored, one.GetMessage())
+		}
+	}
+	mixed := make([]*pb.Message, 0, len(stored))
+	for n := range each {
+		for i := range chats {
+			mixed = append(mixed, stored[i*each+n])
+		}
+	}
+	return mixed
 }
 
 // sentence has the letters of English, and its few common words.

@@ -83,6 +83,20 @@ func TestAResendGetsTheSameIDs(t *testing.T) {
 	assert.Len(t, b.repo.history[string(contracts.SingleConversation(1, 2))], 2)
 }
 
+// guilty fails on the message that is bad.
+func guilty(fail func() error) func(message.HandlerFunc) message.HandlerFunc {
+	return func(h message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			for _, it := range carrierOf(msg.Context()).env.Items {
+				if it.Upstream.GetTempMessageId() == "bad" {
+					return nil, fail()
+				}
+			}
+			return h(msg)
+		}
+	}
+}
+
 // A message that can never be handled is poisoned alone, and its lane goes on; so is a message that has failed
 // with unforeseen errors for long enough.
 func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
@@ -104,20 +118,10 @@ func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
 		},
 	}
 	for kind, k := range kinds {
-		guilty := func(h message.HandlerFunc) message.HandlerFunc {
-			return func(msg *message.Message) ([]*message.Message, error) {
-				for _, it := range carrierOf(msg.Context()).env.Items {
-					if it.Upstream.GetTempMessageId() == "bad" {
-						return nil, k.fail()
-					}
-				}
-				return h(msg)
-			}
-		}
 		for name, after := range map[string]string{"before it is stored": beforeStages, "after it was stored": "persist"} {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				t.Parallel()
-				b := newPatientBench(t, patient, after, guilty)
+				b := newPatientBench(t, patient, after, guilty(k.fail))
 				b.send("a", "bad", "c")
 				all := b.collect(func(all map[string]*seen) bool {
 					return acked("a", "c")(all) && all["bad"] != nil && all["bad"].stored+all["bad"].rejected > 0
@@ -134,24 +138,30 @@ func TestPoisonTakesOnlyTheGuilty(t *testing.T) {
 					assert.Equal(t, history[i], m.GetTempMessageId())
 					assert.EqualValues(t, i+1, m.GetSeqId(), "no number is lost")
 				}
-				m := <-b.poisoned
-				assert.Equal(t, "u-bad", m.UUID)
-				assert.Contains(t, m.Metadata.Get(contracts.MetaPoisonError), "this message breaks the handler")
-				for key, want := range map[string]string{
-					contracts.MetaPoisonReason: k.reason, contracts.MetaPoisonTold: told,
-					contracts.MetaPoisonTopic: contracts.TopicUpstream, contracts.MetaPoisonGroup: contracts.GroupMessage,
-					contracts.MetaPoisonSender: "1", contracts.MetaPoisonTempMessage: "bad",
-					contracts.MetaPoisonConversation: string(contracts.SingleConversation(1, 2)),
-					contracts.MetaTraceID:            "0af7651916cd43dd8448eb211c80319c",
-				} {
-					assert.Equal(t, want, m.Metadata.Get(key), key)
-				}
-				assert.NotEmpty(t, m.Metadata.Get(contracts.MetaPoisonAt))
-				m.Ack()
+				b.poisonedFor(k.reason, told)
 				b.nothingPoisoned()
 			})
 		}
 	}
+}
+
+// poisonedFor expects the bad message at the poison topic, with the reason and with what its sender was told.
+func (b *bench) poisonedFor(reason, told string) {
+	b.t.Helper()
+	m := <-b.poisoned
+	assert.Equal(b.t, "u-bad", m.UUID)
+	assert.Contains(b.t, m.Metadata.Get(contracts.MetaPoisonError), "this message breaks the handler")
+	for key, want := range map[string]string{
+		contracts.MetaPoisonReason: reason, contracts.MetaPoisonTold: told,
+		contracts.MetaPoisonTopic: contracts.TopicUpstream, contracts.MetaPoisonGroup: contracts.GroupMessage,
+		contracts.MetaPoisonSender: "1", contracts.MetaPoisonTempMessage: "bad",
+		contracts.MetaPoisonConversation: string(contracts.SingleConversation(1, 2)),
+		contracts.MetaTraceID:            "0af7651916cd43dd8448eb211c80319c",
+	} {
+		assert.Equal(b.t, want, m.Metadata.Get(key), key)
+	}
+	assert.NotEmpty(b.t, m.Metadata.Get(contracts.MetaPoisonAt))
+	m.Ack()
 }
 
 // A dependency that is away is waited for, however soon unforeseen errors are given up.

@@ -35,9 +35,10 @@ func queued(t *testing.T, dir string, records map[string]*message.Message) {
 	require.NoError(t, d.Close())
 }
 
-// TestPoisonCommand: poisoned records are listed, put back and dropped while the server runs.
-// The content of messages is shown only with --content.
-func TestPoisonCommand(t *testing.T) {
+// poisonedDir makes a data directory with three records for the list: one that cannot be decoded, one whose
+// message was rejected, and one that was too large.
+func poisonedDir(t *testing.T) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	payload, err := proto.Marshal(&pb.Upstream{SenderId: 7, ConversationId: "group_7", TempMessageId: "t1", Content: "a secret", MessageType: "text"})
 	require.NoError(t, err)
@@ -57,22 +58,36 @@ func TestPoisonCommand(t *testing.T) {
 		contracts.MetaPoisonGroup: contracts.GroupMessage, contracts.MetaPoisonAt: "1790000000000",
 	}
 	queued(t, dir, map[string]*message.Message{contracts.TopicPoison: bare})
+	return dir
+}
+
+// poisonIn runs the command in a data directory, and returns what it said.
+func poisonIn(t *testing.T, dir string, code int, args ...string) string {
+	t.Helper()
+	var stdout, stderr syncBuffer
+	require.Equal(t, code, run(t.Context(), append([]string{"poison", "--data-dir", dir}, args...), &stdout, &stderr), stderr.String())
+	return stdout.String() + stderr.String()
+}
+
+// poisonNumber returns the number of the listed record with a text.
+func poisonNumber(t *testing.T, dir, text string) string {
+	t.Helper()
+	for line := range strings.SplitSeq(poisonIn(t, dir, 0, "list"), "\n") {
+		if strings.Contains(line, text) {
+			return regexp.MustCompile(`^\d+`).FindString(line)
+		}
+	}
+	return ""
+}
+
+// TestPoisonCommand: poisoned records are listed, put back and dropped while the server runs.
+// The content of messages is shown only with --content.
+func TestPoisonCommand(t *testing.T) {
+	dir := poisonedDir(t)
 	b := boot(t, "--data-dir", dir, "--gateway-listen", "127.0.0.1:0")
 	b.waitFor(t, "  open  http://")
-	poison := func(code int, args ...string) string {
-		t.Helper()
-		var stdout, stderr syncBuffer
-		require.Equal(t, code, run(t.Context(), append([]string{"poison", "--data-dir", dir}, args...), &stdout, &stderr), stderr.String())
-		return stdout.String() + stderr.String()
-	}
-	number := func(text string) string { // returns the number of the listed record with this text
-		for line := range strings.SplitSeq(poison(0, "list"), "\n") {
-			if strings.Contains(line, text) {
-				return regexp.MustCompile(`^\d+`).FindString(line)
-			}
-		}
-		return ""
-	}
+	poison := func(code int, args ...string) string { t.Helper(); return poisonIn(t, dir, code, args...) }
+	number := func(text string) string { t.Helper(); return poisonNumber(t, dir, text) }
 	eventually := func(what func() bool) {
 		require.Eventually(t, what, time.Minute, 50*time.Millisecond, b.stderr.String())
 	}

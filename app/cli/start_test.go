@@ -92,32 +92,18 @@ func TestStartSaysWhereItIs(t *testing.T) {
 	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 }
 
-// TestStartErrors: a start that fails prints one sentence, exits with code 1 and changes
-// no file.
-func TestStartErrors(t *testing.T) {
-	whole := filepath.Join(t.TempDir(), "whole")
-	b := boot(t, "--data-dir", whole, "--gateway-listen", "127.0.0.1:0")
-	b.waitFor(t, "http://")
-	b.cancel()
-	b.code <- <-b.code
+// wrongStart has the words of a start that fails, and what its last line has to say.
+type wrongStart struct {
+	prepare func(t *testing.T, dir string) (args []string)
+	want    []string
+}
 
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = ln.Close() }()
-
-	// The listener at this address was closed, so the port is free.
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	nobody := free.Addr().String()
-	require.NoError(t, free.Close())
-
-	for name, c := range map[string]struct {
-		prepare func(t *testing.T, dir string) (args []string)
-		want    []string
-	}{
+// wrongStarts are given an address that is taken and one where nobody listens.
+func wrongStarts(taken, nobody string) map[string]wrongStart {
+	return map[string]wrongStart{
 		"the port is taken": {func(_ *testing.T, dir string) []string {
-			return []string{"--data-dir", dir, "--gateway-listen", ln.Addr().String()}
-		}, []string{ln.Addr().String(), "taken", "--gateway-listen"}},
+			return []string{"--data-dir", dir, "--gateway-listen", taken}
+		}, []string{taken, "taken", "--gateway-listen"}},
 		"the directory is a file": {func(t *testing.T, dir string) []string {
 			t.Helper()
 			file := filepath.Join(dir, "file")
@@ -166,7 +152,29 @@ func TestStartErrors(t *testing.T) {
 		"a setting makes no sense": {func(_ *testing.T, dir string) []string {
 			return []string{"--data-dir", dir, "--gateway-ping-interval", "-1s"}
 		}, []string{"gateway.ping_interval"}},
-	} {
+	}
+}
+
+// TestStartErrors: a start that fails prints one sentence, exits with code 1 and changes
+// no file.
+func TestStartErrors(t *testing.T) {
+	whole := filepath.Join(t.TempDir(), "whole")
+	b := boot(t, "--data-dir", whole, "--gateway-listen", "127.0.0.1:0")
+	b.waitFor(t, "http://")
+	b.cancel()
+	b.code <- <-b.code
+
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = ln.Close() }()
+
+	// The listener at this address was closed, so the port is free.
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := free.Addr().String()
+	require.NoError(t, free.Close())
+
+	for name, c := range wrongStarts(ln.Addr().String(), nobody) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			args := c.prepare(t, dir)

@@ -68,25 +68,17 @@ func TestAuthenticateAccepts(t *testing.T) {
 	}
 }
 
-func TestAuthenticateRefuses(t *testing.T) {
+// forgedTokens are tokens that say what none of ours says, or are signed as none of ours is.
+func forgedTokens(t *testing.T) map[string]string {
+	t.Helper()
 	good := []byte(keyNew)
 	hs256 := jwt.SigningMethodHS256
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	valid := forge(t, hs256, good, nil, nil)
-	parts := strings.Split(valid, ".")
-	unsigned := forge(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil, nil)
-	// The last of the 43 characters has two unused bits: to a decoder that ignores them, four spellings are one
-	// signature.
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	last := len(valid) - 1
-	respelled := valid[:last] + string(alphabet[strings.IndexByte(alphabet, valid[last])+1])
 	past := time.Now().Add(-time.Second).Unix()
-	tests := map[string]string{
-		"alg none":                           unsigned,
-		"alg none with a signature":          unsigned + parts[2],
+	return map[string]string{
 		"alg None":                           signText(t, `{"alg":"None","kid":"new"}`, `{"user_id":"7","jti":"x","exp":9999999999}`),
 		"alg RS256":                          forge(t, jwt.SigningMethodRS256, rsaKey, nil, nil),
 		"alg HS384 with our key":             forge(t, jwt.SigningMethodHS384, good, nil, nil),
@@ -121,19 +113,42 @@ func TestAuthenticateRefuses(t *testing.T) {
 		"claims of a list":                   signText(t, `{"alg":"HS256","kid":"new"}`, `[]`),
 		"claims of no JSON":                  signText(t, `{"alg":"HS256","kid":"new"}`, `{`),
 		"header null":                        signText(t, `null`, `{"user_id":"7","jti":"x","exp":9999999999}`),
-		"claims of another token":            parts[0] + "." + strings.Split(forge(t, hs256, []byte(keyOld), nil, change{"user_id": "8"}), ".")[1] + "." + parts[2],
-		"no signature":                       parts[0] + "." + parts[1] + ".",
-		"two parts":                          parts[0] + "." + parts[1],
-		"four parts":                         valid + ".x",
-		"a signature cut short":              valid[:len(valid)-2],
-		"the signature spelled otherwise":    respelled,
-		"a space before":                     " " + valid,
-		"padding":                            valid + "=",
-		"nothing":                            "",
-		"dots":                               "..",
-		"a megabyte":                         strings.Repeat("a", 1<<20),
 		"valid, but longer than any of ours": forge(t, hs256, good, nil, change{"more": strings.Repeat("m", maxToken)}),
 	}
+}
+
+// mangledTokens are made of tokens of ours, or are no tokens at all.
+func mangledTokens(t *testing.T) map[string]string {
+	t.Helper()
+	hs256 := jwt.SigningMethodHS256
+	valid := forge(t, hs256, []byte(keyNew), nil, nil)
+	parts := strings.Split(valid, ".")
+	unsigned := forge(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil, nil)
+	// The last of the 43 characters has two unused bits: to a decoder that ignores them, four spellings are one
+	// signature.
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(valid) - 1
+	respelled := valid[:last] + string(alphabet[strings.IndexByte(alphabet, valid[last])+1])
+	return map[string]string{
+		"alg none":                        unsigned,
+		"alg none with a signature":       unsigned + parts[2],
+		"claims of another token":         parts[0] + "." + strings.Split(forge(t, hs256, []byte(keyOld), nil, change{"user_id": "8"}), ".")[1] + "." + parts[2],
+		"no signature":                    parts[0] + "." + parts[1] + ".",
+		"two parts":                       parts[0] + "." + parts[1],
+		"four parts":                      valid + ".x",
+		"a signature cut short":           valid[:len(valid)-2],
+		"the signature spelled otherwise": respelled,
+		"a space before":                  " " + valid,
+		"padding":                         valid + "=",
+		"nothing":                         "",
+		"dots":                            "..",
+		"a megabyte":                      strings.Repeat("a", 1<<20),
+	}
+}
+
+func TestAuthenticateRefuses(t *testing.T) {
+	tests := forgedTokens(t)
+	maps.Copy(tests, mangledTokens(t))
 	for what, signed := range tests {
 		t.Run(what, func(t *testing.T) {
 			b := newBench(t)

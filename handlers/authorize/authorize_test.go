@@ -89,17 +89,20 @@ func (f *fakeDirectory) FindOutcome(_ context.Context, in *pb.FindOutcomeRequest
 	return &pb.FindOutcomeResponse{Stored: m != nil, Message: m}, nil
 }
 
-func TestAuthorize(t *testing.T) {
+// sending is a message in the conversations of a directory, and what becomes of it.
+type sending struct {
+	dir      *fakeDirectory
+	up       *pb.Upstream
+	rejected contracts.Code
+	stored   bool
+	wantErr  bool
+	made     int
+}
+
+func sendings() map[string]sending {
 	away := contracts.NewError(contracts.CodeUnavailable, "")
 	member := map[string]*pb.Membership{"c": {Exists: true, Member: true}}
-	for name, tc := range map[string]struct {
-		dir      *fakeDirectory
-		up       *pb.Upstream
-		rejected contracts.Code
-		stored   bool
-		wantErr  bool
-		made     int
-	}{
+	return map[string]sending{
 		"member":               {dir: &fakeDirectory{facts: member}, up: &pb.Upstream{ConversationId: "c"}},
 		"no such conversation": {dir: &fakeDirectory{}, up: &pb.Upstream{ConversationId: "x"}, rejected: contracts.CodeNotFound},
 		"outsider": {
@@ -137,7 +140,11 @@ func TestAuthorize(t *testing.T) {
 			dir: &fakeDirectory{facts: map[string]*pb.Membership{}, ensured: away},
 			up:  &pb.Upstream{ConversationId: "single", ReceiverId: 2}, wantErr: true,
 		},
-	} {
+	}
+}
+
+func TestAuthorize(t *testing.T) {
+	for name, tc := range sendings() {
 		t.Run(name, func(t *testing.T) {
 			tc.up.SenderId, tc.up.TempMessageId = 1, "t"
 			it := &handlers.Item{Upstream: tc.up}

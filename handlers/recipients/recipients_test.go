@@ -83,16 +83,19 @@ func stored(m *pb.Membership, as *pb.Message) *handlers.Item {
 	return it
 }
 
-func TestRecipients(t *testing.T) {
+// routing is a message, where its recipients are, and the routes and hints that it gets.
+type routing struct {
+	locator fakeLocator
+	item    *handlers.Item
+	hints   hinted
+	hinted  string
+	want    string
+	fanout  bool
+}
+
+func routings() map[string]routing {
 	other := stored(single(1, 2), &pb.Message{ConversationId: "elsewhere"})
-	for name, tc := range map[string]struct {
-		locator fakeLocator
-		item    *handlers.Item
-		hints   hinted
-		hinted  string
-		want    string
-		fanout  bool
-	}{
+	return map[string]routing{
 		"both users of a single chat": {
 			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}}, item: item(single(1, 2)), want: "a[1] b[2]",
 		},
@@ -136,7 +139,11 @@ func TestRecipients(t *testing.T) {
 		"a key used in another conversation is shown to nobody here": {
 			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}}, item: other,
 		},
-	} {
+	}
+}
+
+func TestRecipients(t *testing.T) {
+	for name, tc := range routings() {
 		t.Run(name, func(t *testing.T) {
 			err := New(&tc.locator, roster.New(&tc.locator), &tc.hints, 0)(func(context.Context, *handlers.Envelope) error { return nil })(
 				t.Context(), &handlers.Envelope{Items: []*handlers.Item{tc.item}})

@@ -109,13 +109,16 @@ func TestFindByName(t *testing.T) {
 	}
 }
 
-func TestUpdateProfileRules(t *testing.T) {
+// profileUpdate has the new fields of a profile, and the names of those that are wrong.
+type profileUpdate struct {
+	nickname, avatar *string
+	wrong            []string
+}
+
+func profileUpdates() map[string]profileUpdate {
 	const base = "https://example.org/"
 	set := proto.String
-	tests := map[string]struct {
-		nickname, avatar *string
-		wrong            []string
-	}{
+	return map[string]profileUpdate{
 		"nickname at the shortest":   {set("A"), nil, nil},
 		"empty nickname":             {set(""), nil, []string{"nickname"}},
 		"nickname at the longest":    {set(strings.Repeat("ä", 64)), nil, nil},
@@ -149,7 +152,10 @@ func TestUpdateProfileRules(t *testing.T) {
 		"both wrong":                 {set(""), set("x"), []string{"avatarUrl", "nickname"}},
 		"one of both wrong":          {set("Anna"), set("x"), []string{"avatarUrl"}},
 	}
-	for what, tt := range tests {
+}
+
+func TestUpdateProfileRules(t *testing.T) {
+	for what, tt := range profileUpdates() {
 		t.Run(what, func(t *testing.T) {
 			s, f := newService(t)
 			resp, err := s.UpdateProfile(t.Context(), &pb.UpdateProfileRequest{CallerId: 1, Nickname: tt.nickname, AvatarUrl: tt.avatar})

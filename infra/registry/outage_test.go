@@ -31,64 +31,69 @@ func TestOutages(t *testing.T) {
 	for name, outage := range outages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			etcd := startEtcd(t)
-			// Longer than the outage, as the real one is.
-			times := quick
-			times.workerTTL = time.Minute
-			times.relist = time.Hour // what is missed must not wait for that
-			r, other := join(t, etcd.config(), times), join(t, etcd.config(), times)
-			for range 50 { // so that an etcd that begins anew is far behind
-				put(t, r, "/config/log.level", "info")
-			}
-			for i, addr := range []string{"h:1", "h:2"} {
-				_, err := r.Register(within(t, patience), "logic", Instance{ID: addr[2:], Address: addr})
-				require.NoError(t, err, i)
-			}
-			c, s := resolve(t, other, "logic"), watchSettings(t, other)
-			eventually(t, "both", func() bool { return c.last() == "h:1 h:2" })
-			eventually(t, "settings", s.are(map[string]string{"log.level": "info"}))
-			w, err := r.ClaimWorkerID(within(t, patience), 1, "p")
-			require.NoError(t, err)
-			id, err := w.Current()
-			require.NoError(t, err)
-			c.mu.Lock()
-			before := len(c.states)
-			c.mu.Unlock()
-
-			outage(etcd)
-
-			put2 := func() bool {
-				_, err := r.client.Put(within(t, time.Second), r.prefix+"/config/log.level", "debug")
-				return err == nil
-			}
-			eventually(t, "etcd is back", put2)
-			eventually(t, "settings are followed", s.are(map[string]string{"log.level": "debug"}))
-			eventually(t, "registered again", func() bool {
-				resp, err := r.client.Get(within(t, time.Second), r.serviceKey("logic"), clientv3.WithPrefix(), clientv3.WithCountOnly())
-				return err == nil && resp.Count == 2
-			})
-			eventually(t, "the worker id is held", func() bool {
-				resp, err := r.client.Get(within(t, time.Second), w.claimKey(id))
-				return err == nil && len(resp.Kvs) == 1 && string(resp.Kvs[0].Value) == w.holder
-			})
-			now, err := w.Current()
-			require.NoError(t, err)
-			require.Equal(t, id, now)
-			// A new address is seen, so the resolver follows; the earlier addresses never went.
-			third, err := other.Register(within(t, patience), "logic", Instance{ID: "3", Address: "h:3"})
-			require.NoError(t, err)
-			eventually(t, "a third one", func() bool { return c.last() == "h:1 h:2 h:3" })
-			c.mu.Lock()
-			require.Len(t, c.states, before+1, "the addresses never changed: %v", c.states)
-			c.mu.Unlock()
-			require.NoError(t, third.Close())
-			next, err := other.ClaimWorkerID(within(t, patience), 1, "q")
-			require.NoError(t, err)
-			otherID, err := next.Current()
-			require.NoError(t, err)
-			require.NotEqual(t, id, otherID)
+			outlived(t, outage)
 		})
 	}
+}
+
+func outlived(t *testing.T, outage func(*child)) {
+	t.Helper()
+	etcd := startEtcd(t)
+	// Longer than the outage, as the real one is.
+	times := quick
+	times.workerTTL = time.Minute
+	times.relist = time.Hour // what is missed must not wait for that
+	r, other := join(t, etcd.config(), times), join(t, etcd.config(), times)
+	for range 50 { // so that an etcd that begins anew is far behind
+		put(t, r, "/config/log.level", "info")
+	}
+	for i, addr := range []string{"h:1", "h:2"} {
+		_, err := r.Register(within(t, patience), "logic", Instance{ID: addr[2:], Address: addr})
+		require.NoError(t, err, i)
+	}
+	c, s := resolve(t, other, "logic"), watchSettings(t, other)
+	eventually(t, "both", func() bool { return c.last() == "h:1 h:2" })
+	eventually(t, "settings", s.are(map[string]string{"log.level": "info"}))
+	w, err := r.ClaimWorkerID(within(t, patience), 1, "p")
+	require.NoError(t, err)
+	id, err := w.Current()
+	require.NoError(t, err)
+	c.mu.Lock()
+	before := len(c.states)
+	c.mu.Unlock()
+
+	outage(etcd)
+
+	put2 := func() bool {
+		_, err := r.client.Put(within(t, time.Second), r.prefix+"/config/log.level", "debug")
+		return err == nil
+	}
+	eventually(t, "etcd is back", put2)
+	eventually(t, "settings are followed", s.are(map[string]string{"log.level": "debug"}))
+	eventually(t, "registered again", func() bool {
+		resp, err := r.client.Get(within(t, time.Second), r.serviceKey("logic"), clientv3.WithPrefix(), clientv3.WithCountOnly())
+		return err == nil && resp.Count == 2
+	})
+	eventually(t, "the worker id is held", func() bool {
+		resp, err := r.client.Get(within(t, time.Second), w.claimKey(id))
+		return err == nil && len(resp.Kvs) == 1 && string(resp.Kvs[0].Value) == w.holder
+	})
+	now, err := w.Current()
+	require.NoError(t, err)
+	require.Equal(t, id, now)
+	// A new address is seen, so the resolver follows; the earlier addresses never went.
+	third, err := other.Register(within(t, patience), "logic", Instance{ID: "3", Address: "h:3"})
+	require.NoError(t, err)
+	eventually(t, "a third one", func() bool { return c.last() == "h:1 h:2 h:3" })
+	c.mu.Lock()
+	require.Len(t, c.states, before+1, "the addresses never changed: %v", c.states)
+	c.mu.Unlock()
+	require.NoError(t, third.Close())
+	next, err := other.ClaimWorkerID(within(t, patience), 1, "q")
+	require.NoError(t, err)
+	otherID, err := next.Current()
+	require.NoError(t, err)
+	require.NotEqual(t, id, otherID)
 }
 
 // A holder of a worker id stops using it before another can have it, and has one again when etcd is back.

@@ -71,20 +71,20 @@ func resolve(t *testing.T, r *Registry, service string) *told {
 	return c
 }
 
-// Which addresses are told after which changes, by the clock of the test.
-func TestAddressesThatAreKept(t *testing.T) {
-	t.Parallel()
+// addressStep has changes of instances at a time, and the addresses that are told then.
+type addressStep struct {
+	at      time.Duration
+	changes []change
+	want    string
+}
+
+func addressSteps() map[string][]addressStep {
 	there := func(id, addr string) change { return change{key: id, value: entry{Address: addr}.String()} }
 	gone := func(id string) change { return change{key: id, gone: true} }
 	leaves := func(id, addr string) change {
 		return change{key: id, value: entry{Address: addr, Leaving: true}.String()}
 	}
-	type step struct {
-		at      time.Duration
-		changes []change
-		want    string
-	}
-	for name, steps := range map[string][]step{
+	return map[string][]addressStep{
 		"comes and goes on purpose": {
 			{0, []change{there("a", "1"), there("b", "2")}, "1 2"},
 			{1 * time.Second, []change{leaves("a", "1"), gone("a")}, "2"},
@@ -122,7 +122,13 @@ func TestAddressesThatAreKept(t *testing.T) {
 		"what makes no sense": {
 			{0, []change{{key: "a", value: "{"}, {key: "b", value: "{}"}, there("c", "3")}, "3"},
 		},
-	} {
+	}
+}
+
+// Which addresses are told after which changes, by the clock of the test.
+func TestAddressesThatAreKept(t *testing.T) {
+	t.Parallel()
+	for name, steps := range addressSteps() {
 		t.Run(name, func(t *testing.T) {
 			c := &told{}
 			s := &resolving{r: &Registry{timings: quick, log: zap.NewNop()}, cc: c, instances: map[string]instance{}}

@@ -39,21 +39,7 @@ func TestGroupGrowsAndShrinksUnderLoad(t *testing.T) {
 	talked := make(chan error, size)
 	for i, u := range people {
 		s := u.open("talks")
-		go func() {
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					talked <- nil
-					return
-				case <-time.After(15 * time.Millisecond):
-				}
-				s.send("send-message", text(obj{"conversationId": conv}, fmt.Sprint("m", n), fmt.Sprintf("grow-%d-%d", i, n)))
-				if _, err := s.await("message-stored"); err != nil {
-					talked <- err
-					return
-				}
-			}
-		}()
+		go func() { talked <- s.talk(stop, conv, fmt.Sprint("grow-", i)) }()
 	}
 	for range 2 {
 		for _, g := range guests {
@@ -79,6 +65,21 @@ func TestGroupGrowsAndShrinksUnderLoad(t *testing.T) {
 	}
 	for i := range people {
 		require.Equal(t, all, heard[i], "listener %d", i)
+	}
+}
+
+// talk sends messages to a conversation until it is stopped, each when the one before is stored.
+func (s *socket) talk(stop <-chan struct{}, conv, key string) error {
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return nil
+		case <-time.After(15 * time.Millisecond):
+		}
+		s.send("send-message", text(obj{"conversationId": conv}, fmt.Sprint("m", n), fmt.Sprintf("%s-%d", key, n)))
+		if _, err := s.await("message-stored"); err != nil {
+			return err
+		}
 	}
 }
 

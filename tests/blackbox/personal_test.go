@@ -142,6 +142,23 @@ func TestRevocationIsQuick(t *testing.T) {
 	assert.Less(t, time.Since(begin), limit)
 }
 
+// positions returns what the user is told of the peer's positions in a single chat, which the list of chats has
+// as well.
+func (u *user) positions(conv string) []any {
+	u.t.Helper()
+	one := u.get("/api/conversations/" + conv)
+	require.Equal(u.t, 200, one.Status)
+	for _, c := range u.get("/api/conversations").Body["conversations"].([]any) {
+		if c := c.(obj); c["conversationId"] == conv {
+			assert.Equal(u.t, one.Body["peerReadSeq"], c["peerReadSeq"])
+			assert.Equal(u.t, one.Body["peerDeliveredSeq"], c["peerDeliveredSeq"])
+		} else {
+			assert.NotContains(u.t, c, "peerReadSeq")
+		}
+	}
+	return []any{one.Body["peerReadSeq"], one.Body["peerDeliveredSeq"]}
+}
+
 func TestDelivered(t *testing.T) {
 	t.Parallel()
 	a, b, stranger := newUser(t), newUser(t), newUser(t)
@@ -149,19 +166,7 @@ func TestDelivered(t *testing.T) {
 	for i := range 3 {
 		require.Equal(t, 200, a.say(obj{"conversationId": conv}, "x", fmt.Sprint("d", i)).Status)
 	}
-	positions := func(u *user) []any {
-		one := u.get("/api/conversations/" + conv)
-		require.Equal(t, 200, one.Status)
-		for _, c := range u.get("/api/conversations").Body["conversations"].([]any) {
-			if c := c.(obj); c["conversationId"] == conv {
-				assert.Equal(t, one.Body["peerReadSeq"], c["peerReadSeq"])
-				assert.Equal(t, one.Body["peerDeliveredSeq"], c["peerDeliveredSeq"])
-			} else {
-				assert.NotContains(t, c, "peerReadSeq")
-			}
-		}
-		return []any{one.Body["peerReadSeq"], one.Body["peerDeliveredSeq"]}
-	}
+	positions := func(u *user) []any { t.Helper(); return u.positions(conv) }
 	assert.Equal(t, []any{0.0, 0.0}, positions(a))
 	assert.Equal(t, []any{3.0, 3.0}, positions(b))
 	sender, receiver, outsider := a.open(""), b.open(""), stranger.open("")

@@ -150,6 +150,30 @@ func TestClosings(t *testing.T) {
 	last.close(4001)
 }
 
+// refuses sends a frame and expects the answer that it is wrong; tempID is the one that a rejected message has to have.
+func (s *socket) refuses(t *testing.T, name string, raw []byte, tempID string) {
+	t.Helper()
+	s.raw(raw)
+	for {
+		select {
+		case f, open := <-s.frames:
+			require.True(t, open, "%s: the socket closed: %.200s", name, raw)
+			if f.Type != "error" && f.Type != "message-rejected" {
+				require.NotContains(t, []string{"message-ack", "message-stored"}, f.Type, "%s: %.200s", name, raw)
+				continue
+			}
+			assert.Equal(t, "invalid_argument", f.Data["code"], "%s: %.200s → %v", name, raw, f)
+			assert.NotEmpty(t, f.Data["message"], name)
+			if f.Type == "message-rejected" {
+				assert.Equal(t, tempID, f.Data["tempMessageId"], name)
+			}
+			return
+		case <-time.After(patience):
+			require.FailNow(t, "no answer", "%s: %.200s", name, raw)
+		}
+	}
+}
+
 // TestBadFrames: each frame with each field missing, of each wrong type, over its
 // limit, not UTF-8 or deeply nested gets the contract's answer and no disconnect,
 // and nothing is stored.
@@ -159,28 +183,7 @@ func TestBadFrames(t *testing.T) {
 	conv := u.chatWith(peer)
 	before := state(t, u, conv)
 	s := u.open("")
-	bad := func(name string, raw []byte, tempID string) {
-		t.Helper()
-		s.raw(raw)
-		for {
-			select {
-			case f, open := <-s.frames:
-				require.True(t, open, "%s: the socket closed: %.200s", name, raw)
-				if f.Type != "error" && f.Type != "message-rejected" {
-					require.NotContains(t, []string{"message-ack", "message-stored"}, f.Type, "%s: %.200s", name, raw)
-					continue
-				}
-				assert.Equal(t, "invalid_argument", f.Data["code"], "%s: %.200s → %v", name, raw, f)
-				assert.NotEmpty(t, f.Data["message"], name)
-				if f.Type == "message-rejected" {
-					assert.Equal(t, tempID, f.Data["tempMessageId"], name)
-				}
-				return
-			case <-time.After(patience):
-				require.FailNow(t, "no answer", "%s: %.200s", name, raw)
-			}
-		}
-	}
+	bad := func(name string, raw []byte, tempID string) { t.Helper(); s.refuses(t, name, raw, tempID) }
 	deep := strings.Repeat(`[`, 10_000) + strings.Repeat(`]`, 10_000)
 	frames := map[string]form{
 		"send-message": {fields: forms(peer, conv)[5].fields},

@@ -73,6 +73,24 @@ func (h *hall) run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
+// expired returns how many of the messages of a conversation have expired, and expects that each is there with
+// the ids that it had.
+func (h *hall) expired(t *testing.T, conversation string, before []stored) (n int) {
+	t.Helper()
+	list, err := h.bob.History(t.Context(), conversation)
+	require.NoError(t, err)
+	require.Len(t, list, len(before))
+	for i, m := range list {
+		require.Equal(t, before[i].MessageID, m.MessageID)
+		require.Equal(t, before[i].SeqID, m.SeqID)
+		require.Equal(t, m.Expired, m.Content == "", "%v", m)
+		if m.Expired {
+			n++
+		}
+	}
+	return n
+}
+
 // TestRetention: messages expire after their retention while the server is killed again and again.
 // Expired messages keep their ids and numbers, are not found by search, and cannot be edited; a repeated
 // send of one gets the same ids. A group with a retention of its own keeps its messages.
@@ -96,20 +114,7 @@ func TestRetention(t *testing.T) {
 		before = append(before, h.send(t, chat.ConversationID, fmt.Sprint("m", n), fmt.Sprint("zanzibar ", n)))
 	}
 	require.Eventually(t, func() bool { return h.found(t, "zanzibar") > 0 }, time.Minute, 20*time.Millisecond)
-	expired := func() (n int) {
-		list, err := h.bob.History(t.Context(), chat.ConversationID)
-		require.NoError(t, err)
-		require.Len(t, list, many)
-		for i, m := range list {
-			require.Equal(t, before[i].MessageID, m.MessageID)
-			require.Equal(t, before[i].SeqID, m.SeqID)
-			require.Equal(t, m.Expired, m.Content == "", "%v", m)
-			if m.Expired {
-				n++
-			}
-		}
-		return n
-	}
+	expired := func() int { t.Helper(); return h.expired(t, chat.ConversationID, before) }
 	for at := 1; at < many; at += 13 { // killed in the middle
 		require.Eventually(t, func() bool { return expired() >= at }, time.Minute, 10*time.Millisecond)
 		require.NoError(t, h.server.Kill())

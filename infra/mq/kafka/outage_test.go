@@ -109,6 +109,43 @@ func (w *writer) run(ctx context.Context, t *testing.T, limit time.Duration) {
 	}
 }
 
+// goOn waits until each of the writers has published something more.
+func goOn(t *testing.T, writers []*writer, when string) {
+	t.Helper()
+	before := make([]int64, len(writers))
+	for i, w := range writers {
+		before[i] = w.confirmed.Load()
+	}
+	for i, w := range writers {
+		if assert.Eventually(t, func() bool { return w.confirmed.Load() >= before[i]+5 }, 30*time.Second, 10*time.Millisecond, when) {
+			continue
+		}
+		if err := w.failed.Load(); err != nil {
+			t.Logf("%s was told last: %v", w.name, *err)
+		}
+		t.FailNow()
+	}
+}
+
+// areThere asserts that a topic has what its writers were confirmed, in order.
+func areThere(t *testing.T, cfg kafka.Config, r rig, topic string, writers []*writer) {
+	t.Helper()
+	ids, _ := committed(t, cfg, r, topic)
+	last := map[string]int64{}
+	for _, id := range ids {
+		name, number, _ := strings.Cut(id, ".")
+		n, err := strconv.ParseInt(number, 10, 64)
+		require.NoError(t, err)
+		require.True(t, n == last[name] || n == last[name]+1, "%s follows %d: lost or overtaken", id, last[name])
+		last[name] = n
+	}
+	for _, w := range writers {
+		if w.topic == topic {
+			assert.GreaterOrEqual(t, last[w.name], w.confirmed.Load(), "%s was confirmed and is not there", w.name)
+		}
+	}
+}
+
 // TestProducersOverOutages kills the broker and stops it for a while under load. The same producers go on by
 // themselves; what was confirmed is there, and in order.
 func TestProducersOverOutages(t *testing.T) {
@@ -133,22 +170,7 @@ func TestProducersOverOutages(t *testing.T) {
 			running.Go(func() { w.run(ctx, t, 2*cfg.PublishTimeout) })
 		}
 	}
-	goesOn := func(when string) {
-		t.Helper()
-		before := make([]int64, len(writers))
-		for i, w := range writers {
-			before[i] = w.confirmed.Load()
-		}
-		for i, w := range writers {
-			if assert.Eventually(t, func() bool { return w.confirmed.Load() >= before[i]+5 }, 30*time.Second, 10*time.Millisecond, when) {
-				continue
-			}
-			if err := w.failed.Load(); err != nil {
-				t.Logf("%s was told last: %v", w.name, *err)
-			}
-			t.FailNow()
-		}
-	}
+	goesOn := func(when string) { t.Helper(); goOn(t, writers, when) }
 	goesOn("before anything happened")
 	for _, away := range []time.Duration{0, 5 * time.Second} {
 		k.do(t, "kill", "kafka")
@@ -164,20 +186,7 @@ func TestProducersOverOutages(t *testing.T) {
 	running.Wait()
 
 	for _, topic := range []string{plain, whole} {
-		ids, _ := committed(t, cfg, r, topic)
-		last := map[string]int64{}
-		for _, id := range ids {
-			name, number, _ := strings.Cut(id, ".")
-			n, err := strconv.ParseInt(number, 10, 64)
-			require.NoError(t, err)
-			require.True(t, n == last[name] || n == last[name]+1, "%s follows %d: lost or overtaken", id, last[name])
-			last[name] = n
-		}
-		for _, w := range writers {
-			if w.topic == topic {
-				assert.GreaterOrEqual(t, last[w.name], w.confirmed.Load(), "%s was confirmed and is not there", w.name)
-			}
-		}
+		areThere(t, cfg, r, topic, writers)
 	}
 }
 

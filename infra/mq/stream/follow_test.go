@@ -3,120 +3,16 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
 
 	"github.com/gochat/gochat/infra/mq"
 )
-
-// gated is a journal whose writes wait while its gate is closed, or fail.
-type gated struct {
-	*memory
-	gate  sync.Mutex
-	fails error // read and written with the gate held
-}
-
-func (g *gated) fail(err error) {
-	g.gate.Lock()
-	defer g.gate.Unlock()
-	g.fails = err
-}
-
-func (g *gated) Append(index uint64, data []byte) error {
-	g.gate.Lock()
-	defer g.gate.Unlock()
-	if g.fails != nil {
-		return g.fails
-	}
-	return g.memory.Append(index, data)
-}
-
-func (g *gated) Mend() error {
-	g.gate.Lock()
-	defer g.gate.Unlock()
-	return g.fails
-}
-
-// crashed returns what a crash leaves at this moment.
-func (g *gated) crashed() *memory {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return &memory{first: g.first, entries: slices.Clone(g.entries), state: slices.Clone(g.state)}
-}
-
-func openGated(t *testing.T, cfg Config) (*Stream, *gated) {
-	t.Helper()
-	g := &gated{memory: &memory{first: 1}}
-	cfg.RetainBytes, cfg.TruncateEvery, cfg.FlushEvery, cfg.JoinWithin = 1, time.Hour, time.Hour, time.Nanosecond
-	s, err := Open(cfg, g, g, zap.NewNop())
-	require.NoError(t, err)
-	require.NoError(t, s.Ensure(t.Context(), mq.Topic{Name: "cause"}, mq.Topic{Name: "effect", Patient: true}, mq.Topic{Name: "own", Tail: true}))
-	return s, g
-}
-
-// take returns the next message of the cause, for a group.
-func take(t *testing.T, s *Stream) *message.Message {
-	t.Helper()
-	require.NoError(t, s.Publisher().Publish("cause", message.NewMessage("cause", nil)))
-	sub, err := s.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 1})
-	require.NoError(t, err)
-	in, err := sub.Subscribe(context.WithoutCancel(t.Context()), "cause")
-	require.NoError(t, err)
-	return <-in
-}
-
-// followed publishes what follows from a message and acknowledges it.
-func followed(t *testing.T, s *Stream, m *message.Message, by ...mq.Outbound) {
-	t.Helper()
-	require.NoError(t, follow(t, s, by...), "it does not wait")
-	m.Ack()
-	require.Eventually(t, func() bool { return s.Lag()["cause"]["g"] == 0 }, time.Minute, time.Millisecond)
-}
-
-func follow(t *testing.T, s *Stream, by ...mq.Outbound) error {
-	t.Helper()
-	out, err := mq.FollowUp(s, "id")
-	require.NoError(t, err)
-	return out.Publish(t.Context(), by...)
-}
-
-func effect(id string) mq.Outbound {
-	return mq.Outbound{Topic: "effect", Message: message.NewMessage(id, nil)}
-}
-
-// after opens what a crash has left, and returns what a group still gets of the causes, and all effects.
-func after(t *testing.T, left *memory) (causes, effects []string) {
-	t.Helper()
-	s, err := Open(Config{}, left, left, zap.NewNop())
-	require.NoError(t, err)
-	defer func() { require.NoError(t, s.Close()) }()
-	require.NoError(t, s.Ensure(t.Context(), mq.Topic{Name: "cause"}, mq.Topic{Name: "effect"}))
-	all := func(topic, group string) (ids []string) {
-		require.NoError(t, s.Publisher().Publish(topic, message.NewMessage("end", nil)))
-		sub, err := s.Subscriber(mq.SubscriberConfig{Group: group, Lanes: 1})
-		require.NoError(t, err)
-		in, err := sub.Subscribe(context.WithoutCancel(t.Context()), topic)
-		require.NoError(t, err)
-		for m := range in {
-			m.Ack()
-			if m.UUID == "end" {
-				return ids
-			}
-			ids = append(ids, m.UUID)
-		}
-		return ids
-	}
-	return all("cause", "g"), all("effect", "")
-}
 
 // TestACrashTakesAcknowledgementsWithFollowUps: a follow-up does not wait for the disk, and the message that
 // it follows from counts as acknowledged only once the follow-up is durable.
@@ -265,82 +161,4 @@ func TestPatientFollowUpsShareAnEntry(t *testing.T) {
 			require.NoError(t, s.Close())
 		})
 	}
-}
-
-// TestWhatOneProcessReadsIsNotKept: records of a tail topic are handed over in order, however slow the disk
-// is, and a later reader does not get them.
-func TestWhatOneProcessReadsIsNotKept(t *testing.T) {
-	t.Parallel()
-	s, g := openGated(t, Config{Patience: time.Hour})
-	out, err := s.Outbox("id")
-	require.NoError(t, err)
-	own := func(id string) mq.Outbound { return mq.Outbound{Topic: "own", Message: message.NewMessage(id, nil)} }
-	require.NoError(t, out.Publish(t.Context(), own("nobody reads yet")))
-	sub, err := s.Subscriber(mq.SubscriberConfig{Lanes: 1, Window: 2, DrainTimeout: time.Millisecond})
-	require.NoError(t, err)
-	in, err := sub.Subscribe(context.WithoutCancel(t.Context()), "own")
-	require.NoError(t, err)
-
-	g.gate.Lock()
-	published := make(chan error, 1)
-	go func() { published <- out.Publish(t.Context(), own("1"), effect("kept"), own("2")) }()
-	for _, want := range []string{"1", "2"} {
-		m := <-in
-		assert.Equal(t, want, m.UUID)
-		m.Ack()
-	}
-	g.gate.Unlock()
-	require.NoError(t, <-published)
-	assert.Len(t, g.crashed().entries, 1, "only what others read")
-
-	// A reader that does not take a record holds up its publisher.
-	require.NoError(t, out.Publish(t.Context(), own("3"), own("4")))
-	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	require.ErrorIs(t, out.Publish(short, own("5")), context.DeadlineExceeded)
-	require.NoError(t, sub.Close())
-	require.NoError(t, out.Publish(t.Context(), own("6")), "nobody reads any more")
-
-	group, err := s.Subscriber(mq.SubscriberConfig{Group: "g", Lanes: 1})
-	require.NoError(t, err)
-	_, err = group.Subscribe(t.Context(), "own")
-	require.ErrorContains(t, err, "one process")
-	require.NoError(t, s.Close())
-	require.ErrorIs(t, out.Publish(t.Context(), own("7")), mq.ErrClosed)
-}
-
-// TestManyPublishersOneReader: each publisher's records come in its order.
-func TestManyPublishersOneReader(t *testing.T) {
-	t.Parallel()
-	s, _ := openGated(t, Config{})
-	sub, err := s.Subscriber(mq.SubscriberConfig{Lanes: 1, Run: 16, Window: 64})
-	require.NoError(t, err)
-	in, err := sub.Subscribe(context.WithoutCancel(t.Context()), "own")
-	require.NoError(t, err)
-	const publishers, each = 8, 200
-	var publishing sync.WaitGroup
-	for p := range publishers {
-		publishing.Go(func() {
-			for n := range each {
-				m := message.NewMessage(fmt.Sprintf("%d/%d", p, n), nil)
-				m.Metadata[mq.KeyMetadata] = "own"
-				assert.NoError(t, s.Publisher().Publish("own", m))
-			}
-		})
-	}
-	next := map[int]int{}
-	for got := 0; got < publishers*each; {
-		m := <-in
-		for _, one := range mq.Run(m) {
-			var p, n int
-			_, err := fmt.Sscanf(one.UUID, "%d/%d", &p, &n)
-			require.NoError(t, err)
-			require.Equal(t, next[p], n, "publisher %d", p)
-			next[p]++
-			got++
-		}
-		m.Ack()
-	}
-	publishing.Wait()
-	require.NoError(t, s.Close())
 }
