@@ -268,7 +268,7 @@ func (f *fakeSessions) Leave(_ context.Context, in *pb.LeaveRequest, _ ...grpc.C
 func (f *fakeSessions) Locate(context.Context, *pb.LocateRequest, ...grpc.CallOption) (*pb.LocateResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return &pb.LocateResponse{EveryGateway: f.elsewhere}, nil
+	return &pb.LocateResponse{StaleGateways: f.elsewhere}, nil
 }
 
 func (f *fakeSessions) LiveGateways(context.Context, *pb.LiveGatewaysRequest, ...grpc.CallOption) (*pb.LiveGatewaysResponse, error) {

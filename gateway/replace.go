@@ -24,7 +24,7 @@ func (g *Gateway) replaceElsewhere(ctx context.Context, c *conn) {
 		g.log.Warn("older sockets of a device were not found", append(obs.Fields(ctx), zap.Error(err))...)
 		return
 	}
-	gateways := where.GetEveryGateway()
+	gateways := where.GetStaleGateways()
 	for _, gw := range where.GetGateways() {
 		gateways = append(gateways, gw.GetGatewayId())
 	}

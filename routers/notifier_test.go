@@ -18,7 +18,7 @@ import (
 type unsureLocator []string
 
 func (l unsureLocator) Locate(context.Context, *pb.LocateRequest) (*pb.LocateResponse, error) {
-	return &pb.LocateResponse{EveryGateway: l}, nil
+	return &pb.LocateResponse{StaleGateways: l}, nil
 }
 
 // gatewayLog notes by gateway what was published to it.

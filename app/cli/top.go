@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -34,9 +33,6 @@ const (
 	// topMost bounds the bytes that are read of an answer; a report is far smaller.
 	topMost = 4 << 20
 )
-
-// errNoStatus is wrapped when an answer is no report.
-var errNoStatus = errors.New("the answer is not a status report")
 
 // top asks one process for its status.
 type top struct {
@@ -148,11 +144,11 @@ func (t *top) ask(ctx context.Context) (*status.Report, error) {
 		return nil, fmt.Errorf("read the answer of %s: %w", t.url, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: %s answers %d: %.200q", errNoStatus, t.url, resp.StatusCode, strings.TrimSpace(string(body)))
+		return nil, fmt.Errorf("%w: %s answers %d: %.200q", status.ErrNoReport, t.url, resp.StatusCode, strings.TrimSpace(string(body)))
 	}
 	var r status.Report
 	if err := json.Unmarshal(body, &r); err != nil {
-		return nil, fmt.Errorf("%w: read the answer of %s: %w", errNoStatus, t.url, err)
+		return nil, fmt.Errorf("%w: read the answer of %s: %w", status.ErrNoReport, t.url, err)
 	}
 	return &r, nil
 }

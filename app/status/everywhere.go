@@ -33,8 +33,8 @@ const (
 	StateRefuses = "does not say" // the process refused this process's token, or is too old to have the page
 )
 
-// errRefuses is wrapped when an answer is no report.
-var errRefuses = errors.New("the answer is not a status report")
+// ErrNoReport is wrapped when an answer is no report.
+var ErrNoReport = errors.New("the answer is not a status report")
 
 // Everywhere asks all processes for their reports. Safe for concurrent use.
 type Everywhere struct {
@@ -104,7 +104,7 @@ func (e *Everywhere) ask(ctx context.Context, own *Report) []*Report {
 			case err == nil:
 				reports[i] = r
 				peer.learn(r)
-			case errors.Is(err, errRefuses):
+			case errors.Is(err, ErrNoReport):
 				peer.State = StateRefuses
 			default:
 				peer.State = StateSilent
@@ -136,7 +136,7 @@ func (e *Everywhere) one(ctx context.Context, address string) (*Report, error) {
 	}
 	var r Report
 	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &r) != nil || r.State == "" {
-		return nil, fmt.Errorf("%w: %s answers %d", errRefuses, address, resp.StatusCode)
+		return nil, fmt.Errorf("%w: %s answers %d", ErrNoReport, address, resp.StatusCode)
 	}
 	return &r, nil
 }

@@ -69,7 +69,7 @@ func (f *fakeWorld) Locate(_ context.Context, in *pb.LocateRequest) (*pb.LocateR
 			b.UserIds = append(b.UserIds, u)
 		}
 	}
-	return &pb.LocateResponse{Gateways: []*pb.GatewayUsers{a, b}, EveryGateway: f.every}, nil
+	return &pb.LocateResponse{Gateways: []*pb.GatewayUsers{a, b}, StaleGateways: f.every}, nil
 }
 
 // classes are the delivery classes of frames: a message can be pulled later, a group event cannot.

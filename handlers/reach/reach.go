@@ -21,7 +21,7 @@ const NoLimit = math.MaxInt
 // Reach is an answer of the registry, by user.
 type Reach struct {
 	byUser  map[int64][]string
-	every   []string
+	stale   []string
 	skipped []string
 }
 
@@ -34,8 +34,8 @@ func Of(found *pb.LocateResponse, most int) *Reach {
 			r.byUser[u] = append(r.byUser[u], g.GetGatewayId())
 		}
 	}
-	unsure := slices.Clone(found.GetEveryGateway())
-	for _, d := range found.GetDoubts() {
+	unsure := slices.Clone(found.GetStaleGateways())
+	for _, d := range found.GetPartlyStale() {
 		unsure = append(unsure, d.GetGatewayIds()...)
 	}
 	slices.Sort(unsure)
@@ -43,8 +43,8 @@ func Of(found *pb.LocateResponse, most int) *Reach {
 		r.skipped = unsure
 		return r
 	}
-	r.every = found.GetEveryGateway()
-	for _, d := range found.GetDoubts() {
+	r.stale = found.GetStaleGateways()
+	for _, d := range found.GetPartlyStale() {
 		for _, u := range d.GetUserIds() {
 			r.byUser[u] = append(r.byUser[u], d.GetGatewayIds()...)
 		}
@@ -63,7 +63,7 @@ func (r *Reach) Routes(users []int64) []handlers.Route {
 	}
 	var out []handlers.Route
 	at := map[string]int{}
-	for _, gw := range r.every {
+	for _, gw := range r.stale {
 		at[gw] = len(out)
 		out = append(out, handlers.Route{GatewayID: gw, Users: users})
 	}

@@ -16,8 +16,8 @@ import (
 
 type fakeLocator struct {
 	at      map[int64][]string
-	every   []string
-	doubts  []*pb.Doubt
+	stale   []string
+	partly  []*pb.PartlyStale
 	asked   []int64
 	err     error
 	members []int64
@@ -37,7 +37,7 @@ func (f *fakeLocator) Locate(_ context.Context, in *pb.LocateRequest) (*pb.Locat
 			by[gw] = append(by[gw], u)
 		}
 	}
-	out := &pb.LocateResponse{EveryGateway: f.every, Doubts: f.doubts}
+	out := &pb.LocateResponse{StaleGateways: f.stale, PartlyStale: f.partly}
 	for _, gw := range order {
 		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: gw, UserIds: by[gw]})
 	}
@@ -107,21 +107,21 @@ func routings() map[string]routing {
 		},
 		"nobody online": {item: item(single(1, 2))},
 		"a gateway that lost its sessions gets all": {
-			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}, every: []string{"b"}}, item: item(single(1, 2)), want: "b[1 2] a[1]",
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}, 2: {"b"}}, stale: []string{"b"}}, item: item(single(1, 2)), want: "b[1 2] a[1]",
 		},
 		"as many as may be that lost their sessions get all": {
-			locator: fakeLocator{every: many(reach.MaxUnsureGateways)}, item: item(single(1, 2)), want: everyOf(many(reach.MaxUnsureGateways), "[1 2]"),
+			locator: fakeLocator{stale: many(reach.MaxUnsureGateways)}, item: item(single(1, 2)), want: eachOf(many(reach.MaxUnsureGateways), "[1 2]"),
 		},
 		"too many that lost their sessions get a hint, and others what is theirs": {
-			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, every: many(reach.MaxUnsureGateways + 1)}, item: item(single(1, 2)), want: "a[1]",
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, stale: many(reach.MaxUnsureGateways + 1)}, item: item(single(1, 2)), want: "a[1]",
 			hinted: fmt.Sprintf("c/7 [1 2] %v", many(reach.MaxUnsureGateways+1)),
 		},
 		"gateways that lost some sessions get what is for those users": {
-			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, doubts: []*pb.Doubt{{UserIds: []int64{2}, GatewayIds: []string{"a", "b"}}}},
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, partly: []*pb.PartlyStale{{UserIds: []int64{2}, GatewayIds: []string{"a", "b"}}}},
 			item:    item(single(1, 2)), want: "a[1 2] b[2]",
 		},
 		"too many that lost some sessions get a hint": {
-			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, doubts: []*pb.Doubt{{UserIds: []int64{2}, GatewayIds: many(reach.MaxUnsureGateways + 1)}}},
+			locator: fakeLocator{at: map[int64][]string{1: {"a"}}, partly: []*pb.PartlyStale{{UserIds: []int64{2}, GatewayIds: many(reach.MaxUnsureGateways + 1)}}},
 			item:    item(single(1, 2)), want: "a[1]", hinted: fmt.Sprintf("c/7 [1 2] %v", many(reach.MaxUnsureGateways+1)),
 		},
 		"small group, members in pages": {
@@ -215,7 +215,7 @@ func many(n int) (out []string) {
 	return out
 }
 
-func everyOf(gateways []string, what string) string {
+func eachOf(gateways []string, what string) string {
 	var out []string
 	for _, g := range gateways {
 		out = append(out, g+what)

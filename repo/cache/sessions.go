@@ -73,16 +73,16 @@ type Heard struct {
 type Located struct {
 	// Gateways maps each gateway to those of the users asked for that are connected to it.
 	Gateways map[string][]int64
-	// Every lists gateways of which any session may be missing in the registry. They have to get
+	// Stale lists gateways of which any session may be missing in the registry. They have to get
 	// the messages for all of the users.
-	Every []string
-	// Doubts are gateways of which the sessions of some of the users may be missing. They have to
+	Stale []string
+	// PartlyStale are gateways of which the sessions of some of the users may be missing. They have to
 	// get the messages for these users.
-	Doubts []Doubt
+	PartlyStale []PartlyStale
 }
 
-// Doubt says that each of Users may be connected to each of Gateways.
-type Doubt struct {
+// PartlyStale says that each of Users may be connected to each of Gateways.
+type PartlyStale struct {
 	Users    []int64
 	Gateways []string
 }
@@ -126,7 +126,7 @@ type Gateways interface {
 // Locator finds users.
 type Locator interface {
 	// Locate finds the gateways that users are connected to. A user is at most once in the list of
-	// a gateway. While the registry does not answer, however long, Every has all gateways that may
+	// a gateway. While the registry does not answer, however long, Stale has all gateways that may
 	// live: no connected user is missed.
 	Locate(ctx context.Context, users []int64) Located
 }

@@ -165,7 +165,7 @@ func sessions(t *testing.T, c *clients) {
 				precise = true
 			}
 		}
-		for _, g := range out.GetEveryGateway() {
+		for _, g := range out.GetStaleGateways() {
 			every = every || g == gw
 		}
 		return precise, every

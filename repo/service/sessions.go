@@ -133,12 +133,12 @@ func (r sessions) Leave(ctx context.Context, in *pb.LeaveRequest) (*pb.LeaveResp
 // Locate implements pb.SessionRepoServer.
 func (r sessions) Locate(ctx context.Context, in *pb.LocateRequest) (*pb.LocateResponse, error) {
 	found := r.sessions.Locate(ctx, in.GetUserIds())
-	out := &pb.LocateResponse{EveryGateway: found.Every}
+	out := &pb.LocateResponse{StaleGateways: found.Stale}
 	for g, ids := range found.Gateways {
 		out.Gateways = append(out.Gateways, &pb.GatewayUsers{GatewayId: g, UserIds: ids})
 	}
-	for _, d := range found.Doubts {
-		out.Doubts = append(out.Doubts, &pb.Doubt{UserIds: d.Users, GatewayIds: d.Gateways})
+	for _, d := range found.PartlyStale {
+		out.PartlyStale = append(out.PartlyStale, &pb.PartlyStale{UserIds: d.Users, GatewayIds: d.Gateways})
 	}
 	return out, nil
 }

@@ -26,14 +26,14 @@ type patience struct {
 	// gone are poisoned records whose run is not acknowledged yet. When the run comes again they must not be
 	// handled: their senders were told that the messages will never be stored.
 	gone *lru.Cache[string, struct{}]
-	// well says whether a run was handled since the last record was poisoned for an unforeseen error, at the
-	// time last.
-	well bool
-	last time.Time
+	// handled says whether a run was handled since a record was last poisoned for an unforeseen error, at the
+	// time poisoned.
+	handled  bool
+	poisoned time.Time
 }
 
 func newPatience(after time.Duration) *patience {
-	p := &patience{after: after, now: time.Now, well: true}
+	p := &patience{after: after, now: time.Now, handled: true}
 	// New fails only for sizes below 1.
 	p.since, _ = lru.New[string, time.Time](remembered)
 	p.gone, _ = lru.New[string, struct{}](remembered)
@@ -73,7 +73,7 @@ func (p *patience) ripe(run string, err error) bool {
 // allowed reports whether another record may be poisoned for an unforeseen error. When everything fails, no
 // single message is at fault, and all would be poisoned: so between two such burials a run must have been
 // handled, or after have passed again.
-func (p *patience) allowed() bool { return p.well || p.now().Sub(p.last) >= p.after }
+func (p *patience) allowed() bool { return p.handled || p.now().Sub(p.poisoned) >= p.after }
 
 func (p *patience) mayBury() bool {
 	p.mu.Lock()
@@ -85,7 +85,7 @@ func (p *patience) mayBury() bool {
 func (p *patience) worked() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.well = true
+	p.handled = true
 }
 
 // buried notes that a record is in the poison topic.
@@ -94,7 +94,7 @@ func (p *patience) buried(uuid, reason string) {
 	defer p.mu.Unlock()
 	p.gone.Add(uuid, struct{}{})
 	if reason == contracts.PoisonUnforeseen {
-		p.well, p.last = false, p.now()
+		p.handled, p.poisoned = false, p.now()
 	}
 }
 

@@ -39,11 +39,11 @@ func TestWhenAMemberDoubts(t *testing.T) {
 		for range 10 {
 			time.Sleep(limit / 2)
 			heard(g)
-			require.Empty(t, g.doubt(), "it runs, and brokers answer")
+			require.Empty(t, g.whyUnsure(), "it runs, and brokers answer")
 		}
 		time.Sleep(limit + time.Second)
 		require.ErrorIs(t, g.ctx.Err(), context.Canceled, "its watch ends it when no broker answers")
-		assert.Contains(t, g.doubt(), "no broker")
+		assert.Contains(t, g.whyUnsure(), "no broker")
 		require.NoError(t, g.Cleanup(nil))
 
 		g = begin()
@@ -51,7 +51,7 @@ func TestWhenAMemberDoubts(t *testing.T) {
 		<-g.done
 		time.Sleep(limit + time.Second)
 		heard(g) // what brokers had said before is read first
-		assert.Contains(t, g.doubt(), "paused")
+		assert.Contains(t, g.whyUnsure(), "paused")
 		require.NoError(t, g.Cleanup(nil))
 	})
 }
@@ -71,14 +71,14 @@ func TestANoIsTheEndOfAGeneration(t *testing.T) {
 		time.Sleep(limit / 20) // between two looks of the watch
 		g.brokers.heard.Store(int64(time.Since(g.brokers.made)))
 		time.Sleep(limit + limit/100) // the watch looks next in a while
-		require.Contains(t, g.doubt(), "no broker")
+		require.Contains(t, g.whyUnsure(), "no broker")
 		require.NoError(t, g.ctx.Err(), "the watch has not seen it")
 
 		source := g.lanes.Source(func(uint64) {})
 		require.True(t, source.Feed(g.ctx, mq.Record{Message: message.NewMessage("1", nil)}))
 		synctest.Wait() // its lane has asked, and was told no
 		g.brokers.heard.Store(int64(time.Since(g.brokers.made)))
-		require.Empty(t, g.doubt(), "the broker answers again")
+		require.Empty(t, g.whyUnsure(), "the broker answers again")
 		time.Sleep(limit / 5)
 		require.ErrorIs(t, g.ctx.Err(), context.Canceled, "the lane waits for ever, and nothing ends it")
 		require.NoError(t, g.Cleanup(nil))

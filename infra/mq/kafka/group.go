@@ -62,7 +62,7 @@ type generation struct {
 	cfg     mq.SubscriberConfig
 	out     chan<- *message.Message
 	brokers *lifeline
-	limit   time.Duration // how long silence, or standing still, is no doubt; see doubt
+	limit   time.Duration // how long silence, or standing still, makes nothing unsure; see whyUnsure
 	log     *zap.Logger
 
 	lanes  *mq.Lanes
@@ -88,14 +88,14 @@ func (g *generation) Setup(session sarama.ConsumerGroupSession) error {
 	return nil
 }
 
-// sure reports whether this member's partitions are certainly its own. The first doubt ends the session, even
+// sure reports whether this member's partitions are certainly its own. The first time that they are not ends the session, even
 // when it is over at once: a lane that was told no does not ask again, and would hold up its keys for as long
 // as the session lasts. After a standstill the lanes may ask before watch runs.
 func (g *generation) sure() bool {
 	if g.ctx.Err() != nil {
 		return false
 	}
-	why := g.doubt()
+	why := g.whyUnsure()
 	if why == "" {
 		return true
 	}
@@ -106,9 +106,9 @@ func (g *generation) sure() bool {
 	return false
 }
 
-// doubt returns why the group may have given this member's partitions to others without its knowing; empty:
+// whyUnsure returns why the group may have given this member's partitions to others without its knowing; empty:
 // that cannot be. Records that wait in the lanes would be the others' then.
-func (g *generation) doubt() string {
+func (g *generation) whyUnsure() string {
 	switch {
 	case time.Since(g.began)-time.Duration(g.awake.Load()) > g.limit:
 		return "this process was paused; it rejoins its group"
@@ -118,7 +118,7 @@ func (g *generation) doubt() string {
 	return ""
 }
 
-// watch ends the session when there is a doubt.
+// watch ends the session when its partitions are not certainly its own.
 func (g *generation) watch() {
 	defer close(g.done)
 	ticker := time.NewTicker(g.limit / 10)

@@ -19,9 +19,9 @@ func gatewaysGoAway(t *testing.T, s Open) {
 	assert.Empty(t, s.Locate(t.Context(), []int64{1}).Gateways)
 
 	s.Clock.Move(13 * time.Second) // b has not beaten: it is dead or late, or it was lost
-	assert.Equal(t, []string{"b"}, s.Locate(t.Context(), []int64{2}).Every)
+	assert.Equal(t, []string{"b"}, s.Locate(t.Context(), []int64{2}).Stale)
 	s.Clock.Move(12 * time.Second)
-	assert.Empty(t, s.Locate(t.Context(), []int64{2}).Every)
+	assert.Empty(t, s.Locate(t.Context(), []int64{2}).Stale)
 	assert.Empty(t, s.Live(t.Context()))
 }
 
@@ -58,7 +58,7 @@ func crowds(t *testing.T, s Open) {
 	}
 	s.Lose(t)
 	found := s.Other.Locate(t.Context(), crowd)
-	assert.Equal(t, []string{gw}, found.Every, "a loss loses nobody")
+	assert.Equal(t, []string{gw}, found.Stale, "a loss loses nobody")
 	s.beat(t, gw, true)
 	put(s, crowd[5], crowd[30])
 	s.beat(t, gw, true)
@@ -73,8 +73,8 @@ func lossesLoseNobody(t *testing.T, s Open) {
 	s.join(t, "b", 2)
 	got := s.Locate(t.Context(), []int64{1, 2, 3})
 	assert.Equal(t, map[string][]int64{"a": {1}, "b": {2}}, got.Gateways)
-	assert.Empty(t, got.Every)
-	assert.Empty(t, got.Doubts)
+	assert.Empty(t, got.Stale)
+	assert.Empty(t, got.PartlyStale)
 	assert.Equal(t, []string{"a", "b"}, s.Live(t.Context()))
 	if s.Lose == nil {
 		return
@@ -82,16 +82,16 @@ func lossesLoseNobody(t *testing.T, s Open) {
 	s.Lose(t)
 	got = s.Locate(t.Context(), []int64{1, 2})
 	assert.Empty(t, got.Gateways)
-	assert.Equal(t, []string{"a", "b"}, got.Every)
+	assert.Equal(t, []string{"a", "b"}, got.Stale)
 
 	assert.True(t, s.beat(t, "a", true), "a is to say everything again")
 	got = s.Locate(t.Context(), []int64{1})
-	assert.Equal(t, []string{"a", "b"}, got.Every, "not ready before it has")
+	assert.Equal(t, []string{"a", "b"}, got.Stale, "not ready before it has")
 	s.put(t, "a", 1)
 	assert.False(t, s.beat(t, "a", true))
 	got = s.Locate(t.Context(), []int64{1, 2})
 	assert.Equal(t, precisely("a", 1), got.Gateways)
-	assert.Equal(t, []string{"b"}, got.Every, "b has not beaten since")
+	assert.Equal(t, []string{"b"}, got.Stale, "b has not beaten since")
 	assert.Equal(t, []string{"a", "b"}, s.Live(t.Context()))
 }
 
@@ -109,7 +109,7 @@ func witnessed(t *testing.T, open func(t *testing.T, witness func() []string) Op
 	s.join(t, "a", 1)
 	got := s.Locate(t.Context(), []int64{1})
 	assert.Equal(t, precisely("a", 1), got.Gateways)
-	assert.Equal(t, []string{"b"}, got.Every, "it lives and the registry does not know it")
+	assert.Equal(t, []string{"b"}, got.Stale, "it lives and the registry does not know it")
 	mu.Lock()
 	live = []string{"b"}
 	mu.Unlock()
@@ -118,7 +118,7 @@ func witnessed(t *testing.T, open func(t *testing.T, witness func() []string) Op
 	mu.Lock()
 	live = nil
 	mu.Unlock()
-	assert.Equal(t, []string{"b"}, s.Locate(t.Context(), []int64{1}).Every, "it may have been lost for a moment")
+	assert.Equal(t, []string{"b"}, s.Locate(t.Context(), []int64{1}).Stale, "it may have been lost for a moment")
 	s.Clock.Move(cache.SeenFor + time.Second)
 	assert.Empty(t, s.Live(t.Context()))
 }

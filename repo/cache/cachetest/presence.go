@@ -30,7 +30,7 @@ func whoIsOnline(t *testing.T, s Open) {
 	s.Clock.Move(11 * time.Second)
 	s.beat(t, "a", true)
 	s.Clock.Move(2 * time.Second)
-	require.NotEmpty(t, s.Locate(t.Context(), []int64{2}).Every, "it might be reached")
+	require.NotEmpty(t, s.Locate(t.Context(), []int64{2}).Stale, "it might be reached")
 	got, partial = present(t, s, 1, 2)
 	assert.Equal(t, map[int64][]string{1: {"d|e"}}, got)
 	assert.False(t, partial, "that is known")

@@ -134,7 +134,7 @@ func theSameBeatTwice(t *testing.T, s Open) {
 	ready := func() bool {
 		t.Helper()
 		found := s.Locate(t.Context(), []int64{1})
-		if slices.Contains(found.Every, gateway) {
+		if slices.Contains(found.Stale, gateway) {
 			return false
 		}
 		require.Contains(t, s.Live(t.Context()), gateway)

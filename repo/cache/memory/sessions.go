@@ -13,7 +13,7 @@ import (
 const sweepEvery = 10 * time.Minute
 
 // Sessions implements cache.Sessions for the gateway of this process. It always answers, and loses
-// nothing while the process lives: Locate has no Doubts, and answers are partial only while a
+// nothing while the process lives: Locate finds no PartlyStale, and answers are partial only while a
 // gateway has not put all its sessions. Gateways of other processes are known by a witness at most,
 // and then get everything.
 type Sessions struct {
@@ -130,7 +130,7 @@ func (s *Sessions) Locate(_ context.Context, users []int64) cache.Located {
 	out := cache.Located{Gateways: map[string][]int64{}}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	out.Every = s.unsure(named, now)
+	out.Stale = s.unsure(named, now)
 	for _, user := range users {
 		for _, h := range s.users[user] {
 			if !s.reaches(&h, now) {

@@ -71,6 +71,6 @@ func TestAGatewayThatDoesNotSayWhatItHasPut(t *testing.T) {
 		heard, err := s.Beat(t.Context(), "old", cache.Beat{Ready: true})
 		require.NoError(t, err)
 		assert.True(t, heard.Fresh)
-		assert.Equal(t, []string{"old"}, s.Locate(t.Context(), []int64{1}).Every)
+		assert.Equal(t, []string{"old"}, s.Locate(t.Context(), []int64{1}).Stale)
 	}
 }

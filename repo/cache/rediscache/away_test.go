@@ -18,12 +18,12 @@ func TestRedisAwayLosesNoRecipient(t *testing.T) {
 	at := cachetest.NewClock()
 	s := rediscache.NewSessions(rdb, at.Now)
 	join(t, s, "a", 1)
-	require.Empty(t, s.Locate(t.Context(), []int64{1}).Every)
+	require.Empty(t, s.Locate(t.Context(), []int64{1}).Stale)
 	plug.away.Store(true)
 	for range 3 { // within the second in which the list is believed, and after it
 		got := s.Locate(t.Context(), []int64{1})
 		assert.Empty(t, got.Gateways)
-		assert.Equal(t, []string{"a"}, got.Every)
+		assert.Equal(t, []string{"a"}, got.Stale)
 		at.Move(700 * time.Millisecond)
 	}
 	_, err := tryBeat(t, s, "a", true)
@@ -46,7 +46,7 @@ func TestRedisAwayForLong(t *testing.T) {
 		at.Move(3 * time.Second)
 		_, err := tryBeat(t, s, "a", true)
 		require.Error(t, err)
-		assert.Equal(t, both, s.Locate(t.Context(), []int64{1}).Every)
+		assert.Equal(t, both, s.Locate(t.Context(), []int64{1}).Stale)
 		assert.Equal(t, both, s.Live(t.Context()))
 	}
 	// Redis is back and knows nobody. Who does not beat in time is gone.
@@ -83,12 +83,12 @@ func TestWitness(t *testing.T) {
 	join(t, s, "a", 1)
 	got := s.Locate(t.Context(), []int64{1})
 	assert.Equal(t, precisely("a", 1), got.Gateways)
-	assert.Equal(t, []string{"b"}, got.Every, "it lives and Redis does not know it")
+	assert.Equal(t, []string{"b"}, got.Stale, "it lives and Redis does not know it")
 
 	plug.away.Store(true)
 	for range 40 {
 		at.Move(3 * time.Second)
-		assert.Equal(t, []string{"a", "b"}, s.Locate(t.Context(), []int64{1}).Every)
+		assert.Equal(t, []string{"a", "b"}, s.Locate(t.Context(), []int64{1}).Stale)
 	}
 	mu.Lock()
 	live = []string{"b"}

@@ -44,8 +44,8 @@ func (s *Sessions) Locate(ctx context.Context, users []int64) cache.Located {
 			break
 		}
 		if v.unchanged(words) {
-			gateways, strangers := assign(v, ask, found)
-			if try > 0 || !s.doubt(strangers) {
+			gateways, unready := assign(v, ask, found)
+			if try > 0 || !s.askAgain(unready) {
 				return s.located(v, ask, gateways)
 			}
 		}
@@ -53,11 +53,11 @@ func (s *Sessions) Locate(ctx context.Context, users []int64) cache.Located {
 		// connected; or a session names a gateway that joined after the view was read.
 		v = s.refresh(ctx)
 	}
-	return cache.Located{Gateways: map[string][]int64{}, Every: s.unknown(nil)}
+	return cache.Located{Gateways: map[string][]int64{}, Stale: s.unknown(nil)}
 }
 
-// located adds the gateways of which sessions may be missing: of any user (Every), or of the users
-// in some parts (Doubts).
+// located adds the gateways of which sessions may be missing: of any user (Stale), or of the users
+// in some parts (PartlyStale).
 func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) cache.Located {
 	out := cache.Located{Gateways: gateways}
 	unsure := s.unsure(v)
@@ -78,7 +78,7 @@ func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) 
 		}
 		switch {
 		case !v.some[g], len(missing) > 0 && len(missing) == len(byPart):
-			out.Every = append(out.Every, g)
+			out.Stale = append(out.Stale, g)
 		default:
 			for _, part := range missing {
 				partly[part] = append(partly[part], g)
@@ -86,7 +86,7 @@ func (s *Sessions) located(v *view, users []int64, gateways map[string][]int64) 
 		}
 	}
 	for part, list := range partly {
-		out.Doubts = append(out.Doubts, cache.Doubt{Users: byPart[part], Gateways: list})
+		out.PartlyStale = append(out.PartlyStale, cache.PartlyStale{Users: byPart[part], Gateways: list})
 	}
 	return out
 }
@@ -128,9 +128,9 @@ func (s *Sessions) read(ctx context.Context, l *layout, users []int64) (found []
 	return found, words, nil
 }
 
-// assign lists for each ready gateway the users who are connected to it. strangers are the gateways
+// assign lists for each ready gateway the users who are connected to it. unready are the gateways
 // that sessions name and that are not ready.
-func assign(v *view, users []int64, found []map[string]string) (out map[string][]int64, strangers []string) {
+func assign(v *view, users []int64, found []map[string]string) (out map[string][]int64, unready []string) {
 	out = map[string][]int64{}
 	for i, sessions := range found {
 		if len(sessions) == 0 {
@@ -140,33 +140,33 @@ func assign(v *view, users []int64, found []map[string]string) (out map[string][
 		for _, value := range sessions {
 			g, _, _ := strings.Cut(value, "|")
 			if !ready[g] {
-				strangers = append(strangers, g)
+				unready = append(unready, g)
 			} else if list := out[g]; len(list) == 0 || list[len(list)-1] != users[i] {
 				out[g] = append(list, users[i])
 			}
 		}
 	}
-	return out, strangers
+	return out, unready
 }
 
-// doubt reports whether one of the strangers may live without being known here, because it joined
-// through another process: then Redis has to be asked again. Gateways that died are strangers,
+// askAgain reports whether one of the unready gateways may live without being known here, because it joined
+// through another process: then Redis has to be asked again. Gateways that died are unready,
 // too, so Redis is asked because of the same one only once in liveFor.
-func (s *Sessions) doubt(strangers []string) bool {
-	if len(strangers) == 0 {
+func (s *Sessions) askAgain(unready []string) bool {
+	if len(unready) == 0 {
 		return false
 	}
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.doubted, func(_ string, at time.Time) bool { return now.Sub(at) >= liveFor })
+	maps.DeleteFunc(s.askedAgain, func(_ string, at time.Time) bool { return now.Sub(at) >= liveFor })
 	found := false
-	for _, g := range strangers {
+	for _, g := range unready {
 		if _, seen := s.seen[g]; seen {
 			continue // g gets everything anyway
 		}
-		if _, lately := s.doubted[g]; !lately {
-			s.doubted[g] = now
+		if _, lately := s.askedAgain[g]; !lately {
+			s.askedAgain[g] = now
 			found = true
 		}
 	}

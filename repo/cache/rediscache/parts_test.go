@@ -74,14 +74,14 @@ func (c *county) put(t *testing.T, users ...int64) {
 // missed returns the users whom no message would reach.
 func (c *county) missed(ctx context.Context) (out []int64) {
 	found := c.other.Locate(ctx, c.users)
-	if slices.Contains(found.Every, c.gateway) {
+	if slices.Contains(found.Stale, c.gateway) {
 		return nil
 	}
 	there := map[int64]bool{}
 	for _, u := range found.Gateways[c.gateway] {
 		there[u] = true
 	}
-	for _, d := range found.Doubts {
+	for _, d := range found.PartlyStale {
 		if slices.Contains(d.Gateways, c.gateway) {
 			for _, u := range d.Users {
 				there[u] = true
@@ -101,7 +101,7 @@ func (c *county) whole(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		found := c.other.Locate(t.Context(), c.users)
-		for _, d := range found.Doubts {
+		for _, d := range found.PartlyStale {
 			if slices.Contains(d.Gateways, c.gateway) {
 				return false
 			}

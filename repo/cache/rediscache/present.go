@@ -40,7 +40,7 @@ func (s *Sessions) present(ctx context.Context, users []int64, out map[int64][]s
 		}
 		// As in Locate: no data was lost between the view and the sessions, and no session is of
 		// a gateway that joined in between. A part without an epoch holds nothing yet.
-		if _, strangers := assign(v, users, found); v.unchanged(words) && (try > 0 || !s.doubt(strangers)) {
+		if _, unready := assign(v, users, found); v.unchanged(words) && (try > 0 || !s.askAgain(unready)) {
 			connected(v, users, found, out)
 			return v.lacks(words), nil
 		}

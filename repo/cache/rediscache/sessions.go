@@ -70,8 +70,8 @@ type Sessions struct {
 	possible
 	kept   unsureOf
 	losses losses
-	// doubted has for each unknown gateway when Redis was asked again because of it.
-	doubted map[string]time.Time
+	// askedAgain has for each unready gateway when Redis was asked again because of it.
+	askedAgain map[string]time.Time
 
 	online online
 	graves graves
@@ -80,7 +80,7 @@ type Sessions struct {
 // NewSessions returns a registry on a client. Close ends it.
 func NewSessions(rdb redis.UniversalClient, now func() time.Time) *Sessions {
 	return &Sessions{
-		rdb: rdb, now: now, guard: newGuard(rdb), possible: possible{seen: map[string]sighting{}}, losses: losses{}, doubted: map[string]time.Time{},
+		rdb: rdb, now: now, guard: newGuard(rdb), possible: possible{seen: map[string]sighting{}}, losses: losses{}, askedAgain: map[string]time.Time{},
 	}
 }
 

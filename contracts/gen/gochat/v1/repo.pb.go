@@ -3719,8 +3719,8 @@ func (x *LocateRequest) GetUserIds() []int64 {
 type LocateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Gateways      []*GatewayUsers        `protobuf:"bytes,1,rep,name=gateways,proto3" json:"gateways,omitempty"`
-	EveryGateway  []string               `protobuf:"bytes,2,rep,name=every_gateway,json=everyGateway,proto3" json:"every_gateway,omitempty"`
-	Doubts        []*Doubt               `protobuf:"bytes,3,rep,name=doubts,proto3" json:"doubts,omitempty"`
+	StaleGateways []string               `protobuf:"bytes,2,rep,name=stale_gateways,json=staleGateways,proto3" json:"stale_gateways,omitempty"`
+	PartlyStale   []*PartlyStale         `protobuf:"bytes,3,rep,name=partly_stale,json=partlyStale,proto3" json:"partly_stale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3762,22 +3762,22 @@ func (x *LocateResponse) GetGateways() []*GatewayUsers {
 	return nil
 }
 
-func (x *LocateResponse) GetEveryGateway() []string {
+func (x *LocateResponse) GetStaleGateways() []string {
 	if x != nil {
-		return x.EveryGateway
+		return x.StaleGateways
 	}
 	return nil
 }
 
-func (x *LocateResponse) GetDoubts() []*Doubt {
+func (x *LocateResponse) GetPartlyStale() []*PartlyStale {
 	if x != nil {
-		return x.Doubts
+		return x.PartlyStale
 	}
 	return nil
 }
 
-// Doubt: each of the users may be reached through each of the gateways.
-type Doubt struct {
+// PartlyStale: each of the users may be reached through each of the gateways.
+type PartlyStale struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UserIds       []int64                `protobuf:"varint,1,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	GatewayIds    []string               `protobuf:"bytes,2,rep,name=gateway_ids,json=gatewayIds,proto3" json:"gateway_ids,omitempty"`
@@ -3785,20 +3785,20 @@ type Doubt struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Doubt) Reset() {
-	*x = Doubt{}
+func (x *PartlyStale) Reset() {
+	*x = PartlyStale{}
 	mi := &file_gochat_v1_repo_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Doubt) String() string {
+func (x *PartlyStale) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Doubt) ProtoMessage() {}
+func (*PartlyStale) ProtoMessage() {}
 
-func (x *Doubt) ProtoReflect() protoreflect.Message {
+func (x *PartlyStale) ProtoReflect() protoreflect.Message {
 	mi := &file_gochat_v1_repo_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -3810,19 +3810,19 @@ func (x *Doubt) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Doubt.ProtoReflect.Descriptor instead.
-func (*Doubt) Descriptor() ([]byte, []int) {
+// Deprecated: Use PartlyStale.ProtoReflect.Descriptor instead.
+func (*PartlyStale) Descriptor() ([]byte, []int) {
 	return file_gochat_v1_repo_proto_rawDescGZIP(), []int{69}
 }
 
-func (x *Doubt) GetUserIds() []int64 {
+func (x *PartlyStale) GetUserIds() []int64 {
 	if x != nil {
 		return x.UserIds
 	}
 	return nil
 }
 
-func (x *Doubt) GetGatewayIds() []string {
+func (x *PartlyStale) GetGatewayIds() []string {
 	if x != nil {
 		return x.GatewayIds
 	}
@@ -4205,12 +4205,12 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\"\x0f\n" +
 	"\rLeaveResponse\"*\n" +
 	"\rLocateRequest\x12\x19\n" +
-	"\buser_ids\x18\x01 \x03(\x03R\auserIds\"\x94\x01\n" +
+	"\buser_ids\x18\x01 \x03(\x03R\auserIds\"\xa7\x01\n" +
 	"\x0eLocateResponse\x123\n" +
-	"\bgateways\x18\x01 \x03(\v2\x17.gochat.v1.GatewayUsersR\bgateways\x12#\n" +
-	"\revery_gateway\x18\x02 \x03(\tR\feveryGateway\x12(\n" +
-	"\x06doubts\x18\x03 \x03(\v2\x10.gochat.v1.DoubtR\x06doubts\"C\n" +
-	"\x05Doubt\x12\x19\n" +
+	"\bgateways\x18\x01 \x03(\v2\x17.gochat.v1.GatewayUsersR\bgateways\x12%\n" +
+	"\x0estale_gateways\x18\x02 \x03(\tR\rstaleGateways\x129\n" +
+	"\fpartly_stale\x18\x03 \x03(\v2\x16.gochat.v1.PartlyStaleR\vpartlyStale\"I\n" +
+	"\vPartlyStale\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\x03R\auserIds\x12\x1f\n" +
 	"\vgateway_ids\x18\x02 \x03(\tR\n" +
 	"gatewayIds\"H\n" +
@@ -4347,7 +4347,7 @@ var file_gochat_v1_repo_proto_goTypes = []any{
 	(*LeaveResponse)(nil),             // 67: gochat.v1.LeaveResponse
 	(*LocateRequest)(nil),             // 68: gochat.v1.LocateRequest
 	(*LocateResponse)(nil),            // 69: gochat.v1.LocateResponse
-	(*Doubt)(nil),                     // 70: gochat.v1.Doubt
+	(*PartlyStale)(nil),               // 70: gochat.v1.PartlyStale
 	(*GatewayUsers)(nil),              // 71: gochat.v1.GatewayUsers
 	(*LiveGatewaysRequest)(nil),       // 72: gochat.v1.LiveGatewaysRequest
 	(*LiveGatewaysResponse)(nil),      // 73: gochat.v1.LiveGatewaysResponse
@@ -4396,7 +4396,7 @@ var file_gochat_v1_repo_proto_depIdxs = []int32{
 	57, // 34: gochat.v1.RemoveSessionsResponse.watched:type_name -> gochat.v1.Watched
 	54, // 35: gochat.v1.RegisteredRequest.sessions:type_name -> gochat.v1.Session
 	71, // 36: gochat.v1.LocateResponse.gateways:type_name -> gochat.v1.GatewayUsers
-	70, // 37: gochat.v1.LocateResponse.doubts:type_name -> gochat.v1.Doubt
+	70, // 37: gochat.v1.LocateResponse.partly_stale:type_name -> gochat.v1.PartlyStale
 	2,  // 38: gochat.v1.MessageRepo.LookupDedup:input_type -> gochat.v1.LookupDedupRequest
 	4,  // 39: gochat.v1.MessageRepo.AllocateSeq:input_type -> gochat.v1.AllocateSeqRequest
 	6,  // 40: gochat.v1.MessageRepo.SaveMessages:input_type -> gochat.v1.SaveMessagesRequest

@@ -1194,8 +1194,8 @@ type SessionRepoClient interface {
 	// Leave says that a gateway is gone.
 	Leave(ctx context.Context, in *LeaveRequest, opts ...grpc.CallOption) (*LeaveResponse, error)
 	// Locate tells through which live gateways users are reached. A gateway whose entries may be
-	// incomplete is in every_gateway: it gets a copy for all users. One whose entries may be
-	// incomplete for some of the users only is in doubts: it gets a copy for those.
+	// incomplete is in stale_gateways: it gets a copy for all users. One whose entries may be
+	// incomplete for some of the users only is in partly_stale: it gets a copy for those.
 	Locate(ctx context.Context, in *LocateRequest, opts ...grpc.CallOption) (*LocateResponse, error)
 	// LiveGateways lists the gateways that have beaten within 12 s; while the cache is away, those that are known to live
 	// in another way.
@@ -1311,8 +1311,8 @@ type SessionRepoServer interface {
 	// Leave says that a gateway is gone.
 	Leave(context.Context, *LeaveRequest) (*LeaveResponse, error)
 	// Locate tells through which live gateways users are reached. A gateway whose entries may be
-	// incomplete is in every_gateway: it gets a copy for all users. One whose entries may be
-	// incomplete for some of the users only is in doubts: it gets a copy for those.
+	// incomplete is in stale_gateways: it gets a copy for all users. One whose entries may be
+	// incomplete for some of the users only is in partly_stale: it gets a copy for those.
 	Locate(context.Context, *LocateRequest) (*LocateResponse, error)
 	// LiveGateways lists the gateways that have beaten within 12 s; while the cache is away, those that are known to live
 	// in another way.
