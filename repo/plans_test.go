@@ -40,7 +40,6 @@ var pardons = []pardon{
 	{"", "EXISTS (SELECT ? FROM refused_sends)", "refused_sends", "it ends at the first row"},
 	{"", "FROM devices WHERE user_id = ?", sorts, "a user has a bounded number of devices"},
 	{"", "FROM device_tokens", sorts, "a device has a bounded number of tokens"},
-	{"", "FROM webhook_hooks h LEFT JOIN webhook_cursors", sorts, "there are as many as hooks"},
 }
 
 // TestPlansOnSQLite and TestPlansOnMySQL let the suite run, put many rows beside what it has

@@ -46,6 +46,7 @@ SELECT * FROM (SELECT 1 AS part, skipped FROM message_skips WHERE conversation_i
 SELECT 1 FROM conversations FORCE INDEX (PRIMARY) WHERE conversation_id = 't' FOR UPDATE; -- Refuse
 SELECT COALESCE(MAX(id), 1) FROM (SELECT MAX(message_id) AS id FROM messages UNION ALL SELECT MAX(user_id) FROM users UNION ALL SELECT MAX(group_id) FROM `groups`) AS ids; -- NewestID
 SELECT COUNT(*), COALESCE(SUM(CASE WHEN m.read_seq >= 1 THEN 1 ELSE 1 END), 1), COALESCE(SUM(CASE WHEN m.read_seq >= 1 OR d.delivered_seq >= 1 THEN 1 ELSE 1 END), 1) FROM conversation_members m LEFT JOIN delivered_positions d ON d.conversation_id = m.conversation_id AND d.user_id = m.user_id WHERE m.conversation_id = 't' AND m.left_seq IS NULL AND m.join_seq < 1 AND m.user_id <> 1; -- Readers
+SELECT COUNT(*), COALESCE(SUM(CASE WHEN seq < 1 THEN 1 ELSE news_seq - seq END), 1), COALESCE(MIN(pending_since), 1) FROM webhook_cursors WHERE hook = 't' AND due_at > 1; -- HookStats
 SELECT MIN(keep_ms) FROM conversations FORCE INDEX (ix_conversations_kept) WHERE type = 1 AND keep_ms > 1; -- DueConversations
 SELECT `a`.`announcement_id`, `a`.`created_at`, `a`.`payload` FROM `announcements` AS `a` WHERE (announcement_id = 1); -- ChangeGroup, StoreGroup
 SELECT `a`.`announcement_id`, `a`.`created_at`, `a`.`payload` FROM announcements AS a FORCE INDEX (ix_announcements_created) WHERE (created_at < 1) ORDER BY `created_at`, `announcement_id` LIMIT 1; -- Announcements
@@ -100,8 +101,8 @@ SELECT created_at FROM messages WHERE conversation_id = 't' AND seq_id = 1; -- R
 SELECT created_at FROM messages WHERE conversation_id = 't' AND seq_id > 1 ORDER BY seq_id LIMIT 1; -- Kept
 SELECT device_id, last_seen_at FROM devices WHERE user_id = 1 AND device_id <> 't' AND last_seen_at > 1 ORDER BY last_seen_at DESC, device_id; -- Devices
 SELECT group_id, user_id, role FROM group_members FORCE INDEX (PRIMARY) WHERE (group_id, user_id) IN ((1,1)); -- Save
-SELECT h.hook, h.begun_at, h.error, h.error_at, h.taken_at, COUNT(c.hook), COALESCE(SUM(CASE WHEN c.seq < 1 THEN 1 ELSE c.news_seq - c.seq END), 1), COALESCE(MIN(c.pending_since), 1) FROM webhook_hooks h LEFT JOIN webhook_cursors c ON c.hook = h.hook AND c.due_at > 1 GROUP BY h.hook, h.begun_at, h.error, h.error_at, h.taken_at ORDER BY h.hook; -- HookStats
 SELECT hook, begun_at FROM webhook_hooks; -- ScanNews
+SELECT hook, begun_at, error, error_at, taken_at FROM webhook_hooks ORDER BY hook; -- HookStats
 SELECT last_seq FROM conversations WHERE conversation_id = 't'; -- ReplayHook, TakeNews
 SELECT m.conversation_id, m.user_id, c.type, c.user_a, c.user_b, c.last_seq, m.read_seq, COALESCE(d.delivered_seq, 1) FROM conversation_members m JOIN conversations c ON c.conversation_id = m.conversation_id LEFT JOIN delivered_positions d ON d.conversation_id = m.conversation_id AND d.user_id = m.user_id WHERE (m.conversation_id, m.user_id) IN (('t',1)) AND m.left_seq IS NULL AND m.conversation_id IN ('t'); -- MarkDelivered
 SELECT m.conversation_id, m.user_id, m.join_seq, COALESCE(gm.role, 't') FROM conversation_members m LEFT JOIN conversations c ON c.conversation_id = m.conversation_id AND c.type = 1 LEFT JOIN group_members gm ON gm.group_id = c.group_id AND gm.user_id = m.user_id WHERE (m.conversation_id, m.user_id) IN (('t',1)) AND m.left_seq IS NULL AND m.conversation_id IN ('t'); -- Standings
