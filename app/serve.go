@@ -78,12 +78,21 @@ func (a *App) greet(took time.Duration) error {
 		_, err = fmt.Fprintf(stdout, "  open  %s\n", a.URL())
 	}
 	if at := a.statusURL(); err == nil && at != "" {
-		_, err = fmt.Fprintf(stdout, "  watch %s (or: gochat top)\n", at)
+		_, err = fmt.Fprintf(stdout, "  watch %s (or: %s)\n", at, topCommand(at))
 	}
 	if err != nil {
 		return fmt.Errorf("print the address: %w", err)
 	}
 	return nil
+}
+
+// topCommand is how "gochat top" shows the process whose status page is at an address.
+func topCommand(at string) string {
+	const byDefault = "http://127.0.0.1:8080"
+	if url := strings.TrimSuffix(at, "/status"); url != byDefault {
+		return "gochat top --url " + url
+	}
+	return "gochat top"
 }
 
 // statusURL returns the status page's address; empty: this process serves no page that anybody may see.

@@ -93,7 +93,7 @@ func askHealth(ctx context.Context, url string, stdout io.Writer) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // and no proxy
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("nobody answers; is it running, with these settings? %w", err)
+		return fmt.Errorf("nobody answers there: is it running? This command needs the settings of that process (GOCHAT_GATEWAY_LISTEN, GOCHAT_OPS_LISTEN, --config): %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))

@@ -35,16 +35,9 @@ func outcomeCommand(cfg *app.Config, stdout io.Writer) *cobra.Command {
 
 // tellOutcome prints what the store knows of a send.
 func tellOutcome(ctx context.Context, stdout io.Writer, s *sqlstore.Store, user, tempID string) error {
-	sender, err := strconv.ParseInt(user, 10, 64)
+	sender, err := senderOf(ctx, s, user)
 	if err != nil {
-		u, _, err := s.ByName(ctx, user)
-		if errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("there is no user %q: %w", user, err)
-		}
-		if err != nil {
-			return err
-		}
-		sender = u.ID
+		return err
 	}
 	var errs []error
 	say := func(format string, args ...any) {
@@ -68,6 +61,26 @@ func tellOutcome(ctx context.Context, stdout io.Writer, s *sqlstore.Store, user,
 	return errors.Join(errs...)
 }
 
+// senderOf finds a user by id or by name.
+func senderOf(ctx context.Context, s *sqlstore.Store, user string) (int64, error) {
+	id, err := strconv.ParseInt(user, 10, 64)
+	if err != nil {
+		u, _, err := s.ByName(ctx, user)
+		if errors.Is(err, store.ErrNotFound) {
+			return 0, fmt.Errorf("there is no user %q: %w", user, err)
+		}
+		return u.ID, err
+	}
+	found, err := s.ByID(ctx, []int64{id})
+	if err != nil {
+		return 0, err
+	}
+	if _, there := found[id]; !there {
+		return 0, fmt.Errorf("there is no user with the id %d: %w", id, store.ErrNotFound)
+	}
+	return id, nil
+}
+
 // tellUnstored prints why a send is not stored, as far as the store knows.
 func tellUnstored(ctx context.Context, say func(string, ...any), s *sqlstore.Store, sender int64, tempID string) error {
 	at, refused, err := s.RefusedAt(ctx, sender, tempID)
@@ -84,7 +97,7 @@ func tellUnstored(ctx context.Context, say func(string, ...any), s *sqlstore.Sto
 	if err != nil || refused || len(records) > 0 {
 		return err
 	}
-	say("not stored. It is on its way, or was rejected (the sender was told message-rejected once, which is not kept), or never arrived.\n" +
+	say("not stored. It is on its way, or was rejected (the sender was told why once, which is not kept), or never arrived.\n" +
 		"Let the client send it again with the same tempMessageId, which stores it at most once; at log.level debug the log then says\n" +
 		"why it is rejected (docs/operations.md, \"A message is missing\").")
 	return nil

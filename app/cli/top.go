@@ -136,7 +136,7 @@ func (t *top) ask(ctx context.Context) (*status.Report, error) {
 	}
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("nobody answers; is it running, with these settings? %w", err)
+		return nil, fmt.Errorf("nobody answers there: is it running? Name its address by --url, or give its settings (GOCHAT_GATEWAY_LISTEN, GOCHAT_OPS_LISTEN, --config): %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, topMost))

@@ -17,7 +17,7 @@ import (
 // TestTopShowsWhoRunsHere: a process with default settings prints the URL of its status page, and top finds it.
 func TestTopShowsWhoRunsHere(t *testing.T) {
 	b := boot(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--gateway-listen", "127.0.0.1:0")
-	b.waitFor(t, "/status (or: gochat top)")
+	b.waitFor(t, "(or: gochat top --url http://127.0.0.1:")
 	url := regexp.MustCompile(`watch (http://\S+)/status`).FindStringSubmatch(b.stdout.String())[1]
 	var stdout, stderr syncBuffer
 	require.Zero(t, run(t.Context(), []string{"top", "--once", "--url", url}, &stdout, &stderr), stderr.String())

@@ -14,8 +14,7 @@ import (
 
 var diffBlock = regexp.MustCompile("(?s)```diff\n(.*?)```")
 
-// TestDiffsApply: the diffs on the pages of docs/contributing apply to the code, with one line of context around
-// each change. When a diff does not apply any more, make it anew.
+// TestDiffsApply: the diffs on the pages of docs/contributing apply to the code by the command that the pages print.
 func TestDiffsApply(t *testing.T) {
 	pages, err := filepath.Glob(root + "/docs/contributing/*.md")
 	require.NoError(t, err)
@@ -26,10 +25,10 @@ func TestDiffsApply(t *testing.T) {
 		found := diffBlock.FindAllStringSubmatch(string(text), -1)
 		assert.NotEmpty(t, found, "%s shows no diff", page)
 		for _, diff := range found {
-			cmd := exec.CommandContext(t.Context(), "git", "apply", "--check", "-C1", "-")
+			cmd := exec.CommandContext(t.Context(), "git", "apply", "--check", "-")
 			cmd.Dir, cmd.Stdin = root, strings.NewReader(diff[1])
 			said, err := cmd.CombinedOutput()
-			assert.NoError(t, err, "the diff of %s does not apply: %s", page, said)
+			assert.NoError(t, err, "the example of %s does not apply any more, because a change stands at the same place: its last paragraph says how to make it anew: %s", page, said)
 		}
 	}
 }
