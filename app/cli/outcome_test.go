@@ -39,6 +39,7 @@ func TestOutcomeCommand(t *testing.T) {
 		assert.Contains(t, outcome(0, user, "t2"), "not stored. It is on its way")
 	}
 	assert.Contains(t, outcome(1, "nobody", "t1"), `there is no user "nobody"`)
+	assert.Contains(t, outcome(1, "1", "t1"), "there is no user with the id 1")
 
 	d, err := db.Open(t.Context(), db.Config{Path: filepath.Join(dir, "gochat.db")}, zap.NewNop())
 	require.NoError(t, err)
