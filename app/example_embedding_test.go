@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -50,9 +52,9 @@ func (v bySession) Verify(ctx context.Context, token string) (auth.Identity, err
 	return auth.Identity{User: contracts.UserID(s.ChatUser), TokenID: s.ID, Issued: s.Begun, Expires: s.Ends}, nil
 }
 
-func serveChat(ctx context.Context, mine *zap.Logger) error {
+func serveChat(ctx context.Context, dir string, mine *zap.Logger) error {
 	cfg := app.DefaultConfig()
-	cfg.DataDir, cfg.Gateway.Listen = "/var/lib/mine/chat", "127.0.0.1:0"
+	cfg.DataDir, cfg.Gateway.Listen = dir, "127.0.0.1:0"
 	chat, err := app.New(cfg, app.WithLogger(mine))
 	if err != nil {
 		return err
@@ -67,7 +69,19 @@ func serveChat(ctx context.Context, mine *zap.Logger) error {
 	return <-ended
 }
 
-var _ = serveChat // compiled, and not run: it is for a directory of the reader's
+// A program that is told to end while it starts gets the reason from Run.
+func ExampleNew() {
+	dir, err := os.MkdirTemp("", "gochat")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	fmt.Println("it was told to end:", errors.Is(serveChat(ctx, dir, zap.NewNop()), context.Canceled))
+	// Output:
+	// it was told to end: true
+}
 
 // A program whose own sessions say who somebody is.
 func ExampleWithVerifier() {
