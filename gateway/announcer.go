@@ -18,37 +18,45 @@ import (
 )
 
 const (
-	// announceMost bounds the changes that wait. One that finds no room is lost: its watcher finds it within watchRound.
-	announceMost = 1 << 16
+	// announceMost bounds the changes that wait, in all, and announceEach those for one gateway. One that finds no room is
+	// lost: its watcher finds it within watchRound.
+	announceMost, announceEach = 1 << 16, 1 << 13
 	// announceRun is how many changes one record has.
 	announceRun = 1000
+	// announceAtOnce is how many gateways are told at the same time.
+	announceAtOnce = 16
+	// announcePause is the time between two records to a gateway: a user who comes and goes all the time is in each once.
+	announcePause = 100 * time.Millisecond
 	// announceRetry is the pause after a record that the queue did not take.
 	announceRetry = time.Second
 )
 
-// announcer tells other gateways which users, of those whom they watch, have got or lost a socket here. One goroutine
-// publishes: changes that come meanwhile share a record, and several changes of a user are one. Safe for concurrent use.
+// announcer tells other gateways which users, of those whom they watch, have got or lost a socket here. Each of them is
+// told by a goroutine of its own, so that none waits for another one's topic. Changes that come meanwhile share the next
+// record, and several changes of a user are one. Safe for concurrent use.
 type announcer struct {
-	g    *Gateway
-	kick chan struct{}
-	quit chan struct{}
+	g       *Gateway
+	quit    chan struct{}
+	places  chan struct{} // taken by those who publish
+	telling sync.WaitGroup
 
 	mu sync.Mutex
-	// waiting has for each gateway when the users lost a socket here, Unix milliseconds; 0: they did not.
-	waiting map[string]map[int64]int64
-	held    int // changes in waiting
-	lost    int // changes that found no room since the last log line
+	// to has the changes for each gateway that is being told.
+	to     map[string]tidings
+	held   int // changes that wait
+	lost   int // changes that found no room since the last log line
+	closed bool
 }
 
+// tidings are, for one gateway, when the users lost a socket here, Unix milliseconds; 0: they did not.
+type tidings map[int64]int64
+
 func newAnnouncer(g *Gateway) *announcer {
-	return &announcer{g: g, kick: make(chan struct{}, 1), quit: make(chan struct{}), waiting: map[string]map[int64]int64{}}
+	return &announcer{g: g, quit: make(chan struct{}), places: make(chan struct{}, announceAtOnce), to: map[string]tidings{}}
 }
 
 // add queues a change for each gateway that watches one of the users, and never waits.
 func (a *announcer) add(watched []*pb.Watched, left map[int64]int64) {
-	if len(watched) == 0 {
-		return
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, w := range watched {
@@ -56,74 +64,101 @@ func (a *announcer) add(watched []*pb.Watched, left map[int64]int64) {
 			a.put(gateway, w.GetUserId(), left[w.GetUserId()])
 		}
 	}
-	select {
-	case a.kick <- struct{}{}:
-	default: // run is awake
-	}
 }
 
 func (a *announcer) put(gateway string, user, left int64) {
-	of := a.waiting[gateway]
+	of, telling := a.to[gateway]
+	if !telling {
+		if a.closed {
+			return
+		}
+		of = tidings{}
+		a.to[gateway] = of
+		a.telling.Go(func() { a.tell(gateway) })
+	}
 	was, known := of[user]
 	switch {
-	case !known && a.held >= announceMost:
+	case !known && (a.held >= announceMost || len(of) >= announceEach):
 		a.lost++
 		return
 	case !known:
 		a.held++
 	}
-	if of == nil {
-		of = map[int64]int64{}
-		a.waiting[gateway] = of
-	}
 	of[user] = max(was, left)
 }
 
-// run publishes what is added until quit is closed, and once more then.
+// run returns after quit is closed and everything that waited was published, or refused once more.
 func (a *announcer) run() {
-	for {
-		select {
-		case <-a.kick:
-		case <-a.quit:
-			a.flush()
-			return
-		}
-		if a.flush() {
-			continue
-		}
-		if !pause(announceRetry, a.quit) {
-			a.flush()
-			return
-		}
-		select {
-		case a.kick <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// flush publishes what waits. False: the queue did not take some of it, which waits again.
-func (a *announcer) flush() bool {
+	<-a.quit
 	a.mu.Lock()
-	batch, lost := a.waiting, a.lost
-	a.waiting, a.held, a.lost = map[string]map[int64]int64{}, 0, 0
+	a.closed = true
 	a.mu.Unlock()
-	if lost > 0 {
-		a.g.log.Warn("changes of presence are not announced: too many wait; watchers find them within minutes", zap.Int("changes", lost))
-	}
-	for gateway, left := range batch {
-		if err := a.tell(gateway, left); err != nil {
-			a.g.log.Warn("changes of presence are announced later", zap.Error(err))
-			a.keep(batch)
-			return false
-		}
-		delete(batch, gateway)
-	}
-	return true
+	a.telling.Wait()
 }
 
-// tell hands changes to one gateway; a gateway that is gone needs none.
-func (a *announcer) tell(gateway string, left map[int64]int64) error {
+// tell publishes the changes for one gateway until none wait. What the queue does not take is tried again, and once
+// more after quit.
+func (a *announcer) tell(gateway string) {
+	for last := false; ; {
+		left, lost := a.take(gateway)
+		if len(left) == 0 {
+			return
+		}
+		if lost > 0 {
+			a.g.log.Warn("changes of presence are not announced: too many wait; watchers find them within minutes", zap.Int("changes", lost))
+		}
+		wait := announcePause
+		a.places <- struct{}{}
+		err := a.hand(gateway, left)
+		<-a.places
+		if err != nil {
+			a.g.log.Warn("changes of presence are announced later", zap.Error(err))
+			a.keep(gateway, left)
+			wait = announceRetry
+		}
+		if !pause(wait, a.quit) {
+			if last && err != nil {
+				a.drop(gateway)
+				return
+			}
+			last = true
+		}
+	}
+}
+
+// take returns what waits for a gateway. Nothing: the gateway needs no goroutine any more.
+func (a *announcer) take(gateway string) (left tidings, lost int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	left = a.to[gateway]
+	if len(left) == 0 {
+		delete(a.to, gateway)
+		return nil, 0
+	}
+	a.held -= len(left)
+	a.to[gateway] = tidings{}
+	lost, a.lost = a.lost, 0
+	return left, lost
+}
+
+// keep puts back what was not published.
+func (a *announcer) keep(gateway string, left tidings) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for user, at := range left {
+		a.put(gateway, user, at)
+	}
+}
+
+func (a *announcer) drop(gateway string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held -= len(a.to[gateway])
+	delete(a.to, gateway)
+}
+
+// hand hands changes to one gateway; a gateway that is gone needs none.
+func (a *announcer) hand(gateway string, left tidings) error {
 	if gateway == a.g.id {
 		a.g.watch.changed(changesOf(slices.Collect(maps.Keys(left)), left))
 		return nil
@@ -134,18 +169,7 @@ func (a *announcer) tell(gateway string, left map[int64]int64) error {
 	return nil
 }
 
-// keep puts back what was not published.
-func (a *announcer) keep(batch map[string]map[int64]int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for gateway, left := range batch {
-		for user, at := range left {
-			a.put(gateway, user, at)
-		}
-	}
-}
-
-func (a *announcer) publish(gateway string, left map[int64]int64) error {
+func (a *announcer) publish(gateway string, left tidings) error {
 	var records []*message.Message
 	for some := range slices.Chunk(slices.Collect(maps.Keys(left)), announceRun) {
 		payload, err := proto.Marshal(&pb.Downstream{Deliveries: []*pb.Delivery{{PresenceChanges: changesOf(some, left)}}})
@@ -159,7 +183,7 @@ func (a *announcer) publish(gateway string, left map[int64]int64) error {
 	return a.g.deps.Transport.Publisher().Publish(contracts.TopicDownstream(gateway), records...)
 }
 
-func changesOf(users []int64, left map[int64]int64) []*pb.PresenceChange {
+func changesOf(users []int64, left tidings) []*pb.PresenceChange {
 	out := make([]*pb.PresenceChange, len(users))
 	for i, user := range users {
 		out[i] = &pb.PresenceChange{UserId: user, LastSeenAt: left[user]}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -16,9 +17,10 @@ import (
 	"github.com/gochat/gochat/infra/mq"
 )
 
-// announcedOnly: no tick helps, so that what a test sees was announced.
+// announcedOnly lets ticks and beats come fast. A tick asks for nobody who is known and whose changes are announced, so
+// that what a test sees was announced.
 func announcedOnly(c *Config, _ *Deps) {
-	c.PresenceInterval, c.BeatInterval = time.Hour, 5*time.Millisecond
+	c.PresenceInterval, c.BeatInterval = 5*time.Millisecond, 5*time.Millisecond
 }
 
 // TestAnnouncedPresence: a gateway asks once for each user whom its sockets watch, and then when it is told of a change.
@@ -42,17 +44,21 @@ func TestAnnouncedPresence(t *testing.T) {
 	require.Empty(t, c.barrier())
 	require.Zero(t, p.rounds)
 
-	for name, upset := range map[string]func(){
-		"a gateway has died":    func() { h.sessions.dead = []string{"b"} },
-		"it is back":            func() { h.sessions.dead = nil },
-		"the registry was lost": func() { h.sessions.lives++ },
+	for _, upset := range []struct {
+		name string
+		do   func()
+	}{
+		{"a gateway has died", func() { h.sessions.dead = []string{"b"} }},
+		{"it is back", func() { h.sessions.dead = nil }},
+		{"the registry was lost", func() { h.sessions.lives++ }},
+		{"a gateway announces nothing", func() { h.sessions.mute = true }},
 	} {
+		t.Log(upset.name)
 		p.with(func() { p.online[9] = !p.online[9] })
 		h.sessions.mu.Lock()
-		upset()
+		upset.do()
 		h.sessions.mu.Unlock()
 		c.presences(1)
-		t.Log(name)
 	}
 }
 
@@ -66,6 +72,36 @@ func TestUnknownPresenceIsAskedForAgain(t *testing.T) {
 	require.Empty(t, c.barrier())
 	p.with(func() { p.partial = false })
 	require.Equal(t, map[string]string{"8": "0"}, c.presences(1))
+}
+
+// TestSubscribingAgainAsksNobody: a client that subscribes to the same users again and again costs the registry no more
+// than the call that answers the client, until a change is announced.
+func TestSubscribingAgainAsksNobody(t *testing.T) {
+	h := start(t)
+	w := newWatch(h.gw) // which nobody runs
+	c := &conn{g: h.gw, user: 7}
+	c.q.writing = true // nothing is written
+	subscribe := func(p *pb.Presence) (asked []int64) {
+		w.drop(c)
+		w.subscribe(c, []*pb.Presence{p})
+		return w.take()
+	}
+	known, unknown := &pb.Presence{UserId: 8, Online: true}, &pb.Presence{UserId: 8, Unknown: true}
+	require.Equal(t, []int64{8}, subscribe(known))
+	require.Empty(t, subscribe(known))
+	require.Equal(t, []int64{8}, subscribe(unknown), "what the call did not tell")
+
+	for name, change := range map[string]func(){
+		"a change while nobody watches": func() { w.drop(c); w.changed([]*pb.PresenceChange{{UserId: 8}}) },
+		"the registry was lost":         func() { w.askAll(); w.tick(0) },
+		"the question failed":           func() { w.postpone([]int64{8}) },
+		"time":                          func() { w.tick(recentFor); w.tick(recentFor); w.take() },
+	} {
+		w.drop(c)
+		change()
+		require.Equal(t, []int64{8}, subscribe(known), name)
+		require.Empty(t, subscribe(known), name)
+	}
 }
 
 // otherGateway takes what is published to another gateway's topic.
@@ -130,7 +166,7 @@ func TestChangesAreAnnounced(t *testing.T) {
 	}
 	o.set(errors.New("the queue is away"))
 	require.NoError(t, d.Close())
-	require.Contains(t, c.presences(1)["8"], "1", "which does not keep them from it")
+	require.NotEqual(t, "online", c.presences(1)["8"], "which does not keep them from it")
 	o.set(nil)
 	for _, gateway := range []string{"other-1", "other-2"} {
 		h.eventually(func() bool { at, known := o.heard(gateway, 8); return known && at >= before }, gateway+" hears of it later")
@@ -146,21 +182,43 @@ func TestChangesAreAnnounced(t *testing.T) {
 	require.Zero(t, h.sessions.count())
 }
 
-// TestAnnouncementsAreBounded: one change a user and gateway waits, and no more than announceMost in all.
+// TestAnnouncementsAreBounded: one change a user and gateway waits, no more than announceEach for one gateway, and no
+// more than announceMost in all.
 func TestAnnouncementsAreBounded(t *testing.T) {
 	h := start(t)
+	h.queue.elsewhere = (&otherGateway{got: map[string]map[int64]int64{}}).take(t)
 	a := newAnnouncer(h.gw)
+	for range announceAtOnce { // nobody may publish
+		a.places <- struct{}{}
+	}
+	a.add([]*pb.Watched{{UserId: 1, GatewayIds: []string{"other-0"}}}, nil)
+	h.eventually(func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.held == 0 }, "the first change is about to be published")
 	for range 3 {
-		a.add([]*pb.Watched{{UserId: 1, GatewayIds: []string{"other-1", "other-2"}}}, map[int64]int64{1: 5})
+		a.add([]*pb.Watched{{UserId: 1, GatewayIds: []string{"other-0"}}}, map[int64]int64{1: 5})
 	}
-	require.Equal(t, 2, a.held)
-	a.add([]*pb.Watched{{UserId: 1, GatewayIds: []string{"other-1"}}}, nil)
-	require.EqualValues(t, 5, a.waiting["other-1"][1], "it was gone in between")
-	for user := range int64(announceMost) {
-		a.add([]*pb.Watched{{UserId: user, GatewayIds: []string{"other-1"}}}, nil)
+	a.add([]*pb.Watched{{UserId: 1, GatewayIds: []string{"other-0"}}}, nil)
+	require.Equal(t, 1, a.held)
+	require.EqualValues(t, 5, a.to["other-0"][1], "it was gone in between")
+	for user := range int64(announceEach + 2) {
+		a.add([]*pb.Watched{{UserId: user, GatewayIds: []string{"other-0"}}}, nil)
 	}
-	require.Equal(t, announceMost, a.held)
-	require.Equal(t, 1, a.lost)
+	require.Equal(t, announceEach, a.held)
+	require.Equal(t, 2, a.lost)
+	for gateway := range 2 * announceMost / announceEach {
+		for user := range int64(announceEach) {
+			a.add([]*pb.Watched{{UserId: user, GatewayIds: []string{fmt.Sprint("other-", gateway)}}}, nil)
+		}
+	}
+	a.mu.Lock()
+	require.LessOrEqual(t, a.held, announceMost)
+	a.mu.Unlock()
+	for range announceAtOnce {
+		<-a.places
+	}
+	close(a.quit)
+	a.run()
+	require.Empty(t, a.to)
+	require.Zero(t, a.held)
 }
 
 func TestRounds(t *testing.T) {
@@ -186,4 +244,14 @@ func TestRounds(t *testing.T) {
 	all := map[int64]struct{}{}
 	r.next(10*watchRound, all)
 	require.Len(t, all, 2*roundParts-1, "each once, however long the last call is ago")
+
+	hurried := map[int64]struct{}{}
+	r.some(10, hurried)
+	require.Empty(t, hurried)
+	r.hurry()
+	r.some(10, hurried)
+	require.Len(t, hurried, 10)
+	r.some(1000, hurried)
+	require.Len(t, hurried, 2*roundParts-1)
+	require.Zero(t, r.hurried)
 }

@@ -45,8 +45,10 @@ type registrar struct {
 	// beaten is when the last beat was sent; ready is whether it said that all our sessions are in the registry.
 	beaten time.Time
 	ready  bool
-	// dead are the gateways that the registry last named as dead.
-	dead []string
+	// dead are the gateways that the registry last named as dead, by when it named them first. mute: there are gateways
+	// that announce nothing.
+	dead map[string]time.Time
+	mute bool
 	// failing: the last change was not taken, and this is in the log already.
 	failing bool
 	again   *time.Timer // runs while changes that failed wait
@@ -78,8 +80,8 @@ func (r *registrar) put(ctx context.Context, s *pb.Session) {
 
 // remove queues a removal and never waits.
 func (r *registrar) remove(s *pb.Session) {
-	if !r.changes.remove(s) {
-		r.log.Warn("too many removals wait for the session registry: a session that is gone stays in it until it expires")
+	if first := r.changes.remove(s); first {
+		r.log.Warn("too many removals wait for the session registry: sessions that are gone stay in it until they expire")
 	}
 }
 
@@ -106,8 +108,9 @@ func (r *registrar) run() {
 				r.log.Warn("sessions were not refreshed; the next beat tries again", zap.Error(err))
 			}
 		case <-r.quit:
-			r.removeRest()
-			r.leave()
+			if r.removeRest() {
+				r.leave()
+			}
 			return
 		}
 	}
@@ -182,7 +185,8 @@ func (r *registrar) putAll(ctx context.Context) error {
 		for i, c := range some {
 			batch[i] = c.session()
 		}
-		if err := r.putSome(ctx, batch, false); err != nil {
+		// Whoever has asked while the registry took this gateway for dead or unknown has to hear of its users.
+		if err := r.putSome(ctx, batch, r.stale); err != nil {
 			return err
 		}
 		select {
@@ -220,17 +224,19 @@ func (r *registrar) removeSome(ctx context.Context, list []removal) error {
 }
 
 // removeRest makes the removals that wait when the gateway stops, so that watchers hear of users who do not come back.
-func (r *registrar) removeRest() {
-	ctx, cancel := context.WithTimeout(context.Background(), r.cfg.RPCTimeout)
+// False: some sessions are left. Then the gateway must not sign off: once the registry takes it for dead, all watchers
+// ask.
+func (r *registrar) removeRest() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), min(r.cfg.RPCTimeout, r.cfg.DrainTimeout/16))
 	defer cancel()
 	for {
 		list := r.changes.takeRemovals(sessionBatch)
 		if len(list) == 0 {
-			return
+			return r.hub.len() == 0 && !r.changes.dropped()
 		}
 		if err := r.removeSome(ctx, list); err != nil {
-			r.log.Warn("the session registry keeps some sessions of this gateway until they expire", zap.Error(err))
-			return
+			r.log.Warn("the session registry keeps some sessions of this gateway until it takes the gateway for dead", zap.Error(err))
+			return false
 		}
 	}
 }

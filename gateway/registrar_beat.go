@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -66,11 +65,10 @@ func (r *registrar) say(ctx context.Context) error {
 	if resp.GetAway() {
 		return errSessionsUnknown
 	}
-	if resp.GetAt() != r.at || !slices.Equal(resp.GetDeadGateways(), r.dead) {
-		// The registry may have lost who watches whom, or a gateway has died, or one that was taken for dead is back.
+	if r.upsetting(resp) {
 		r.upset()
 	}
-	r.at, r.dead = resp.GetAt(), resp.GetDeadGateways()
+	r.at = resp.GetAt()
 	if resp.GetFresh() {
 		r.stale = true
 		if r.at == "" { // a registry of an older release reports a loss once
@@ -78,6 +76,32 @@ func (r *registrar) say(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// deadSettled is after how long a dead gateway that is not named any more is taken for forgotten, and not for back: the
+// registry names it for two minutes.
+const deadSettled = 90 * time.Second
+
+// upsetting reports whether users may have come or gone without an announcement: the registry may have lost who watches
+// whom, a gateway has died, one that was taken for dead is back, or there are gateways that announce nothing.
+func (r *registrar) upsetting(resp *pb.BeatResponse) bool {
+	now, yes := time.Now(), r.at != "" && resp.GetAt() != r.at || resp.GetMute() != r.mute
+	r.mute = resp.GetMute()
+	dead := make(map[string]time.Time, len(resp.GetDeadGateways()))
+	for _, id := range resp.GetDeadGateways() {
+		since, known := r.dead[id]
+		if !known {
+			since, yes = now, true
+		}
+		dead[id] = since
+	}
+	for id, since := range r.dead {
+		if _, still := dead[id]; !still && now.Sub(since) < deadSettled {
+			yes = true
+		}
+	}
+	r.dead = dead
+	return yes
 }
 
 // unheard logs the error of a beat, if there is one.

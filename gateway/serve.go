@@ -167,10 +167,7 @@ func (g *Gateway) stopDownstream(p *parts) {
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.DrainTimeout/8)
 	defer cancel()
 	close(g.registrar.quit)
-	select {
-	case <-g.registrar.done: // whose last removals are announced
-	case <-ctx.Done():
-	}
+	pause(g.cfg.DrainTimeout/16, g.registrar.done) // its last removals are announced
 	close(g.announcer.quit)
 	if err := p.downstream.Close(); err != nil {
 		g.log.Warn("the downstream subscriber did not close", zap.Error(err))

@@ -8,7 +8,7 @@ import (
 )
 
 // maxUnremoved bounds the removals that wait. A removal that finds no room is dropped: its session stays registered
-// until it expires, and this gateway gets needless copies for it.
+// until it expires, its user seems to be online, and this gateway gets needless copies for it.
 const maxUnremoved = 1 << 16
 
 // sessionChanges are the puts and removals of sessions that wait for the session registry. There are only puts of open
@@ -20,6 +20,7 @@ type sessionChanges struct {
 	puts     map[string]*waitingPut // by connection
 	unlisted int                    // how many of the puts are admitted
 	removals map[string]removal
+	lacking  bool // a removal found no room
 }
 
 // removal is a session to remove, and when its socket was gone, Unix milliseconds.
@@ -50,17 +51,25 @@ func (c *sessionChanges) put(s *pb.Session) (tried <-chan struct{}) {
 	return w.tried
 }
 
-// remove reports whether there was room.
-func (c *sessionChanges) remove(s *pb.Session) bool {
+// remove queues a removal. first: it is the first one that found no room.
+func (c *sessionChanges) remove(s *pb.Session) (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drop(s.GetConnectionId()) // the put may have been made, so that the removal is needed all the same
 	if len(c.removals) >= maxUnremoved {
-		return false
+		first, c.lacking = !c.lacking, true
+		return first
 	}
 	c.removals[s.GetConnectionId()] = removal{s, time.Now().UnixMilli()}
 	c.wake()
-	return true
+	return false
+}
+
+// dropped reports whether a removal found no room.
+func (c *sessionChanges) dropped() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lacking
 }
 
 func (c *sessionChanges) wake() {

@@ -24,6 +24,7 @@ type fakeSessions struct {
 	asked     int // which are registered
 	watchers  map[int64][]string
 	dead      []string
+	mute      bool
 }
 
 func newFakeSessions() *fakeSessions {
@@ -86,7 +87,7 @@ func (f *fakeSessions) Beat(_ context.Context, in *pb.BeatRequest, _ ...grpc.Cal
 	at := fmt.Sprint("life ", f.lives)
 	known := was && in.GetPutAt() == at
 	f.known[in.GetGatewayId()] = known && in.GetReady()
-	return &pb.BeatResponse{Fresh: !known, At: at, DeadGateways: f.dead}, nil
+	return &pb.BeatResponse{Fresh: !known, At: at, DeadGateways: f.dead, Mute: f.mute}, nil
 }
 
 func (f *fakeSessions) Leave(_ context.Context, in *pb.LeaveRequest, _ ...grpc.CallOption) (*pb.LeaveResponse, error) {

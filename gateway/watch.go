@@ -19,7 +19,7 @@ const (
 
 // watch tells sockets when users whom they subscribed to come and go. It asks the registry of a user once, with which it
 // becomes a watcher of that user, and again when the user's gateway announces a change, when a gateway has died or the
-// registry was lost, and once in watchRound: an announcement may be lost. Whoever is not known, or has no announced
+// registry was lost (askAll), and once in watchRound: an announcement may be lost. Whoever is not known, or has no announced
 // changes, is asked for every PresenceInterval. One goroutine asks for all of them together. Safe for concurrent use.
 type watch struct {
 	g    *Gateway
@@ -29,10 +29,12 @@ type watch struct {
 	mu      sync.Mutex
 	users   map[int64]*watched
 	sockets map[*conn][]int64
+	news    news
 	// rounds holds the users by when they are asked again in any case.
 	rounds rounds
 	// due are to be asked for now, later with the next tick. They may name users whom nobody watches any more.
 	due, later map[int64]struct{}
+	asked      recent
 }
 
 // watched is a user whom somebody watches.
@@ -48,7 +50,7 @@ type watched struct {
 func newWatch(g *Gateway) *watch {
 	return &watch{
 		g: g, quit: make(chan struct{}), kick: make(chan struct{}, 1), users: map[int64]*watched{}, sockets: map[*conn][]int64{},
-		due: map[int64]struct{}{}, later: map[int64]struct{}{},
+		due: map[int64]struct{}{}, later: map[int64]struct{}{}, asked: newRecent(),
 	}
 }
 
@@ -70,7 +72,9 @@ func (w *watch) subscribe(c *conn, list []*pb.Presence) {
 			u = &watched{told: map[*conn]standing{}}
 			w.users[ids[i]] = u
 			w.rounds.add(ids[i])
-			w.due[ids[i]] = struct{}{} // which makes this gateway a watcher
+			if !w.asked.has(ids[i]) || standingOf(p) == standingUnknown {
+				w.due[ids[i]] = struct{}{} // which makes this gateway a watcher
+			}
 		}
 		now := standingOf(p)
 		if u.is == standingUnknown {

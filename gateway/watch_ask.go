@@ -14,41 +14,10 @@ import (
 const (
 	// presenceRun is how many users one call asks for.
 	presenceRun = 2000
-	// watchRound is how often each watched user is asked for although no change was announced. The registry forgets
-	// watchers after ten minutes.
-	watchRound = 4 * time.Minute
-	// roundParts is into how many parts a round is divided.
-	roundParts = 64
+	// presencePause is the least time between two rounds of questions: a user who comes and goes all the time is asked for
+	// once in it.
+	presencePause = 100 * time.Millisecond
 )
-
-// rounds divides users into parts, which take turns within watchRound.
-type rounds struct {
-	parts [roundParts]map[int64]struct{}
-	// passed is the time since the first part had its first turn; turns is how many turns there were.
-	passed time.Duration
-	turns  int64
-}
-
-func partOf(user int64) uint64 { return uint64(user) % roundParts } //nolint:gosec // any part will do
-
-func (r *rounds) add(user int64) {
-	part := &r.parts[partOf(user)]
-	if *part == nil {
-		*part = map[int64]struct{}{}
-	}
-	(*part)[user] = struct{}{}
-}
-
-func (r *rounds) remove(user int64) { delete(r.parts[partOf(user)], user) }
-
-// next adds the users to out whose turns come within d, each once.
-func (r *rounds) next(d time.Duration, out map[int64]struct{}) {
-	r.passed += d
-	until := int64(r.passed * roundParts / watchRound)
-	for r.turns = max(r.turns, until-roundParts); r.turns < until; r.turns++ {
-		maps.Copy(out, r.parts[r.turns%roundParts])
-	}
-}
 
 func (w *watch) wake() {
 	select {
@@ -57,48 +26,37 @@ func (w *watch) wake() {
 	}
 }
 
-// changed asks soon for those of the users who are watched here.
+// changed asks soon for those of the users who are watched here. Neither changed nor askAll waits for a lock that is held
+// while sockets are told, since deliveries of messages come after it.
 func (w *watch) changed(changes []*pb.PresenceChange) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, c := range changes {
-		if u := w.users[c.GetUserId()]; u != nil {
-			u.leftAt = max(u.leftAt, c.GetLastSeenAt())
-			w.due[c.GetUserId()] = struct{}{}
-		}
-	}
-	if len(w.due) > 0 {
+	if w.news.add(changes) {
 		w.wake()
 	}
 }
 
-// askAll asks soon for everybody who is watched here.
-func (w *watch) askAll() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for id := range w.users {
-		w.due[id] = struct{}{}
-	}
-	if len(w.due) > 0 {
-		w.wake()
-	}
-}
+// askAll asks for everybody who is watched here, a part with each tick: all gateways may do so at the same moment. The
+// first part comes with the second tick from now on, since the registry may answer by what it has read up to a second ago.
+func (w *watch) askAll() { w.news.addAll() }
 
 // run asks until quit.
 func (w *watch) run() {
-	interval := w.g.cfg.PresenceInterval
-	ticker := time.NewTicker(interval)
+	ticker := time.NewTicker(w.g.cfg.PresenceInterval)
 	defer ticker.Stop()
-	for {
+	for before := time.Now(); ; {
 		select {
 		case <-ticker.C:
-			w.tick(interval)
+			now := time.Now()
+			w.tick(now.Sub(before))
+			before = now
 		case <-w.kick:
 		case <-w.quit:
 			return
 		}
 		if err := w.round(); err != nil {
 			w.g.log.Warn("presence is not known; sockets are told later", zap.Error(err))
+		}
+		if !pause(min(presencePause, w.g.cfg.PresenceInterval), w.quit) {
+			return
 		}
 	}
 }
@@ -107,19 +65,35 @@ func (w *watch) run() {
 func (w *watch) tick(passed time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.news.takeAll() {
+		w.asked = newRecent()
+		w.rounds.hurry()
+	} else {
+		w.rounds.some(max(presenceRun, len(w.users)/hurriedTicks), w.due)
+	}
 	maps.Copy(w.due, w.later)
 	clear(w.later)
+	w.asked.pass(passed)
 	w.rounds.next(passed, w.due)
 }
 
-// take returns who is due, without those whom nobody watches any more.
+// take returns who is due, without those whom nobody watches any more. It notes that they are asked for, so that a
+// change that is announced from now on makes that note void.
 func (w *watch) take() []int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for id, left := range w.news.take() {
+		w.asked.forget(id)
+		if u := w.users[id]; u != nil {
+			u.leftAt = max(u.leftAt, left)
+			w.due[id] = struct{}{}
+		}
+	}
 	ids := make([]int64, 0, len(w.due))
 	for id := range w.due {
 		if w.users[id] != nil {
 			ids = append(ids, id)
+			w.asked.now[id] = struct{}{}
 		}
 	}
 	clear(w.due)
@@ -131,7 +105,10 @@ func (w *watch) postpone(ids []int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, id := range ids {
-		w.later[id] = struct{}{}
+		w.asked.forget(id)
+		if w.users[id] != nil {
+			w.later[id] = struct{}{}
+		}
 	}
 }
 

@@ -25,8 +25,8 @@ import (
 type Config struct {
 	DB db.Config `mapstructure:"db"`
 	KV kv.Config `mapstructure:"kv"`
-	// Gateways lists the live gateways from another source than the cache, and must not block;
-	// nil: there is no other source. Set by the program, not by the configuration.
+	// Gateways lists the live gateways from another source than the cache, and must not block; a slice that it has
+	// returned must not change. nil: there is no other source. Set by the program, not by the configuration.
 	Gateways func() []string `mapstructure:"-"`
 	// Cache and Sessions, both or neither, are used instead of what KV describes, and are never
 	// closed here. Set by the program, not by the configuration.

@@ -85,7 +85,7 @@ var whereKeys = func() map[string]keysAt {
 		keysAll:      "del exists touch unlink",
 		keysOfScript: "eval eval_ro evalsha evalsha_ro",
 		keysFirst: "decr expire get hdel hexists hget hgetall hset incr persist pexpire pttl set setnx ttl type " +
-			"zadd zcard zcount zrange zrangebyscore zrem zremrangebyrank zremrangebyscore zscore",
+			"zadd zcard zcount zrange zrangebyscore zrevrangebyscore zrem zremrangebyrank zremrangebyscore zscore",
 	} {
 		for name := range strings.FieldsSeq(names) {
 			out[name] = at

@@ -20,8 +20,8 @@ const (
 	// minutes.
 	SessionFor = 30 * time.Minute
 	// GatewayFor is how long a gateway counts as live after a beat. Beats come every 5 s, so that
-	// two may be lost. The users of a dead gateway are offline within 18 s: gateways hear of it with
-	// their next beat, and then ask by a list of gateways that is up to 1 s old.
+	// two may be lost. The users of a dead gateway are offline within 30 s: gateways hear of it with
+	// their next beat, and ask for whom they watch two to twelve seconds later.
 	GatewayFor = 12 * time.Second
 	// SeenFor is how long a gateway that was live still counts as possibly live when the registry
 	// does not know it: the registry may have lost it, or its beat may be late. Records for a
@@ -65,8 +65,10 @@ type Heard struct {
 	// At is an opaque word for the present state of everything that holds the gateway's sessions.
 	At string
 	// Dead lists, sorted, gateways that have stopped beating within DeadFor and did not leave: their users went
-	// offline, and nobody has said so. A gateway that beats again is not in it.
+	// offline, and nobody has said so. A gateway that beats again is not in it. Of very many, the last are listed.
 	Dead []string
+	// Mute: a live gateway does not announce changes of its users.
+	Mute bool
 }
 
 // Located says through which gateways users are reached.

@@ -18,11 +18,12 @@ func (r presence) Present(ctx context.Context, in *pb.PresentRequest) (*pb.Prese
 	out := &pb.PresentResponse{}
 	if gateway := in.GetWatcherId(); gateway != "" {
 		// Before the sessions are read, so that no change is missed in between.
+		// Without the note the watcher is told that it has to ask again.
 		told, err := r.sessions.Watch(ctx, gateway, in.GetUserIds())
 		if err != nil {
-			return nil, unavailable(ctx, err)
+			r.logCacheError("note who watches users", err)
 		}
-		out.Watched = told
+		out.Watched = told && err == nil
 	}
 	connected, partial, err := r.sessions.Present(ctx, in.GetUserIds())
 	if err != nil {

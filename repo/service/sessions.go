@@ -43,6 +43,9 @@ func (r sessions) PutSessions(ctx context.Context, in *pb.PutSessionsRequest) (*
 	return out, nil
 }
 
+// watchingTries is how often the cache is asked who watches users.
+const watchingTries = 3
+
 // watched names the gateways that watch users of the sessions. Where the cache does not tell, nobody hears of the
 // change before the watchers ask the next time: the sessions count all the same.
 func (r sessions) watched(ctx context.Context, list []cache.Session) (out []*pb.Watched) {
@@ -54,7 +57,11 @@ func (r sessions) watched(ctx context.Context, list []cache.Session) (out []*pb.
 			users = append(users, s.UserID)
 		}
 	}
-	found, err := r.sessions.Watching(ctx, users)
+	var found map[int64][]string
+	err := errors.New("was not asked")
+	for try := 0; try < watchingTries && err != nil; try++ {
+		found, err = r.sessions.Watching(ctx, users)
+	}
 	if err != nil {
 		r.logCacheError("read who watches users", err)
 		return nil
@@ -119,7 +126,7 @@ func (r sessions) Beat(ctx context.Context, in *pb.BeatRequest) (*pb.BeatRespons
 		r.logCacheError("note a gateway's beat", err)
 		return &pb.BeatResponse{Away: true}, nil
 	}
-	return &pb.BeatResponse{Fresh: heard.Fresh, At: heard.At, DeadGateways: heard.Dead}, nil
+	return &pb.BeatResponse{Fresh: heard.Fresh, At: heard.At, DeadGateways: heard.Dead, Mute: heard.Mute}, nil
 }
 
 // Leave implements pb.SessionRepoServer.

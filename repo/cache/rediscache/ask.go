@@ -60,12 +60,18 @@ func (s *Sessions) ask(ctx context.Context, now time.Time, last *view) (v *view,
 		return v, nil
 	}
 	for _, g := range states {
+		if err := g.put.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			v.read = time.Time{} // the states are read anew for the next view
+		}
 		switch err := g.state.Err(); {
 		case g.state.Val() == gatewayReady:
 			v.live = append(v.live, g.id)
 			v.take(g.id, strings.Fields(g.put.Val()))
-		case g.state.Val() == gatewayJoining, err != nil && !errors.Is(err, redis.Nil):
+		case g.state.Val() == gatewayJoining:
 			v.live = append(v.live, g.id)
+		case err != nil && !errors.Is(err, redis.Nil):
+			v.live = append(v.live, g.id)
+			v.read = time.Time{}
 		}
 	}
 	for i := range v.parts {
@@ -96,7 +102,12 @@ func (s *Sessions) count(ctx context.Context, now time.Time) (c census, mute boo
 	changes := pipe.Get(ctx, changesKey)
 	lately := pipe.ZCount(ctx, gatewaysKey, milli(now.Add(-cache.GatewayFor)), "+inf")
 	silent := pipe.ZCount(ctx, muteKey, milli(now.Add(-cache.GatewayFor)), "+inf")
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+	// Exec returns the first error, which may be that there is no count of changes.
+	_, _ = pipe.Exec(ctx)
+	if err := changes.Err(); err != nil && !errors.Is(err, redis.Nil) {
+		return census{}, false, err
+	}
+	if err := errors.Join(lately.Err(), silent.Err()); err != nil {
 		return census{}, false, err
 	}
 	return census{changes.Val(), lately.Val()}, silent.Val() > 0, nil

@@ -20,7 +20,7 @@ var (
 	beatScript = redis.NewScript(beatSource)
 )
 
-// deadMost bounds the dead gateways that a beat names. Whoever is told of one asks about everybody anyway.
+// deadMost bounds the dead gateways that a beat names: the last that died, so that each death changes the list.
 const deadMost = 64
 
 // beatOf is a beat as the script takes it.
@@ -42,7 +42,7 @@ func (s *Sessions) beat(ctx context.Context, b beatOf) (heard cache.Heard, err e
 	if err != nil {
 		return cache.Heard{}, err
 	}
-	dead, err := s.list(ctx, b, l)
+	dead, mute, err := s.list(ctx, b, l)
 	if err != nil {
 		return cache.Heard{}, err
 	}
@@ -50,24 +50,25 @@ func (s *Sessions) beat(ctx context.Context, b beatOf) (heard cache.Heard, err e
 	for _, w := range words {
 		args = append(args, w)
 	}
-	keys := []string{gatewayKey(b.gateway), gatewayEpochsKey(b.gateway), gatewayChangedKey(b.gateway)}
+	keys := []string{gatewayKey(b.gateway), gatewayEpochsKey(b.gateway), gatewayCountedKey(b.gateway)}
 	answer, err := beatScript.Run(ctx, s.rdb, keys, args...).Slice()
 	if err != nil {
 		return cache.Heard{}, err
 	}
-	heard, changed, err := heardFrom(answer)
+	heard, uncounted, err := heardFrom(answer)
 	if err != nil {
 		return cache.Heard{}, err
 	}
-	heard.Dead = dead
-	if changed {
-		err = s.countChange(ctx, b.gateway)
+	heard.Dead, heard.Mute = dead, mute
+	if uncounted != "" {
+		err = s.countChange(ctx, b.gateway, uncounted)
 	}
 	return heard, err
 }
 
-// list puts the gateway on the lists of those that beat, and returns those that have stopped.
-func (s *Sessions) list(ctx context.Context, b beatOf, l *layout) (dead []string, err error) {
+// list puts the gateway on the lists of those that beat, and returns those that have stopped, and whether one of those
+// that beat is mute.
+func (s *Sessions) list(ctx context.Context, b beatOf, l *layout) (dead []string, mute bool, err error) {
 	pipe := s.rdb.Pipeline()
 	if l != whole {
 		// Processes of an older release know this one epoch only.
@@ -78,35 +79,36 @@ func (s *Sessions) list(ctx context.Context, b beatOf, l *layout) (dead []string
 	if !b.announces {
 		pipe.ZAdd(ctx, muteKey, beaten)
 	}
-	gone := pipe.ZRangeByScore(ctx, gatewaysKey, &redis.ZRangeBy{
+	silent := pipe.ZCount(ctx, muteKey, milli(b.at.Add(-cache.GatewayFor)), "+inf")
+	gone := pipe.ZRevRangeByScore(ctx, gatewaysKey, &redis.ZRangeBy{
 		Min: milli(b.at.Add(-cache.DeadFor)), Max: "(" + milli(b.at.Add(-cache.GatewayFor)), Count: deadMost,
 	})
 	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	dead = gone.Val()
 	slices.Sort(dead)
-	return dead, nil
+	return dead, silent.Val() > 0, nil
 }
 
 // countChange lets every process read the gateways' states anew. When it fails, or this process ends before it, the
-// script says with the gateway's next beat again that something has changed.
-func (s *Sessions) countChange(ctx context.Context, gateway string) error {
+// script says with the gateway's next beat again that the state is not counted.
+func (s *Sessions) countChange(ctx context.Context, gateway, uncounted string) error {
 	if err := s.rdb.Incr(ctx, changesKey).Err(); err != nil {
 		return err
 	}
-	return s.rdb.Del(ctx, gatewayChangedKey(gateway)).Err()
+	return s.rdb.Set(ctx, gatewayCountedKey(gateway), uncounted, epochsTTL).Err()
 }
 
-// heardFrom reads what the script answers.
-func heardFrom(answer []any) (heard cache.Heard, changed bool, err error) {
+// heardFrom reads what the script answers. uncounted is the word of a state that nobody has counted in changesKey.
+func heardFrom(answer []any) (heard cache.Heard, uncounted string, err error) {
 	if len(answer) == 3 {
 		fresh, isNumber := answer[0].(int64)
 		at, isText := answer[1].(string)
-		other, isFlag := answer[2].(int64)
-		if isNumber && isText && isFlag {
-			return cache.Heard{Fresh: fresh == 1, At: at}, other == 1, nil
+		word, isWord := answer[2].(string)
+		if isNumber && isText && isWord {
+			return cache.Heard{Fresh: fresh == 1, At: at}, word, nil
 		}
 	}
-	return cache.Heard{}, false, fmt.Errorf("the script for beats answers %v, not a number, a text and a number", answer)
+	return cache.Heard{}, "", fmt.Errorf("the script for beats answers %v, not a number and two texts", answer)
 }

@@ -45,7 +45,7 @@ func (s *Sessions) Locate(ctx context.Context, users []int64) cache.Located {
 		}
 		if v.unchanged(words) {
 			gateways, unready := assign(v, ask, found)
-			if try > 0 || !s.askAgain(unready) {
+			if try > 0 || !s.askAgain(unready, s.seen) { // whoever is in seen gets everything anyway
 				return s.located(v, ask, gateways)
 			}
 		}
@@ -151,8 +151,8 @@ func assign(v *view, users []int64, found []map[string]string) (out map[string][
 
 // askAgain reports whether one of the unready gateways may live without being known here, because it joined
 // through another process: then Redis has to be asked again. Gateways that died are unready,
-// too, so Redis is asked because of the same one only once in liveFor.
-func (s *Sessions) askAgain(unready []string) bool {
+// too, so Redis is asked because of the same one only once in liveFor. It is not asked because of those in but.
+func (s *Sessions) askAgain(unready []string, but map[string]sighting) bool {
 	if len(unready) == 0 {
 		return false
 	}
@@ -162,8 +162,8 @@ func (s *Sessions) askAgain(unready []string) bool {
 	maps.DeleteFunc(s.askedAgain, func(_ string, at time.Time) bool { return now.Sub(at) >= liveFor })
 	found := false
 	for _, g := range unready {
-		if _, seen := s.seen[g]; seen {
-			continue // g gets everything anyway
+		if _, skip := but[g]; skip {
+			continue
 		}
 		if _, lately := s.askedAgain[g]; !lately {
 			s.askedAgain[g] = now
@@ -171,6 +171,14 @@ func (s *Sessions) askAgain(unready []string) bool {
 		}
 	}
 	return found
+}
+
+// outdated reports whether Redis was asked again because of one of the unready gateways, by another call, after the view
+// was read: the newer view may know the gateway.
+func (s *Sessions) outdated(v *view, unready []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(unready, func(g string) bool { return s.askedAgain[g].After(v.at) })
 }
 
 // unknown lists the gateways that may live and are not among the known ones.

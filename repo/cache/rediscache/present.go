@@ -40,9 +40,10 @@ func (s *Sessions) present(ctx context.Context, users []int64, out map[int64][]s
 		}
 		// As in Locate: no data was lost between the view and the sessions, and no session is of
 		// a gateway that joined in between. A part without an epoch holds nothing yet.
-		if _, unready := assign(v, users, found); v.unchanged(words) && (try > 0 || !s.askAgain(unready)) {
+		_, unready := assign(v, users, found)
+		if again := s.askAgain(unready, nil); v.unchanged(words) && (try > 0 || !again) {
 			connected(v, users, found, out)
-			return v.lacks(words), nil
+			return v.lacks(words) || s.outdated(v, unready), nil
 		}
 		if try == 2 {
 			return false, fmt.Errorf("ask who of %d users is connected: Redis keeps losing the session registry's data", len(users))

@@ -53,10 +53,10 @@ var SessionKeys = []string{"user_session:", "user_watchers:", "gateway", "online
 func sessionKey(user int64) string { return "user_session:{" + strconv.FormatInt(user, 10) + "}" }
 func gatewayKey(id string) string  { return "gateway:{" + id + "}" }
 
-// gatewayEpochsKey and gatewayChangedKey are in the same slot as the gateway's state. gatewayChangedKey is there while
-// a change of the state may not be counted in changesKey yet.
+// gatewayEpochsKey and gatewayCountedKey are in the same slot as the gateway's state. gatewayCountedKey has a word for the
+// state that was last counted in changesKey.
 func gatewayEpochsKey(id string) string  { return "gateway_epochs:{" + id + "}" }
-func gatewayChangedKey(id string) string { return "gateway_changed:{" + id + "}" }
+func gatewayCountedKey(id string) string { return "gateway_counted:{" + id + "}" }
 
 // Sessions is the session registry in Redis. Safe for concurrent use.
 type Sessions struct {

@@ -1,6 +1,7 @@
 package rediscache_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func TestAChangeThatWasNotCounted(t *testing.T) {
 	}
 	before := counted()
 	require.Equal(t, before, counted(), "nothing has changed")
-	require.NoError(t, rdb.Set(t.Context(), "gateway_changed:{a}", 1, time.Minute).Err())
+	require.NoError(t, rdb.Set(t.Context(), "gateway_counted:{a}", "another state", time.Minute).Err())
 	after := counted()
 	require.NotEqual(t, before, after)
 	require.Equal(t, after, counted())
@@ -99,4 +100,50 @@ func TestWatchersAskWhileAGatewayIsMute(t *testing.T) {
 	speak("old", false)
 	at.Move(cache.GatewayFor)
 	assert.True(t, told(), "it is dead")
+}
+
+// TestOfManyDeadGatewaysTheLastAreNamed, so that each death changes what gateways are told.
+func TestOfManyDeadGatewaysTheLastAreNamed(t *testing.T) {
+	t.Parallel()
+	rdb, _ := openRedis(t)
+	at := cachetest.NewClock()
+	s := rediscache.NewSessions(rdb, at.Now)
+	t.Cleanup(s.Close)
+	speak := func(gateway string) []string {
+		heard, err := s.Beat(t.Context(), gateway, cache.Beat{Ready: true, PutAt: new(string), Announces: true})
+		require.NoError(t, err)
+		return heard.Dead
+	}
+	for i := range 70 {
+		speak(fmt.Sprint("g", i))
+	}
+	at.Move(time.Second)
+	speak("late")
+	at.Move(cache.GatewayFor)
+	before := speak("lives")
+	require.NotContains(t, before, "late")
+	at.Move(time.Second)
+	after := speak("lives")
+	require.Contains(t, after, "late")
+	require.Len(t, after, len(before))
+}
+
+// TestPresentIsUnsureWhileAnotherCallLooksAgain: a call whose view lacks a gateway, because of which another call has asked
+// Redis again since, does not say that the gateway's users are offline.
+func TestPresentIsUnsureWhileAnotherCallLooksAgain(t *testing.T) {
+	t.Parallel()
+	rdb, _ := openRedis(t)
+	at := cachetest.NewClock()
+	s, other := rediscache.NewSessions(rdb, at.Now), rediscache.NewSessions(rdb, at.Now)
+	t.Cleanup(s.Close)
+	t.Cleanup(other.Close)
+	join(t, s, "a", 1)
+	_, _, err := other.Present(t.Context(), []int64{1})
+	require.NoError(t, err)
+	at.Move(time.Millisecond)
+	join(t, s, "new", 2)
+	found, partial, err := other.Present(t.Context(), []int64{1, 2})
+	require.NoError(t, err)
+	assert.Len(t, found, 2, "a session of a gateway that has just joined")
+	assert.False(t, partial)
 }

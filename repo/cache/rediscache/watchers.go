@@ -2,6 +2,7 @@ package rediscache
 
 import (
 	"context"
+	_ "embed" // the script
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,6 +10,13 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gochat/gochat/repo/cache"
+)
+
+var (
+	//go:embed scripts/watch.lua
+	watchSource string
+
+	watchScript = redis.NewScript(watchSource)
 )
 
 // watchersKey is a sorted set of the gateways that watch a user, by the time until which they do. It is in the slot of
@@ -22,19 +30,14 @@ func (s *Sessions) Watch(ctx context.Context, gateway string, users []int64) (to
 		return false, fmt.Errorf("watch %d users: %w", len(users), cache.ErrAway)
 	}
 	now := s.now()
-	entry := redis.Z{Score: float64(now.Add(cache.WatchFor).UnixMilli()), Member: gateway}
+	args := []any{gateway, now.Add(cache.WatchFor).UnixMilli(), now.UnixMilli(), int(cache.WatchFor.Seconds())}
 	for chunk := range slices.Chunk(users, presentRun) {
+		calls := make([]scriptCall, len(chunk))
+		for i, user := range chunk {
+			calls[i] = scriptCall{[]string{watchersKey(user)}, args}
+		}
 		err := s.guard.do(ctx, func(ctx context.Context) error {
-			pipe := s.rdb.Pipeline()
-			for _, user := range chunk {
-				key := watchersKey(user)
-				pipe.ZAdd(ctx, key, entry)
-				// Gateways have another id after each start, so that those that are gone would pile up.
-				pipe.ZRemRangeByScore(ctx, key, "-inf", milli(now))
-				pipe.Expire(ctx, key, cache.WatchFor)
-			}
-			_, err := pipe.Exec(ctx)
-			return err
+			return runAll(ctx, s.rdb, watchScript, calls, func(_ int, cmd *redis.Cmd) error { return cmd.Err() })
 		})
 		if err != nil {
 			return false, fmt.Errorf("watch %d users: %w", len(users), err)
@@ -49,7 +52,8 @@ func (s *Sessions) Watching(ctx context.Context, users []int64) (out map[int64][
 	now := s.now()
 	for chunk := range slices.Chunk(users, presentRun) {
 		found := make([]*redis.StringSliceCmd, len(chunk))
-		err := s.guard.do(ctx, func(ctx context.Context) error {
+		// Not by the guard: a change of which nobody is told stays unknown for minutes.
+		err := bounded(ctx, func(ctx context.Context) error {
 			pipe := s.rdb.Pipeline()
 			for i, user := range chunk {
 				found[i] = pipe.ZRangeByScore(ctx, watchersKey(user), &redis.ZRangeBy{Min: "(" + milli(now), Max: "+inf"})

@@ -3529,7 +3529,9 @@ type BeatResponse struct {
 	At string `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// Gateways that have stopped within the last two minutes without a Leave: their users went offline, and nobody
 	// has said so.
-	DeadGateways  []string `protobuf:"bytes,4,rep,name=dead_gateways,json=deadGateways,proto3" json:"dead_gateways,omitempty"`
+	DeadGateways []string `protobuf:"bytes,4,rep,name=dead_gateways,json=deadGateways,proto3" json:"dead_gateways,omitempty"`
+	// A live gateway does not announce changes of its users, so that watchers have to ask.
+	Mute          bool `protobuf:"varint,5,opt,name=mute,proto3" json:"mute,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3590,6 +3592,13 @@ func (x *BeatResponse) GetDeadGateways() []string {
 		return x.DeadGateways
 	}
 	return nil
+}
+
+func (x *BeatResponse) GetMute() bool {
+	if x != nil {
+		return x.Mute
+	}
+	return false
 }
 
 type LeaveRequest struct {
@@ -4194,12 +4203,13 @@ const file_gochat_v1_repo_proto_rawDesc = "" +
 	"\x05ready\x18\x02 \x01(\bR\x05ready\x12\x1a\n" +
 	"\x06put_at\x18\x03 \x01(\tH\x00R\x05putAt\x88\x01\x01\x12\x1c\n" +
 	"\tannounces\x18\x04 \x01(\bR\tannouncesB\t\n" +
-	"\a_put_at\"m\n" +
+	"\a_put_at\"\x81\x01\n" +
 	"\fBeatResponse\x12\x14\n" +
 	"\x05fresh\x18\x01 \x01(\bR\x05fresh\x12\x12\n" +
 	"\x04away\x18\x02 \x01(\bR\x04away\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\tR\x02at\x12#\n" +
-	"\rdead_gateways\x18\x04 \x03(\tR\fdeadGateways\"-\n" +
+	"\rdead_gateways\x18\x04 \x03(\tR\fdeadGateways\x12\x12\n" +
+	"\x04mute\x18\x05 \x01(\bR\x04mute\"-\n" +
 	"\fLeaveRequest\x12\x1d\n" +
 	"\n" +
 	"gateway_id\x18\x01 \x01(\tR\tgatewayId\"\x0f\n" +
