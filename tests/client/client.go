@@ -176,8 +176,20 @@ func (a *Account) Dial(ctx context.Context, d *websocket.Dialer, device string) 
 		}
 		return nil, fmt.Errorf("open a WebSocket for %s: %w", a.Name, err)
 	}
+	// The library's own handler gives a pong a second, which passes on a busy machine before it is written; then the
+	// socket is broken.
+	conn.SetPingHandler(func(data string) error {
+		err := conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(pongWithin))
+		if errors.Is(err, websocket.ErrCloseSent) {
+			return nil
+		}
+		return err
+	})
 	return conn, nil
 }
+
+// pongWithin bounds the answer to a ping.
+const pongWithin = 30 * time.Second
 
 // Message is a message of a history.
 type Message struct {
